@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * /dev/vmbus/hv_logoff: how a daemon receives the logoff requests of a
+ * Hyper-V host, and answers them.
+ *
+ * One opener at a time (EBUSY). Each read() returns one whole record and each
+ * write() takes one whole record; a record's size in bytes is in its header.
+ * The first record in either direction is HV_LOGOFF_HELLO. See docs/uapi.md.
+ */
+#ifndef _UAPI_LINUX_HV_LOGOFF_H
+#define _UAPI_LINUX_HV_LOGOFF_H
+
+#include <linux/types.h>
+
+#define HV_LOGOFF_DEVICE	"vmbus/hv_logoff"	/* below /dev */
+
+/* Versions are major << 16 | minor. A minor version only adds record types. */
+#define HV_LOGOFF_VERSION_1_0	0x00010000
+#define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_0
+
+/* Bytes, with the terminating NUL; UTF-8; the bytes after the NUL are zero. */
+#define HV_LOGOFF_MESSAGE_SIZE	1024
+#define HV_LOGOFF_TEXT_SIZE	256
+
+/* Seconds. A request's timeout is 1 to this; its grace is less than that. */
+#define HV_LOGOFF_TIMEOUT_MAX	86400
+
+enum hv_logoff_record_type {
+	HV_LOGOFF_HELLO = 1,	/* both ways, struct hv_logoff_hello */
+	HV_LOGOFF_REQUEST = 2,	/* read, struct hv_logoff_request */
+	HV_LOGOFF_CANCEL = 3,	/* read, struct hv_logoff_cancel */
+	HV_LOGOFF_REPORT = 4,	/* write, struct hv_logoff_report */
+};
+
+/* Where a request stands. Also on the wire: see docs/protocol.md. */
+enum hv_logoff_state {
+	HV_LOGOFF_PENDING = 0,		/* no daemon has read it yet */
+	HV_LOGOFF_DELIVERED = 1,	/* a daemon has it, no report so far */
+	HV_LOGOFF_GRACE = 2,		/* the users were told, nobody logged off */
+	HV_LOGOFF_ENDING = 3,		/* sessions are being ended: no way back */
+	HV_LOGOFF_DONE = 4,		/* over; result says how */
+};
+
+/* hv_logoff_request.flags. Also on the wire, except for the upper half. */
+#define HV_LOGOFF_FORCE		0x00000001	/* kill, do not ask */
+#define HV_LOGOFF_REDELIVERED	0x80000000	/* a daemon had it, and went away */
+
+/* hv_logoff_cancel.reason */
+enum hv_logoff_cancel_reason {
+	HV_LOGOFF_CANCEL_HOST = 1,	/* the host asks; report DONE as usual */
+	HV_LOGOFF_CANCEL_TIMEOUT = 2,	/* answered for the daemon: it was late */
+	HV_LOGOFF_CANCEL_SUSPEND = 3,	/* answered for the daemon: suspend */
+};
+
+/*
+ * Results are HRESULTs, with the meanings of Virtual PC's
+ * IVMGuestOS::Logoff (VPCCOMInterfaces.h) and winerror.h.
+ */
+#define HV_LOGOFF_S_OK			0x00000000U
+#define HV_LOGOFF_E_FAIL		0x80004005U
+#define HV_LOGOFF_E_EXCEPTION		0x80020009U /* DISP_E_EXCEPTION */
+#define HV_LOGOFF_E_INVALIDARG		0x80070057U
+#define HV_LOGOFF_E_BUSY		0x800700aaU /* ERROR_BUSY */
+#define HV_LOGOFF_E_NOT_FOUND		0x80070490U /* ERROR_NOT_FOUND */
+#define HV_LOGOFF_E_CANCELLED		0x800704c7U /* ERROR_CANCELLED */
+#define HV_LOGOFF_E_NO_SESSION		0x80070520U /* ERROR_NO_SUCH_LOGON_SESSION */
+#define HV_LOGOFF_E_TIMED_OUT		0xa0040202U /* VM_E_TIMED_OUT */
+#define HV_LOGOFF_E_NOT_AVAIL		0xa0040505U /* VM_E_ADDITIONS_FEATURE_NOT_AVAIL */
+
+/**
+ * struct hv_logoff_header - the start of every record, 16 bytes
+ * @type: enum hv_logoff_record_type
+ * @size: size of the whole record in bytes, header included
+ * @id: the request's id, never 0; 0 in a HELLO
+ */
+struct hv_logoff_header {
+	__u32 type;
+	__u32 size;
+	__u64 id;
+};
+
+/**
+ * struct hv_logoff_hello - version handshake, 24 bytes
+ * @header: id is 0
+ * @version: written: the newest version that the daemon speaks;
+ *	read: the version that both speak from now on
+ * @minimum: written: the oldest version that the daemon speaks;
+ *	read: the oldest version that the driver speaks
+ */
+struct hv_logoff_hello {
+	struct hv_logoff_header header;
+	__u32 version;
+	__u32 minimum;
+};
+
+/**
+ * struct hv_logoff_request - log off everyone, 1056 bytes
+ * @header: names the request; every report repeats the id
+ * @flags: HV_LOGOFF_FORCE, HV_LOGOFF_REDELIVERED
+ * @timeout: seconds from now until the result must have been reported
+ * @grace: seconds from now in which the users may finish their work
+ * @reserved: 0
+ * @message: for the users; may be empty; the host's word, not checked to be
+ *	UTF-8 and not cleared of control characters
+ */
+struct hv_logoff_request {
+	struct hv_logoff_header header;
+	__u32 flags;
+	__u32 timeout;
+	__u32 grace;
+	__u32 reserved;
+	char message[HV_LOGOFF_MESSAGE_SIZE];
+};
+
+/**
+ * struct hv_logoff_cancel - stop working on a request, 24 bytes
+ * @header: names the request
+ * @reason: enum hv_logoff_cancel_reason
+ * @reserved: 0
+ */
+struct hv_logoff_cancel {
+	struct hv_logoff_header header;
+	__u32 reason;
+	__u32 reserved;
+};
+
+/**
+ * struct hv_logoff_report - progress, or with HV_LOGOFF_DONE the end, 296 bytes
+ * @header: names the request
+ * @state: HV_LOGOFF_GRACE, HV_LOGOFF_ENDING or HV_LOGOFF_DONE; never back
+ * @percent: 0 to 100, of the whole request
+ * @found: sessions that the request is about
+ * @ended: of these, sessions that are gone
+ * @failed: of these, sessions that were given up; ended + failed <= found
+ * @result: with HV_LOGOFF_DONE the HRESULT, otherwise 0
+ * @text: what is being done, or what went wrong, for a person
+ */
+struct hv_logoff_report {
+	struct hv_logoff_header header;
+	__u32 state;
+	__u32 percent;
+	__u32 found;
+	__u32 ended;
+	__u32 failed;
+	__u32 result;
+	char text[HV_LOGOFF_TEXT_SIZE];
+};
+
+#endif /* _UAPI_LINUX_HV_LOGOFF_H */

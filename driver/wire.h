@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The logoff integration component's messages, as they lie in the VMBus ring.
+ *
+ * Compiled into the driver, the test host, the unit tests and the fuzzers:
+ * allocates nothing, and knows neither VMBus nor the C library. All integers
+ * are little endian, as every VMBus guest is. See docs/protocol.md.
+ */
+#ifndef HV_LOGOFF_WIRE_H
+#define HV_LOGOFF_WIRE_H
+
+#include <linux/hv_logoff.h>
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdbool.h>
+#include <stddef.h>
+#endif
+
+/* Class id of the offer: the IID of Virtual PC's IVMGuestOS. */
+#define HVL_CLASS_GUID_STRING	"99fea0db-4880-499a-b6d8-73dff9bc91be"
+
+/* Message types of the IC header. 0 to 8 are Hyper-V's own (hyperv.h). */
+#define HVL_MSGTYPE_NEGOTIATE	0
+#define HVL_MSGTYPE_LOGOFF	0x4c4f
+
+/* Flags of the IC header, as ICMSGHDRFLAG_* in hyperv.h. */
+#define HVL_ICFLAG_TRANSACTION	1
+#define HVL_ICFLAG_REQUEST	2
+#define HVL_ICFLAG_RESPONSE	4
+
+/* Bytes. What either side sends is never longer; see hvl_wire_check(). */
+#define HVL_PACKET_MAX		2048
+
+struct hvl_version {
+	__u16 major;
+	__u16 minor;
+} __attribute__((packed));
+
+/**
+ * struct hvl_header - pipe header and IC header, 28 bytes
+ * @pipe_flags: 0 from the guest, not looked at
+ * @pipe_size: bytes after this field: 20 + @size
+ * @framework: negotiated framework version; 0.0 in a negotiation
+ * @type: HVL_MSGTYPE_*
+ * @message: negotiated message version; 0.0 in a negotiation
+ * @size: bytes of the body that follows this header
+ * @status: HRESULT; 0 in a request
+ * @transaction: chosen by the host, repeated in the response
+ * @flags: HVL_ICFLAG_*
+ * @reserved: 0
+ */
+struct hvl_header {
+	__u32 pipe_flags;
+	__u32 pipe_size;
+	struct hvl_version framework;
+	__u16 type;
+	struct hvl_version message;
+	__u16 size;
+	__u32 status;
+	__u8 transaction;
+	__u8 flags;
+	__u8 reserved[2];
+} __attribute__((packed));
+
+#define HVL_IC_HEADER_SIZE	20	/* of struct hvl_header, what pipe_size counts */
+
+#define HVL_VERSIONS_MAX	32	/* offered in one negotiation, both lists together */
+
+/**
+ * struct hvl_negotiate - body of a negotiation, 8 bytes and 4 for each version
+ * @framework_count: framework versions offered; 1 in an answer, 0 if none fits
+ * @message_count: message versions offered; 1 in an answer, 0 if none fits
+ * @reserved: 0
+ * @versions: first the framework versions, then the message versions
+ */
+struct hvl_negotiate {
+	__u16 framework_count;
+	__u16 message_count;
+	__u32 reserved;
+	struct hvl_version versions[HVL_VERSIONS_MAX];
+} __attribute__((packed));
+
+enum hvl_op {
+	HVL_OP_LOGOFF = 1,	/* host: struct hvl_logoff */
+	HVL_OP_CANCEL = 2,	/* host: struct hvl_op_header; answered by hvl_report */
+	HVL_OP_QUERY = 3,	/* host: struct hvl_op_header; answered by hvl_report */
+	HVL_OP_PROGRESS = 4,	/* guest: struct hvl_report */
+	HVL_OP_COMPLETE = 5,	/* guest: struct hvl_report, the answer to LOGOFF */
+};
+
+/**
+ * struct hvl_op_header - start of every body of HVL_MSGTYPE_LOGOFF, 16 bytes
+ * @op: enum hvl_op
+ * @flags: of HVL_OP_LOGOFF HV_LOGOFF_FORCE; of HVL_OP_COMPLETE HVL_REPLAY; else 0
+ * @id: the request, chosen by the host, never 0, never used twice in a boot
+ */
+struct hvl_op_header {
+	__u32 op;
+	__u32 flags;
+	__u64 id;
+} __attribute__((packed));
+
+/* hvl_op_header.flags of a COMPLETE that was sent before, for a repeated LOGOFF */
+#define HVL_REPLAY		0x00000001
+
+/**
+ * struct hvl_logoff - log off everyone, 1048 bytes
+ * @header: op is HVL_OP_LOGOFF
+ * @timeout: seconds, 1 to HV_LOGOFF_TIMEOUT_MAX, for the whole request
+ * @grace: seconds, less than @timeout, before the first session is ended
+ * @message: for the users, UTF-8, NUL terminated; may be empty
+ */
+struct hvl_logoff {
+	struct hvl_op_header header;
+	__u32 timeout;
+	__u32 grace;
+	char message[HV_LOGOFF_MESSAGE_SIZE];
+} __attribute__((packed));
+
+/**
+ * struct hvl_report - where a request stands, 296 bytes
+ * @header: op is HVL_OP_PROGRESS, _COMPLETE, or in an answer _CANCEL, _QUERY
+ * @state: enum hv_logoff_state
+ * @percent: 0 to 100
+ * @found: sessions that the request is about
+ * @ended: of these, sessions that are gone
+ * @failed: of these, sessions that were given up
+ * @result: HRESULT of the request when @state is HV_LOGOFF_DONE, otherwise 0
+ * @text: for a person, UTF-8, NUL terminated
+ */
+struct hvl_report {
+	struct hvl_op_header header;
+	__u32 state;
+	__u32 percent;
+	__u32 found;
+	__u32 ended;
+	__u32 failed;
+	__u32 result;
+	char text[HV_LOGOFF_TEXT_SIZE];
+} __attribute__((packed));
+
+/**
+ * struct hvl_packet - one message, as it is built or has been copied out
+ * @header: pipe and IC header
+ * @body: @header.size bytes of it are in use
+ */
+struct hvl_packet {
+	struct hvl_header header;
+	union {
+		struct hvl_negotiate negotiate;
+		struct hvl_op_header op;
+		struct hvl_logoff logoff;
+		struct hvl_report report;
+		__u8 bytes[HVL_PACKET_MAX - 28];
+	} body;
+} __attribute__((packed));
+
+/* Highest first. */
+extern const struct hvl_version hvl_framework_versions[2];
+extern const struct hvl_version hvl_message_versions[1];
+
+/* Bytes to send for @packet. */
+static inline size_t hvl_packet_size(const struct hvl_packet *packet)
+{
+	return sizeof(packet->header) + packet->header.size;
+}
+
+bool hvl_packet_check(const struct hvl_packet *packet, size_t length);
+void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
+		     __u8 transaction, __u8 flags);
+
+/* The host's side: build requests, check answers. */
+void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction);
+bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
+				struct hvl_version *framework,
+				struct hvl_version *message);
+void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op,
+		  __u64 id);
+bool hvl_check_report(const struct hvl_packet *packet);
+
+/* The guest's side: check requests, build answers. */
+bool hvl_answer_negotiate(const struct hvl_packet *request,
+			  struct hvl_packet *answer,
+			  struct hvl_version *framework,
+			  struct hvl_version *message);
+__u32 hvl_check_request(const struct hvl_packet *packet);
+void hvl_build_refusal(struct hvl_packet *packet, __u16 type,
+		       __u8 transaction, __u32 status);
+
+#endif /* HV_LOGOFF_WIRE_H */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a machine is made of, and the one decision where it runs: here, if this
+ * machine's KVM has the Hyper-V interface, or inside an outer machine that
+ * software emulates. Both runners give the same control socket and the same
+ * console log; nothing above this header knows which it was.
+ */
+#ifndef HVHOST_MACHINE_H
+#define HVHOST_MACHINE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct machine_config {
+	char *name;
+	char *directory;	/* of this machine's files: control.sock, console.log, hvhost.log */
+	char *kernel;		/* bzImage */
+	char *initrd;		/* one file, or NULL */
+	char *append;		/* kernel command line */
+	unsigned int memory;	/* MiB */
+	unsigned int cpus;	/* 1 to 4 */
+	uint32_t vmbus_version;	/* highest that the host speaks, major << 16 | minor */
+};
+
+/* config.c; the JSON form goes into the outer machine. 0 or -errno. */
+void machine_config_done(struct machine_config *config);
+json_t *machine_config_to_json(const struct machine_config *config);
+int machine_config_from_json(const json_t *json, struct machine_config *config);
+
+/*
+ * Both serve DIRECTORY/control.sock, write the guest's first serial port to
+ * DIRECTORY/console.log, and return when the guest has powered off or was
+ * stopped: 0, or -errno after saying why on standard error. `ready` is written
+ * one line at a time of what is being waited for while the machine starts, and
+ * is closed once the control socket answers.
+ */
+int vmm_run(const struct machine_config *config, int ready);
+int outer_run(const struct machine_config *config, int ready);
+
+/* outer.c: whether this machine's KVM can't do it. */
+bool outer_needed(void);
+
+/* outer_init.c: process 1 of the outer machine; runs vmm_run() and never returns. */
+_Noreturn void outer_init(void);
+
+#endif /* HVHOST_MACHINE_H */

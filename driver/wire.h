@@ -3,7 +3,7 @@
  * The logoff integration component's messages, as they lie in the VMBus ring.
  *
  * Compiled into the driver, the test host, the unit tests and the fuzzers:
- * allocates nothing, and knows neither VMBus nor the C library. All integers
+ * allocates nothing and calls nothing of VMBus. All integers
  * are little endian, as every VMBus guest is. See docs/protocol.md.
  */
 #ifndef HV_LOGOFF_WIRE_H

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The logoff integration component's messages: build them and check them.
+ */
+#include "wire.h"
+
+#ifdef __KERNEL__
+#include <linux/string.h>
+#else
+#include <string.h>
+#endif
+
+const struct hvl_version hvl_framework_versions[2] = { { 3, 0 }, { 1, 0 } };
+const struct hvl_version hvl_message_versions[1] = { { 1, 0 } };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static bool same_version(struct hvl_version a, struct hvl_version b)
+{
+	return a.major == b.major && a.minor == b.minor;
+}
+
+static bool find_version(const struct hvl_version *list, size_t count,
+			 struct hvl_version wanted)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (same_version(list[i], wanted))
+			return true;
+	return false;
+}
+
+/* The first of @ours, which are sorted highest first, that is in @theirs. */
+static bool choose_version(const struct hvl_version *ours, size_t our_count,
+			   const struct hvl_version *theirs, size_t their_count,
+			   struct hvl_version *chosen)
+{
+	size_t i;
+
+	for (i = 0; i < our_count; i++) {
+		if (find_version(theirs, their_count, ours[i])) {
+			*chosen = ours[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool terminated(const char *text, size_t size)
+{
+	return memchr(text, 0, size);
+}
+
+/**
+ * hvl_packet_check() - whether the sizes in a received packet hold together
+ * @packet: private copy of what was received
+ * @length: bytes received; the ring pads to 8, so there may be more than the
+ *	packet says, up to 7 bytes
+ *
+ * Nothing else of @packet may be looked at before this has returned true.
+ */
+bool hvl_packet_check(const struct hvl_packet *packet, size_t length)
+{
+	const struct hvl_header *header = &packet->header;
+
+	return length >= sizeof(*header) &&
+	       header->size <= sizeof(packet->body) &&
+	       header->size <= length - sizeof(*header) &&
+	       header->pipe_size == HVL_IC_HEADER_SIZE + (__u32)header->size;
+}
+
+/**
+ * hvl_packet_init() - an empty packet, all other bytes zero
+ * @packet: to be filled
+ * @type: HVL_MSGTYPE_*
+ * @size: bytes of the body
+ * @transaction: the host's number
+ * @flags: HVL_ICFLAG_*
+ */
+void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
+		     __u8 transaction, __u8 flags)
+{
+	memset(packet, 0, sizeof(*packet));
+	packet->header.pipe_size = HVL_IC_HEADER_SIZE + size;
+	packet->header.type = type;
+	packet->header.size = size;
+	packet->header.transaction = transaction;
+	packet->header.flags = flags;
+}
+
+/**
+ * hvl_build_negotiate() - the host's first message, and its message after a restore
+ * @packet: to be filled with all versions of this file
+ * @transaction: repeated in the answer
+ */
+void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction)
+{
+	struct hvl_negotiate *body = &packet->body.negotiate;
+
+	hvl_packet_init(packet, HVL_MSGTYPE_NEGOTIATE,
+			offsetof(struct hvl_negotiate, versions) +
+				sizeof(hvl_framework_versions) +
+				sizeof(hvl_message_versions),
+			transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
+	body->framework_count = COUNT(hvl_framework_versions);
+	body->message_count = COUNT(hvl_message_versions);
+	memcpy(body->versions, hvl_framework_versions, sizeof(hvl_framework_versions));
+	memcpy(body->versions + COUNT(hvl_framework_versions), hvl_message_versions,
+	       sizeof(hvl_message_versions));
+}
+
+static bool negotiate_sizes_fit(const struct hvl_packet *packet)
+{
+	const struct hvl_negotiate *body = &packet->body.negotiate;
+	size_t fixed = offsetof(struct hvl_negotiate, versions);
+	size_t count;
+
+	if (packet->header.size < fixed)
+		return false;
+	count = (size_t)body->framework_count + body->message_count;
+	return count <= HVL_VERSIONS_MAX &&
+	       packet->header.size >= fixed + count * sizeof(body->versions[0]);
+}
+
+/**
+ * hvl_answer_negotiate() - choose the highest versions that both sides speak
+ * @request: passed hvl_packet_check(), type is HVL_MSGTYPE_NEGOTIATE
+ * @answer: filled in any case: with counts of 1, with counts of 0 when nothing
+ *	is in common, and with HV_LOGOFF_E_FAIL too when @request is malformed
+ * @framework: the chosen framework version
+ * @message: the chosen message version
+ *
+ * Return: whether a version was found for both.
+ */
+bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *answer,
+			  struct hvl_version *framework, struct hvl_version *message)
+{
+	const struct hvl_negotiate *offered = &request->body.negotiate;
+	struct hvl_negotiate *body = &answer->body.negotiate;
+
+	hvl_packet_init(answer, HVL_MSGTYPE_NEGOTIATE,
+			offsetof(struct hvl_negotiate, versions) +
+				2 * sizeof(struct hvl_version),
+			request->header.transaction,
+			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
+	if (!negotiate_sizes_fit(request)) {
+		answer->header.status = HV_LOGOFF_E_FAIL;
+		return false;
+	}
+	if (!choose_version(hvl_framework_versions, COUNT(hvl_framework_versions),
+			    offered->versions, offered->framework_count, framework) ||
+	    !choose_version(hvl_message_versions, COUNT(hvl_message_versions),
+			    offered->versions + offered->framework_count,
+			    offered->message_count, message))
+		return false;
+	body->framework_count = 1;
+	body->message_count = 1;
+	body->versions[0] = *framework;
+	body->versions[1] = *message;
+	return true;
+}
+
+/**
+ * hvl_check_negotiate_answer() - read the guest's choice
+ * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_NEGOTIATE
+ * @framework: the chosen framework version
+ * @message: the chosen message version
+ *
+ * Return: whether the guest chose one of ours for both.
+ */
+bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
+				struct hvl_version *framework,
+				struct hvl_version *message)
+{
+	const struct hvl_negotiate *body = &packet->body.negotiate;
+
+	if (packet->header.status != HV_LOGOFF_S_OK || !negotiate_sizes_fit(packet) ||
+	    body->framework_count != 1 || body->message_count != 1)
+		return false;
+	*framework = body->versions[0];
+	*message = body->versions[1];
+	return find_version(hvl_framework_versions, COUNT(hvl_framework_versions),
+			    *framework) &&
+	       find_version(hvl_message_versions, COUNT(hvl_message_versions), *message);
+}
+
+static __u16 op_size(__u32 op)
+{
+	switch (op) {
+	case HVL_OP_LOGOFF:
+		return sizeof(struct hvl_logoff);
+	case HVL_OP_CANCEL:
+	case HVL_OP_QUERY:
+		return sizeof(struct hvl_op_header);
+	default:
+		return 0;
+	}
+}
+
+/**
+ * hvl_build_op() - a request of the host
+ * @packet: to be filled; of a LOGOFF the caller fills in the rest of the body
+ * @transaction: repeated in the answer
+ * @op: HVL_OP_LOGOFF, HVL_OP_CANCEL or HVL_OP_QUERY
+ * @id: of the request
+ */
+void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, __u64 id)
+{
+	hvl_packet_init(packet, HVL_MSGTYPE_LOGOFF, op_size(op), transaction,
+			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
+	packet->body.op.op = op;
+	packet->body.op.id = id;
+}
+
+/**
+ * hvl_check_request() - whether the guest can act on a message of the host
+ * @packet: passed hvl_packet_check()
+ *
+ * Return: HV_LOGOFF_S_OK; HV_LOGOFF_E_FAIL for a type, operation, size or flag
+ * that this version doesn't know; HV_LOGOFF_E_INVALIDARG for a value out of range.
+ */
+__u32 hvl_check_request(const struct hvl_packet *packet)
+{
+	const struct hvl_logoff *logoff = &packet->body.logoff;
+	const struct hvl_op_header *op = &packet->body.op;
+
+	if (packet->header.type != HVL_MSGTYPE_LOGOFF ||
+	    packet->header.size < sizeof(*op) ||
+	    packet->header.size != op_size(op->op))
+		return HV_LOGOFF_E_FAIL;
+	if (op->flags & ~(op->op == HVL_OP_LOGOFF ? HV_LOGOFF_FORCE : 0))
+		return HV_LOGOFF_E_FAIL;
+	if (!op->id)
+		return HV_LOGOFF_E_INVALIDARG;
+	if (op->op == HVL_OP_LOGOFF &&
+	    (!logoff->timeout || logoff->timeout > HV_LOGOFF_TIMEOUT_MAX ||
+	     logoff->grace >= logoff->timeout ||
+	     !terminated(logoff->message, sizeof(logoff->message))))
+		return HV_LOGOFF_E_INVALIDARG;
+	return HV_LOGOFF_S_OK;
+}
+
+/**
+ * hvl_check_report() - whether the host can believe a message of the guest
+ * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_LOGOFF
+ */
+bool hvl_check_report(const struct hvl_packet *packet)
+{
+	const struct hvl_report *report = &packet->body.report;
+
+	if (packet->header.size != sizeof(*report))
+		return false;
+	if (report->header.op < HVL_OP_CANCEL || report->header.op > HVL_OP_COMPLETE)
+		return false;
+	if (report->header.op == HVL_OP_COMPLETE && report->state != HV_LOGOFF_DONE)
+		return false;
+	return report->state <= HV_LOGOFF_DONE && report->percent <= 100 &&
+	       report->ended <= report->found &&
+	       report->failed <= report->found - report->ended &&
+	       terminated(report->text, sizeof(report->text));
+}
+
+/**
+ * hvl_build_refusal() - the answer to a message that can't be acted on
+ * @packet: to be filled: a header without a body
+ * @type: the type of the refused message, whatever it was
+ * @transaction: of the refused message
+ * @status: why
+ */
+void hvl_build_refusal(struct hvl_packet *packet, __u16 type, __u8 transaction,
+		       __u32 status)
+{
+	hvl_packet_init(packet, type, 0, transaction,
+			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
+	packet->header.status = status;
+}

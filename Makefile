@@ -1,12 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Each folder with something to build has a build.mk, which adds to these.
 
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
 BUILD ?= build
+PREFIX ?= /usr/local
 CFLAGS ?= -O2 -g
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -Idriver/uapi -I. -MMD -MP
 ASAN_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
+# The stock kernels that the driver and the end-to-end tests are about.
+KERNELS := 6.1 6.12
+KERNEL ?= $(KERNELS)
+# $(call kernel-release,6.12): the newest of that series whose headers are installed.
+kernel-release = $(notdir $(patsubst %/build,%,$(lastword $(shell \
+	ls -d /lib/modules/$(1).*-cloud-amd64/build 2>/dev/null | sort -V))))
+
 all:
+
+help:
+	@echo 'sudo make deps    install what is needed to build and test (apt-get)'
+	@echo 'make              build the driver, for the kernels $(KERNELS), and user space'
+	@echo 'make demo         boot a guest, log users on, and log them off from its host'
+	@echo 'make test         check, unit and e2e, and one closing line'
+	@echo 'make check        static checks'
+	@echo 'make unit         unit tests'
+	@echo 'make e2e          end-to-end tests in guests [KERNEL=6.1|6.12]'
+	@echo 'make matrix-light build the driver for every kernel'
+	@echo 'make install      install user space, and the driver for the running kernel'
+	@echo '                  [DESTDIR=] [PREFIX=/usr/local] [KDIR=]'
+	@echo 'make clean        remove $(BUILD)/'
 
 # Every object is built twice at most: as shipped, and for the tests with ASan and UBSan.
 $(BUILD)/%.o: %.c
@@ -19,7 +45,37 @@ $(BUILD)/asan/%.o: %.c
 include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
+deps:
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
+
+DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
+	cpio lz4 xz-utils kmod python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
+	libpam0g-dev linux-headers-cloud-amd64 linux-image-cloud-amd64 \
+	linux-headers-6.12-cloud-amd64 linux-image-6.12-cloud-amd64 \
+	linux-source-6.12 sparse clang-tidy cppcheck shellcheck perl
+
+demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
+	tests/demo/demo.sh $(BUILD)
+
+check: all
+	tests/check/check.sh $(BUILD)
+
+e2e: $(KERNEL:%=e2e-%)
+# One after the other: a guest's host is two busy processors.
+e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
+$(KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
+	tests/e2e/run.py --build $(BUILD) --kernel $*
+
+# A suite that fails doesn't keep the others from running.
+test:
+	@rm -rf $(BUILD)/results; failed=; \
+	$(MAKE) all || failed=1; \
+	for suite in check unit e2e; do $(MAKE) -k $$suite || failed=1; done; \
+	tests/summary $(BUILD)/results check unit $(KERNELS:%=e2e-%) || failed=1; \
+	[[ -z $$failed ]]
+
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all clean
+.PHONY: all help deps demo check unit e2e $(KERNELS:%=e2e-%) test matrix-light install clean

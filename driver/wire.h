@@ -3,8 +3,8 @@
  * The logoff integration component's messages, as they lie in the VMBus ring.
  *
  * Compiled into the driver, the test host, the unit tests and the fuzzers:
- * allocates nothing and calls nothing of VMBus. All integers
- * are little endian, as every VMBus guest is. See docs/protocol.md.
+ * allocates nothing and calls nothing of VMBus. All integers are little endian,
+ * as every VMBus guest is. See docs/protocol.md.
  */
 #ifndef HV_LOGOFF_WIRE_H
 #define HV_LOGOFF_WIRE_H
@@ -16,6 +16,9 @@
 #else
 #include <stdbool.h>
 #include <stddef.h>
+#ifndef __packed
+#error "define __packed and __aligned() as the kernel does"
+#endif
 #endif
 
 /* Class id of the offer: the IID of Virtual PC's IVMGuestOS. */
@@ -36,7 +39,7 @@
 struct hvl_version {
 	__u16 major;
 	__u16 minor;
-} __attribute__((packed));
+};
 
 /**
  * struct hvl_header - pipe header and IC header, 28 bytes
@@ -62,7 +65,7 @@ struct hvl_header {
 	__u8 transaction;
 	__u8 flags;
 	__u8 reserved[2];
-} __attribute__((packed));
+};
 
 #define HVL_IC_HEADER_SIZE	20	/* of struct hvl_header, what pipe_size counts */
 
@@ -80,7 +83,7 @@ struct hvl_negotiate {
 	__u16 message_count;
 	__u32 reserved;
 	struct hvl_version versions[HVL_VERSIONS_MAX];
-} __attribute__((packed));
+};
 
 enum hvl_op {
 	HVL_OP_LOGOFF = 1,	/* host: struct hvl_logoff */
@@ -100,7 +103,7 @@ struct hvl_op_header {
 	__u32 op;
 	__u32 flags;
 	__u64 id;
-} __attribute__((packed));
+} __packed __aligned(4); /* it follows a header of 28 bytes */
 
 /* hvl_op_header.flags of a COMPLETE that was sent before, for a repeated LOGOFF */
 #define HVL_REPLAY		0x00000001
@@ -117,7 +120,7 @@ struct hvl_logoff {
 	__u32 timeout;
 	__u32 grace;
 	char message[HV_LOGOFF_MESSAGE_SIZE];
-} __attribute__((packed));
+};
 
 /**
  * struct hvl_report - where a request stands, 296 bytes
@@ -139,7 +142,7 @@ struct hvl_report {
 	__u32 failed;
 	__u32 result;
 	char text[HV_LOGOFF_TEXT_SIZE];
-} __attribute__((packed));
+};
 
 /**
  * struct hvl_packet - one message, as it is built or has been copied out
@@ -155,7 +158,7 @@ struct hvl_packet {
 		struct hvl_report report;
 		__u8 bytes[HVL_PACKET_MAX - 28];
 	} body;
-} __attribute__((packed));
+};
 
 /* Highest first. */
 extern const struct hvl_version hvl_framework_versions[2];

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a logoff component.
+ */
+#include <linux/slab.h>
+
+#include "core.h"
+
+/**
+ * hvl_core_create() - a component without a host and without a daemon
+ * @kick: see struct hvl_core
+ * @kick_data: argument of @kick
+ *
+ * Return: the component, for hvl_core_put(); NULL when there is no memory.
+ */
+struct hvl_core *hvl_core_create(void (*kick)(void *data), void *kick_data)
+{
+	struct hvl_core *core = kzalloc(sizeof(*core), GFP_KERNEL);
+
+	if (!core)
+		return NULL;
+	kref_init(&core->ref);
+	init_waitqueue_head(&core->wait);
+	mutex_init(&core->read_lock);
+	spin_lock_init(&core->lock);
+	core->kick = kick;
+	core->kick_data = kick_data;
+	core->request.report.state = HV_LOGOFF_DONE;
+	INIT_DELAYED_WORK(&core->expiry, hvl_request_expire);
+	return core;
+}
+
+static void hvl_core_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct hvl_core, ref));
+}
+
+void hvl_core_put(struct hvl_core *core)
+{
+	kref_put(&core->ref, hvl_core_free);
+}
+
+/**
+ * hvl_core_stop() - take no more requests, and end the one in flight
+ * @core: its char device is not registered any more
+ *
+ * The result of the request in flight is left for hvl_host_transmit(). A
+ * daemon that has the char device open gets ENODEV from now on.
+ */
+void hvl_core_stop(struct hvl_core *core)
+{
+	spin_lock(&core->lock);
+	hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, 0,
+			   "the driver was unbound in the guest");
+	core->stopped = true;
+	spin_unlock(&core->lock);
+	cancel_delayed_work_sync(&core->expiry);
+	wake_up_all(&core->wait);
+}
+
+/**
+ * hvl_core_suspend() - end the request in flight before the guest sleeps
+ * @core: the component
+ *
+ * User space is frozen already: the daemon reads of it after it was thawed.
+ */
+void hvl_core_suspend(struct hvl_core *core)
+{
+	spin_lock(&core->lock);
+	hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, HV_LOGOFF_CANCEL_SUSPEND,
+			   "the guest was suspended");
+	spin_unlock(&core->lock);
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the daemon is told, and what it says.
+ */
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/poll.h>
+#include <linux/string.h>
+
+#include "core.h"
+
+/**
+ * hvl_daemon_attach() - the char device is being opened
+ * @core: the component; the caller has a reference
+ *
+ * Return: 0, -EBUSY when another has it open, -ENODEV when the offer is gone.
+ */
+int hvl_daemon_attach(struct hvl_core *core)
+{
+	int ret = 0;
+
+	spin_lock(&core->lock);
+	if (core->stopped)
+		ret = -ENODEV;
+	else if (core->daemon != HVL_DAEMON_ABSENT)
+		ret = -EBUSY;
+	else
+		core->daemon = HVL_DAEMON_SILENT;
+	spin_unlock(&core->lock);
+	return ret;
+}
+
+/**
+ * hvl_daemon_detach() - the char device has been closed
+ * @core: the component
+ *
+ * A request in flight waits a few seconds for the next daemon.
+ */
+void hvl_daemon_detach(struct hvl_core *core)
+{
+	struct hvl_request *request = &core->request;
+	bool ready;
+
+	spin_lock(&core->lock);
+	ready = core->daemon == HVL_DAEMON_READY;
+	core->daemon = HVL_DAEMON_ABSENT;
+	core->cancel_id = 0;
+	request->with_daemon = false;
+	/* One that never finished its handshake wins no time for those that will. */
+	if (ready && hvl_request_in_flight(core)) {
+		request->reattach = jiffies + HVL_REATTACH_SECONDS * HZ;
+		hvl_request_arm(core);
+	}
+	spin_unlock(&core->lock);
+}
+
+/**
+ * hvl_daemon_hello() - the daemon opens the handshake
+ * @core: the component
+ * @hello: what it wrote; its header has been checked
+ *
+ * Return: 0, -EPROTO when it did so before, -EINVAL when its versions make no
+ * sense, -EPROTONOSUPPORT when it speaks none of ours, -ENODEV.
+ */
+int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
+{
+	int ret = 0;
+
+	if (hello->minimum > hello->version)
+		return -EINVAL;
+	if (hello->minimum > HV_LOGOFF_VERSION || hello->version < HV_LOGOFF_VERSION_1_0)
+		return -EPROTONOSUPPORT;
+
+	spin_lock(&core->lock);
+	if (core->stopped) {
+		ret = -ENODEV;
+	} else if (core->daemon != HVL_DAEMON_SILENT) {
+		ret = -EPROTO;
+	} else {
+		core->daemon = HVL_DAEMON_GREETED;
+		wake_up_all(&core->wait);
+	}
+	spin_unlock(&core->lock);
+	return ret;
+}
+
+static bool hvl_report_valid(const struct hv_logoff_report *report)
+{
+	size_t length = strnlen(report->text, sizeof(report->text));
+
+	return report->state >= HV_LOGOFF_GRACE && report->state <= HV_LOGOFF_DONE &&
+	       report->percent <= 100 &&
+	       report->ended <= report->found &&
+	       report->failed <= report->found - report->ended &&
+	       (report->state == HV_LOGOFF_DONE || !report->result) &&
+	       length < sizeof(report->text) &&
+	       !memchr_inv(report->text + length, 0, sizeof(report->text) - length);
+}
+
+static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report *report)
+{
+	struct hvl_report *note = &core->request.report;
+
+	/* After a redelivery a daemon starts again at the beginning; the host sees no step back. */
+	note->percent = max(note->percent, report->percent);
+	note->found = report->found;
+	note->ended = report->ended;
+	note->failed = report->failed;
+	if (report->state == HV_LOGOFF_DONE) {
+		hvl_request_finish(core, report->result, 0, report->text);
+		return;
+	}
+	note->state = max(note->state, report->state);
+	memcpy(note->text, report->text, sizeof(note->text));
+	hvl_request_changed(core);
+}
+
+/**
+ * hvl_daemon_report() - the daemon says how far it is, or that it is done
+ * @core: the component
+ * @report: what it wrote; its header has been checked
+ *
+ * Return: 0, -EINVAL when a field is out of range, -EPROTO before the end of the
+ * handshake, -ESTALE when this is not the request that it works on, -ENODEV.
+ */
+int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report)
+{
+	int ret = 0;
+
+	if (!hvl_report_valid(report))
+		return -EINVAL;
+
+	spin_lock(&core->lock);
+	if (core->stopped)
+		ret = -ENODEV;
+	else if (core->daemon != HVL_DAEMON_READY)
+		ret = -EPROTO;
+	else if (report->header.id != core->request.id || !core->request.with_daemon ||
+		 !hvl_request_in_flight(core))
+		ret = -ESTALE;
+	else
+		hvl_daemon_note(core, report);
+	spin_unlock(&core->lock);
+	return ret;
+}
+
+static u32 seconds_until(unsigned long when)
+{
+	return time_after(when, jiffies) ? DIV_ROUND_UP(when - jiffies, HZ) : 0;
+}
+
+static void hvl_build_hello(union hvl_record *record)
+{
+	record->hello.header.type = HV_LOGOFF_HELLO;
+	record->hello.header.size = sizeof(record->hello);
+	record->hello.version = HV_LOGOFF_VERSION;
+	record->hello.minimum = HV_LOGOFF_VERSION_1_0;
+}
+
+static void hvl_build_cancel(const struct hvl_core *core, union hvl_record *record)
+{
+	record->cancel.header.type = HV_LOGOFF_CANCEL;
+	record->cancel.header.size = sizeof(record->cancel);
+	record->cancel.header.id = core->cancel_id;
+	record->cancel.reason = core->cancel_reason;
+}
+
+static void hvl_build_request(const struct hvl_core *core, union hvl_record *record)
+{
+	const struct hvl_request *request = &core->request;
+
+	record->request.header.type = HV_LOGOFF_REQUEST;
+	record->request.header.size = sizeof(record->request);
+	record->request.header.id = request->id;
+	record->request.flags = request->flags;
+	if (request->delivered)
+		record->request.flags |= HV_LOGOFF_REDELIVERED;
+	record->request.timeout = max(seconds_until(request->deadline), 1U);
+	/* Sessions were ended already: those that are left get no more time than those. */
+	if (request->report.state < HV_LOGOFF_ENDING)
+		record->request.grace = seconds_until(request->grace_end);
+	memcpy(record->request.message, request->message, sizeof(request->message));
+}
+
+/*
+ * What the daemon has to be told next, 0 when nothing. A cancellation comes
+ * first: it may be of a request before the one that waits.
+ */
+static u32 hvl_next_record(const struct hvl_core *core)
+{
+	lockdep_assert_held(&core->lock);
+	if (core->daemon == HVL_DAEMON_GREETED)
+		return HV_LOGOFF_HELLO;
+	if (core->daemon != HVL_DAEMON_READY)
+		return 0;
+	if (core->cancel_id)
+		return HV_LOGOFF_CANCEL;
+	if (hvl_request_in_flight(core) && !core->request.with_daemon)
+		return HV_LOGOFF_REQUEST;
+	return 0;
+}
+
+/**
+ * hvl_daemon_peek() - what the daemon has to be told next
+ * @core: the component
+ * @record: for read(); stays the next until hvl_daemon_consume()
+ *
+ * Return: 0, -EAGAIN when there is nothing, -EPROTO when the daemon has not
+ * opened the handshake, -ENODEV.
+ */
+int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record)
+{
+	int ret = 0;
+
+	memset(record, 0, sizeof(*record));
+	spin_lock(&core->lock);
+	if (core->stopped) {
+		ret = -ENODEV;
+		goto unlock;
+	}
+	switch (hvl_next_record(core)) {
+	case HV_LOGOFF_HELLO:
+		hvl_build_hello(record);
+		break;
+	case HV_LOGOFF_CANCEL:
+		hvl_build_cancel(core, record);
+		break;
+	case HV_LOGOFF_REQUEST:
+		hvl_build_request(core, record);
+		break;
+	default:
+		ret = core->daemon == HVL_DAEMON_READY ? -EAGAIN : -EPROTO;
+	}
+unlock:
+	spin_unlock(&core->lock);
+	return ret;
+}
+
+static bool hvl_consume_request(struct hvl_core *core, const union hvl_record *record)
+{
+	struct hvl_request *request = &core->request;
+
+	if (request->id != record->header.id || !hvl_request_in_flight(core))
+		return false;
+	request->delivered = true;
+	request->with_daemon = true;
+	request->report.state = max_t(u32, request->report.state, HV_LOGOFF_DELIVERED);
+	hvl_request_changed(core);
+	return true;
+}
+
+/**
+ * hvl_daemon_consume() - the daemon has been told
+ * @core: the component
+ * @record: what hvl_daemon_peek() gave
+ *
+ * Return: false when @record has gone out of date meanwhile, and doesn't count.
+ */
+bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record)
+{
+	bool counts = false;
+
+	spin_lock(&core->lock);
+	if (core->stopped)
+		goto unlock;
+	switch (record->header.type) {
+	case HV_LOGOFF_HELLO:
+		core->daemon = HVL_DAEMON_READY;
+		if (hvl_request_in_flight(core))
+			hvl_request_arm(core);
+		core->kick(core->kick_data);
+		counts = true;
+		break;
+	case HV_LOGOFF_CANCEL:
+		counts = core->cancel_id == record->header.id &&
+			 core->cancel_reason == record->cancel.reason;
+		if (counts)
+			core->cancel_id = 0;
+		break;
+	case HV_LOGOFF_REQUEST:
+		counts = hvl_consume_request(core, record);
+		break;
+	}
+unlock:
+	spin_unlock(&core->lock);
+	return counts;
+}
+
+/**
+ * hvl_daemon_events() - what poll() says
+ * @core: the component
+ */
+__poll_t hvl_daemon_events(struct hvl_core *core)
+{
+	__poll_t events = EPOLLOUT | EPOLLWRNORM;
+
+	spin_lock(&core->lock);
+	if (core->stopped)
+		events = EPOLLERR | EPOLLHUP;
+	else if (hvl_next_record(core))
+		events |= EPOLLIN | EPOLLRDNORM;
+	spin_unlock(&core->lock);
+	return events;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the host says, and what it is told.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/hyperv.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+
+#include "core.h"
+
+#define HVL_ANSWER_FLAGS	(HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE)
+
+/* wire.c can't include linux/hyperv.h: this is where the two are held together. */
+static_assert(sizeof(struct hvl_header) ==
+	      sizeof(struct vmbuspipe_hdr) + sizeof(struct icmsg_hdr));
+static_assert(offsetof(struct hvl_header, status) ==
+	      sizeof(struct vmbuspipe_hdr) + offsetof(struct icmsg_hdr, status));
+static_assert(HVL_ICFLAG_TRANSACTION == ICMSGHDRFLAG_TRANSACTION);
+static_assert(HVL_ICFLAG_REQUEST == ICMSGHDRFLAG_REQUEST);
+static_assert(HVL_ICFLAG_RESPONSE == ICMSGHDRFLAG_RESPONSE);
+static_assert(HVL_MSGTYPE_NEGOTIATE == ICMSGTYPE_NEGOTIATE);
+
+static bool hvl_daemon_ready(const struct hvl_core *core)
+{
+	return core->daemon == HVL_DAEMON_READY && !core->stopped;
+}
+
+/* The answer goes to whoever sent @message, and is left for hvl_host_transmit(). */
+static struct hvl_packet *hvl_host_answer(struct hvl_core *core,
+					  const struct hvl_message *message)
+{
+	core->answer.trans_id = message->trans_id;
+	core->answer_pending = true;
+	return &core->answer.packet;
+}
+
+static void hvl_host_refuse(struct hvl_core *core, const struct hvl_message *message,
+			    u32 status)
+{
+	const struct hvl_header *header = &message->packet.header;
+
+	hvl_build_refusal(hvl_host_answer(core, message), header->type, header->transaction,
+			  status);
+}
+
+/* A body that says where the request of @report stands. */
+static void hvl_host_build_report(struct hvl_packet *packet, u8 transaction, u8 flags,
+				  enum hvl_op op, u64 id, const struct hvl_report *report)
+{
+	hvl_packet_init(packet, HVL_MSGTYPE_LOGOFF, sizeof(*report), transaction, flags);
+	packet->body.report = *report;
+	packet->body.report.header.op = op;
+	packet->body.report.header.id = id;
+}
+
+/* The result of a LOGOFF that never became the request in flight. */
+static void hvl_host_decline(struct hvl_core *core, const struct hvl_message *message,
+			     u32 result, const char *text)
+{
+	struct hvl_report report = { .state = HV_LOGOFF_DONE, .result = result };
+	struct hvl_packet *answer = hvl_host_answer(core, message);
+
+	strscpy(report.text, text, sizeof(report.text));
+	hvl_host_build_report(answer, message->packet.header.transaction, HVL_ANSWER_FLAGS,
+			      HVL_OP_COMPLETE, message->packet.body.op.id, &report);
+	answer->header.status = result;
+}
+
+/* The host did not hear, or has forgotten: the same request again. */
+static void hvl_host_repeat(struct hvl_core *core, const struct hvl_message *message)
+{
+	struct hvl_request *request = &core->request;
+	struct hvl_packet *answer;
+
+	request->trans_id = message->trans_id;
+	request->transaction = message->packet.header.transaction;
+	if (hvl_request_in_flight(core)) {
+		core->progress_pending = true;
+		return;
+	}
+	/* Not sent yet: the one COMPLETE answers this repetition too. */
+	if (core->complete_pending)
+		return;
+	answer = hvl_host_answer(core, message);
+	hvl_host_build_report(answer, request->transaction, HVL_ANSWER_FLAGS, HVL_OP_COMPLETE,
+			      request->id, &request->report);
+	answer->header.status = request->report.result;
+	answer->body.op.flags = HVL_REPLAY;
+}
+
+static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *message)
+{
+	if (message->packet.body.op.id == core->request.id)
+		hvl_host_repeat(core, message);
+	else if (hvl_request_in_flight(core))
+		hvl_host_decline(core, message, HV_LOGOFF_E_BUSY,
+				 "the guest is working on another request");
+	else if (!hvl_daemon_ready(core))
+		hvl_host_decline(core, message, HV_LOGOFF_E_NOT_AVAIL,
+				 "no daemon is running in the guest");
+	else if (!core->negotiated)
+		hvl_host_refuse(core, message, HV_LOGOFF_E_FAIL);
+	else
+		hvl_request_accept(core, message);
+}
+
+static u32 hvl_host_try_cancel(struct hvl_core *core)
+{
+	const struct hvl_request *request = &core->request;
+
+	if (!hvl_request_in_flight(core) || request->report.state >= HV_LOGOFF_ENDING)
+		return HV_LOGOFF_E_FAIL;
+	if (!request->with_daemon) {
+		hvl_request_finish(core, HV_LOGOFF_E_CANCELLED, 0,
+				   "cancelled before the daemon in the guest took the request");
+		return HV_LOGOFF_S_OK;
+	}
+	core->cancel_id = request->id;
+	core->cancel_reason = HV_LOGOFF_CANCEL_HOST;
+	wake_up_all(&core->wait);
+	return HV_LOGOFF_S_OK;
+}
+
+/* CANCEL and QUERY are answered with where the request stands. */
+static void hvl_host_cancel_or_query(struct hvl_core *core, const struct hvl_message *message)
+{
+	static const struct hvl_report unknown;
+	const struct hvl_op_header *op = &message->packet.body.op;
+	bool known = op->id == core->request.id;
+	u32 status = known ? HV_LOGOFF_S_OK : HV_LOGOFF_E_NOT_FOUND;
+	struct hvl_packet *answer;
+
+	if (known && op->op == HVL_OP_CANCEL)
+		status = hvl_host_try_cancel(core);
+	answer = hvl_host_answer(core, message);
+	hvl_host_build_report(answer, message->packet.header.transaction, HVL_ANSWER_FLAGS,
+			      op->op, op->id, known ? &core->request.report : &unknown);
+	answer->header.status = status;
+}
+
+static void hvl_host_negotiate(struct hvl_core *core, const struct hvl_message *message)
+{
+	core->negotiation.trans_id = message->trans_id;
+	core->negotiation_pending =
+		hvl_answer_negotiate(&message->packet, &core->negotiation.packet,
+				     &core->framework, &core->version);
+	if (!core->negotiation_pending)
+		*hvl_host_answer(core, message) = core->negotiation.packet;
+}
+
+/**
+ * hvl_host_receive() - a message has come from the host
+ * @core: has nothing left for hvl_host_transmit()
+ * @message: private copy; all zero past @length
+ * @length: bytes of the packet that were received
+ */
+void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, u32 length)
+{
+	u32 status;
+
+	spin_lock(&core->lock);
+	if (!hvl_packet_check(&message->packet, length)) {
+		hvl_host_refuse(core, message, HV_LOGOFF_E_FAIL);
+		goto unlock;
+	}
+	if (message->packet.header.type == HVL_MSGTYPE_NEGOTIATE) {
+		hvl_host_negotiate(core, message);
+		goto unlock;
+	}
+	status = hvl_check_request(&message->packet);
+	if (status != HV_LOGOFF_S_OK)
+		hvl_host_refuse(core, message, status);
+	else if (message->packet.body.op.op == HVL_OP_LOGOFF)
+		hvl_host_logoff(core, message);
+	else
+		hvl_host_cancel_or_query(core, message);
+unlock:
+	spin_unlock(&core->lock);
+}
+
+/* Whether a negotiation went into @message. */
+static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_message *message)
+{
+	if (!core->negotiation_pending || !hvl_daemon_ready(core))
+		return false;
+	*message = core->negotiation;
+	core->negotiation_pending = false;
+	core->negotiated = true;
+	pr_info_ratelimited("logoff IC version %u.%u, framework %u.%u\n",
+			    core->version.major, core->version.minor,
+			    core->framework.major, core->framework.minor);
+	return true;
+}
+
+/* Whether the request's result or progress went into @message. */
+static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *message)
+{
+	const struct hvl_request *request = &core->request;
+
+	if (!core->complete_pending && !core->progress_pending)
+		return false;
+	message->trans_id = request->trans_id;
+	hvl_host_build_report(&message->packet, request->transaction,
+			      core->complete_pending ? HVL_ANSWER_FLAGS : 0,
+			      core->complete_pending ? HVL_OP_COMPLETE : HVL_OP_PROGRESS,
+			      request->id, &request->report);
+	if (core->complete_pending)
+		message->packet.header.status = request->report.result;
+	core->complete_pending = false;
+	core->progress_pending = false;
+	return true;
+}
+
+/**
+ * hvl_host_transmit() - what the host has to be told next
+ * @core: the component
+ * @message: to be sent; the core counts it as told
+ *
+ * Return: false when there is nothing, and @message was left alone.
+ */
+bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
+{
+	bool found = true;
+
+	spin_lock(&core->lock);
+	if (core->answer_pending) {
+		*message = core->answer;
+		core->answer_pending = false;
+	} else {
+		found = hvl_host_transmit_negotiation(core, message) ||
+			hvl_host_transmit_report(core, message);
+	}
+	if (found && message->packet.header.type != HVL_MSGTYPE_NEGOTIATE) {
+		message->packet.header.framework = core->framework;
+		message->packet.header.message = core->version;
+	}
+	spin_unlock(&core->lock);
+	return found;
+}
+
+/**
+ * hvl_host_opened() - the channel is new: whatever was said on the old is void
+ * @core: the component
+ *
+ * The request in flight goes on, and its result goes to the new channel.
+ */
+void hvl_host_opened(struct hvl_core *core)
+{
+	spin_lock(&core->lock);
+	core->negotiated = false;
+	core->negotiation_pending = false;
+	core->answer_pending = false;
+	spin_unlock(&core->lock);
+}

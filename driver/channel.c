@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The VMBus driver: finds the offer, and moves messages between its channel's
+ * rings and the core.
+ *
+ * All of it runs in one work item, so that nothing else needs to know that a
+ * ring can be full, or broken by its host.
+ */
+#include <linux/delay.h>
+#include <linux/hyperv.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "core.h"
+
+/* Bytes, for each direction, of which a page holds the indices. */
+#define HVL_RING_SIZE		(4 * HV_HYP_PAGE_SIZE)
+#define HVL_RING_DATA_SIZE	(HVL_RING_SIZE - HV_HYP_PAGE_SIZE)
+
+/* Bytes after each packet in the ring, as VMBUS_PKT_TRAILER in drivers/hv. */
+#define HVL_TRAILER_SIZE	8
+
+/* Milliseconds until a host that let its ring run full is tried again. */
+#define HVL_RETRY_MS		50
+
+/* Packets in one go, before others that share the work queue get their turn. */
+#define HVL_BUDGET		64
+
+/* Milliseconds for the host to make room for the last result. */
+#define HVL_DRAIN_MS		1000
+
+/**
+ * struct hvl_channel - the channel of one offer
+ * @device: the offer
+ * @core: the request, and the way to the daemon
+ * @work: moves messages; ends in hvl_channel_close()
+ * @lock: guards everything below, and the rings
+ * @open: the rings are there
+ * @transmitting: @tx is still to be sent
+ * @tx: a message that the host had no room for
+ * @rx: the message that came in last
+ */
+struct hvl_channel {
+	struct hv_device *device;
+	struct hvl_core *core;
+	struct delayed_work work;
+
+	struct mutex lock; /* guards the rings and all below */
+	bool open;
+	bool transmitting;
+	struct hvl_message tx;
+	struct hvl_message rx;
+};
+
+/* In a tasklet, or with the core's lock held. */
+static void hvl_channel_kick(void *data)
+{
+	struct hvl_channel *channel = data;
+
+	mod_delayed_work(system_wq, &channel->work, 0);
+}
+
+static int hvl_channel_open(struct hvl_channel *channel)
+{
+	struct vmbus_channel *vmbus = channel->device->channel;
+	int ret;
+
+	lockdep_assert_held(&channel->lock);
+	set_channel_read_mode(vmbus, HV_CALL_DIRECT);
+	/* The largest packet that fits: none can get stuck for its size. */
+	hvl_set_max_pkt_size(vmbus, HVL_RING_DATA_SIZE - HVL_TRAILER_SIZE);
+	/* An answer was for the old channel, a result is for whoever listens. */
+	if (channel->tx.packet.body.op.op != HVL_OP_COMPLETE)
+		channel->transmitting = false;
+	hvl_host_opened(channel->core);
+	ret = vmbus_open(vmbus, HVL_RING_SIZE, HVL_RING_SIZE, NULL, 0, hvl_channel_kick, channel);
+	channel->open = !ret;
+	return ret;
+}
+
+/*
+ * The host has written what no host writes: only new rings will bring the two
+ * sides together again. If it refuses them, the next offer may be better.
+ */
+static void hvl_channel_reset(struct hvl_channel *channel)
+{
+	struct device *dev = &channel->device->device;
+
+	dev_warn_ratelimited(dev, "ring buffer is corrupt, opening the channel anew\n");
+	channel->open = false;
+	vmbus_close(channel->device->channel);
+	if (hvl_channel_open(channel))
+		dev_err_ratelimited(dev, "the channel can't be opened again\n");
+}
+
+/* Bytes that the host says it has written and we have not read, -EIO if absurd. */
+static int hvl_channel_available(const struct hv_ring_buffer_info *ring)
+{
+	u32 read = ring->priv_read_index;
+	u32 write;
+
+	/* Pairs with the host's release: what it wrote before is there. */
+	write = virt_load_acquire(&ring->ring_buffer->write_index);
+	if (write >= ring->ring_datasize || read >= ring->ring_datasize)
+		return -EIO;
+	return write >= read ? write - read : ring->ring_datasize - read + write;
+}
+
+/*
+ * Takes the next packet out of the ring, and as much as fits of it into @rx.
+ * vmbus_recvpacket() would leave a packet where it is that doesn't fit, and
+ * would not tell that it had to guess where the next one starts.
+ *
+ * Return: 1 and the bytes in @rx, 0 when the ring is empty, -EIO when it is corrupt.
+ */
+static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
+{
+	struct vmbus_channel *vmbus = channel->device->channel;
+	int available = hvl_channel_available(&vmbus->inbound);
+	struct vmpacket_descriptor *descriptor;
+	u32 size, offset;
+
+	if (available <= 0)
+		return available;
+	descriptor = hv_pkt_iter_first(vmbus);
+	if (!descriptor)
+		return -EIO;
+	/* In 5.10 this is not a copy: read each field once. */
+	size = READ_ONCE(descriptor->len8) << 3;
+	offset = READ_ONCE(descriptor->offset8) << 3;
+	if (offset < sizeof(*descriptor) || offset > size ||
+	    size + HVL_TRAILER_SIZE > (u32)available)
+		return -EIO;
+	*length = min_t(u32, size - offset, sizeof(channel->rx.packet));
+	memset(&channel->rx, 0, sizeof(channel->rx));
+	memcpy(&channel->rx.packet, (void *)descriptor + offset, *length);
+	channel->rx.trans_id = READ_ONCE(descriptor->trans_id);
+	__hv_pkt_iter_next(vmbus, descriptor);
+	hv_pkt_iter_close(vmbus);
+	return 1;
+}
+
+/* 0 when there is nothing left to send, -EAGAIN when the ring is full, -ENODEV, -EIO. */
+static int hvl_channel_transmit(struct hvl_channel *channel)
+{
+	struct hvl_message *tx = &channel->tx;
+	int ret;
+
+	for (;;) {
+		if (!channel->transmitting)
+			channel->transmitting = hvl_host_transmit(channel->core, tx);
+		if (!channel->transmitting)
+			return 0;
+		ret = vmbus_sendpacket(channel->device->channel, &tx->packet,
+				       hvl_packet_size(&tx->packet), tx->trans_id,
+				       VM_PKT_DATA_INBAND, 0);
+		if (ret)
+			return ret;
+		channel->transmitting = false;
+	}
+}
+
+/* Return: milliseconds until there is more to do, -1 when not before a kick. */
+static int hvl_channel_run(struct hvl_channel *channel)
+{
+	unsigned int budget;
+	u32 length;
+	int ret;
+
+	for (budget = HVL_BUDGET; budget; budget--) {
+		ret = hvl_channel_transmit(channel);
+		if (ret == -EAGAIN)
+			return HVL_RETRY_MS;
+		/* Rescinded: we are about to be removed. */
+		if (ret == -ENODEV)
+			return -1;
+		if (!ret)
+			ret = hvl_channel_receive(channel, &length);
+		if (!ret)
+			return -1;
+		if (ret < 0)
+			hvl_channel_reset(channel);
+		else
+			hvl_host_receive(channel->core, &channel->rx, length);
+		if (!channel->open)
+			return -1;
+	}
+	return 0;
+}
+
+static void hvl_channel_work(struct work_struct *work)
+{
+	struct hvl_channel *channel =
+		container_of(to_delayed_work(work), struct hvl_channel, work);
+	int delay = -1;
+
+	mutex_lock(&channel->lock);
+	if (channel->open)
+		delay = hvl_channel_run(channel);
+	if (delay >= 0)
+		queue_delayed_work(system_wq, &channel->work, msecs_to_jiffies(delay));
+	mutex_unlock(&channel->lock);
+}
+
+/* The last results go out, as far as the host makes room for them. */
+static void hvl_channel_close(struct hvl_channel *channel)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(HVL_DRAIN_MS);
+
+	mutex_lock(&channel->lock);
+	if (channel->open) {
+		while (hvl_channel_transmit(channel) == -EAGAIN && time_before(jiffies, end))
+			msleep(HVL_RETRY_MS);
+		channel->open = false;
+		vmbus_close(channel->device->channel);
+	}
+	mutex_unlock(&channel->lock);
+	cancel_delayed_work_sync(&channel->work);
+}
+
+static int hvl_resume(struct hv_device *device)
+{
+	struct hvl_channel *channel = hv_get_drvdata(device);
+	int ret;
+
+	mutex_lock(&channel->lock);
+	ret = hvl_channel_open(channel);
+	mutex_unlock(&channel->lock);
+	/* A result may have been left over, and has to go out unasked. */
+	hvl_channel_kick(channel);
+	return ret;
+}
+
+static int hvl_suspend(struct hv_device *device)
+{
+	struct hvl_channel *channel = hv_get_drvdata(device);
+
+	hvl_core_suspend(channel->core);
+	hvl_channel_close(channel);
+	return 0;
+}
+
+static int hvl_probe(struct hv_device *device, const struct hv_vmbus_device_id *id)
+{
+	struct hvl_channel *channel;
+	int ret = -ENOMEM;
+
+	channel = kzalloc(sizeof(*channel), GFP_KERNEL);
+	if (!channel)
+		return -ENOMEM;
+	channel->device = device;
+	mutex_init(&channel->lock);
+	INIT_DELAYED_WORK(&channel->work, hvl_channel_work);
+	channel->core = hvl_core_create(hvl_channel_kick, channel);
+	if (!channel->core)
+		goto free_channel;
+	hv_set_drvdata(device, channel);
+
+	mutex_lock(&channel->lock);
+	ret = hvl_channel_open(channel);
+	mutex_unlock(&channel->lock);
+	if (ret)
+		goto put_core;
+
+	ret = hvl_chardev_register(channel->core);
+	if (ret) {
+		dev_err(&device->device, "can't register /dev/%s: %d\n", HV_LOGOFF_DEVICE, ret);
+		goto close_channel;
+	}
+	return 0;
+
+close_channel:
+	hvl_channel_close(channel);
+put_core:
+	hvl_core_put(channel->core);
+free_channel:
+	kfree(channel);
+	return ret;
+}
+
+static HVL_REMOVE_TYPE hvl_remove(struct hv_device *device)
+{
+	struct hvl_channel *channel = hv_get_drvdata(device);
+
+	hvl_chardev_unregister(channel->core);
+	hvl_core_stop(channel->core);
+	hvl_channel_close(channel);
+	hvl_core_put(channel->core);
+	kfree(channel);
+	return (HVL_REMOVE_TYPE)0;
+}
+
+static const struct hv_vmbus_device_id hvl_id_table[] = {
+	/* HVL_CLASS_GUID_STRING */
+	{ .guid = GUID_INIT(0x99fea0db, 0x4880, 0x499a, 0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc,
+			    0x91, 0xbe) },
+	{ },
+};
+MODULE_DEVICE_TABLE(vmbus, hvl_id_table);
+
+static struct hv_driver hvl_driver = {
+	.name = "hv_logoff",
+	.id_table = hvl_id_table,
+	.probe = hvl_probe,
+	.remove = hvl_remove,
+	.suspend = hvl_suspend,
+	.resume = hvl_resume,
+};
+
+static int __init hvl_init(void)
+{
+	return vmbus_driver_register(&hvl_driver);
+}
+
+static void __exit hvl_exit(void)
+{
+	vmbus_driver_unregister(&hvl_driver);
+}
+
+module_init(hvl_init);
+module_exit(hvl_exit);
+
+MODULE_DESCRIPTION("Log off the users of a Hyper-V guest from its host");
+MODULE_AUTHOR("The hv-logoff developers");
+MODULE_LICENSE("GPL");

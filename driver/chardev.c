@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/vmbus/hv_logoff: whole records in and out. See docs/uapi.md.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+static int hvl_open(struct inode *inode, struct file *file)
+{
+	struct hvl_core *core = container_of(file->private_data, struct hvl_core, misc);
+	int ret;
+
+	ret = hvl_daemon_attach(core);
+	if (ret)
+		return ret;
+	/* misc_deregister() waits for us, so the channel's reference is still there. */
+	kref_get(&core->ref);
+	file->private_data = core;
+	return stream_open(inode, file);
+}
+
+static int hvl_release(struct inode *inode, struct file *file)
+{
+	struct hvl_core *core = file->private_data;
+
+	hvl_daemon_detach(core);
+	hvl_core_put(core);
+	return 0;
+}
+
+/* The next record into core->record, or an error. */
+static int hvl_wait_record(struct hvl_core *core, bool nonblock)
+{
+	int ret, interrupted;
+
+	lockdep_assert_held(&core->read_lock);
+	ret = hvl_daemon_peek(core, &core->record);
+	if (ret != -EAGAIN || nonblock)
+		return ret;
+	interrupted = wait_event_interruptible(core->wait,
+					       (ret = hvl_daemon_peek(core, &core->record)) !=
+						       -EAGAIN);
+	return interrupted ?: ret;
+}
+
+static ssize_t hvl_read_record(struct hvl_core *core, char __user *buffer, size_t count,
+			       bool nonblock)
+{
+	const union hvl_record *record = &core->record;
+	int ret;
+
+	/* No lock of the host's path is held here: the copy may take for ever. */
+	do {
+		ret = hvl_wait_record(core, nonblock);
+		if (ret)
+			return ret;
+		if (count < record->header.size)
+			return -EMSGSIZE;
+		if (copy_to_user(buffer, record, record->header.size))
+			return -EFAULT;
+	} while (!hvl_daemon_consume(core, record));
+	return record->header.size;
+}
+
+static ssize_t hvl_read(struct file *file, char __user *buffer, size_t count, loff_t *ppos)
+{
+	struct hvl_core *core = file->private_data;
+	bool nonblock = file->f_flags & O_NONBLOCK;
+	ssize_t ret;
+
+	if (nonblock) {
+		if (!mutex_trylock(&core->read_lock))
+			return -EAGAIN;
+	} else if (mutex_lock_interruptible(&core->read_lock)) {
+		return -ERESTARTSYS;
+	}
+	ret = hvl_read_record(core, buffer, count, nonblock);
+	mutex_unlock(&core->read_lock);
+	return ret;
+}
+
+static ssize_t hvl_write(struct file *file, const char __user *buffer, size_t count,
+			 loff_t *ppos)
+{
+	struct hvl_core *core = file->private_data;
+	union {
+		struct hv_logoff_header header;
+		struct hv_logoff_hello hello;
+		struct hv_logoff_report report;
+	} record;
+	int ret;
+
+	if (count > sizeof(record))
+		return -EMSGSIZE;
+	if (count < sizeof(record.header))
+		return -EINVAL;
+	if (copy_from_user(&record, buffer, count))
+		return -EFAULT;
+	if (record.header.size != count)
+		return -EINVAL;
+
+	if (record.header.type == HV_LOGOFF_HELLO && count == sizeof(record.hello) &&
+	    !record.header.id)
+		ret = hvl_daemon_hello(core, &record.hello);
+	else if (record.header.type == HV_LOGOFF_REPORT && count == sizeof(record.report))
+		ret = hvl_daemon_report(core, &record.report);
+	else
+		ret = -EINVAL;
+	return ret ?: count;
+}
+
+static __poll_t hvl_poll(struct file *file, poll_table *wait)
+{
+	struct hvl_core *core = file->private_data;
+
+	poll_wait(file, &core->wait, wait);
+	return hvl_daemon_events(core);
+}
+
+static const struct file_operations hvl_fops = {
+	.owner = THIS_MODULE,
+	.open = hvl_open,
+	.release = hvl_release,
+	.read = hvl_read,
+	.write = hvl_write,
+	.poll = hvl_poll,
+};
+
+/**
+ * hvl_chardev_register() - let a daemon open the component
+ * @core: ready for it
+ *
+ * Return: 0, or -EEXIST when another offer has the device, or another error of
+ * misc_register().
+ */
+int hvl_chardev_register(struct hvl_core *core)
+{
+	core->misc.minor = MISC_DYNAMIC_MINOR;
+	core->misc.name = HV_LOGOFF_DEVICE;
+	core->misc.fops = &hvl_fops;
+	core->misc.mode = 0600;
+	return misc_register(&core->misc);
+}
+
+/**
+ * hvl_chardev_unregister() - no daemon can open the component any more
+ * @core: whoever has it open keeps a reference
+ */
+void hvl_chardev_unregister(struct hvl_core *core)
+{
+	misc_deregister(&core->misc);
+}

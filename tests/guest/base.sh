@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Prints the path of the guest's base image, a compressed cpio archive: a small
+# Debian with systemd, logind, udev and D-Bus. Made once, and kept in the cache
+# under a name that follows from what it is made of.
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+packages=systemd,systemd-sysv,libpam-systemd,dbus,udev,kmod,login,passwd,util-linux,procps,hyperv-daemons
+release=bookworm
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+
+# The Debian archives that this machine itself uses, so that its mirror serves here too.
+sources() {
+	# shellcheck disable=SC2016 # apt expands these
+	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+		--format '$(CODENAME) $(SITE) $(RELEASE) $(COMPONENT)' |
+	while read -r codename site suite component; do
+		[[ $codename == "$release"* && $component == main ]] || continue
+		echo "deb [signed-by=$keyring] $site $suite $component"
+	done | sort -u
+}
+
+make_base() {
+	local archives=$1 base=$2 work
+	work=$(mktemp -d)
+	# shellcheck disable=SC2064 # the directory's name of now is meant
+	trap "rm -rf '$work'" EXIT
+	# Without root the hook is another user, who must be able to write this.
+	chmod 711 "$work"
+	: >"$work/base"
+	chmod 666 "$work/base"
+	mmdebstrap --quiet --variant=minbase --include="$packages" --format=null \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--dpkgopt='path-exclude=/usr/share/man/*' \
+		--customize-hook="$here/pack-base.sh \"\$1\" $work/base" \
+		"$release" - - <<<"$archives" >&2
+	mv "$work/base" "$base.new"
+	mv "$base.new" "$base"
+}
+
+mkdir -p "$cache"
+key=$(cat "$here/base.sh" "$here/pack-base.sh" | sha256sum | cut -c1-16)
+base=$cache/guest-$release-$key.cpio.lz4
+if [[ ! -s $base ]]; then
+	archives=$(sources)
+	if [[ -z $archives ]]; then
+		echo "apt knows no Debian $release archive: run 'sudo apt-get update' first" >&2
+		exit 1
+	fi
+	echo "making the guest's base image with mmdebstrap, once, about a minute" >&2
+	make_base "$archives" "$base"
+fi
+echo "$base"

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+$(BUILD)/tests/guest/agent: $(BUILD)/tests/guest/agent.o
+	$(CC) $(LDFLAGS) -static -o $@ $^
+
+$(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
+	$(CC) $(LDFLAGS) -o $@ $^ -lpam -lpam_misc $(shell pkg-config --libs libsystemd)
+
+GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam)
+
+$(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \
+		$(BUILD)/tests/guest/open-session $(GUEST_FILES) guest-programs
+	tests/guest/image.sh $(call kernel-release,$*) $< $(BUILD) $@

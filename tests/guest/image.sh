@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# image.sh KERNEL-RELEASE MODULE BUILD OUT: makes the initramfs that is the whole guest: the
+# base image, and on top of it the kernel's own Hyper-V modules, hv_logoff.ko, the
+# daemon, and what the tests run inside.
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+release=${1:?} module=${2:?} build=${3:?} out=${4:?}
+modules=usr/lib/modules/$release
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
+	"$stage/etc/systemd/system/multi-user.target.wants"
+cp "/lib/modules/$release/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
+cp "/lib/modules/$release/kernel/drivers/hv"/hv_{vmbus,utils}.ko* "$stage/$modules/kernel/drivers/hv/"
+cp "$module" "$stage/$modules/updates/"
+
+"${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
+install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
+install -D -t "$stage/usr/bin" "$build/tests/guest/open-session"
+install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
+ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
+install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"
+
+# In the base image /lib is a link to /usr/lib, which a directory here would replace.
+if [[ -d $stage/lib ]]; then
+	cp -a "$stage/lib/." "$stage/usr/lib/"
+	rm -r "${stage:?}/lib"
+fi
+depmod -b "$stage/usr" "$release"
+
+base=$("$here/base.sh")
+(cd "$stage" && find . -mindepth 1 -print0 |
+	cpio --null --create --format=newc --quiet --owner=+0:+0) | lz4 -l -q >"$stage.lz4"
+cat "$base" "$stage.lz4" >"$out"
+rm "$stage.lz4"

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * open-session KIND USER: logs a user on through PAM, and returns once logind
+ * knows the session, whose id it prints. What is written to the session's
+ * terminal is kept in /run/open-session/ID.
+ *
+ *   login     a terminal login
+ *   su        `su -l` on a terminal
+ *   stubborn  a terminal login whose shell ignores SIGHUP and SIGTERM
+ *   pam       a session with nothing but its leader, made fast
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <pwd.h>
+#include <security/pam_appl.h>
+#include <security/pam_misc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-login.h>
+#include <unistd.h>
+
+#define DIRECTORY "/run/open-session"
+#define STUBBORN  "trap '' HUP TERM; echo is'-'stubborn; while :; do sleep 60; done\n"
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "open-session: %s: %s\n", what, strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
+/* The session that @pid is in, once logind has it and it is no longer opening. */
+static char *wait_for_session(pid_t pid)
+{
+	char *session = NULL;
+	char *state = NULL;
+
+	for (;;) {
+		bool opened = sd_pid_get_session(pid, &session) >= 0 &&
+			      sd_session_get_state(session, &state) >= 0 &&
+			      strcmp(state, "opening") != 0;
+
+		free(state);
+		state = NULL;
+		if (opened)
+			return session;
+		free(session);
+		session = NULL;
+		if (kill(pid, 0) < 0)
+			die("the session's process is gone");
+		usleep(50000);
+	}
+}
+
+static _Noreturn void shell(const char *kind, const char *user)
+{
+	setenv("TERM", "linux", 1);
+	if (strcmp(kind, "su") == 0)
+		execlp("su", "su", "-l", user, NULL);
+	else
+		execlp("login", "login", "-f", user, NULL);
+	_exit(127);
+}
+
+static _Noreturn void pam(const char *user, int tell)
+{
+	static const struct pam_conv conversation = { .conv = misc_conv };
+	pam_handle_t *handle = NULL;
+
+	close(tell);
+	if (pam_start("open-session", user, &conversation, &handle) != PAM_SUCCESS ||
+	    pam_open_session(handle, 0) != PAM_SUCCESS)
+		_exit(EXIT_FAILURE);
+	for (;;)
+		pause();
+}
+
+/* Keeps what the terminal shows, and tells the parent when @marker has been shown. */
+static void keep(int terminal, const char *path, const char *marker, int tell)
+{
+	FILE *log = fopen(path, "we");
+	char bytes[1024];
+	char seen[65536] = "";
+	size_t used = 0;
+	ssize_t n;
+
+	if (!log)
+		die(path);
+	while ((n = read(terminal, bytes, sizeof(bytes))) > 0) {
+		fwrite(bytes, 1, (size_t)n, log);
+		fflush(log);
+		if (tell < 0 || used + (size_t)n >= sizeof(seen))
+			continue;
+		memcpy(seen + used, bytes, (size_t)n);
+		used += (size_t)n;
+		if (memmem(seen, used, marker, strlen(marker))) {
+			close(tell);
+			tell = -1;
+		}
+	}
+}
+
+/* Runs in the background as long as the terminal lives. */
+static _Noreturn void attend(const char *kind, const char *user, int tell)
+{
+	bool stubborn = strcmp(kind, "stubborn") == 0;
+	char path[128];
+	char *session;
+	int terminal;
+	pid_t pid;
+
+	setsid();
+	pid = strcmp(kind, "pam") == 0 ? fork() : forkpty(&terminal, NULL, NULL, NULL);
+	if (pid < 0)
+		die("fork");
+	if (pid == 0 && strcmp(kind, "pam") == 0)
+		pam(user, tell);
+	if (pid == 0)
+		shell(kind, user);
+
+	session = wait_for_session(pid);
+	dprintf(tell, "%s\n", session);
+	if (strcmp(kind, "pam") == 0)
+		_exit(EXIT_SUCCESS);
+	if (stubborn && write(terminal, STUBBORN, strlen(STUBBORN)) < 0)
+		die("write");
+	snprintf(path, sizeof(path), DIRECTORY "/%s", session);
+	keep(terminal, path, stubborn ? "is-stubborn" : "$", tell);
+	_exit(EXIT_SUCCESS);
+}
+
+int main(int argc, char **argv)
+{
+	char bytes[64];
+	int pipes[2];
+	ssize_t n;
+	size_t told = 0;
+
+	if (argc != 3 || !getpwnam(argv[2])) {
+		fprintf(stderr, "usage: open-session login|su|stubborn|pam USER\n");
+		return EXIT_FAILURE;
+	}
+	mkdir(DIRECTORY, 0700);
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		die("pipe");
+	switch (fork()) {
+	case -1:
+		die("fork");
+	case 0:
+		close(pipes[0]);
+		attend(argv[1], argv[2], pipes[1]);
+	}
+	close(pipes[1]);
+	while ((n = read(pipes[0], bytes, sizeof(bytes))) > 0) {
+		fwrite(bytes, 1, (size_t)n, stdout);
+		told += (size_t)n;
+	}
+	return told > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

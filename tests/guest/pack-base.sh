@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# pack-base.sh ROOT FILE: makes the users, takes out of a fresh Debian what no test
+# looks at and what a boot would spend its time on, and packs the rest.
+set -euo pipefail
+
+root=${1:?} file=${2:?}
+units=/usr/lib/systemd/system
+
+for user in alice bob carol; do
+	chroot "$root" useradd --create-home --shell /bin/bash "$user"
+done
+echo guest >"$root/etc/hostname"
+echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
+: >"$root/etc/machine-id"
+ln -sfn $units/multi-user.target "$root/etc/systemd/system/default.target"
+
+rm -rf "${root:?}"/usr/share/{doc,man,info,locale,zoneinfo,i18n,bash-completion,bug,lintian,perl*} \
+	"${root:?}"/usr/lib/x86_64-linux-gnu/{gconv,perl*} "${root:?}"/usr/lib/{apt,dpkg,locale} \
+	"${root:?}"/usr/bin/{perl*,apt*,dpkg*} "${root:?}"/usr/lib/udev/hwdb* \
+	"${root:?}"/usr/lib/systemd/{system,user,user-environment}-generators/* \
+	"${root:?}"/usr/lib/x86_64-linux-gnu/lib{perl,apt-pkg,apt-private,stdc++}.so.* \
+	"${root:?}"/usr/lib/systemd/systemd-{networkd,resolved} \
+	"${root:?}"/var/{cache,log,lib/apt,lib/dpkg}/* "${root:?}"/boot/*
+
+# Rules for disks, sound, input and network cards: there are none.
+find "$root/usr/lib/udev/rules.d" -type f ! -name '5*' ! -name '71-seat*' ! -name '73-seat*' \
+	! -name '80-drivers*' ! -name '99-systemd*' ! -name '*hyperv*' ! -name '*hv*' -delete
+
+# A machine in memory has nothing to remount, flush, create or wait for.
+for unit in getty.target serial-getty@.service timers.target kmod-static-nodes.service \
+	ldconfig.service systemd-{binfmt,firstboot,hwdb-update,journal-catalog-update}.service \
+	systemd-{machine-id-commit,modules-load,pcrphase,pcrphase-sysinit,pstore}.service \
+	systemd-{random-seed,remount-fs,sysctl,sysusers,tmpfiles-setup,tmpfiles-setup-dev}.service \
+	systemd-{update-done,update-utmp,update-utmp-runlevel,user-sessions}.service \
+	systemd-{boot-system-token,network-generator,journal-flush}.service \
+	systemd-ask-password-{wall,console}.path dev-{hugepages,mqueue}.mount \
+	sys-{kernel-debug,kernel-tracing,kernel-config,fs-fuse-connections}.mount; do
+	ln -sfn /dev/null "$root/etc/systemd/system/$unit"
+done
+
+cd "$root"
+find . -path './dev/*' -prune -o -path './proc/*' -prune -o -path './sys/*' -prune -o -print0 |
+	cpio --null --create --format=newc --quiet | lz4 -l -9 -q >"$file"
+chmod 644 "$file"

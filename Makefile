@@ -45,15 +45,15 @@ $(BUILD)/asan/%.o: %.c
 include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-deps:
-	apt-get update
-	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
-
 DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev linux-headers-cloud-amd64 linux-image-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-image-6.12-cloud-amd64 \
 	linux-source-6.12 sparse clang-tidy cppcheck shellcheck perl
+
+deps:
+	apt-get update
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
 
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
 	tests/demo/demo.sh $(BUILD)

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Who was logged off, when, and at whose word: the journal's structured entries. */
+#ifndef HVL_AUDIT_H
+#define HVL_AUDIT_H
+
+#include <stdint.h>
+
+#include "session.h"
+
+/* @session is NULL for an entry about the whole request. */
+void audit_entry(uint64_t id, const struct session *session, const char *outcome,
+		 const char *detail);
+
+#endif /* HVL_AUDIT_H */

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
+LOGOFFD_CFLAGS := $(shell pkg-config --cflags libsystemd libkmod)
+LOGOFFD_LIBS := $(shell pkg-config --libs libsystemd libkmod)
+LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/guest/*.c))
+
+$(LOGOFFD_OBJECTS:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
+
+$(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFD_LIBS)
+
+all: $(BUILD)/hv-logoffd
+
+# Into $(DESTDIR), for packages and for the images of the tests.
+install-guest: $(BUILD)/hv-logoffd
+	install -D -m 755 $(BUILD)/hv-logoffd $(DESTDIR)$(PREFIX)/sbin/hv-logoffd
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/sbin|$(PREFIX)/sbin|' userspace/guest/hv-logoffd.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/system/hv-logoffd.service
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d userspace/guest/70-hv-logoff.rules
+	install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/hv-logoffd.conf.5
+
+.PHONY: install-guest

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "util.h"
+
+#define SECTION "Logoff"
+#define FILE_MAX 65536
+#define ESCALATE_MIN 1
+#define ESCALATE_MAX 3600
+
+#define SEPARATORS " \t,"
+#define BLANKS " \t\r"
+
+struct parser {
+	struct config *config;
+	const char *name;
+	unsigned int line;
+	FILE *complaints;
+	bool in_section;
+	unsigned int seen; /* bit n: the key settings[n] was set */
+	bool failed;
+};
+
+static const char *const allowed_classes[] = { "user", "user-early", "user-light",
+					       "user-early-light" };
+
+__attribute__((format(printf, 2, 3))) static void complain(struct parser *parser,
+							    const char *format, ...)
+{
+	va_list arguments;
+
+	fprintf(parser->complaints, "%s:%u: ", parser->name, parser->line);
+	va_start(arguments, format);
+	vfprintf(parser->complaints, format, arguments);
+	va_end(arguments);
+	fputc('\n', parser->complaints);
+	parser->failed = true;
+}
+
+bool words_contain(char *const *words, const char *word)
+{
+	for (; words && *words; words++)
+		if (!strcmp(*words, word))
+			return true;
+	return false;
+}
+
+static void words_free(char **words)
+{
+	for (char **word = words; word && *word; word++)
+		free(*word);
+	free(words);
+}
+
+static void words_freep(char ***words)
+{
+	words_free(*words);
+}
+
+static char **words_split(const char *value)
+{
+	_cleanup_(words_freep) char **words = NULL;
+	char **result;
+	size_t count = 0;
+
+	/* No word is shorter than one byte, nor its separator; and there is the NULL. */
+	words = calloc(strlen(value) / 2 + 2, sizeof(*words));
+	if (!words)
+		return NULL;
+	for (value += strspn(value, SEPARATORS); *value; value += strspn(value, SEPARATORS)) {
+		size_t length = strcspn(value, SEPARATORS);
+
+		words[count] = strndup(value, length);
+		if (!words[count++])
+			return NULL;
+		value += length;
+	}
+	result = words;
+	words = NULL;
+	return result;
+}
+
+static int set_words(char ***target, const char *value)
+{
+	char **words = words_split(value);
+
+	if (!words)
+		return -ENOMEM;
+	words_free(*target);
+	*target = words;
+	return 0;
+}
+
+static bool class_allowed(const char *class)
+{
+	for (size_t i = 0; i < ELEMENTS(allowed_classes); i++)
+		if (!strcmp(class, allowed_classes[i]))
+			return true;
+	return false;
+}
+
+static int set_classes(struct parser *parser, const char *value)
+{
+	int r = set_words(&parser->config->classes, value);
+
+	if (r < 0)
+		return r;
+	if (!parser->config->classes[0])
+		complain(parser, "Classes= is empty, so that nobody would ever be logged off; "
+				 "name at least one class, such as Classes=user.");
+	for (char **class = parser->config->classes; *class; class++)
+		if (!class_allowed(*class))
+			complain(parser, "\"%s\" is not a class of sessions that can be logged "
+					 "off; write some of user, user-early, user-light and "
+					 "user-early-light.", *class);
+	return 0;
+}
+
+static int set_exempt_users(struct parser *parser, const char *value)
+{
+	int r = set_words(&parser->config->exempt_users, value);
+
+	if (r < 0)
+		return r;
+	for (char **user = parser->config->exempt_users; *user; user++)
+		if (strpbrk(*user, ":/;\"'"))
+			complain(parser, "\"%s\" cannot be a user; write names or numbers of users "
+					 "with spaces between them, such as ExemptUsers=root 1000.",
+				 *user);
+	return 0;
+}
+
+static int set_escalate(struct parser *parser, const char *value)
+{
+	unsigned long seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtoul(value, &end, 10);
+	if (errno || end == value || *end || !strchr("0123456789", value[0]) ||
+	    seconds < ESCALATE_MIN || seconds > ESCALATE_MAX) {
+		complain(parser, "\"%s\" is not a time that EscalateSec= can have; write whole "
+				 "seconds from %d to %d, such as EscalateSec=10.",
+			 value, ESCALATE_MIN, ESCALATE_MAX);
+		return 0;
+	}
+	parser->config->escalate = seconds;
+	return 0;
+}
+
+static int set_notice(struct parser *parser, const char *value)
+{
+	if (strcmp(value, "yes") && strcmp(value, "no"))
+		complain(parser, "\"%s\" is neither yes nor no; write Notice=yes to tell users on "
+				 "their terminals, Notice=no not to.", value);
+	parser->config->notice = !strcmp(value, "yes");
+	return 0;
+}
+
+static int set_message(struct parser *parser, const char *value)
+{
+	char *message = strdup(value);
+
+	if (!message)
+		return -ENOMEM;
+	free(parser->config->message);
+	parser->config->message = message;
+	return 0;
+}
+
+static const struct setting {
+	const char *key;
+	int (*set)(struct parser *parser, const char *value);
+} settings[] = {
+	{ "Classes", set_classes },
+	{ "ExemptUsers", set_exempt_users },
+	{ "EscalateSec", set_escalate },
+	{ "Notice", set_notice },
+	{ "Message", set_message },
+};
+
+/* Cuts @text short after its last character that is not blank; gives its first one. */
+static char *strip(char *text)
+{
+	size_t length;
+
+	text += strspn(text, BLANKS);
+	length = strlen(text);
+	while (length > 0 && strchr(BLANKS, text[length - 1]))
+		length--;
+	text[length] = '\0';
+	return text;
+}
+
+static int parse_setting(struct parser *parser, const char *key, const char *value)
+{
+	for (size_t i = 0; i < ELEMENTS(settings); i++) {
+		if (strcmp(key, settings[i].key))
+			continue;
+		if (parser->seen & 1U << i)
+			complain(parser, "%s= was set further up already; keep one of the two lines.",
+				 key);
+		parser->seen |= 1U << i;
+		return settings[i].set(parser, value);
+	}
+	complain(parser, "There is no setting \"%s\"; the settings are Classes=, ExemptUsers=, "
+			 "EscalateSec=, Notice= and Message=.", key);
+	return 0;
+}
+
+static int parse_line(struct parser *parser, char *line)
+{
+	char *equals;
+
+	line = strip(line);
+	if (!*line || *line == '#' || *line == ';')
+		return 0;
+	if (*line == '[') {
+		parser->in_section = !strcmp(line, "[" SECTION "]");
+		if (!parser->in_section)
+			complain(parser, "There is no section %s; write [" SECTION "].", line);
+		return 0;
+	}
+	equals = strchr(line, '=');
+	if (!equals) {
+		complain(parser, "\"%s\" is not a setting; write Key=value, or start the line with # "
+				 "to make it a comment.", line);
+		return 0;
+	}
+	if (!parser->in_section) {
+		complain(parser, "This setting belongs to no section; write [" SECTION "] above it.");
+		return 0;
+	}
+	*equals = '\0';
+	return parse_setting(parser, strip(line), strip(equals + 1));
+}
+
+static int set_defaults(struct config *config)
+{
+	*config = (struct config){ .escalate = 10, .notice = true };
+	config->classes = words_split("user user-early user-light user-early-light");
+	config->exempt_users = words_split("");
+	config->message = strdup("The administrator of this machine's host logs everyone off.");
+	return config->classes && config->exempt_users && config->message ? 0 : -ENOMEM;
+}
+
+static int parse_lines(struct parser *parser, const char *text, size_t length)
+{
+	int r = 0;
+
+	while (length > 0 && r >= 0) {
+		const char *newline = memchr(text, '\n', length);
+		size_t size = newline ? (size_t)(newline - text) : length;
+		_cleanup_free_ char *line = strndup(text, size);
+
+		if (!line)
+			return -ENOMEM;
+		parser->line++;
+		if (strlen(line) < size)
+			complain(parser, "There is a NUL byte in this line; save the file as plain "
+					 "text.");
+		else
+			r = parse_line(parser, line);
+		size += newline ? 1 : 0;
+		text += size;
+		length -= size;
+	}
+	return r;
+}
+
+int config_parse(struct config *config, const char *name, const char *text, size_t length,
+		 FILE *complaints)
+{
+	struct parser parser = { .config = config, .name = name, .complaints = complaints };
+	int r = set_defaults(config);
+
+	if (r >= 0)
+		r = parse_lines(&parser, text, length);
+	if (r >= 0 && parser.failed)
+		r = -EINVAL;
+	if (r < 0)
+		config_done(config);
+	return r;
+}
+
+int config_read(struct config *config, const char *file, FILE *complaints)
+{
+	_cleanup_free_ char *text = malloc(FILE_MAX + 1);
+	_cleanup_close_ int fd = -1;
+	ssize_t size = 0;
+	int r;
+
+	if (!text)
+		return -ENOMEM;
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0)
+		size = read(fd, text, FILE_MAX + 1);
+	if ((fd < 0 && errno != ENOENT) || size < 0) {
+		r = -errno;
+		fprintf(complaints, "%s: Cannot be read: %s.\n", file, strerror(-r));
+		return r;
+	}
+	if (size > FILE_MAX) {
+		fprintf(complaints, "%s: Longer than %d bytes; remove what is not needed.\n", file,
+			FILE_MAX);
+		return -EFBIG;
+	}
+	return config_parse(config, file, text, size, complaints);
+}
+
+void config_done(struct config *config)
+{
+	words_free(config->classes);
+	words_free(config->exempt_users);
+	free(config->message);
+	*config = (struct config){ 0 };
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "daemon.h"
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "audit.h"
+#include "log.h"
+#include "notice.h"
+#include "scope.h"
+#include "util.h"
+
+/* The engine's way out. */
+
+static uint64_t outside_now(void *outside)
+{
+	struct timespec time;
+
+	(void)outside;
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
+static void outside_wake(void *outside, uint64_t time)
+{
+	struct daemon *daemon = outside;
+
+	if (time != USEC_NEVER)
+		sd_event_source_set_time(daemon->timer, time);
+	sd_event_source_set_enabled(daemon->timer,
+				    time == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static int outside_list(void *outside)
+{
+	struct daemon *daemon = outside;
+
+	return logind_list(&daemon->logind);
+}
+
+static int outside_signal(void *outside, const struct session *session)
+{
+	(void)outside;
+	return scope_signal(SCOPE_ROOT, session);
+}
+
+static int outside_kill(void *outside, const struct session *session)
+{
+	(void)outside;
+	return scope_kill(SCOPE_ROOT, session);
+}
+
+static void outside_kill_session(void *outside, const struct session *session, int number)
+{
+	struct daemon *daemon = outside;
+	int r = logind_kill(&daemon->logind, session->id, number);
+
+	if (r < 0)
+		log_message(LOG_WARNING, "Session %s cannot be signalled through systemd-logind: "
+					 "%s.", session->id, strerror(-r));
+}
+
+static void outside_stop_scope(void *outside, const struct session *session)
+{
+	struct daemon *daemon = outside;
+	_cleanup_free_ char *unit = scope_unit(session);
+	int r = unit ? logind_stop_unit(&daemon->logind, unit) : -ENOMEM;
+
+	if (r < 0)
+		log_message(LOG_WARNING, "The scope of session %s cannot be stopped: %s.",
+			    session->id, strerror(-r));
+}
+
+/* Not everybody has a terminal, and nobody must be able to stay by having a broken one. */
+static void outside_notify(void *outside, const struct session *session, const char *text)
+{
+	int r;
+
+	(void)outside;
+	if (!session->tty[0])
+		return;
+	r = notice_write(session->tty, session->uid, text);
+	if (r < 0)
+		log_message(LOG_INFO, "User %s cannot be told on %s: %s.", session->user,
+			    session->tty, strerror(-r));
+}
+
+static int outside_report(void *outside, const struct hv_logoff_report *report)
+{
+	const struct daemon *daemon = outside;
+	int r = device_report(&daemon->device, report);
+
+	sd_notifyf(0, "STATUS=%s", report->text);
+	if (r < 0 && r != -ESTALE)
+		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
+	return r;
+}
+
+static void outside_audit(void *outside, uint64_t id, const struct session *session,
+			  const char *outcome, const char *detail)
+{
+	(void)outside;
+	audit_entry(id, session, outcome, detail);
+}
+
+static const struct engine_ops engine_ops = {
+	.now = outside_now,
+	.wake = outside_wake,
+	.list = outside_list,
+	.signal = outside_signal,
+	.kill = outside_kill,
+	.kill_session = outside_kill_session,
+	.stop_scope = outside_stop_scope,
+	.notify = outside_notify,
+	.report = outside_report,
+	.audit = outside_audit,
+};
+
+/* The engine's way in. */
+
+static void on_hello(void *userdata, uint32_t version)
+{
+	(void)userdata;
+	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests.");
+	log_message(LOG_INFO, "Ready for the host's requests; the driver speaks version %u.%u.",
+		    version >> 16, version & 0xffff);
+}
+
+static void on_request(void *userdata, const struct hv_logoff_request *request)
+{
+	struct daemon *daemon = userdata;
+
+	engine_request(&daemon->engine, request);
+}
+
+static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
+{
+	struct daemon *daemon = userdata;
+
+	engine_cancel(&daemon->engine, cancel);
+}
+
+/* Before anything else PID 1 hears of it: so it starts us again if the device is back already. */
+static void on_gone(void *userdata, int error)
+{
+	struct daemon *daemon = userdata;
+
+	sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
+	engine_drop(&daemon->engine);
+	daemon->error = error;
+	sd_event_exit(daemon->event, 0);
+}
+
+static const struct device_handler device_handler = {
+	.hello = on_hello,
+	.request = on_request,
+	.cancel = on_cancel,
+	.gone = on_gone,
+};
+
+static void on_listed(void *userdata, struct session_list *list, int error)
+{
+	struct daemon *daemon = userdata;
+
+	engine_listed(&daemon->engine, list, error);
+}
+
+static void on_opened(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	engine_opened(&daemon->engine);
+}
+
+static void on_removed(void *userdata, const char *id)
+{
+	struct daemon *daemon = userdata;
+
+	engine_removed(&daemon->engine, id);
+}
+
+static void on_restarted(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	engine_resync(&daemon->engine);
+}
+
+static void on_kill_failed(void *userdata, const char *id, int error)
+{
+	struct daemon *daemon = userdata;
+
+	engine_call_failed(&daemon->engine, id, error);
+}
+
+static const struct logind_handler logind_handler = {
+	.listed = on_listed,
+	.opened = on_opened,
+	.removed = on_removed,
+	.restarted = on_restarted,
+	.kill_failed = on_kill_failed,
+};
+
+static int on_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)source;
+	(void)time;
+	engine_tick(&daemon->engine);
+	return 0;
+}
+
+int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct config *config)
+{
+	int r;
+
+	*daemon = (struct daemon){ .event = sd_event_ref(event), .device.fd = -1 };
+	engine_init(&daemon->engine, &engine_ops, daemon, config);
+	logind_init(&daemon->logind, event, &logind_handler, daemon);
+	r = logind_connect(&daemon->logind);
+	if (r < 0)
+		log_message(LOG_WARNING, "The system bus does not answer: %s. It is tried again "
+					 "when the host asks for a logoff.", strerror(-r));
+	/* The least accuracy that does not keep an idle machine awake. */
+	r = sd_event_add_time(event, &daemon->timer, CLOCK_MONOTONIC, USEC_NEVER,
+			      10 * USEC_PER_MSEC, on_time, daemon);
+	if (r < 0) {
+		close(fd);
+		return r;
+	}
+	sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
+	return device_start(&daemon->device, fd, event, &device_handler, daemon);
+}
+
+void daemon_done(struct daemon *daemon)
+{
+	engine_drop(&daemon->engine);
+	device_done(&daemon->device);
+	logind_done(&daemon->logind);
+	sd_event_source_disable_unref(daemon->timer);
+	sd_event_unref(daemon->event);
+}

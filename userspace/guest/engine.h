@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One logoff: which sessions there are, how far each one's end has come, what is
+ * to be done next, and what the host is told. Never waits: it is told what
+ * happened by the functions below, and acts through struct engine_ops.
+ */
+#ifndef HVL_ENGINE_H
+#define HVL_ENGINE_H
+
+#include <linux/hv_logoff.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "session.h"
+
+/* The world outside; the tests have one of their own. */
+struct engine_ops {
+	/* Microseconds that only grow. */
+	uint64_t (*now)(void *outside);
+	/* Call engine_tick() at this time; replaces the time before. */
+	void (*wake)(void *outside, uint64_t time);
+	/* Ask for all sessions; unless it fails, engine_listed() follows. 0 or -errno. */
+	int (*list)(void *outside);
+	/* TERM, HUP, CONT to all processes of the scope: how many there were, or -errno. */
+	int (*signal)(void *outside, const struct session *session);
+	/* Kill all processes of the scope, whatever they do. 0 or -errno. */
+	int (*kill)(void *outside, const struct session *session);
+	/* Ask logind to signal the session; engine_call_failed() may follow. */
+	void (*kill_session)(void *outside, const struct session *session, int number);
+	/* Ask PID 1 to stop the session's scope. */
+	void (*stop_scope)(void *outside, const struct session *session);
+	/* Write @text to the session's terminal. */
+	void (*notify)(void *outside, const struct session *session, const char *text);
+	/* Tell the driver. 0 or -errno; -ESTALE: it no longer wants to know. */
+	int (*report)(void *outside, const struct hv_logoff_report *report);
+	/* For the journal; @session is NULL when it is about the whole request. */
+	void (*audit)(void *outside, uint64_t id, const struct session *session,
+		      const char *outcome, const char *detail);
+};
+
+enum engine_phase {
+	ENGINE_IDLE,
+	ENGINE_STARTING,	/* no list of sessions yet */
+	ENGINE_GRACE,		/* the users were told */
+	ENGINE_ENDING,		/* no way back */
+};
+
+struct engine {
+	const struct engine_ops *ops;
+	void *outside;
+	const struct config *config;
+
+	enum engine_phase phase;
+	uint64_t id;
+	uint32_t flags;
+	char message[HV_LOGOFF_MESSAGE_SIZE];	/* clean */
+	uint64_t started;
+	uint64_t grace_end;
+	uint64_t deadline;
+
+	struct target *targets;
+	size_t target_count;
+	unsigned int exempt;	/* sessions left alone, by the last list */
+
+	bool listing;		/* engine_listed() is to come */
+	uint64_t list_at;
+	int list_error;		/* of the last list */
+	unsigned int rounds;	/* lists that had new sessions after the grace */
+
+	struct hv_logoff_report last;
+};
+
+void engine_init(struct engine *engine, const struct engine_ops *ops, void *outside,
+		 const struct config *config);
+/* Forgets the request, if there is one, without a word to the driver. */
+void engine_drop(struct engine *engine);
+
+void engine_request(struct engine *engine, const struct hv_logoff_request *request);
+void engine_cancel(struct engine *engine, const struct hv_logoff_cancel *cancel);
+void engine_tick(struct engine *engine);
+
+/* The sessions that there are, or a negative @error. Takes out of @list what it keeps. */
+void engine_listed(struct engine *engine, struct session_list *list, int error);
+void engine_opened(struct engine *engine);
+void engine_removed(struct engine *engine, const char *id);
+/* Signals from logind may have been missed. */
+void engine_resync(struct engine *engine);
+/* -ENOENT: there is no such session. Anything else: try again. */
+void engine_call_failed(struct engine *engine, const char *id, int error);
+
+#endif /* HVL_ENGINE_H */

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* hv-logoffd: see hv-logoffd(8). */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "config.h"
+#include "daemon.h"
+#include "device.h"
+#include "log.h"
+#include "module.h"
+#include "util.h"
+
+#define EVENT_TIMEOUT (5 * USEC_PER_SEC)
+
+struct options {
+	const char *config_file;
+	const char *device_file;
+	bool check;
+};
+
+static const char help[] =
+	"Usage: hv-logoffd [OPTION]…\n"
+	"Log off this machine's users when its Hyper-V host asks for it.\n"
+	"\n"
+	"  -c, --config=FILE  read FILE instead of " CONFIG_FILE "\n"
+	"  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
+	"      --check        explain mistakes in the configuration, and end\n"
+	"  -h, --help         show this help, and end\n";
+
+/* -1 to go on, else the status to exit with. */
+static int parse_options(int argc, char **argv, struct options *options)
+{
+	static const struct option longs[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "check", no_argument, NULL, 'C' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option;
+
+	*options = (struct options){ .config_file = CONFIG_FILE, .device_file = DEVICE_FILE };
+	while ((option = getopt_long(argc, argv, "c:d:h", longs, NULL)) >= 0) {
+		switch (option) {
+		case 'c':
+			options->config_file = optarg;
+			break;
+		case 'd':
+			options->device_file = optarg;
+			break;
+		case 'C':
+			options->check = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EX_OK;
+		default:
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc)
+		return -1;
+	log_message(LOG_ERR, "There is nothing to do with \"%s\"; see hv-logoffd --help.",
+		    argv[optind]);
+	return EX_USAGE;
+}
+
+/* A driver that was just loaded makes its device a little later. */
+static int wait_for_device(const char *file)
+{
+	static const struct timespec pause = { .tv_nsec = 100000000 };
+	int fd = -ENOENT;
+
+	for (int i = 0; i < 20 && fd == -ENOENT; i++) {
+		nanosleep(&pause, NULL);
+		fd = device_open(file);
+	}
+	if (fd == -ENOENT)
+		log_message(LOG_ERR, "The driver is loaded, but %s does not appear; the kernel's "
+				     "log (dmesg) says more.", file);
+	return fd;
+}
+
+static int open_device(const char *file)
+{
+	int fd = device_open(file);
+	int r;
+
+	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
+		r = module_load();
+		return r < 0 ? r : wait_for_device(file);
+	}
+	if (fd == -EBUSY)
+		log_message(LOG_ERR, "Another daemon has %s open; stop it first.", file);
+	else if (fd == -EACCES || fd == -EPERM)
+		log_message(LOG_ERR, "%s may not be opened; run hv-logoffd as root.", file);
+	else if (fd < 0)
+		log_message(LOG_ERR, "%s cannot be opened: %s.", file, strerror(-fd));
+	return fd;
+}
+
+/*
+ * The status tells systemd whether to start the daemon again at once, which it
+ * does unless the device is gone: then udev does, when it comes back.
+ */
+static int exit_status(const struct daemon *daemon, const char *file)
+{
+	switch (daemon->error) {
+	case 0:
+		return EX_OK;
+	case -ENODEV:
+		/* The next offer may have come before PID 1 heard that we are stopping. */
+		sd_notify_barrier(0, EVENT_TIMEOUT);
+		return access(file, F_OK) ? EX_OK : EX_TEMPFAIL;
+	case -EPROTONOSUPPORT:
+		log_message(LOG_ERR, "The driver speaks no version that this daemon knows; "
+				     "install both from the same release of hv-logoff.");
+		return EX_PROTOCOL;
+	default:
+		log_message(LOG_ERR, "Nothing can be read from the driver: %s.",
+			    strerror(-daemon->error));
+		return EX_IOERR;
+	}
+}
+
+static int serve(sd_event *event, const struct options *options, const struct config *config)
+{
+	struct daemon daemon;
+	int status;
+	int fd;
+	int r;
+
+	fd = open_device(options->device_file);
+	if (fd < 0)
+		return EX_UNAVAILABLE;
+	r = daemon_start(&daemon, event, fd, config);
+	if (r < 0)
+		daemon.error = r;
+	else if (sd_event_loop(event) < 0)
+		daemon.error = -EIO;
+	sd_notify(0, "STOPPING=1");
+	status = exit_status(&daemon, options->device_file);
+	daemon_done(&daemon);
+	return status;
+}
+
+/* Where signals are events, so that nothing is left half done. */
+static int prepare_event(sd_event **event)
+{
+	sigset_t signals;
+	int r;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+		return -errno;
+	r = sd_event_default(event);
+	if (r >= 0)
+		r = sd_event_add_signal(*event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(*event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_set_watchdog(*event, true);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	struct options options;
+	struct config config;
+	int status;
+	int r;
+
+	status = parse_options(argc, argv, &options);
+	if (status >= 0)
+		return status;
+	r = config_read(&config, options.config_file, stderr);
+	if (r < 0)
+		return EX_CONFIG;
+	if (options.check) {
+		config_done(&config);
+		return EX_OK;
+	}
+	r = prepare_event(&event);
+	if (r < 0)
+		log_message(LOG_ERR, "Out of resources at the start: %s.", strerror(-r));
+	status = r < 0 ? EX_OSERR : serve(event, &options, &config);
+	config_done(&config);
+	return status;
+}

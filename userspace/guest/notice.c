@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "notice.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "text.h"
+#include "util.h"
+
+#define NOTICE_SIZE 2048
+
+/* The terminal, if it still belongs to the one who is logged on there. */
+static int open_tty(const char *tty, uid_t uid)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+	struct stat status;
+	int result;
+
+	if (!tty[0] || tty[0] == '/' || strstr(tty, "..") ||
+	    snprintf(path, sizeof(path), "/dev/%s", tty) >= (int)sizeof(path))
+		return -EINVAL;
+	/* Without NONBLOCK a serial line waits for its carrier. */
+	fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISCHR(status.st_mode) || !isatty(fd))
+		return -ENOTTY;
+	if (status.st_uid != uid)
+		return -EPERM;
+	result = fd;
+	fd = -1;
+	return result;
+}
+
+/* The terminal may be in any mode: every line needs its own carriage return. */
+static size_t compose(char *target, size_t size, const char *text)
+{
+	char clean[NOTICE_SIZE];
+	size_t used;
+
+	text_clean(clean, sizeof(clean), text, sizeof(clean));
+	used = snprintf(target, size, "\r\n\a\r\n");
+	for (const char *next = clean; *next && used + 4 < size; next++) {
+		if (*next == '\n')
+			target[used++] = '\r';
+		target[used++] = *next;
+	}
+	target[used++] = '\r';
+	target[used++] = '\n';
+	return used;
+}
+
+int notice_write(const char *tty, uid_t uid, const char *text)
+{
+	_cleanup_close_ int fd = open_tty(tty, uid);
+	char notice[NOTICE_SIZE + 256];
+	size_t size;
+	ssize_t written;
+
+	if (fd < 0)
+		return fd;
+	size = compose(notice, sizeof(notice), text);
+	written = write(fd, notice, size);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == size ? 0 : -EAGAIN;
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* How many bytes the UTF-8 character at @bytes has, 0 if it is broken. */
+static size_t decode(const unsigned char *bytes, size_t length, uint32_t *character)
+{
+	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t size;
+
+	if (bytes[0] < 0x80) {
+		*character = bytes[0];
+		return 1;
+	}
+	if (bytes[0] >= 0xc2 && bytes[0] <= 0xdf)
+		size = 2;
+	else if ((bytes[0] & 0xf0) == 0xe0)
+		size = 3;
+	else if (bytes[0] >= 0xf0 && bytes[0] <= 0xf4)
+		size = 4;
+	else
+		return 0;
+	if (size > length)
+		return 0;
+	*character = bytes[0] & (0xff >> (size + 1));
+	for (size_t i = 1; i < size; i++) {
+		if ((bytes[i] & 0xc0) != 0x80)
+			return 0;
+		*character = *character << 6 | (bytes[i] & 0x3f);
+	}
+	if (*character < smallest[size] || *character > 0x10ffff ||
+	    (*character >= 0xd800 && *character <= 0xdfff))
+		return 0;
+	return size;
+}
+
+static bool fit_to_show(uint32_t character)
+{
+	if (character < 0x20)
+		return character == '\n' || character == '\t';
+	if (character >= 0x7f && character <= 0x9f)
+		return false;
+	/* Line and paragraph separators, and what turns the direction of the text after it. */
+	return !(character >= 0x2028 && character <= 0x202e) &&
+	       !(character >= 0x2066 && character <= 0x2069);
+}
+
+void text_clean(char *target, size_t size, const char *source, size_t length)
+{
+	const unsigned char *bytes = (const unsigned char *)source;
+	uint32_t character;
+	size_t used = 0;
+
+	length = strnlen(source, length);
+	while (length > 0) {
+		size_t step = decode(bytes, length, &character);
+		bool good = step > 0 && fit_to_show(character);
+		size_t space = good ? step : 1;
+
+		if (used + space >= size)
+			break;
+		if (good)
+			memcpy(target + used, bytes, step);
+		else
+			target[used] = '?';
+		used += space;
+		bytes += step ? step : 1;
+		length -= step ? step : 1;
+	}
+	memset(target + used, 0, size - used);
+}

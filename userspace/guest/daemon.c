@@ -52,14 +52,11 @@ static int outside_kill(void *outside, const struct session *session)
 	return scope_kill(SCOPE_ROOT, session);
 }
 
-static void outside_kill_session(void *outside, const struct session *session, int number)
+static int outside_kill_session(void *outside, const struct session *session, int number)
 {
 	struct daemon *daemon = outside;
-	int r = logind_kill(&daemon->logind, session->id, number);
 
-	if (r < 0)
-		log_message(LOG_WARNING, "Session %s cannot be signalled through systemd-logind: "
-					 "%s.", session->id, strerror(-r));
+	return logind_kill(&daemon->logind, session->id, number);
 }
 
 static void outside_stop_scope(void *outside, const struct session *session)

@@ -245,14 +245,32 @@ static void mark_gone(struct engine *engine, struct target *target)
 	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "is gone");
 }
 
-/* Logind's own signals do the same where the scope's processes cannot be reached. */
-static void ask(const struct engine *engine, const struct session *session)
+/* Such as a session that is still being opened, or a bus that restarts: do the same again. */
+static void retry_step(const struct engine *engine, struct target *target)
 {
-	if (engine->ops->signal(engine->outside, session) > 0)
+	if (target->step == STEP_KILLED_BY_LOGIND)
+		target->step = STEP_KILLED;
+	else if (target->step == STEP_ASKED)
+		target->step = STEP_FOUND;
+	else
 		return;
-	engine->ops->kill_session(engine->outside, session, SIGTERM);
-	engine->ops->kill_session(engine->outside, session, SIGHUP);
-	engine->ops->kill_session(engine->outside, session, SIGCONT);
+	target->next = now(engine) + RETRY;
+}
+
+static void kill_session(const struct engine *engine, struct target *target, int number)
+{
+	if (engine->ops->kill_session(engine->outside, &target->session, number) < 0)
+		retry_step(engine, target);
+}
+
+/* Logind's own signals do the same where the scope's processes cannot be reached. */
+static void ask(const struct engine *engine, struct target *target)
+{
+	if (engine->ops->signal(engine->outside, &target->session) > 0)
+		return;
+	kill_session(engine, target, SIGTERM);
+	kill_session(engine, target, SIGHUP);
+	kill_session(engine, target, SIGCONT);
 }
 
 static void take_next_step(const struct engine *engine, struct target *target)
@@ -260,19 +278,19 @@ static void take_next_step(const struct engine *engine, struct target *target)
 	const struct session *session = &target->session;
 
 	target->step++;
+	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
 	if (target->step == STEP_ASKED && engine->flags & HV_LOGOFF_FORCE)
 		target->step = STEP_KILLED;
 	if (target->step == STEP_KILLED && engine->ops->kill(engine->outside, session) < 0)
 		target->step = STEP_KILLED_BY_LOGIND;
-	if (target->step == STEP_ASKED)
-		ask(engine, session);
-	else if (target->step == STEP_KILLED_BY_LOGIND)
-		engine->ops->kill_session(engine->outside, session, SIGKILL);
-	else if (target->step == STEP_STOPPED)
+	if (target->step == STEP_ASKED) {
+		ask(engine, target);
+	} else if (target->step == STEP_KILLED_BY_LOGIND) {
+		kill_session(engine, target, SIGKILL);
+	} else if (target->step == STEP_STOPPED) {
 		engine->ops->stop_scope(engine->outside, session);
-	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
-	if (target->step == STEP_STOPPED)
 		target->next = USEC_NEVER;
+	}
 }
 
 static void take_next_steps(struct engine *engine)
@@ -498,20 +516,13 @@ void engine_call_failed(struct engine *engine, const char *id, int error)
 {
 	struct target *target = find(engine, id);
 
-	if (!target || target->step == STEP_GONE || target->step == STEP_FOUND)
+	if (!target || target->step == STEP_GONE)
 		return;
 	if (error == -ENOENT) {
 		engine_removed(engine, id);
 		return;
 	}
-	/* Such as a session that is still being opened: do the same again. */
-	if (target->step == STEP_KILLED_BY_LOGIND)
-		target->step = STEP_KILLED;
-	else if (target->step == STEP_ASKED)
-		target->step = STEP_FOUND;
-	else
-		return;
-	target->next = now(engine) + RETRY;
+	retry_step(engine, target);
 	update(engine);
 }
 

@@ -26,8 +26,8 @@ struct engine_ops {
 	int (*signal)(void *outside, const struct session *session);
 	/* Kill all processes of the scope, whatever they do. 0 or -errno. */
 	int (*kill)(void *outside, const struct session *session);
-	/* Ask logind to signal the session; engine_call_failed() may follow. */
-	void (*kill_session)(void *outside, const struct session *session, int number);
+	/* Ask logind to signal the session: 0, and engine_call_failed() may follow, or -errno. */
+	int (*kill_session)(void *outside, const struct session *session, int number);
 	/* Ask PID 1 to stop the session's scope. */
 	void (*stop_scope)(void *outside, const struct session *session);
 	/* Write @text to the session's terminal. */

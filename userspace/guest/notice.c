@@ -57,7 +57,7 @@ static size_t compose(char *target, size_t size, const char *text)
 int notice_write(const char *tty, uid_t uid, const char *text)
 {
 	_cleanup_close_ int fd = open_tty(tty, uid);
-	char notice[NOTICE_SIZE + 256];
+	char notice[2 * NOTICE_SIZE];
 	size_t size;
 	ssize_t written;
 

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every test_NAME.c is a program of cmocka, with what it tests linked under the sanitizers.
+
+UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/asan/%)
+UNIT_GUEST := $(filter-out userspace/guest/main.o userspace/guest/daemon.o,$(LOGOFFD_OBJECTS))
+
+$(UNIT_TESTS:%=$(BUILD)/asan/tests/unit/%.o): CPPFLAGS += -I$(BUILD) \
+	$(shell pkg-config --cflags cmocka libsystemd)
+$(LOGOFFD_OBJECTS:%=$(BUILD)/asan/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
+
+# The sizes and offsets that the documents state, as static assertions.
+$(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.md
+	@mkdir -p $(@D)
+	awk -f $^ >$@
+$(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
+$(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o
+$(filter-out %/test_wire,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+
+$(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
+	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS)
+
+# Each program's results as TAP; a program that dies has one more, which failed.
+unit: $(UNIT_PROGRAMS)
+	@mkdir -p $(BUILD)/results; : >$(BUILD)/results/unit.tap; failed=; \
+	for program in $^; do \
+		CMOCKA_MESSAGE_OUTPUT=TAP $$program | tee -a $(BUILD)/results/unit.tap || \
+			{ failed=1; echo "not ok - $${program##*/} ends with an error" | \
+				tee -a $(BUILD)/results/unit.tap; }; \
+	done; [[ -z $$failed ]]
+
+.PHONY: unit

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Words on a terminal, which is a pair of ours. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "userspace/guest/notice.h"
+
+static struct fixture {
+	int master;
+	int slave;
+	const char *tty;	/* as below /dev */
+	char heard[8192];
+} fixture;
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture = (struct fixture){ .slave = -1 };
+	fixture.master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	if (fixture.master < 0 || grantpt(fixture.master) || unlockpt(fixture.master))
+		return -1;
+	fixture.slave = open(ptsname(fixture.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	fixture.tty = ptsname(fixture.master) + strlen("/dev/");
+	return fixture.slave < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	close(fixture.slave);
+	close(fixture.master);
+	return 0;
+}
+
+static const char *hear(void)
+{
+	ssize_t size = read(fixture.master, fixture.heard, sizeof(fixture.heard) - 1);
+
+	fixture.heard[size > 0 ? size : 0] = '\0';
+	return fixture.heard;
+}
+
+static void test_words_arrive(void **state)
+{
+	(void)state;
+	assert_int_equal(notice_write(fixture.tty, getuid(), "Save your work.\nNow."), 0);
+	assert_non_null(strstr(hear(), "Save your work."));
+	assert_non_null(strstr(fixture.heard, "\r\nNow.\r"));
+}
+
+static void test_no_escape_sequence_arrives(void **state)
+{
+	(void)state;
+	assert_int_equal(notice_write(fixture.tty, getuid(), "a\x1b]0;title\x07z\xc2\x9bm"), 0);
+	assert_non_null(strstr(hear(), "a?]0;title?z?m"));
+	assert_null(strchr(fixture.heard, '\x1b'));
+}
+
+static void test_longest_message(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	memset(text, '\n', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(notice_write(fixture.tty, getuid(), text), 0);
+	/* A newline that is cut off is none; the terminal makes its own of the others. */
+	assert_true(strlen(hear()) > 1024);
+	assert_int_equal(fixture.heard[strlen(fixture.heard) - 1], '\n');
+}
+
+static void test_stopped_terminal_is_skipped(void **state)
+{
+	int r = 0;
+
+	(void)state;
+	assert_int_equal(tcflow(fixture.slave, TCOOFF), 0);
+	/* A wait would be one for ever: nobody starts it again, nor reads. */
+	for (int i = 0; i < 1000 && r == 0; i++)
+		r = notice_write(fixture.tty, getuid(), "hello");
+	assert_int_equal(r, -EAGAIN);
+	tcflow(fixture.slave, TCOON);
+}
+
+static void test_terminal_of_another_user(void **state)
+{
+	(void)state;
+	assert_int_equal(notice_write(fixture.tty, getuid() + 1, "hello"), -EPERM);
+	assert_string_equal(hear(), "");
+}
+
+static void test_no_terminal(void **state)
+{
+	(void)state;
+	assert_int_equal(notice_write("null", 0, "hello"), -ENOTTY);
+	assert_int_equal(notice_write("pts/does-not-exist", 0, "hello"), -ENOENT);
+	assert_int_equal(notice_write("../tmp/x", 0, "hello"), -EINVAL);
+	assert_int_equal(notice_write("/dev/tty", 0, "hello"), -EINVAL);
+	assert_int_equal(notice_write("", 0, "hello"), -EINVAL);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_words_arrive),
+		TEST(test_no_escape_sequence_arrives),
+		TEST(test_longest_message),
+		TEST(test_stopped_terminal_is_skipped),
+		TEST(test_terminal_of_another_user),
+		TEST(test_no_terminal),
+	};
+
+	return cmocka_run_group_tests_name("notice", tests, NULL, NULL);
+}

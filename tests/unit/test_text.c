@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a host says, before a terminal shows it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "userspace/guest/text.h"
+
+static char text[64];
+
+static const char *clean(const char *source, size_t size)
+{
+	memset(text, 0x55, sizeof(text));
+	text_clean(text, size, source, strlen(source));
+	return text;
+}
+
+static void test_good_text_stays(void **state)
+{
+	static const char good[] = "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80\n\ttab";
+
+	(void)state;
+	assert_string_equal(clean(good, sizeof(text)), good);
+	assert_string_equal(clean("", sizeof(text)), "");
+}
+
+static void test_controls(void **state)
+{
+	(void)state;
+	assert_string_equal(clean("\x1b[2Jx\r\a\x7f", sizeof(text)), "?[2Jx???");
+	/* CSI as one character, and what turns the direction. */
+	assert_string_equal(clean("a\xc2\x9b" "b", sizeof(text)), "a?b");
+	assert_string_equal(clean("a\xe2\x80\xae" "b\xe2\x81\xa6", sizeof(text)), "a?b?");
+}
+
+static void test_broken_utf8(void **state)
+{
+	(void)state;
+	assert_string_equal(clean("\xff\xfe", sizeof(text)), "??");
+	assert_string_equal(clean("\x80" "a", sizeof(text)), "?a");
+	assert_string_equal(clean("\xc3", sizeof(text)), "?");
+	assert_string_equal(clean("\xe2\x82", sizeof(text)), "??");
+	/* Overlong, a surrogate, above U+10FFFF. */
+	assert_string_equal(clean("\xc0\xaf", sizeof(text)), "??");
+	assert_string_equal(clean("\xe0\x80\xaf", sizeof(text)), "???");
+	assert_string_equal(clean("\xed\xa0\x80", sizeof(text)), "???");
+	assert_string_equal(clean("\xf4\x90\x80\x80", sizeof(text)), "????");
+}
+
+static void test_a_character_is_not_cut(void **state)
+{
+	(void)state;
+	assert_string_equal(clean("ab\xe2\x82\xac", 5), "ab");
+	assert_string_equal(clean("ab\xe2\x82\xac", 6), "ab\xe2\x82\xac");
+	assert_string_equal(clean("abc", 1), "");
+}
+
+static void test_the_rest_is_zero(void **state)
+{
+	static const char zero[sizeof(text)];
+
+	(void)state;
+	clean("abc", 32);
+	assert_memory_equal(text + 3, zero, 29);
+	assert_int_equal(text[32], 0x55);
+}
+
+static void test_no_byte_after_the_end_is_read(void **state)
+{
+	/* The sanitizer watches both ends. */
+	const char source[3] = { 'a', 'b', (char)0xe2 };
+
+	(void)state;
+	text_clean(text, sizeof(text), source, sizeof(source));
+	assert_string_equal(text, "ab?");
+	text_clean(text, sizeof(text), "ab\0cd", 5);
+	assert_string_equal(text, "ab");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good_text_stays),
+		cmocka_unit_test(test_controls),
+		cmocka_unit_test(test_broken_utf8),
+		cmocka_unit_test(test_a_character_is_not_cut),
+		cmocka_unit_test(test_the_rest_is_zero),
+		cmocka_unit_test(test_no_byte_after_the_end_is_read),
+	};
+
+	return cmocka_run_group_tests_name("text", tests, NULL, NULL);
+}

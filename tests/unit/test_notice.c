@@ -45,9 +45,14 @@ static int teardown(void **state)
 
 static const char *hear(void)
 {
-	ssize_t size = read(fixture.master, fixture.heard, sizeof(fixture.heard) - 1);
+	size_t used = 0;
+	ssize_t size;
 
-	fixture.heard[size > 0 ? size : 0] = '\0';
+	do {
+		size = read(fixture.master, fixture.heard + used, sizeof(fixture.heard) - 1 - used);
+		used += size > 0 ? size : 0;
+	} while (size > 0);
+	fixture.heard[used] = '\0';
 	return fixture.heard;
 }
 

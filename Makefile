@@ -7,7 +7,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BUILD ?= build
-PREFIX ?= /usr/local
+PREFIX ?= /usr
 CFLAGS ?= -O2 -g
 BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -Idriver/uapi -I. -MMD -MP
 ASAN_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -31,7 +31,7 @@ help:
 	@echo 'make e2e          end-to-end tests in guests [KERNEL=6.1|6.12]'
 	@echo 'make matrix-light build the driver for every kernel'
 	@echo 'make install      install user space, and the driver for the running kernel'
-	@echo '                  [DESTDIR=] [PREFIX=/usr/local] [KDIR=]'
+	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
 	@echo 'make clean        remove $(BUILD)/'
 
 # Every object is built twice at most: as shipped, and for the tests with ASan and UBSan.
@@ -56,7 +56,7 @@ deps:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
 
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
-	tests/demo/demo.sh $(BUILD)
+	tests/demo/demo.sh $(BUILD) /boot/vmlinuz-$(call kernel-release,6.12) $(BUILD)/guest-6.12.img
 
 check: all
 	tests/check/check.sh $(BUILD)
@@ -64,8 +64,8 @@ check: all
 e2e: $(KERNEL:%=e2e-%)
 # One after the other: a guest's host is two busy processors.
 e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
-$(KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
-	tests/e2e/run.py --build $(BUILD) --kernel $*
+$(KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmbus-%.img
+	tests/e2e/run.py --build $(BUILD) --kernel $* --vmlinuz /boot/vmlinuz-$(call kernel-release,$*) $(CASES)
 
 # A suite that fails doesn't keep the others from running.
 test:

@@ -9,5 +9,11 @@ $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \
-		$(BUILD)/tests/guest/open-session $(GUEST_FILES) guest-programs
+		$(BUILD)/tests/guest/open-session $(GUEST_FILES) $(BUILD)/hv-logoffd
 	tests/guest/image.sh $(call kernel-release,$*) $< $(BUILD) $@
+
+$(BUILD)/tests/guest/vmbus-init: $(BUILD)/tests/guest/vmbus-init.o
+	$(CC) $(LDFLAGS) -static -o $@ $^
+
+$(BUILD)/vmbus-%.img: $(BUILD)/tests/guest/vmbus-init tests/guest/vmbus-image.sh
+	tests/guest/vmbus-image.sh $(call kernel-release,$*) $< $@

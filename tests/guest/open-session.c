@@ -110,7 +110,7 @@ static _Noreturn void attend(const char *kind, const char *user, int tell)
 	bool stubborn = strcmp(kind, "stubborn") == 0;
 	char path[128];
 	char *session;
-	int terminal;
+	int terminal = -1;
 	pid_t pid;
 
 	setsid();

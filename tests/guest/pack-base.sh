@@ -11,6 +11,7 @@ for user in alice bob carol; do
 	chroot "$root" useradd --create-home --shell /bin/bash "$user"
 done
 echo guest >"$root/etc/hostname"
+touch "$root/etc/default/locale"
 echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
 : >"$root/etc/machine-id"
 ln -sfn $units/multi-user.target "$root/etc/systemd/system/default.target"
@@ -29,7 +30,8 @@ find "$root/usr/lib/udev/rules.d" -type f ! -name '5*' ! -name '71-seat*' ! -nam
 
 # A machine in memory has nothing to remount, flush, create or wait for.
 for unit in getty.target serial-getty@.service timers.target kmod-static-nodes.service \
-	ldconfig.service systemd-{binfmt,firstboot,hwdb-update,journal-catalog-update}.service \
+	ldconfig.service e2scrub_reap.service modprobe@.service systemd-repart.service \
+	proc-sys-fs-binfmt_misc.automount systemd-{binfmt,firstboot,hwdb-update,journal-catalog-update}.service \
 	systemd-{machine-id-commit,modules-load,pcrphase,pcrphase-sysinit,pstore}.service \
 	systemd-{random-seed,remount-fs,sysctl,sysusers,tmpfiles-setup,tmpfiles-setup-dev}.service \
 	systemd-{update-done,update-utmp,update-utmp-runlevel,user-sessions}.service \

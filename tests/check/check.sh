@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# check.sh BUILD: the static checks, as TAP on standard output and in BUILD/results.
+set -euo pipefail
+
+build=${1:?}
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+mkdir -p "$build/results" "$cache"
+log=$build/results/check.log
+: >"$log"
+exec > >(tee "$build/results/check.tap")
+number=0
+
+files() {
+	find driver userspace tests .ci Makefile -type f "$@" | sort
+}
+
+mapfile -t driver < <(find driver -name '*.[ch]' | sort)
+mapfile -t programs < <(files -name '*.c' ! -path 'driver/*')
+mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
+
+# check NAME COMMAND…: one TAP line, and what the command said if it failed.
+check() {
+	local name=$1 output
+	shift
+	number=$((number + 1))
+	if output=$("$@" 2>&1); then
+		echo "ok $number - $name"
+	else
+		echo "not ok $number - $name"
+		printf '%s\n' "$output" | sed 's/^/# /'
+	fi
+	printf '== %s\n%s\n' "$name" "$output" >>"$log"
+}
+
+# checkpatch.pl is in no binary package: it comes from the kernel's source package.
+checkpatch() {
+	local version tools archive=/usr/src/linux-source-6.12.tar.xz
+	version=$(dpkg-query --show --showformat='${Version}' linux-source-6.12)
+	tools=$cache/checkpatch-$version
+	if [[ ! -d $tools ]]; then
+		rm -rf "$tools.new"
+		mkdir "$tools.new"
+		tar -C "$tools.new" --strip-components=2 -xf "$archive" \
+			linux-source-6.12/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch}
+		mv "$tools.new" "$tools"
+	fi
+	perl "$tools/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary \
+		--file "${driver[@]}"
+}
+
+# Kernel headers give warnings of their own; those of the driver's files count.
+sparse() {
+	local release=$1 copy=$build/sparse-$1
+	rm -rf "$copy"
+	mkdir -p "$copy"
+	cp -r driver/. "$copy/"
+	make -C "/lib/modules/$release/build" M="$(realpath "$copy")" C=2 \
+		CF=-D__CHECK_ENDIAN__ modules >"$copy/log" 2>&1 || { cat "$copy/log"; return 1; }
+	grep -q CHECK "$copy/log" || { echo "sparse did not run"; return 1; }
+	! grep -E "^$(realpath "$copy")/.*(warning|error):" "$copy/log"
+}
+
+tidy() {
+	printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
+		clang-tidy --quiet {} -- -std=c17 -D_GNU_SOURCE -Idriver/uapi -I. 2>&1
+}
+
+licensed() {
+	local missing
+	missing=$(files ! -name cmdline -exec grep -L 'SPDX-License-Identifier:' {} + || true)
+	[[ -z $missing ]] || { echo "no SPDX line: $missing"; return 1; }
+}
+
+check 'checkpatch --strict: driver' checkpatch
+for release in $(cd /lib/modules && ls -d 6.1.*-cloud-amd64 6.12.*-cloud-amd64); do
+	check "sparse: driver for $release" sparse "$release"
+done
+check 'clang-tidy: user space and tests' tidy
+check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability \
+	--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	-D__linux__ -Idriver/uapi -I. -j "$(nproc)" "${programs[@]}" driver
+check 'shellcheck' shellcheck "${scripts[@]}"
+check 'every file names its licence' licensed
+echo "1..$number"

@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a host and its guest must do. Each case gets a machine that is up, whose
+daemon is attached and where nobody is logged on, and leaves it so; a machine that
+is not so after a case is started anew."""
+
+import json
+import time
+
+from machine import BOUND
+
+S_OK = 0
+DISP_E_EXCEPTION = 0x80020009
+E_BUSY = 0x800700AA
+E_CANCELLED = 0x800704C7
+E_NO_SESSION = 0x80070520
+E_TIMED_OUT = 0xA0040202
+E_NOT_AVAIL = 0xA0040505
+
+DRIVER = "/sys/bus/vmbus/drivers/hv_logoff"
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def same(what, value, wanted):
+    def text(number):
+        return f"{number:#x}" if isinstance(number, int) and number > 0xFFFF else repr(number)
+
+    assert value == wanted, f"{what} is {text(value)}, and should be {text(wanted)}"
+
+
+def logoff(machine, timeout=120, **options):
+    """Sends a LOGOFF; the reply is waited for by its finish()."""
+    return machine.send("logoff", timeout + BOUND, timeout=timeout, **options)
+
+
+def in_grace(machine, grace=100, **options):
+    """A LOGOFF that has told the users and ends nobody yet, and its id."""
+    request = logoff(machine, timeout=grace + 120, grace=grace, **options)
+    event = request.until(lambda event: event.get("state") == "grace")
+    return request, event["id"]
+
+
+def check_result(machine, reply, hresult):
+    machine.say(f"{reply.get('hresult', 0):#010x} {reply.get('name', '')}: {reply.get('text', '')}")
+    same("the HRESULT", reply["hresult"], hresult)
+
+
+def check_complete_once(machine, request):
+    same("the number of COMPLETEs", machine.ask("complete_count", id=request)["complete"], 1)
+
+
+def audited(machine, request):
+    """The sessions that the journal tells of, for one request."""
+    name = f"0x{int(request, 16):016x}"
+    text = machine.run("journalctl --sync; journalctl --no-pager -o json "
+                       f"HV_LOGOFF_REQUEST_ID={name} --output-fields=HV_LOGOFF_SESSION")
+    entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    assert entries, f"the journal has nothing about request {name}"
+    return {entry["HV_LOGOFF_SESSION"] for entry in entries if "HV_LOGOFF_SESSION" in entry}
+
+
+def check_works(machine):
+    """The way from host to logind is whole: someone is logged off."""
+    machine.open_session("pam", "alice")
+    reply = logoff(machine).finish()
+    check_result(machine, reply, S_OK)
+    same("sessions ended", reply["ended"], 1)
+
+
+@case
+def stock_hyper_v(machine):
+    """the stock kernel finds Hyper-V, VMBus 5.3, and hv_utils' components"""
+    log = machine.run("dmesg | grep -iE 'hypervisor detected|hv_vmbus|hv_utils|hv_logoff'")
+    for line in log.splitlines():
+        machine.say("  guest| " + line)
+    assert "Hypervisor detected: Microsoft Hyper-V" in log, "no Hyper-V found"
+    assert "Vmbus version:5.3" in log, "VMBus 5.3 was not negotiated"
+    status = machine.ask("status")
+    same("the host's VMBus version", status["vmbus"], "5.3")
+    for component in ("shutdown", "heartbeat", "timesync", "logoff"):
+        assert status["components"][component]["negotiated"], f"{component} is not negotiated"
+        machine.say(f"{component}: {status['components'][component]}")
+
+
+@case
+def nobody(machine):
+    """nobody is logged on: ERROR_NO_SUCH_LOGON_SESSION"""
+    reply = logoff(machine).finish()
+    check_result(machine, reply, E_NO_SESSION)
+    same("sessions found", reply["found"], 0)
+
+
+@case
+def several_users(machine):
+    """a terminal login, a su and two leaders: S_OK, and all are gone"""
+    opened = [machine.open_session("login", "alice"), machine.open_session("su", "bob"),
+              machine.open_session("pam", "carol"), machine.open_session("pam", "carol")]
+    same("the sessions before", sorted(machine.sessions()), sorted(opened))
+    request = logoff(machine)
+    reply = request.finish()
+    check_result(machine, reply, S_OK)
+    same("the sessions after", machine.sessions(), [])
+    same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (4, 4, 0))
+    percents = [event["percent"] for event in request.events if event["event"] == "progress"]
+    assert percents, "there was no progress"
+    same("progress in order", percents, sorted(percents))
+    check_complete_once(machine, reply["id"])
+    same("the sessions in the journal", audited(machine, reply["id"]), set(opened))
+
+
+@case
+def command_line(machine):
+    """hvhost logoff: exit status 0 for S_OK only, and the HRESULT's name at the end"""
+    nobody_on = machine.command("logoff", check=False)
+    assert nobody_on.returncode != 0, "status 0 though nobody was logged on"
+    assert "0x80070520" in nobody_on.stdout, nobody_on.stdout
+    machine.open_session("login", "bob")
+    done = machine.command("logoff", "--timeout", "120")
+    for line in done.stdout.splitlines():
+        machine.say("  hvhost| " + line)
+    last = done.stdout.splitlines()[-1]
+    assert "S_OK" in last, last
+
+
+@case
+def many_sessions(machine):
+    """thirty sessions at once: S_OK"""
+    machine.run("for i in {1..10}; do for u in alice bob carol; do open-session pam $u; done; done")
+    same("sessions before", len(machine.sessions()), 30)
+    reply = logoff(machine, timeout=250).finish()
+    check_result(machine, reply, S_OK)
+    same("found, ended", (reply["found"], reply["ended"]), (30, 30))
+    same("the sessions after", machine.sessions(), [])
+
+
+@case
+def stubborn(machine):
+    """a shell that ignores SIGHUP and SIGTERM is ended by escalation"""
+    machine.open_session("stubborn", "carol")
+    machine.open_session("login", "alice")
+    machine.sessions()
+    reply = logoff(machine).finish()
+    check_result(machine, reply, S_OK)
+    same("found, ended", (reply["found"], reply["ended"]), (2, 2))
+    same("the sessions after", machine.sessions(), [])
+
+
+@case
+def force(machine):
+    """FORCE kills without asking"""
+    machine.open_session("stubborn", "carol")
+    configure(machine, "EscalateSec=3600")
+    reply = logoff(machine, force=True).finish()
+    configure(machine)
+    check_result(machine, reply, S_OK)
+    same("the sessions after", machine.sessions(), [])
+
+
+def configure(machine, *lines):
+    """Gives the daemon a configuration, and waits until it has it."""
+    text = "\\n".join(["[Logoff]", *lines, ""])
+    machine.run(f"printf '{text}' >/etc/hv-logoff/hv-logoffd.conf; systemctl restart hv-logoffd")
+
+
+@case
+def too_short(machine):
+    """a deadline that is too short: VM_E_TIMED_OUT, and the rest is reported"""
+    stays = machine.open_session("stubborn", "carol")
+    machine.open_session("pam", "alice")
+    configure(machine, "EscalateSec=3600")
+    reply = logoff(machine, timeout=20).finish()
+    left = machine.sessions()
+    configure(machine)
+    check_result(machine, reply, E_TIMED_OUT)
+    same("found", reply["found"], 2)
+    same("failed", reply["failed"], 1)
+    same("ended", reply["ended"], 1)
+    assert stays in left, f"{stays} is gone"
+    check_result(machine, logoff(machine, force=True).finish(), S_OK)
+
+
+@case
+def cancel_in_grace(machine):
+    """CANCEL in the grace period: ERROR_CANCELLED, nobody is logged off, and the users were told"""
+    session = machine.open_session("login", "alice")
+    request, name = in_grace(machine, message="The machine moves house.")
+    machine.ask("cancel", id=name)
+    reply = request.finish()
+    check_result(machine, reply, E_CANCELLED)
+    same("sessions", machine.sessions(), [session])
+    same("ended", reply["ended"], 0)
+    machine.wait_run(f"grep -q 'The machine moves house' /run/open-session/{session}")
+    check_complete_once(machine, name)
+    check_result(machine, logoff(machine).finish(), S_OK)
+
+
+@case
+def exempt(machine):
+    """an exempt user stays logged on"""
+    stays = machine.open_session("pam", "bob")
+    machine.open_session("pam", "alice")
+    configure(machine, "ExemptUsers=bob")
+    reply = logoff(machine).finish()
+    left = machine.sessions()
+    configure(machine)
+    check_result(machine, reply, S_OK)
+    same("found", reply["found"], 1)
+    same("the sessions after", left, [stays])
+    check_result(machine, logoff(machine).finish(), S_OK)
+
+
+@case
+def same_id_twice(machine):
+    """the same request id twice: one logoff, and later the same answer again"""
+    session = machine.open_session("pam", "alice")
+    name = "0x5e55105000000001"
+    first = logoff(machine, grace=10, id=name)
+    first.until(lambda event: event.get("state") == "grace")
+    second = logoff(machine, grace=10, id=name)
+    for request in (first, second):
+        check_result(machine, request.finish(), S_OK)
+    check_complete_once(machine, name)
+    same("the sessions in the journal", audited(machine, name), {session})
+    later = machine.open_session("pam", "bob")
+    check_result(machine, logoff(machine, id=name).finish(), S_OK)
+    same("the sessions after the repetition", machine.sessions(), [later])
+    check_result(machine, logoff(machine).finish(), S_OK)
+
+
+@case
+def busy(machine):
+    """a second request while one runs: ERROR_BUSY at once"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine)
+    check_result(machine, logoff(machine).finish(), E_BUSY)
+    assert machine.sessions(), "the refused request logged someone off"
+    machine.ask("cancel", id=name)
+    check_result(machine, request.finish(), E_CANCELLED)
+    check_works_with(machine, 1)
+
+
+def check_works_with(machine, others):
+    """As check_works(), with sessions of before that are still there."""
+    machine.open_session("pam", "bob")
+    reply = logoff(machine).finish()
+    check_result(machine, reply, S_OK)
+    same("ended", reply["ended"], others + 1)
+
+
+@case
+def query(machine):
+    """QUERY tells where a request stands, during and after it"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine)
+    same("state", machine.ask("query", id=name)["state"], "grace")
+    machine.ask("cancel", id=name)
+    request.finish()
+    same("state", machine.ask("query", id=name)["state"], "done")
+    check_works_with(machine, 1)
+
+
+@case
+def daemon_killed(machine):
+    """SIGKILL for the daemon mid-request: another takes over, exactly one COMPLETE"""
+    machine.open_session("pam", "alice")
+    machine.open_session("stubborn", "carol")
+    before = machine.run("systemctl show -P MainPID hv-logoffd").strip()
+    request, name = in_grace(machine, grace=15)
+    machine.run("systemctl kill -s KILL hv-logoffd")
+    reply = request.finish()
+    after = machine.run("systemctl show -P MainPID hv-logoffd").strip()
+    check_result(machine, reply, S_OK)
+    same("the sessions after", machine.sessions(), [])
+    assert before != after, "the daemon was not killed"
+    check_complete_once(machine, name)
+
+
+@case
+def daemon_stays_away(machine):
+    """a daemon that is killed and does not come back: DISP_E_EXCEPTION, exactly one COMPLETE"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine)
+    machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd")
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    check_complete_once(machine, name)
+    machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
+    check_works_with(machine, 1)
+
+
+def check_at_once(machine):
+    """Not installed, and said long before the request's time or any of the driver's is up."""
+    began = time.monotonic()
+    check_result(machine, logoff(machine, timeout=3000).finish(), E_NOT_AVAIL)
+    took = time.monotonic() - began
+    began = time.monotonic()
+    machine.run("true")
+    command = time.monotonic() - began
+    machine.say(f"answered in {took:.2f} s; a shell command takes {command:.2f} s")
+    assert took < 10 * command, "that was no answer at once"
+
+
+@case
+def no_daemon(machine):
+    """no daemon: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once, and works again with one"""
+    machine.open_session("pam", "alice")
+    machine.run("systemctl stop hv-logoffd")
+    check_at_once(machine)
+    same("sessions that stay", len(machine.sessions()), 1)
+    machine.run("systemctl start hv-logoffd")
+    check_works_with(machine, 1)
+
+
+@case
+def never_negotiated(machine):
+    """an offer that no daemon ever takes: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once"""
+    machine.run("systemctl mask --runtime --now hv-logoffd")
+    machine.ask("rescind", component="logoff")
+    machine.wait_run("! test -e /dev/vmbus/hv_logoff")
+    machine.ask("offer", component="logoff")
+    machine.wait("logoff", "open")
+    check_at_once(machine)
+    machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
+    machine.wait("logoff", "negotiated")
+    check_works(machine)
+
+
+@case
+def rescind(machine):
+    """rescind mid-request: no crash, and the next offer works"""
+    machine.open_session("pam", "alice")
+    request, _ = in_grace(machine)
+    machine.ask("rescind", component="logoff")
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    machine.wait_run("! test -e /dev/vmbus/hv_logoff")
+    machine.ask("offer", component="logoff")
+    machine.wait("logoff", "negotiated")
+    check_works_with(machine, 1)
+
+
+@case
+def renegotiate(machine):
+    """a new negotiation mid-request, as after a restore: the request goes on"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine, grace=10)
+    machine.ask("negotiate", component="logoff")
+    check_result(machine, request.finish(), S_OK)
+    check_complete_once(machine, name)
+    check_works(machine)
+
+
+@case
+def unbind(machine):
+    """the driver is unbound mid-request: DISP_E_EXCEPTION, and bound again it works"""
+    machine.open_session("pam", "alice")
+    device = machine.run(f"basename {DRIVER}/*-*-*-*-*").strip()
+    request, name = in_grace(machine)
+    machine.run(f"echo {device} >{DRIVER}/unbind")
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    check_complete_once(machine, name)
+    machine.run(f"echo {device} >{DRIVER}/bind")
+    machine.wait("logoff", "negotiated")
+    check_works_with(machine, 1)
+
+
+@case
+def rmmod(machine):
+    """rmmod mid-request: refused while the daemon is there; without it a COMPLETE, no hang"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine)
+    refused = machine.run("! rmmod hv_logoff")
+    assert "in use" in refused, refused
+    same("state after the refusal", machine.ask("query", id=name)["state"], "grace")
+    machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd;"
+                "until rmmod hv_logoff 2>/dev/null; do sleep 0.1; done")
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    check_complete_once(machine, name)
+    machine.run("systemctl unmask --runtime hv-logoffd; modprobe hv_logoff")
+    machine.wait("logoff", "negotiated")
+    check_works_with(machine, 1)
+
+
+def beats(machine, wanted):
+    """Waits for so many more answers to heartbeats; the status before and after."""
+    before = machine.ask("status")
+    first = machine.ask("heartbeat")["answered"]
+    deadline = time.monotonic() + BOUND
+    while (now := machine.ask("heartbeat"))["answered"] < first + wanted:
+        assert time.monotonic() < deadline, f"no more beats: {now}"
+        time.sleep(0.5)
+    assert now["beating"], now
+    machine.say(f"{now}")
+    return machine.ask("status")["exits"] - before["exits"]
+
+
+@case
+def heartbeat(machine):
+    """stock hv_utils beats, also loaded anew, and the idle guest costs its host little"""
+    beats(machine, 1)
+    machine.run("rmmod hv_utils && modprobe hv_utils")
+    for component in ("heartbeat", "timesync", "shutdown"):
+        machine.wait(component, "negotiated")
+    exits = beats(machine, 5)
+    machine.say(f"{exits} exits of the guest to the host over five heartbeats")
+    # A busy wait in either would be tens of thousands.
+    assert exits < 2000, f"{exits} exits over five heartbeats"
+
+
+@case
+def timesync(machine):
+    """stock hv_utils takes the time from the host"""
+    machine.run("date -s '2001-02-03 04:05:06'")
+    machine.ask("timesync")
+    machine.wait_run("test $(date +%Y) -gt 2001")
+    offset = abs(int(machine.run("date +%s")) - time.time())
+    machine.say(f"{offset:.0f} s between guest and host, of which the way takes some")
+    assert offset < 60, f"the guest's clock is {offset:.0f} s off"
+
+
+@case
+def kernel_log(machine):
+    """the guest's kernel has no complaint"""
+    log = machine.run("dmesg --level=emerg,alert,crit,err,warn | grep -iE "
+                      "'hv_logoff|WARNING|BUG|Oops|Call Trace|hung task|RIP:' || true")
+    assert not log.strip(), log
+    failed = machine.run("systemctl --failed --no-legend --plain")
+    assert not failed.strip(), failed
+
+
+@case
+def shutdown(machine):
+    """the host asks, and stock hv_utils powers the guest off through systemd"""
+    machine.run("systemd-run --quiet --unit=witness -p RemainAfterExit=yes "
+                "-p ExecStop='/bin/sh -c \"echo witness: stopped in order >/dev/ttyS0\"' true")
+    machine.ask("shutdown")
+    machine.wait_gone()
+    console = machine.console()
+    assert "witness: stopped in order" in console, "systemd did not stop its units"
+    assert "Power down" in console, "the kernel did not power off"
+    assert "Call Trace" not in console, "the kernel complained"

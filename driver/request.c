@@ -38,7 +38,7 @@ void hvl_request_arm(struct hvl_core *core)
 	lockdep_assert_held(&core->lock);
 	if (core->daemon != HVL_DAEMON_READY && time_before(request->reattach, expires))
 		expires = request->reattach;
-	mod_delayed_work(system_wq, &core->expiry,
+	mod_delayed_work(system_long_wq, &core->expiry,
 			 time_after(expires, jiffies) ? expires - jiffies : 0);
 }
 

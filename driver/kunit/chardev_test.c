@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The char device's rules, through its file operations.
+ */
+#include <linux/fs.h>
+#include <linux/mman.h>
+#include <linux/poll.h>
+#include <linux/uaccess.h>
+
+#include "fixture.h"
+
+/**
+ * struct opened - the char device, open
+ * @inode: not looked at by the driver
+ * @file: what a daemon has open
+ * @buffer: a page of user memory
+ */
+struct opened {
+	struct inode inode;
+	struct file file;
+	char __user *buffer;
+};
+
+static const struct file_operations *fops(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	return fixture->core->misc.fops;
+}
+
+static int chardev_init(struct kunit *test)
+{
+	struct fixture *fixture;
+	int ret = fixture_init(test);
+
+	if (ret)
+		return ret;
+	fixture = test->priv;
+	return hvl_chardev_register(fixture->core);
+}
+
+static void chardev_exit(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	hvl_chardev_unregister(fixture->core);
+	fixture_exit(test);
+}
+
+static struct opened *open_device(struct kunit *test, unsigned int flags)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *opened = kunit_kzalloc(test, sizeof(*opened), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, opened);
+	opened->file.f_flags = O_RDWR | flags;
+	opened->file.private_data = &fixture->core->misc;
+	opened->buffer = (char __user *)kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+						      PROT_READ | PROT_WRITE,
+						      MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, opened->buffer);
+	KUNIT_ASSERT_EQ(test, fops(test)->open(&opened->inode, &opened->file), 0);
+	return opened;
+}
+
+static void close_device(struct kunit *test, struct opened *opened)
+{
+	KUNIT_EXPECT_EQ(test, fops(test)->release(&opened->inode, &opened->file), 0);
+}
+
+static ssize_t write_bytes(struct kunit *test, struct opened *opened, const void *data, size_t size)
+{
+	KUNIT_ASSERT_EQ(test, copy_to_user(opened->buffer, data, size), 0);
+	return fops(test)->write(&opened->file, opened->buffer, size, &opened->file.f_pos);
+}
+
+static ssize_t read_bytes(struct kunit *test, struct opened *opened, void *data, size_t size)
+{
+	ssize_t ret = fops(test)->read(&opened->file, opened->buffer, size, &opened->file.f_pos);
+
+	if (ret > 0)
+		KUNIT_ASSERT_EQ(test, copy_from_user(data, opened->buffer, ret), 0);
+	return ret;
+}
+
+static const struct hv_logoff_hello hello = {
+	.header = { .type = HV_LOGOFF_HELLO, .size = sizeof(struct hv_logoff_hello) },
+	.version = HV_LOGOFF_VERSION,
+	.minimum = HV_LOGOFF_VERSION_1_0,
+};
+
+static struct opened *open_and_greet(struct kunit *test)
+{
+	struct opened *opened = open_device(test, O_NONBLOCK);
+	struct hv_logoff_hello answer;
+
+	KUNIT_ASSERT_EQ(test, write_bytes(test, opened, &hello, sizeof(hello)), sizeof(hello));
+	KUNIT_ASSERT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)), sizeof(answer));
+	KUNIT_EXPECT_EQ(test, answer.version, HV_LOGOFF_VERSION_1_0);
+	return opened;
+}
+
+/* A request waits for the daemon that has the device open. */
+static void host_asks(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	host_negotiates(test);
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	host_sends(test, HVL_OP_LOGOFF, ID);
+}
+
+static const struct hv_logoff_report *a_report(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	fixture->report = (struct hv_logoff_report){
+		.header = {
+			.type = HV_LOGOFF_REPORT,
+			.size = sizeof(struct hv_logoff_report),
+			.id = ID,
+		},
+		.state = HV_LOGOFF_GRACE,
+		.percent = 10,
+		.found = 2,
+		.text = "telling the users",
+	};
+	return &fixture->report;
+}
+
+static void one_opener_at_a_time(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *first = open_device(test, 0);
+	struct file second = { .private_data = &fixture->core->misc };
+
+	KUNIT_EXPECT_EQ(test, fops(test)->open(&first->inode, &second), -EBUSY);
+	close_device(test, first);
+	close_device(test, open_device(test, 0));
+}
+
+static void open_file_outlives_the_offer(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *opened = open_and_greet(test);
+	char byte;
+
+	hvl_core_stop(fixture->core);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &byte, 1), -ENODEV);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_report(test), sizeof(fixture->report)),
+			-ENODEV);
+	KUNIT_EXPECT_TRUE(test, fops(test)->poll(&opened->file, NULL) & EPOLLHUP);
+	close_device(test, opened);
+}
+
+static void nothing_goes_before_the_handshake(struct kunit *test)
+{
+	struct opened *opened = open_device(test, 0);
+	char bytes[64];
+
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, bytes, sizeof(bytes)), -EPROTO);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_report(test),
+					  sizeof(struct hv_logoff_report)), -EPROTO);
+	KUNIT_EXPECT_FALSE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &hello, sizeof(hello)), sizeof(hello));
+	KUNIT_EXPECT_TRUE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &hello, sizeof(hello)), -EPROTO);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_report(test),
+					  sizeof(struct hv_logoff_report)), -EPROTO);
+	close_device(test, opened);
+}
+
+static void versions_must_meet(struct kunit *test)
+{
+	static const struct {
+		u32 version, minimum;
+		ssize_t result;
+	} cases[] = {
+		{ 0x00020000, 0x00020000, -EPROTONOSUPPORT },
+		{ 0x0000ffff, 0x00000001, -EPROTONOSUPPORT },
+		{ 0x00010000, 0x00020000, -EINVAL },
+		{ 0x00020003, 0x00010000, sizeof(hello) },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct opened *opened = open_device(test, 0);
+		struct hv_logoff_hello mine = hello;
+
+		mine.version = cases[i].version;
+		mine.minimum = cases[i].minimum;
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &mine, sizeof(mine)),
+				cases[i].result);
+		close_device(test, opened);
+	}
+}
+
+static void records_are_read_whole(struct kunit *test)
+{
+	struct opened *opened = open_and_greet(test);
+	static struct hv_logoff_request request;
+
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, sizeof(request)), -EAGAIN);
+	KUNIT_EXPECT_FALSE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
+	host_asks(test);
+	KUNIT_EXPECT_TRUE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, sizeof(request) - 1), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, 0), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, fops(test)->read(&opened->file, NULL, sizeof(request), NULL),
+			-EFAULT);
+	/* Nothing was lost. */
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, PAGE_SIZE / 2), sizeof(request));
+	KUNIT_EXPECT_EQ(test, request.header.id, ID);
+	KUNIT_EXPECT_STREQ(test, request.message, "save your work");
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, sizeof(request)), -EAGAIN);
+	close_device(test, opened);
+}
+
+static void records_are_written_whole(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *opened = open_and_greet(test);
+	static struct hv_logoff_request request;
+	size_t size;
+
+	host_asks(test);
+	read_bytes(test, opened, &request, sizeof(request));
+	a_report(test);
+	for (size = 0; size < sizeof(fixture->report); size++)
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, size), -EINVAL);
+	for (size = sizeof(fixture->report) + 1; size < PAGE_SIZE / 2; size++)
+		KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, opened->buffer, size, NULL),
+				-EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, NULL, sizeof(fixture->report), NULL),
+			-EFAULT);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, sizeof(fixture->report)),
+			sizeof(fixture->report));
+	close_device(test, opened);
+}
+
+static void reports_are_checked(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_report *report = &fixture->report;
+	struct opened *opened = open_and_greet(test);
+	static struct hv_logoff_request request;
+
+	host_asks(test);
+	read_bytes(test, opened, &request, sizeof(request));
+	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+
+#define REFUSED(change, error) do { \
+		a_report(test); \
+		change; \
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), error); \
+	} while (0)
+	REFUSED(report->header.type = HV_LOGOFF_REQUEST, -EINVAL);
+	REFUSED(report->header.size--, -EINVAL);
+	REFUSED(report->state = HV_LOGOFF_DELIVERED, -EINVAL);
+	REFUSED(report->state = HV_LOGOFF_DONE + 1, -EINVAL);
+	REFUSED(report->percent = 101, -EINVAL);
+	REFUSED(report->ended = 3, -EINVAL);
+	REFUSED(report->failed = 3, -EINVAL);
+	REFUSED((report->ended = 1, report->failed = 0xffffffff), -EINVAL);
+	REFUSED(report->result = HV_LOGOFF_E_FAIL, -EINVAL);
+	REFUSED(memset(report->text, 'x', sizeof(report->text)), -EINVAL);
+	REFUSED(report->text[sizeof(report->text) - 1] = 'x', -EINVAL);
+	REFUSED(report->header.id++, -ESTALE);
+	REFUSED(report->header.id = 0, -ESTALE);
+#undef REFUSED
+	/* Nothing of it has reached the host. */
+	host_hears_nothing(test);
+	close_device(test, opened);
+}
+
+static struct kunit_case chardev_cases[] = {
+	KUNIT_CASE(one_opener_at_a_time),
+	KUNIT_CASE(open_file_outlives_the_offer),
+	KUNIT_CASE(nothing_goes_before_the_handshake),
+	KUNIT_CASE(versions_must_meet),
+	KUNIT_CASE(records_are_read_whole),
+	KUNIT_CASE(records_are_written_whole),
+	KUNIT_CASE(reports_are_checked),
+	{}
+};
+
+static struct kunit_suite chardev_suite = {
+	.name = "hv_logoff_chardev",
+	.init = chardev_init,
+	.exit = chardev_exit,
+	.test_cases = chardev_cases,
+};
+kunit_test_suite(chardev_suite);
+
+MODULE_DESCRIPTION("KUnit suites of hv_logoff");
+MODULE_AUTHOR("The hv-logoff developers");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <linux/jiffies.h>
+
+#include "fixture.h"
+
+static void count_kick(void *data)
+{
+	struct fixture *fixture = data;
+
+	fixture->kicks++;
+}
+
+int fixture_init(struct kunit *test)
+{
+	struct fixture *fixture = kunit_kzalloc(test, sizeof(*fixture), GFP_KERNEL);
+
+	if (!fixture)
+		return -ENOMEM;
+	test->priv = fixture;
+	fixture->core = hvl_core_create(count_kick, fixture);
+	if (!fixture->core)
+		return -ENOMEM;
+	hvl_host_opened(fixture->core);
+	return 0;
+}
+
+void fixture_exit(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	hvl_core_stop(fixture->core);
+	hvl_core_put(fixture->core);
+}
+
+void host_negotiates(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	hvl_build_negotiate(&fixture->rx.packet, 3);
+	fixture->rx.trans_id = 33;
+	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
+}
+
+void host_sends(struct kunit *test, enum hvl_op op, u64 id)
+{
+	struct fixture *fixture = test->priv;
+	struct hvl_packet *packet = &fixture->rx.packet;
+
+	hvl_build_op(packet, 7, op, id);
+	if (op == HVL_OP_LOGOFF) {
+		packet->body.logoff.timeout = TIMEOUT;
+		packet->body.logoff.grace = GRACE;
+		strscpy(packet->body.logoff.message, "save your work",
+			sizeof(packet->body.logoff.message));
+	}
+	fixture->rx.trans_id = 77;
+	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(packet));
+}
+
+void host_hears_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_FALSE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+}
+
+void host_hears(struct kunit *test, enum hvl_op op, u64 id, u32 status)
+{
+	struct fixture *fixture = test->priv;
+	struct hvl_packet *packet = &fixture->tx.packet;
+	u8 flags = op == HVL_OP_PROGRESS ? 0 : HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE;
+
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	KUNIT_ASSERT_EQ(test, packet->header.type, HVL_MSGTYPE_LOGOFF);
+	KUNIT_ASSERT_TRUE(test, hvl_packet_check(packet, hvl_packet_size(packet)));
+	KUNIT_ASSERT_TRUE(test, hvl_check_report(packet));
+	KUNIT_EXPECT_EQ(test, packet->body.op.op, op);
+	KUNIT_EXPECT_EQ(test, packet->body.op.id, id);
+	KUNIT_EXPECT_EQ(test, packet->header.status, status);
+	KUNIT_EXPECT_EQ(test, packet->header.flags, flags);
+	KUNIT_EXPECT_EQ(test, packet->header.transaction, 7);
+	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, 77);
+}
+
+void host_hears_refusal(struct kunit *test, u32 status)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.size, 0);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.status, status);
+	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, fixture->rx.trans_id);
+}
+
+void daemon_arrives(struct kunit *test)
+{
+	static const struct hv_logoff_hello hello = {
+		.version = HV_LOGOFF_VERSION,
+		.minimum = HV_LOGOFF_VERSION_1_0,
+	};
+	struct fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, hvl_daemon_attach(fixture->core), 0);
+	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core, &hello), 0);
+	daemon_reads(test, HV_LOGOFF_HELLO, 0);
+	KUNIT_EXPECT_EQ(test, fixture->record.hello.version, HV_LOGOFF_VERSION_1_0);
+}
+
+void daemon_leaves(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	hvl_daemon_detach(fixture->core);
+}
+
+void daemon_reads(struct kunit *test, u32 type, u64 id)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_ASSERT_EQ(test, hvl_daemon_peek(fixture->core, &fixture->record), 0);
+	KUNIT_ASSERT_EQ(test, fixture->record.header.type, type);
+	KUNIT_EXPECT_EQ(test, fixture->record.header.id, id);
+	KUNIT_EXPECT_TRUE(test, hvl_daemon_consume(fixture->core, &fixture->record));
+}
+
+void daemon_reads_nothing(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	KUNIT_EXPECT_EQ(test, hvl_daemon_peek(fixture->core, &fixture->record), -EAGAIN);
+}
+
+int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_report *report = &fixture->report;
+
+	report->header.id = id;
+	report->state = state;
+	report->result = result;
+	return hvl_daemon_report(fixture->core, report);
+}
+
+void request_is_delivered(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	daemon_arrives(test);
+	host_negotiates(test);
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.state, HV_LOGOFF_DELIVERED);
+}
+
+void time_passes(struct kunit *test, unsigned long *when, unsigned int seconds)
+{
+	struct fixture *fixture = test->priv;
+
+	spin_lock(&fixture->core->lock);
+	*when = jiffies - seconds * HZ;
+	if (hvl_request_in_flight(fixture->core))
+		hvl_request_arm(fixture->core);
+	spin_unlock(&fixture->core->lock);
+	flush_delayed_work(&fixture->core->expiry);
+}

@@ -9,7 +9,9 @@ MAKEFLAGS += --no-print-directory
 BUILD ?= build
 PREFIX ?= /usr
 CFLAGS ?= -O2 -g
-BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -Idriver/uapi -I. -MMD -MP
+# The kernel's names for attributes, for what it shares with user space.
+BASE_CFLAGS := -std=c17 -D_GNU_SOURCE -Wall -Wextra -Werror -Idriver/uapi -I. -MMD -MP \
+	'-D__packed=__attribute__((packed))' '-D__aligned(n)=__attribute__((aligned(n)))'
 ASAN_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 # The stock kernels that the driver and the end-to-end tests are about.
@@ -46,7 +48,7 @@ include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
 DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
-	cpio lz4 xz-utils kmod python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
+	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev linux-headers-cloud-amd64 linux-image-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-image-6.12-cloud-amd64 \
 	linux-source-6.12 sparse clang-tidy cppcheck shellcheck perl

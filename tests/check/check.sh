@@ -10,6 +10,8 @@ log=$build/results/check.log
 : >"$log"
 exec > >(tee "$build/results/check.tap")
 number=0
+flags=(-D_GNU_SOURCE -Idriver/uapi -I. "-I$build" -I"$build/tests/hvhost" -I"$build/tests/unit"
+	'-D__packed=__attribute__((packed))' '-D__aligned(n)=__attribute__((aligned(n)))')
 
 files() {
 	find driver userspace tests .ci Makefile -type f "$@" | sort
@@ -62,8 +64,11 @@ sparse() {
 }
 
 tidy() {
-	printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
-		clang-tidy --quiet {} -- -std=c17 -D_GNU_SOURCE -Idriver/uapi -I. 2>&1
+	local said
+	said=$(printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
+		clang-tidy --quiet {} -- -std=c17 "${flags[@]}" 2>&1) && return
+	grep -E ': (warning|error):' <<<"$said" || echo "$said"
+	return 1
 }
 
 licensed() {
@@ -79,7 +84,7 @@ done
 check 'clang-tidy: user space and tests' tidy
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 	--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
-	-D__linux__ -Idriver/uapi -I. -j "$(nproc)" "${programs[@]}" driver
+	-D__linux__ -j "$(nproc)" "${flags[@]}" "${programs[@]}" driver
 check 'shellcheck' shellcheck "${scripts[@]}"
 check 'every file names its licence' licensed
 echo "1..$number"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck disable=SC2317 # some functions are called by name
 # demo.sh BUILD KERNEL INITRD: boots a guest, logs users on in it, and logs them all off
 # from its host.
 set -euo pipefail

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What Linux can't find without being told: the VMBus, the serial ports, how to power off.
+DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
+{
+	Name (\_S5, Package () { 5, 0, 0, 0 })	// SLEEP_S5 in ports.h
+
+	Scope (\_SB)
+	{
+		// iasl says that this _HID has a lower case letter and no digit (6033): it is Hyper-V's.
+		Device (VMBS)
+		{
+			Name (_HID, "VMBus")
+			Name (_UID, 0)
+			Name (_DDN, "VMBUS")
+			Method (_STA) { Return (0x0f) }
+			Name (_CRS, ResourceTemplate () {})
+		}
+
+		Device (COM1)
+		{
+			Name (_HID, EisaId ("PNP0501"))
+			Name (_UID, 1)
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x3f8, 0x3f8, 1, 8)
+				Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 4 }
+			})
+		}
+
+		Device (COM2)
+		{
+			Name (_HID, EisaId ("PNP0501"))
+			Name (_UID, 2)
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x2f8, 0x2f8, 1, 8)
+				Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive) { 3 }
+			})
+		}
+	}
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "bar.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WIDTH 30
+
+static bool drawn;
+
+static const char *text_of(const json_t *progress, const char *name)
+{
+	const char *text = json_string_value(json_object_get(progress, name));
+
+	return text ? text : "";
+}
+
+static int number_of(const json_t *progress, const char *name)
+{
+	return (int)json_integer_value(json_object_get(progress, name));
+}
+
+void bar_show(const json_t *progress)
+{
+	static const char full[] = "##############################";
+	int percent = number_of(progress, "percent");
+
+	if (strcmp(text_of(progress, "event"), "progress") != 0)
+		return;
+	drawn = isatty(STDOUT_FILENO);
+	if (drawn)
+		printf("\r\033[K[%-*.*s] ", WIDTH, percent * WIDTH / 100, full);
+	printf("%3d%% %s, %d of %d ended", percent, text_of(progress, "state"),
+	       number_of(progress, "ended"), number_of(progress, "found"));
+	if (number_of(progress, "failed"))
+		printf(", %d given up", number_of(progress, "failed"));
+	if (*text_of(progress, "text"))
+		printf(": %s", text_of(progress, "text"));
+	if (!drawn)
+		putchar('\n');
+	fflush(stdout);
+}
+
+void bar_end(void)
+{
+	if (drawn)
+		putchar('\n');
+	drawn = false;
+}

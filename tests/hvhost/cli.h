@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* hvhost's commands. Each returns the exit status, after saying what went wrong. */
+#ifndef HVHOST_CLI_H
+#define HVHOST_CLI_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define EXIT_USAGE 2
+
+/* start.c */
+int cli_start(int argc, char **argv);
+int cli_run(int argc, char **argv);
+
+/* cli.c */
+int cli_list(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_console(int argc, char **argv);
+int cli_exec(int argc, char **argv);
+int cli_logoff(int argc, char **argv);
+int cli_cancel(int argc, char **argv);
+int cli_query(int argc, char **argv);
+int cli_shutdown(int argc, char **argv);
+int cli_heartbeat(int argc, char **argv);
+int cli_timesync(int argc, char **argv);
+int cli_component(int argc, char **argv);
+int cli_stop(int argc, char **argv);
+
+/* directory.c: where the machines' folders are. To be freed; NULL without memory. */
+char *state_directory(void);
+char *machine_directory(const char *name);
+bool is_machine_name(const char *name);
+
+/* client.c */
+struct connection;
+/* NULL if nothing answers there; quiet: without a word about it. */
+struct connection *client_connect(const char *name, bool quiet);
+void client_close(struct connection **connection);
+int client_send(struct connection *connection, const json_t *request);
+/* The next object, or NULL when the machine has hung up. */
+json_t *client_receive(struct connection *connection);
+/*
+ * One command, to its final reply, which is NULL after an error that was told.
+ * The request is taken. @event gets what comes before the reply.
+ */
+json_t *client_call(const char *name, json_t *request, void (*event)(const json_t *event));
+
+#endif /* HVHOST_CLI_H */

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The commands of the control socket; those of one device are in its own file. */
+#include <string.h>
+
+#include "util.h"
+#include "vm.h"
+
+static void status_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	json_t *components = json_object(), *status;
+	uint64_t exits = 0;
+
+	(void)request;
+	for (size_t i = 0; i < IC_COUNT; i++)
+		json_object_set_new(components, vm->ics[i]->channel.name, ic_status(vm->ics[i]));
+	for (unsigned int i = 0; i < vm->config->cpus; i++)
+		exits += stats_exits(&vm->vcpus[i]);
+	console_flush(&vm->control.console);
+	status = json_pack("{s:b, s:s, s:n, s:i, s:o, s:I, s:I}", "ok", 1, "state", "running",
+			   "vmbus", "cpus", (int)vm->config->cpus, "components", components,
+			   "console_bytes", (json_int_t)vm->control.console.bytes, "exits",
+			   (json_int_t)exits);
+	if (vm->bus.version)
+		json_object_set_new(status, "vmbus",
+				    json_sprintf("%u.%u", vm->bus.version >> 16,
+						 vm->bus.version & 0xffff));
+	control_reply(&vm->control, client, status);
+}
+
+static void stop_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	(void)request;
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	vm_end(vm, "it was told to stop");
+}
+
+/* The component that a command is about; if there is none, the client knows. */
+static struct ic *component_of(struct vm *vm, uint64_t client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "component"));
+	struct ic *ic = name ? ic_by_name(vm, name) : NULL;
+
+	if (!ic)
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "The component is one of shutdown, heartbeat, timesync and logoff.");
+	return ic;
+}
+
+static void rescind_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	channel_rescind(&ic->channel);
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+}
+
+static void offer_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	channel_offer(&ic->channel);
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+}
+
+static void negotiate_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	if (ic_negotiate(ic) < 0)
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
+			     "The guest has not opened that component's channel.");
+	else
+		control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+}
+
+static const struct {
+	const char *name;
+	void (*run)(struct vm *vm, uint64_t client, const json_t *request);
+} commands[] = {
+	{ "status", status_command },
+	{ "stop", stop_command },
+	{ "wait", wait_command },
+	{ "console", console_command },
+	{ "input", console_input_command },
+	{ "exec", exec_run_command },
+	{ "logoff", ic_logoff_command },
+	{ "cancel", ic_logoff_cancel_command },
+	{ "query", ic_logoff_query_command },
+	{ "complete_count", ic_logoff_count_command },
+	{ "shutdown", ic_shutdown_command },
+	{ "heartbeat", ic_heartbeat_command },
+	{ "timesync", ic_timesync_command },
+	{ "rescind", rescind_command },
+	{ "offer", offer_command },
+	{ "negotiate", negotiate_command },
+};
+
+void command_run(struct vm *vm, uint64_t client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0) {
+			commands[i].run(vm, client, request);
+			return;
+		}
+	}
+	control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+		     "There is no such command: see docs/hvhost.md.");
+}

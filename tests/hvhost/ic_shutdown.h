@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The shutdown component: asks the guest to power off, or to restart. */
+#ifndef HVHOST_IC_SHUTDOWN_H
+#define HVHOST_IC_SHUTDOWN_H
+
+#include "ic.h"
+
+struct ic_shutdown {
+	struct ic ic;
+	uint64_t client; /* that waits for the answer, or 0 */
+};
+
+int ic_shutdown_init(struct ic_shutdown *shutdown, struct vm *vm);
+void ic_shutdown_command(struct vm *vm, uint64_t client, const json_t *request);
+
+#endif /* HVHOST_IC_SHUTDOWN_H */

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* hvhost: a Hyper-V host for one guest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "machine.h"
+#include "util.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *usage;
+} commands[] = {
+	{ "start", cli_start,
+	  "NAME --kernel FILE [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
+	  "[--vmbus VERSION]" },
+	{ "run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)" },
+	{ "list", cli_list, "" },
+	{ "status", cli_status, "NAME" },
+	{ "console", cli_console, "NAME [--follow]" },
+	{ "exec", cli_exec, "NAME [--timeout S] -- SHELL COMMAND..." },
+	{ "logoff", cli_logoff,
+	  "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--id HEX] [--no-wait]" },
+	{ "cancel", cli_cancel, "NAME [ID]" },
+	{ "query", cli_query, "NAME ID" },
+	{ "shutdown", cli_shutdown, "NAME [--reboot]" },
+	{ "heartbeat", cli_heartbeat, "NAME" },
+	{ "timesync", cli_timesync, "NAME [--offset S]" },
+	{ "rescind", cli_component, "NAME COMPONENT" },
+	{ "offer", cli_component, "NAME COMPONENT" },
+	{ "negotiate", cli_component, "NAME COMPONENT" },
+	{ "stop", cli_stop, "NAME" },
+};
+
+static int usage(FILE *to)
+{
+	fprintf(to, "Usage:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(to, "  hvhost %s %s\n", commands[i].name, commands[i].usage);
+	fprintf(to, "COMPONENT is shutdown, heartbeat, timesync or logoff.\n");
+	return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (getpid() == 1)
+		outer_init();
+	if (argc < 2)
+		return usage(stderr);
+	if (strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	fprintf(stderr, "hvhost: there is no command \"%s\".\n", argv[1]);
+	return usage(stderr);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The commands that make a machine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "cli.h"
+#include "machine.h"
+#include "util.h"
+#include "vmbus_wire.h"
+
+#define MEMORY_DEFAULT 768
+#define MEMORY_MIN     128
+#define MEMORY_MAX     3072 /* the rest of the first 4 GiB is for the interrupt controllers */
+
+static const struct {
+	const char *name;
+	uint32_t version;
+} versions[] = {
+	{ "4.0", VMBUS_V4_0 }, { "4.1", VMBUS_V4_1 }, { "5.0", VMBUS_V5_0 },
+	{ "5.1", VMBUS_V5_1 }, { "5.2", VMBUS_V5_2 }, { "5.3", VMBUS_V5_3 },
+};
+
+static bool parse_number(const char *text, unsigned int min, unsigned int max,
+			 unsigned int *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || value < min || value > max)
+		return false;
+	*number = (unsigned int)value;
+	return true;
+}
+
+static bool parse_version(const char *text, uint32_t *version)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		if (strcmp(text, versions[i].name) == 0) {
+			*version = versions[i].version;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The machine's process has another working directory. */
+static bool parse_file(const char *path, char **file)
+{
+	free(*file);
+	*file = realpath(path, NULL);
+	if (*file && access(*file, R_OK) == 0)
+		return true;
+	fprintf(stderr, "hvhost: the file %s can't be read: %s.\n", path, strerror(errno));
+	return false;
+}
+
+static bool parse_option(int option, const char *argument, struct machine_config *config)
+{
+	bool good = true;
+
+	switch (option) {
+	case 'k':
+		return parse_file(argument, &config->kernel);
+	case 'i':
+		return parse_file(argument, &config->initrd);
+	case 'a':
+		free(config->append);
+		config->append = strdup(argument);
+		return config->append;
+	case 'm':
+		good = parse_number(argument, MEMORY_MIN, MEMORY_MAX, &config->memory);
+		break;
+	case 'c':
+		good = parse_number(argument, 1, 4, &config->cpus);
+		break;
+	case 'v':
+		good = parse_version(argument, &config->vmbus_version);
+		break;
+	default:
+		return false;
+	}
+	if (!good)
+		fprintf(stderr,
+			"hvhost: %s does not do: --memory is %u to %u MiB, --cpus 1 to 4, "
+			"--vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3.\n",
+			argument, MEMORY_MIN, MEMORY_MAX);
+	return good;
+}
+
+static bool parse(int argc, char **argv, struct machine_config *config)
+{
+	static const struct option options[] = {
+		{ "kernel", required_argument, NULL, 'k' },
+		{ "initrd", required_argument, NULL, 'i' },
+		{ "append", required_argument, NULL, 'a' },
+		{ "memory", required_argument, NULL, 'm' },
+		{ "cpus", required_argument, NULL, 'c' },
+		{ "vmbus", required_argument, NULL, 'v' },
+		{ 0 },
+	};
+	int option;
+
+	*config = (struct machine_config){ .memory = MEMORY_DEFAULT, .cpus = 1,
+					   .vmbus_version = VMBUS_V5_3 };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (!parse_option(option, optarg, config))
+			return false;
+	}
+	if (optind != argc - 1 || !config->kernel) {
+		fprintf(stderr, "hvhost: give the machine's name and its --kernel.\n");
+		return false;
+	}
+	if (!is_machine_name(argv[optind])) {
+		fprintf(stderr, "hvhost: a machine's name is letters, digits, \"-\", \"_\" and "
+				"\".\", and begins with a letter or a digit.\n");
+		return false;
+	}
+	config->name = strdup(argv[optind]);
+	config->directory = machine_directory(argv[optind]);
+	return config->name && config->directory;
+}
+
+/* The machine's own folder, and the one of all machines. */
+static bool make_directory(const struct machine_config *config)
+{
+	_cleanup_free_ char *state = state_directory();
+
+	if (state && (mkdir(state, 0700) == 0 || errno == EEXIST) &&
+	    (mkdir(config->directory, 0700) == 0 || errno == EEXIST))
+		return true;
+	fprintf(stderr, "hvhost: %s can't be made: %s; HVHOST_DIR names another place.\n",
+		config->directory, strerror(errno));
+	return false;
+}
+
+static bool is_running(const char *name)
+{
+	_cleanup_(client_close) struct connection *connection = client_connect(name, true);
+
+	if (connection)
+		fprintf(stderr, "hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
+			name, name);
+	return connection;
+}
+
+static bool prepare(int argc, char **argv, struct machine_config *config)
+{
+	return parse(argc, argv, config) && !is_running(config->name) && make_directory(config);
+}
+
+/* Standard error becomes the machine's log, and there is no terminal any more. */
+static bool detach(const struct machine_config *config)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int log = -1;
+
+	if (asprintf(&path, "%s/hvhost.log", config->directory) < 0) {
+		path = NULL;
+		return false;
+	}
+	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	return null >= 0 && log >= 0 && setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) >= 0 &&
+	       dup2(null, 1) >= 0 && dup2(log, 2) >= 0;
+}
+
+static _Noreturn void machine_process(const struct machine_config *config, int ready)
+{
+	int ret;
+
+	if (!detach(config))
+		_exit(EXIT_FAILURE);
+	ret = outer_needed() ? outer_run(config, ready) : vmm_run(config, ready);
+	_exit(ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* What is being waited for, until the machine answers or has given up. */
+static void show_progress(int ready)
+{
+	char buffer[1024];
+	ssize_t got;
+
+	while ((got = read(ready, buffer, sizeof(buffer))) > 0) {
+		if (write_all(STDOUT_FILENO, buffer, (size_t)got) < 0)
+			break;
+	}
+}
+
+static int report_start(const struct machine_config *config)
+{
+	_cleanup_(client_close) struct connection *connection = client_connect(config->name, true);
+
+	if (connection) {
+		printf("%s runs.\n", config->name);
+		return EXIT_SUCCESS;
+	}
+	fprintf(stderr, "hvhost: %s did not start: see %s/hvhost.log.\n", config->name,
+		config->directory);
+	return EXIT_FAILURE;
+}
+
+static int start(const struct machine_config *config)
+{
+	int ready[2];
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		perror("hvhost: pipe");
+		return EXIT_FAILURE;
+	}
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		close(ready[0]);
+		machine_process(config, ready[1]);
+	}
+	close(ready[1]);
+	if (pid > 0)
+		show_progress(ready[0]);
+	close(ready[0]);
+	return report_start(config);
+}
+
+int cli_start(int argc, char **argv)
+{
+	_cleanup_(machine_config_done) struct machine_config config;
+
+	if (!prepare(argc, argv, &config))
+		return EXIT_USAGE;
+	return start(&config);
+}
+
+/* In the foreground, here and now: for looking at hvhost itself. */
+int cli_run(int argc, char **argv)
+{
+	_cleanup_(machine_config_done) struct machine_config config;
+
+	if (!prepare(argc, argv, &config))
+		return EXIT_USAGE;
+	return vmm_run(&config, dup(STDOUT_FILENO)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

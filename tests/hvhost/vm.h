@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine. Its devices run on the loop's thread and, for a guest's exits,
+ * on the vCPUs' threads, in both cases under @lock. Only the loop's thread
+ * frees what the loop has been told about.
+ */
+#ifndef HVHOST_VM_H
+#define HVHOST_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "control.h"
+#include "exec.h"
+#include "ic_heartbeat.h"
+#include "ic_logoff.h"
+#include "ic_shutdown.h"
+#include "ic_timesync.h"
+#include "loop.h"
+#include "machine.h"
+#include "rtc.h"
+#include "serial.h"
+#include "synic.h"
+#include "vmbus.h"
+
+#define CPUS_MAX	4
+#define PAGE		4096
+#define IOAPIC_PINS	24
+#define COM1_IRQ	4
+#define COM2_IRQ	3
+
+struct kvm_run;
+
+struct vcpu {
+	struct vm *vm;
+	unsigned int index;	/* APIC id and VP index, too */
+	int fd;
+	int stats_fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+	struct synic synic;
+};
+
+enum ic_index { IC_SHUTDOWN, IC_HEARTBEAT, IC_TIMESYNC, IC_LOGOFF, IC_COUNT };
+
+struct vm {
+	const struct machine_config *config;
+	int kvm;
+	int fd;
+	size_t run_size;
+	uint8_t *ram;
+	size_t ram_size;
+	pthread_mutex_t lock;
+	struct loop loop;
+	atomic_bool stopping;
+	struct vcpu vcpus[CPUS_MAX];
+
+	struct rtc rtc;
+	struct serial console;
+	struct serial agent;
+	struct exec exec;
+	struct vmbus bus;
+	struct ic *ics[IC_COUNT];
+	struct ic_shutdown shutdown;
+	struct ic_heartbeat heartbeat;
+	struct ic_timesync timesync;
+	struct ic_logoff logoff;
+	struct control control;
+};
+
+/* vmm.c. @length bytes of the guest's memory, or NULL if it has not got them. */
+void *guest_memory(struct vm *vm, uint64_t address, size_t length);
+void vm_set_irq(struct vm *vm, unsigned int gsi, bool level);
+/* The guest is over: powered off, reset or stopped. */
+void vm_end(struct vm *vm, const char *why);
+
+/* boot.c, acpi.c, cpuid.c, stats.c */
+int boot_load(struct vm *vm);
+int boot_setup_vcpu(struct vcpu *vcpu);
+uint64_t acpi_build(struct vm *vm);
+int cpuid_setup(struct vcpu *vcpu);
+int stats_open(struct vcpu *vcpu);
+uint64_t stats_exits(const struct vcpu *vcpu);
+
+/* ports.c */
+void port_access(struct vm *vm, uint16_t port, bool out, unsigned int size, uint8_t *data);
+
+#endif /* HVHOST_VM_H */

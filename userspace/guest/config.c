@@ -10,7 +10,7 @@
 #include "util.h"
 
 #define SECTION "Logoff"
-#define FILE_MAX 65536
+#define FILE_MAX 16384
 #define ESCALATE_MIN 1
 #define ESCALATE_MAX 3600
 
@@ -31,7 +31,7 @@ static const char *const allowed_classes[] = { "user", "user-early", "user-light
 					       "user-early-light" };
 
 __attribute__((format(printf, 2, 3))) static void complain(struct parser *parser,
-							    const char *format, ...)
+							   const char *format, ...)
 {
 	va_list arguments;
 
@@ -58,32 +58,25 @@ static void words_free(char **words)
 	free(words);
 }
 
-static void words_freep(char ***words)
-{
-	words_free(*words);
-}
-
 static char **words_split(const char *value)
 {
-	_cleanup_(words_freep) char **words = NULL;
-	char **result;
+	/* No word is shorter than one byte, nor its separator; and there is the NULL. */
+	char **words = calloc(strlen(value) / 2 + 2, sizeof(*words));
 	size_t count = 0;
 
-	/* No word is shorter than one byte, nor its separator; and there is the NULL. */
-	words = calloc(strlen(value) / 2 + 2, sizeof(*words));
 	if (!words)
 		return NULL;
 	for (value += strspn(value, SEPARATORS); *value; value += strspn(value, SEPARATORS)) {
 		size_t length = strcspn(value, SEPARATORS);
 
 		words[count] = strndup(value, length);
-		if (!words[count++])
+		if (!words[count++]) {
+			words_free(words);
 			return NULL;
+		}
 		value += length;
 	}
-	result = words;
-	words = NULL;
-	return result;
+	return words;
 }
 
 static int set_words(char ***target, const char *value)
@@ -156,10 +149,10 @@ static int set_escalate(struct parser *parser, const char *value)
 
 static int set_notice(struct parser *parser, const char *value)
 {
-	if (strcmp(value, "yes") && strcmp(value, "no"))
+	parser->config->notice = !strcmp(value, "yes");
+	if (!parser->config->notice && strcmp(value, "no") != 0)
 		complain(parser, "\"%s\" is neither yes nor no; write Notice=yes to tell users on "
 				 "their terminals, Notice=no not to.", value);
-	parser->config->notice = !strcmp(value, "yes");
 	return 0;
 }
 
@@ -201,7 +194,7 @@ static char *strip(char *text)
 static int parse_setting(struct parser *parser, const char *key, const char *value)
 {
 	for (size_t i = 0; i < ELEMENTS(settings); i++) {
-		if (strcmp(key, settings[i].key))
+		if (strcmp(key, settings[i].key) != 0)
 			continue;
 		if (parser->seen & 1U << i)
 			complain(parser, "%s= was set further up already; keep one of the two lines.",
@@ -250,26 +243,23 @@ static int set_defaults(struct config *config)
 	return config->classes && config->exempt_users && config->message ? 0 : -ENOMEM;
 }
 
-static int parse_lines(struct parser *parser, const char *text, size_t length)
+/* @text has @length bytes and a NUL after them; is cut up. */
+static int parse_lines(struct parser *parser, char *text, size_t length)
 {
 	int r = 0;
 
-	while (length > 0 && r >= 0) {
-		const char *newline = memchr(text, '\n', length);
-		size_t size = newline ? (size_t)(newline - text) : length;
-		_cleanup_free_ char *line = strndup(text, size);
+	for (char *end = text + length; text < end && r >= 0; parser->line++) {
+		char *newline = memchr(text, '\n', end - text);
+		char *line = text;
 
-		if (!line)
-			return -ENOMEM;
-		parser->line++;
-		if (strlen(line) < size)
+		text = newline ? newline + 1 : end;
+		if (newline)
+			*newline = '\0';
+		if (line + strlen(line) < (newline ? newline : end))
 			complain(parser, "There is a NUL byte in this line; save the file as plain "
 					 "text.");
 		else
 			r = parse_line(parser, line);
-		size += newline ? 1 : 0;
-		text += size;
-		length -= size;
 	}
 	return r;
 }
@@ -278,10 +268,18 @@ int config_parse(struct config *config, const char *name, const char *text, size
 		 FILE *complaints)
 {
 	struct parser parser = { .config = config, .name = name, .complaints = complaints };
+	char *copy = malloc(length + 1);
 	int r = set_defaults(config);
 
-	if (r >= 0)
-		r = parse_lines(&parser, text, length);
+	if (!copy)
+		r = -ENOMEM;
+	if (r >= 0) {
+		memcpy(copy, text, length);
+		copy[length] = '\0';
+		parser.line = 1;
+		r = parse_lines(&parser, copy, length);
+	}
+	free(copy);
 	if (r >= 0 && parser.failed)
 		r = -EINVAL;
 	if (r < 0)
@@ -291,27 +289,22 @@ int config_parse(struct config *config, const char *name, const char *text, size
 
 int config_read(struct config *config, const char *file, FILE *complaints)
 {
-	_cleanup_free_ char *text = malloc(FILE_MAX + 1);
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char text[FILE_MAX + 1];
 	ssize_t size = 0;
-	int r;
+	int r = 0;
 
-	if (!text)
-		return -ENOMEM;
-	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd >= 0)
-		size = read(fd, text, FILE_MAX + 1);
+		size = read(fd, text, sizeof(text));
 	if ((fd < 0 && errno != ENOENT) || size < 0) {
 		r = -errno;
 		fprintf(complaints, "%s: Cannot be read: %s.\n", file, strerror(-r));
-		return r;
-	}
-	if (size > FILE_MAX) {
+	} else if (size > FILE_MAX) {
+		r = -EFBIG;
 		fprintf(complaints, "%s: Longer than %d bytes; remove what is not needed.\n", file,
 			FILE_MAX);
-		return -EFBIG;
 	}
-	return config_parse(config, file, text, size, complaints);
+	return r < 0 ? r : config_parse(config, file, text, size, complaints);
 }
 
 void config_done(struct config *config)

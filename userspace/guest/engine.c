@@ -109,8 +109,8 @@ static uint32_t percent(const struct engine *engine, struct counts counts)
 		value = PERCENT_GRACE * (now(engine) - engine->started) /
 			(engine->grace_end - engine->started);
 	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
-		value = PERCENT_GRACE + (uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.gone /
-						counts.found;
+		value = PERCENT_GRACE +
+			(uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.gone / counts.found;
 	return value > engine->last.percent ? value : engine->last.percent;
 }
 
@@ -178,10 +178,10 @@ static void report_progress(struct engine *engine)
 		return;
 	if (engine->phase == ENGINE_GRACE)
 		send_report(engine, &progress, "%u of %u sessions have ended; users were told.",
-		       counts.gone, counts.found);
+			    counts.gone, counts.found);
 	else
 		send_report(engine, &progress, "%u of %u sessions have ended.", counts.gone,
-		       counts.found);
+			    counts.found);
 }
 
 /* When the grace's next percent is full. */
@@ -335,8 +335,8 @@ static void finish_at_deadline(struct engine *engine)
 	else if (counts.gone == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
 	else if (engine->list_error)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left, and "
-						      "systemd-logind does not answer: %s.",
+		finish(engine, HV_LOGOFF_E_EXCEPTION,
+		       "%u of %u sessions are left, and systemd-logind does not answer: %s.",
 		       counts.found - counts.gone, counts.found, strerror(-engine->list_error));
 	else
 		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
@@ -385,7 +385,7 @@ static bool listed(const struct session_list *list, const char *id)
 /* How many of the sessions are new, or -ENOMEM. Tells their users. */
 static int merge(struct engine *engine, struct session_list *list)
 {
-	int new = 0;
+	int added = 0;
 
 	for (size_t i = 0; i < engine->target_count; i++)
 		if (engine->targets[i].step != STEP_GONE &&
@@ -403,9 +403,9 @@ static int merge(struct engine *engine, struct session_list *list)
 		if (add_target(engine, &list->items[i]) < 0)
 			return -ENOMEM;
 		tell(engine, &engine->targets[engine->target_count - 1].session);
-		new++;
+		added++;
 	}
-	return new;
+	return added;
 }
 
 static void finish_with_nobody(struct engine *engine)
@@ -414,8 +414,9 @@ static void finish_with_nobody(struct engine *engine)
 	if (engine->flags & HV_LOGOFF_REDELIVERED)
 		finish(engine, HV_LOGOFF_S_OK, "Nobody is logged on any more.");
 	else if (engine->exempt > 0)
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on, other than in %u "
-						       "sessions that are exempt.", engine->exempt);
+		finish(engine, HV_LOGOFF_E_NO_SESSION,
+		       "Nobody is logged on, other than in %u sessions that are exempt.",
+		       engine->exempt);
 	else
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on.");
 }
@@ -425,14 +426,15 @@ static void finish_with_too_many(struct engine *engine)
 	char names[HV_LOGOFF_TEXT_SIZE];
 
 	name_those_left(engine, names, sizeof(names));
-	finish(engine, HV_LOGOFF_E_EXCEPTION, "Sessions are opened as fast as they end; is there "
-					      "an automatic logon? Left: %s", names);
+	finish(engine, HV_LOGOFF_E_EXCEPTION,
+	       "Sessions are opened as fast as they end; is there an automatic logon? Left: %s",
+	       names);
 }
 
 void engine_listed(struct engine *engine, struct session_list *list, int error)
 {
 	struct counts counts;
-	int new;
+	int added;
 
 	if (!engine->listing)
 		return;
@@ -443,15 +445,15 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	}
 	engine->listing = false;
 	engine->list_error = 0;
-	new = merge(engine, list);
+	added = merge(engine, list);
 	counts = count(engine);
-	if (new < 0)
+	if (added < 0)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
 	else if (counts.found == 0)
 		finish_with_nobody(engine);
 	else if (counts.gone == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
-	else if (engine->phase == ENGINE_ENDING && new > 0 && ++engine->rounds > ROUNDS_MAX)
+	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
 		finish_with_too_many(engine);
 	else if (engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end)
 		begin_ending(engine);
@@ -564,8 +566,7 @@ static void call_off(struct engine *engine)
 		for (size_t i = 0; i < engine->target_count; i++)
 			if (engine->targets[i].step != STEP_GONE)
 				engine->ops->notify(engine->outside, &engine->targets[i].session,
-						    "The logoff was called off. You stay logged "
-						    "on.");
+						    "The logoff was called off.");
 	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
 }
 

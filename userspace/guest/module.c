@@ -28,22 +28,16 @@ static void list_unrefp(struct kmod_list **list)
 	kmod_module_unref_list(*list);
 }
 
-static void fclosep(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 /* The first line of @path into @line; empty when there is none. */
 static void read_line(const char *path, char *line, int size)
 {
-	_cleanup_(fclosep) FILE *file = fopen(path, "re");
+	FILE *file = fopen(path, "re");
 
-	line[0] = '\0';
-	if (file && fgets(line, size, file))
-		line[strcspn(line, "\n")] = '\0';
-	else
+	if (!file || !fgets(line, size, file))
 		line[0] = '\0';
+	line[strcspn(line, "\n")] = '\0';
+	if (file)
+		fclose(file);
 }
 
 static bool host_offers(void)

@@ -12,28 +12,35 @@
 
 #define NOTICE_SIZE 2048
 
+static int check_tty(int fd, uid_t uid)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISCHR(status.st_mode) || !isatty(fd))
+		return -ENOTTY;
+	return status.st_uid == uid ? 0 : -EPERM;
+}
+
 /* The terminal, if it still belongs to the one who is logged on there. */
 static int open_tty(const char *tty, uid_t uid)
 {
-	_cleanup_close_ int fd = -1;
 	char path[64];
-	struct stat status;
-	int result;
+	int fd;
+	int r;
 
 	if (!tty[0] || tty[0] == '/' || strstr(tty, "..") ||
 	    snprintf(path, sizeof(path), "/dev/%s", tty) >= (int)sizeof(path))
 		return -EINVAL;
 	/* Without NONBLOCK a serial line waits for its carrier. */
 	fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 || fstat(fd, &status) < 0)
+	if (fd < 0)
 		return -errno;
-	if (!S_ISCHR(status.st_mode) || !isatty(fd))
-		return -ENOTTY;
-	if (status.st_uid != uid)
-		return -EPERM;
-	result = fd;
-	fd = -1;
-	return result;
+	r = check_tty(fd, uid);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
 }
 
 /* The terminal may be in any mode: every line needs its own carriage return. */

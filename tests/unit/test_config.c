@@ -135,6 +135,17 @@ static void test_nul_byte(void **state)
 	assert_non_null(strstr(complaints, "x.conf:2: There is a NUL byte"));
 }
 
+static void test_too_long(void **state)
+{
+	static char text[20000];
+
+	(void)state;
+	memset(text, '\n', sizeof(text));
+	assert_int_equal(parse_bytes(text, sizeof(text)), -EFBIG);
+	assert_non_null(strstr(complaints, "x.conf: Longer than 16384 bytes"));
+	assert_int_equal(parse_bytes(text, 16384), 0);
+}
+
 static void test_file_that_is_not_there(void **state)
 {
 	(void)state;
@@ -219,6 +230,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_wrong_times, teardown),
 		cmocka_unit_test_teardown(test_every_wrong_line_is_named, teardown),
 		cmocka_unit_test_teardown(test_nul_byte, teardown),
+		cmocka_unit_test_teardown(test_too_long, teardown),
 		cmocka_unit_test_teardown(test_file_that_is_not_there, teardown),
 		cmocka_unit_test_teardown(test_file_that_cannot_be_read, teardown),
 		cmocka_unit_test_teardown(test_shipped_file_has_the_defaults, teardown),

@@ -267,19 +267,21 @@ static int parse_lines(struct parser *parser, char *text, size_t length)
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
 		 FILE *complaints)
 {
-	struct parser parser = { .config = config, .name = name, .complaints = complaints };
-	char *copy = malloc(length + 1);
+	struct parser parser = {
+		.config = config, .name = name, .line = 1, .complaints = complaints,
+	};
+	char copy[FILE_MAX + 1] = "";
 	int r = set_defaults(config);
 
-	if (!copy)
-		r = -ENOMEM;
+	if (r >= 0 && length > FILE_MAX) {
+		r = -EFBIG;
+		fprintf(complaints, "%s: Longer than %d bytes; remove what is not needed.\n", name,
+			FILE_MAX);
+	}
 	if (r >= 0) {
 		memcpy(copy, text, length);
-		copy[length] = '\0';
-		parser.line = 1;
 		r = parse_lines(&parser, copy, length);
 	}
-	free(copy);
 	if (r >= 0 && parser.failed)
 		r = -EINVAL;
 	if (r < 0)
@@ -292,19 +294,16 @@ int config_read(struct config *config, const char *file, FILE *complaints)
 	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char text[FILE_MAX + 1];
 	ssize_t size = 0;
-	int r = 0;
 
 	if (fd >= 0)
 		size = read(fd, text, sizeof(text));
 	if ((fd < 0 && errno != ENOENT) || size < 0) {
-		r = -errno;
+		int r = -errno;
+
 		fprintf(complaints, "%s: Cannot be read: %s.\n", file, strerror(-r));
-	} else if (size > FILE_MAX) {
-		r = -EFBIG;
-		fprintf(complaints, "%s: Longer than %d bytes; remove what is not needed.\n", file,
-			FILE_MAX);
+		return r;
 	}
-	return r < 0 ? r : config_parse(config, file, text, size, complaints);
+	return config_parse(config, file, text, size, complaints);
 }
 
 void config_done(struct config *config)

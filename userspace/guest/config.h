@@ -19,7 +19,8 @@ struct config {
 
 /*
  * Both start from the defaults and explain every wrong line on @complaints.
- * -EINVAL if there was one; @name is the file's name in explanations.
+ * -EINVAL if there was one, and then there is nothing to be freed; @name is the
+ * file's name in explanations.
  */
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
 		 FILE *complaints);

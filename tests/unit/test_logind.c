@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What logind is asked, over a real bus of our own (dbus-daemon), with a logind
+ * on it that is as old, as forgetful and as absent as each test needs it.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "userspace/guest/logind.h"
+#include "userspace/guest/util.h"
+
+#define NAME "org.freedesktop.login1"
+#define PATH "/org/freedesktop/login1"
+#define MANAGER "org.freedesktop.login1.Manager"
+
+static struct fixture {
+	char directory[32];
+	pid_t bus;
+	sd_event *event;
+	sd_bus *service;
+	struct logind logind;
+
+	/* The logind of this test. */
+	bool with_list_ex;
+	unsigned int sessions;
+	unsigned int vanished;	/* of these, so many are gone when one looks closer */
+	const char *kill_error;
+	unsigned int list_calls, list_ex_calls, kills, stops;
+	char killed[64];
+
+	/* What came back. */
+	unsigned int lists, opened, removed, restarted, kill_failures;
+	int list_error, kill_failure;
+	struct session_list list;
+	char removed_id[16];
+} fixture;
+
+static void on_listed(void *userdata, struct session_list *list, int error)
+{
+	(void)userdata;
+	session_list_done(&fixture.list);
+	fixture.list = *list;
+	*list = (struct session_list){ 0 };
+	fixture.list_error = error;
+	fixture.lists++;
+}
+
+static void on_opened(void *userdata)
+{
+	(void)userdata;
+	fixture.opened++;
+}
+
+static void on_removed(void *userdata, const char *id)
+{
+	(void)userdata;
+	fixture.removed++;
+	snprintf(fixture.removed_id, sizeof(fixture.removed_id), "%s", id);
+}
+
+static void on_restarted(void *userdata)
+{
+	(void)userdata;
+	fixture.restarted++;
+}
+
+static void on_kill_failed(void *userdata, const char *id, int error)
+{
+	(void)userdata;
+	assert_string_equal(id, "c1");
+	fixture.kill_failures++;
+	fixture.kill_failure = error;
+}
+
+static const struct logind_handler handler = {
+	.listed = on_listed,
+	.opened = on_opened,
+	.removed = on_removed,
+	.restarted = on_restarted,
+	.kill_failed = on_kill_failed,
+};
+
+/* Turns the loop until *@counter is @value; fails if that takes for ever. */
+static void run_until(const unsigned int *counter, unsigned int value)
+{
+	for (int i = 0; *counter < value; i++) {
+		assert_true(i < 10000);
+		assert_true(sd_event_run(fixture.event, 30 * USEC_PER_SEC) > 0);
+	}
+	assert_int_equal(*counter, value);
+}
+
+static int reply_list_ex(sd_bus_message *call)
+{
+	sd_bus_message *reply;
+
+	fixture.list_ex_calls++;
+	assert_true(sd_bus_message_new_method_return(call, &reply) >= 0);
+	sd_bus_message_open_container(reply, 'a', "(sussussbto)");
+	for (unsigned int i = 0; i < fixture.sessions; i++) {
+		char id[16];
+
+		snprintf(id, sizeof(id), "c%u", i);
+		sd_bus_message_append(reply, "(sussussbto)", id, 1000 + i, "alice", "seat0", 42,
+				      "user", "tty1", false, UINT64_C(0), PATH "/session/x");
+	}
+	sd_bus_message_close_container(reply);
+	sd_bus_send(fixture.service, reply, NULL);
+	sd_bus_message_unref(reply);
+	return 1;
+}
+
+static int reply_list(sd_bus_message *call)
+{
+	sd_bus_message *reply;
+
+	fixture.list_calls++;
+	assert_true(sd_bus_message_new_method_return(call, &reply) >= 0);
+	sd_bus_message_open_container(reply, 'a', "(susso)");
+	for (unsigned int i = 0; i < fixture.sessions; i++) {
+		char path[64];
+		char id[16];
+
+		snprintf(id, sizeof(id), "c%u", i);
+		snprintf(path, sizeof(path), PATH "/session/c%u", i);
+		sd_bus_message_append(reply, "(susso)", id, 1000 + i, "alice", "", path);
+	}
+	sd_bus_message_close_container(reply);
+	sd_bus_send(fixture.service, reply, NULL);
+	sd_bus_message_unref(reply);
+	return 1;
+}
+
+static int reply_properties(sd_bus_message *call)
+{
+	unsigned int index = strtoul(sd_bus_message_get_path(call) + strlen(PATH "/session/c"),
+				     NULL, 10);
+
+	if (index < fixture.vanished)
+		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
+	return sd_bus_reply_method_return(call, "a{sv}", 4, "Id", "s", "x", "Class", "s",
+					  index % 2 ? "greeter" : "user", "Idle", "b", 0, "TTY",
+					  "s", "pts/7");
+}
+
+static int reply_kill(sd_bus_message *call)
+{
+	const char *id, *whom;
+	int number;
+
+	assert_true(sd_bus_message_read(call, "ssi", &id, &whom, &number) > 0);
+	snprintf(fixture.killed, sizeof(fixture.killed), "%s %s %d", id, whom, number);
+	fixture.kills++;
+	if (fixture.kill_error)
+		return sd_bus_reply_method_errorf(call, fixture.kill_error, "no");
+	return sd_bus_reply_method_return(call, "");
+}
+
+static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	(void)userdata;
+	(void)error;
+	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions"))
+		return reply_list(call);
+	if (fixture.with_list_ex && sd_bus_message_is_method_call(call, MANAGER, "ListSessionsEx"))
+		return reply_list_ex(call);
+	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
+		return reply_properties(call);
+	if (sd_bus_message_is_method_call(call, MANAGER, "KillSession"))
+		return reply_kill(call);
+	if (sd_bus_message_is_method_call(call, "org.freedesktop.systemd1.Manager", "StopUnit"))
+		fixture.stops++;
+	if (sd_bus_message_is_method_call(call, NULL, NULL))
+		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_METHOD, "unknown");
+	return 0;
+}
+
+static void in_directory(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "%s/%s", fixture.directory, name);
+}
+
+static void write_bus_config(const char *path)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fprintf(file,
+		"<busconfig><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>"
+		"<policy context='default'><allow send_destination='*' eavesdrop='true'/>"
+		"<allow receive_sender='*'/><allow own='*'/></policy></busconfig>\n",
+		fixture.directory);
+	fclose(file);
+}
+
+/* Returns once the bus can be connected to. */
+static void start_bus(void)
+{
+	char config[64];
+	char address[256];
+	int ready[2];
+
+	in_directory(config, sizeof(config), "bus.conf");
+	write_bus_config(config);
+	assert_int_equal(pipe(ready), 0);
+	fixture.bus = fork();
+	assert_true(fixture.bus >= 0);
+	if (fixture.bus == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(ready[1], STDOUT_FILENO);
+		/* It says that its limits are not its own to raise. */
+		if (!freopen("/dev/null", "w", stderr))
+			_exit(126);
+		execlp("dbus-daemon", "dbus-daemon", "--nofork", "--print-address", "--config-file",
+		       config, NULL);
+		_exit(127);
+	}
+	close(ready[1]);
+	/* Nothing is read when there is no dbus-daemon to be run: then the tests fail. */
+	assert_true(read(ready[0], address, sizeof(address)) > 0);
+	close(ready[0]);
+}
+
+static void stop_bus(void)
+{
+	if (fixture.bus <= 0)
+		return;
+	kill(fixture.bus, SIGKILL);
+	waitpid(fixture.bus, NULL, 0);
+	fixture.bus = 0;
+}
+
+static void stop_service(void)
+{
+	fixture.service = sd_bus_flush_close_unref(fixture.service);
+}
+
+static void start_service(void)
+{
+	assert_true(sd_bus_open_system(&fixture.service) >= 0);
+	assert_true(sd_bus_request_name(fixture.service, NAME, 0) >= 0);
+	assert_true(sd_bus_request_name(fixture.service, "org.freedesktop.systemd1", 0) >= 0);
+	assert_true(sd_bus_add_filter(fixture.service, NULL, on_call, NULL) >= 0);
+	assert_true(sd_bus_attach_event(fixture.service, fixture.event, 0) >= 0);
+}
+
+static void emit(const char *member, const char *id)
+{
+	assert_true(sd_bus_emit_signal(fixture.service, PATH, MANAGER, member, "so", id,
+				       PATH "/session/x") >= 0);
+}
+
+static int setup(void **state)
+{
+	char address[64];
+
+	(void)state;
+	fixture = (struct fixture){ .directory = "/tmp/test_logind.XXXXXX" };
+	if (!mkdtemp(fixture.directory) || sd_event_new(&fixture.event) < 0)
+		return -1;
+	snprintf(address, sizeof(address), "unix:path=%s/bus", fixture.directory);
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
+	logind_init(&fixture.logind, fixture.event, &handler, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char path[64];
+
+	(void)state;
+	logind_done(&fixture.logind);
+	stop_service();
+	stop_bus();
+	session_list_done(&fixture.list);
+	sd_event_unref(fixture.event);
+	in_directory(path, sizeof(path), "bus.conf");
+	unlink(path);
+	in_directory(path, sizeof(path), "bus");
+	unlink(path);
+	rmdir(fixture.directory);
+	return 0;
+}
+
+static int setup_with_service(void **state)
+{
+	int r = setup(state);
+
+	if (r == 0) {
+		start_bus();
+		start_service();
+	}
+	return r;
+}
+
+static void list(void)
+{
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	run_until(&fixture.lists, fixture.lists + 1);
+}
+
+static void test_list_ex(void **state)
+{
+	const struct session *session;
+
+	(void)state;
+	fixture.with_list_ex = true;
+	fixture.sessions = 3;
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 3);
+	session = &fixture.list.items[2];
+	assert_string_equal(session->id, "c2");
+	assert_int_equal(session->uid, 1002);
+	assert_string_equal(session->user, "alice");
+	assert_string_equal(session->class, "user");
+	assert_string_equal(session->tty, "tty1");
+	assert_int_equal(fixture.list_calls, 0);
+}
+
+/* More than the bus has patience for, if they were asked for all at once. */
+static void test_list_of_an_older_logind(void **state)
+{
+	const struct session *session;
+
+	(void)state;
+	fixture.sessions = 300;
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 300);
+	for (size_t i = 0; i < 300; i++) {
+		session = &fixture.list.items[i];
+		assert_int_equal(session->uid, 1000 + strtoul(session->id + 1, NULL, 10));
+		assert_string_equal(session->class, session->uid % 2 ? "greeter" : "user");
+		assert_string_equal(session->tty, "pts/7");
+	}
+	list();
+	assert_int_equal(fixture.list.count, 300);
+	assert_int_equal(fixture.list_calls, 2);
+}
+
+static void test_list_of_nobody(void **state)
+{
+	(void)state;
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 0);
+}
+
+static void test_session_vanishes_while_listed(void **state)
+{
+	(void)state;
+	fixture.sessions = 3;
+	fixture.vanished = 2;
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 1);
+	assert_string_equal(fixture.list.items[0].id, "c2");
+}
+
+static void test_newer_list_replaces_older(void **state)
+{
+	(void)state;
+	fixture.sessions = 3;
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	run_until(&fixture.lists, 1);
+	assert_int_equal(fixture.list.count, 3);
+	/* All that was on its way has come by the next answer. */
+	list();
+	assert_int_equal(fixture.lists, 2);
+}
+
+static void test_signals(void **state)
+{
+	(void)state;
+	/* The list comes after the subscription, so from its answer on nothing is missed. */
+	list();
+	emit("SessionNew", "c7");
+	run_until(&fixture.opened, 1);
+	emit("SessionRemoved", "c7");
+	run_until(&fixture.removed, 1);
+	assert_string_equal(fixture.removed_id, "c7");
+}
+
+static void test_kill(void **state)
+{
+	(void)state;
+	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	run_until(&fixture.kills, 1);
+	assert_string_equal(fixture.killed, "c1 all 15");
+	list();
+	assert_int_equal(fixture.kill_failures, 0);
+}
+
+static void test_kill_fails(void **state)
+{
+	(void)state;
+	fixture.kill_error = "org.freedesktop.login1.NoSuchSession";
+	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	run_until(&fixture.kill_failures, 1);
+	assert_int_equal(fixture.kill_failure, -ENOENT);
+
+	fixture.kill_error = "System.Error.EDEADLK";
+	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	run_until(&fixture.kill_failures, 2);
+	assert_int_equal(fixture.kill_failure, -EDEADLK);
+
+	/* Not what "no such session" is told by. */
+	fixture.kill_error = "System.Error.ENOENT";
+	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	run_until(&fixture.kill_failures, 3);
+	assert_int_equal(fixture.kill_failure, -EIO);
+}
+
+static void test_stop_unit(void **state)
+{
+	(void)state;
+	assert_int_equal(logind_stop_unit(&fixture.logind, "session-c1.scope"), 0);
+	run_until(&fixture.stops, 1);
+}
+
+static void test_logind_restarts(void **state)
+{
+	(void)state;
+	list();
+	stop_service();
+	fixture.with_list_ex = true;
+	start_service();
+	run_until(&fixture.restarted, 1);
+	/* It may be a newer one. */
+	list();
+	assert_int_equal(fixture.list_ex_calls, 1);
+}
+
+static void test_no_logind(void **state)
+{
+	(void)state;
+	stop_service();
+	list();
+	assert_true(fixture.list_error < 0);
+	assert_int_equal(fixture.list.count, 0);
+}
+
+static void test_no_bus(void **state)
+{
+	(void)state;
+	assert_true(logind_connect(&fixture.logind) < 0);
+	assert_true(logind_list(&fixture.logind) < 0);
+	assert_true(logind_kill(&fixture.logind, "c1", SIGTERM) < 0);
+	assert_true(logind_stop_unit(&fixture.logind, "session-c1.scope") < 0);
+}
+
+static void test_bus_restarts(void **state)
+{
+	(void)state;
+	fixture.sessions = 2;
+	list();
+	stop_bus();
+	run_until(&fixture.restarted, 1);
+	assert_true(logind_list(&fixture.logind) < 0);
+	stop_service();
+	start_bus();
+	start_service();
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 2);
+}
+
+static void test_bus_goes_with_a_list_on_its_way(void **state)
+{
+	(void)state;
+	list();
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	stop_bus();
+	run_until(&fixture.lists, 2);
+	assert_true(fixture.list_error < 0);
+	run_until(&fixture.restarted, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_service, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_list_ex),
+		TEST(test_list_of_an_older_logind),
+		TEST(test_list_of_nobody),
+		TEST(test_session_vanishes_while_listed),
+		TEST(test_newer_list_replaces_older),
+		TEST(test_signals),
+		TEST(test_kill),
+		TEST(test_kill_fails),
+		TEST(test_stop_unit),
+		TEST(test_logind_restarts),
+		TEST(test_no_logind),
+		cmocka_unit_test_setup_teardown(test_no_bus, setup, teardown),
+		TEST(test_bus_restarts),
+		TEST(test_bus_goes_with_a_list_on_its_way),
+	};
+
+	return cmocka_run_group_tests_name("logind", tests, NULL, NULL);
+}

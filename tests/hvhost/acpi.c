@@ -9,14 +9,14 @@
 #include "ports.h"
 #include "vm.h"
 
-#define TABLES	      0xe0000 /* reserved memory, where a BIOS has them */
-#define LAPIC_ADDRESS 0xfee00000
+#define TABLES         0xe0000 /* reserved memory, where a BIOS has them */
+#define LAPIC_ADDRESS  0xfee00000
 #define IOAPIC_ADDRESS 0xfec00000
 
 #define FADT_RESET_REGISTER   (1 << 10)
 #define FADT_HARDWARE_REDUCED (1 << 20)
 #define FADT_NO_VGA_MSI_ASPM  (1 << 2 | 1 << 3 | 1 << 4)
-#define SPACE_IO	      1
+#define SPACE_IO              1
 
 struct table_header {
 	char signature[4];
@@ -127,20 +127,20 @@ static uint64_t place(struct vm *vm, uint64_t *next, const void *table, size_t l
 
 static struct generic_address io_byte(uint16_t port)
 {
-	return (struct generic_address){ .space = SPACE_IO, .bit_width = 8, .access_size = 1,
-					 .address = port };
+	return (struct generic_address){
+		.space = SPACE_IO, .bit_width = 8, .access_size = 1, .address = port};
 }
 
 static uint64_t place_fadt(struct vm *vm, uint64_t *next, uint64_t dsdt)
 {
-	struct fadt fadt = { .boot_flags = FADT_NO_VGA_MSI_ASPM,
-			     .flags = FADT_RESET_REGISTER | FADT_HARDWARE_REDUCED,
-			     .reset_register = io_byte(PORT_RESET),
-			     .reset_value = RESET_VALUE,
-			     .minor_revision = 5,
-			     .x_dsdt = dsdt,
-			     .sleep_control = io_byte(PORT_SLEEP_CONTROL),
-			     .sleep_status = io_byte(PORT_SLEEP_STATUS) };
+	struct fadt fadt = {.boot_flags = FADT_NO_VGA_MSI_ASPM,
+			    .flags = FADT_RESET_REGISTER | FADT_HARDWARE_REDUCED,
+			    .reset_register = io_byte(PORT_RESET),
+			    .reset_value = RESET_VALUE,
+			    .minor_revision = 5,
+			    .x_dsdt = dsdt,
+			    .sleep_control = io_byte(PORT_SLEEP_CONTROL),
+			    .sleep_status = io_byte(PORT_SLEEP_STATUS)};
 
 	finish(&fadt.header, "FACP", 6, sizeof(fadt));
 	return place(vm, next, &fadt, sizeof(fadt));
@@ -148,16 +148,16 @@ static uint64_t place_fadt(struct vm *vm, uint64_t *next, uint64_t dsdt)
 
 static uint64_t place_madt(struct vm *vm, uint64_t *next)
 {
-	struct madt madt = { .lapic_address = LAPIC_ADDRESS,
-			     .ioapic = { .type = 1, .length = sizeof(madt.ioapic),
-					 .address = IOAPIC_ADDRESS } };
-	size_t length = offsetof(struct madt, lapics) +
-			vm->config->cpus * sizeof(madt.lapics[0]);
+	struct madt madt = {
+		.lapic_address = LAPIC_ADDRESS,
+		.ioapic = {.type = 1, .length = sizeof(madt.ioapic), .address = IOAPIC_ADDRESS}};
+	size_t length = offsetof(struct madt, lapics) + vm->config->cpus * sizeof(madt.lapics[0]);
 
 	for (unsigned int i = 0; i < vm->config->cpus; i++)
-		madt.lapics[i] = (struct madt_lapic){ .length = sizeof(madt.lapics[0]),
-						      .processor = (uint8_t)i,
-						      .apic = (uint8_t)i, .flags = 1 };
+		madt.lapics[i] = (struct madt_lapic){.length = sizeof(madt.lapics[0]),
+						     .processor = (uint8_t)i,
+						     .apic = (uint8_t)i,
+						     .flags = 1};
 	finish(&madt.header, "APIC", 5, length);
 	return place(vm, next, &madt, length);
 }
@@ -167,10 +167,11 @@ uint64_t acpi_build(struct vm *vm)
 {
 	uint64_t next = TABLES + PAGE;
 	uint64_t dsdt = place(vm, &next, dsdt_aml_code, sizeof(dsdt_aml_code));
-	struct xsdt xsdt = { .entries = { place_fadt(vm, &next, dsdt), place_madt(vm, &next) } };
-	struct rsdp rsdp = { .signature = { 'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ' },
-			     .oem_id = { 'H', 'V', 'H', 'O', 'S', 'T' },
-			     .revision = 2, .length = sizeof(rsdp) };
+	struct xsdt xsdt = {.entries = {place_fadt(vm, &next, dsdt), place_madt(vm, &next)}};
+	struct rsdp rsdp = {.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
+			    .oem_id = {'H', 'V', 'H', 'O', 'S', 'T'},
+			    .revision = 2,
+			    .length = sizeof(rsdp)};
 
 	finish(&xsdt.header, "XSDT", 1, sizeof(xsdt));
 	rsdp.xsdt = place(vm, &next, &xsdt, sizeof(xsdt));

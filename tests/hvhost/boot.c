@@ -17,21 +17,21 @@
 #include "vm.h"
 
 /* Where things lie below 1 MiB; the ACPI tables have 0xe0000 to themselves. */
-#define GDT_ADDRESS	 0x500
-#define PAGE_TABLES	 0x1000 /* 6 pages */
-#define BOOT_PARAMS	 0x10000
-#define COMMAND_LINE	 0x20000
+#define GDT_ADDRESS      0x500
+#define PAGE_TABLES      0x1000 /* 6 pages */
+#define BOOT_PARAMS      0x10000
+#define COMMAND_LINE     0x20000
 #define COMMAND_LINE_MAX 4096
-#define BOOT_STACK	 0x8ff0
-#define LOW_MEMORY_END	 0x9fc00
-#define RESET_CODE	 0xffff0
-#define HIGH_MEMORY	 0x100000
+#define BOOT_STACK       0x8ff0
+#define LOW_MEMORY_END   0x9fc00
+#define RESET_CODE       0xffff0
+#define HIGH_MEMORY      0x100000
 
-#define ENTRY_64_OFFSET	 0x200
-#define SECTOR		 512
+#define ENTRY_64_OFFSET 0x200
+#define SECTOR          512
 
 #define MSR_MTRR_DEF_TYPE 0x2ff
-#define MTRR_WRITE_BACK	  (1 << 11 | 6)
+#define MTRR_WRITE_BACK   (1 << 11 | 6)
 
 static void put(struct vm *vm, uint64_t address, const void *data, size_t length)
 {
@@ -53,7 +53,7 @@ static void build_page_tables(struct vm *vm)
 
 static void build_gdt(struct vm *vm)
 {
-	static const uint64_t gdt[] = { 0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff };
+	static const uint64_t gdt[] = {0, 0, 0x00af9b000000ffff, 0x00cf93000000ffff};
 
 	put(vm, GDT_ADDRESS, gdt, sizeof(gdt));
 }
@@ -64,8 +64,8 @@ static void build_gdt(struct vm *vm)
  */
 static void build_reset_code(struct vm *vm)
 {
-	static const uint8_t code[] = { 0xb0, RESET_VALUE, 0xba, PORT_RESET & 0xff,
-					PORT_RESET >> 8, 0xee, 0xf4 };
+	static const uint8_t code[] = {0xb0, RESET_VALUE, 0xba, PORT_RESET & 0xff, PORT_RESET >> 8,
+				       0xee, 0xf4};
 
 	put(vm, RESET_CODE, code, sizeof(code));
 }
@@ -73,7 +73,7 @@ static void build_reset_code(struct vm *vm)
 static void add_memory(struct boot_params *params, uint64_t start, uint64_t end, uint32_t type)
 {
 	params->e820_table[params->e820_entries++] =
-		(struct boot_e820_entry){ .addr = start, .size = end - start, .type = type };
+		(struct boot_e820_entry){.addr = start, .size = end - start, .type = type};
 }
 
 static int load_kernel(struct vm *vm, struct boot_params *params)
@@ -146,7 +146,7 @@ static int set_command_line(struct vm *vm, struct boot_params *params)
 
 int boot_load(struct vm *vm)
 {
-	struct boot_params params = { 0 };
+	struct boot_params params = {0};
 	int ret = load_kernel(vm, &params);
 
 	if (ret < 0)
@@ -172,8 +172,14 @@ int boot_load(struct vm *vm)
 
 static struct kvm_segment segment(uint16_t selector, uint8_t type, bool code)
 {
-	return (struct kvm_segment){ .selector = selector, .limit = 0xffffffff, .type = type,
-				     .present = 1, .s = 1, .g = 1, .l = code, .db = !code };
+	return (struct kvm_segment){.selector = selector,
+				    .limit = 0xffffffff,
+				    .type = type,
+				    .present = 1,
+				    .s = 1,
+				    .g = 1,
+				    .l = code,
+				    .db = !code};
 }
 
 static int set_special_registers(struct vcpu *vcpu)
@@ -198,23 +204,24 @@ static int set_special_registers(struct vcpu *vcpu)
 /* Without it Linux takes all memory for uncached. */
 static int set_memory_type(struct vcpu *vcpu)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} msrs = { .head.nmsrs = 1,
-		   .entry = { .index = MSR_MTRR_DEF_TYPE, .data = MTRR_WRITE_BACK } };
+	_cleanup_free_ struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(msrs->entries[0]));
 
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EIO;
+	if (!msrs)
+		return -ENOMEM;
+	msrs->nmsrs = 1;
+	msrs->entries[0].index = MSR_MTRR_DEF_TYPE;
+	msrs->entries[0].data = MTRR_WRITE_BACK;
+	return ioctl(vcpu->fd, KVM_SET_MSRS, msrs) == 1 ? 0 : -EIO;
 }
 
 /* The others wait for the first one's INIT and SIPI. */
 int boot_setup_vcpu(struct vcpu *vcpu)
 {
 	struct boot_params *params = (struct boot_params *)(vcpu->vm->ram + BOOT_PARAMS);
-	struct kvm_regs regs = { .rflags = 2,
-				 .rip = params->hdr.pref_address + ENTRY_64_OFFSET,
-				 .rsi = BOOT_PARAMS,
-				 .rsp = BOOT_STACK };
+	struct kvm_regs regs = {.rflags = 2,
+				.rip = params->hdr.pref_address + ENTRY_64_OFFSET,
+				.rsi = BOOT_PARAMS,
+				.rsp = BOOT_STACK};
 	int ret = set_memory_type(vcpu);
 
 	if (ret < 0 || vcpu->index > 0)

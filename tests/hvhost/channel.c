@@ -12,7 +12,7 @@
 #include "util.h"
 #include "vm.h"
 
-#define RELID_MAX	     255
+#define RELID_MAX            255
 #define CONNECTION_OF(relid) (16 + (relid)) /* clear of the connections for messages */
 
 /* Packets that one guest's signal may bring before others get their turn. */
@@ -43,9 +43,9 @@ static uint32_t next_relid(struct vmbus *bus)
 /* Let the guest's signal hypercall wake the loop without an exit. */
 static void bind_signal(struct channel *channel, bool on)
 {
-	struct kvm_hyperv_eventfd bind = { .conn_id = CONNECTION_OF(channel->relid),
-					   .fd = channel->signal.fd,
-					   .flags = on ? 0 : KVM_HYPERV_EVENTFD_DEASSIGN };
+	struct kvm_hyperv_eventfd bind = {.conn_id = CONNECTION_OF(channel->relid),
+					  .fd = channel->signal.fd,
+					  .flags = on ? 0 : KVM_HYPERV_EVENTFD_DEASSIGN};
 
 	if (ioctl(channel->bus->vm->fd, KVM_HYPERV_EVENTFD, &bind) < 0)
 		say("%s: the guest's signals can't be bound: %s.", channel->name, strerror(errno));
@@ -82,12 +82,12 @@ static void shut(struct channel *channel, enum channel_state next)
 
 void channel_offer(struct channel *channel)
 {
-	struct msg_offer offer = { .header.type = MSG_OFFER_CHANNEL,
-				   .class = channel->class,
-				   .instance = channel->instance,
-				   .flags = OFFER_ENUMERATE | OFFER_NAMED_PIPE,
-				   .pipe_mode = PIPE_MODE_MESSAGE,
-				   .dedicated_interrupt = 1 };
+	struct msg_offer offer = {.header.type = MSG_OFFER_CHANNEL,
+				  .class = channel->class,
+				  .instance = channel->instance,
+				  .flags = OFFER_ENUMERATE | OFFER_NAMED_PIPE,
+				  .pipe_mode = PIPE_MODE_MESSAGE,
+				  .dedicated_interrupt = 1};
 
 	channel->wanted = true;
 	if (channel->state != CHANNEL_WITHHELD || !channel->bus->offers_requested)
@@ -104,7 +104,7 @@ void channel_offer(struct channel *channel)
 
 void channel_rescind(struct channel *channel)
 {
-	struct msg_relid message = { .header.type = MSG_RESCIND_OFFER, .relid = channel->relid };
+	struct msg_relid message = {.header.type = MSG_RESCIND_OFFER, .relid = channel->relid};
 
 	channel->wanted = false;
 	if (channel->state != CHANNEL_OFFERED && channel->state != CHANNEL_OPEN)
@@ -157,13 +157,14 @@ static int map_rings(struct channel *channel, const struct msg_open *message)
 
 void channel_open(struct vmbus *bus, const struct msg_open *message)
 {
-	struct msg_open_result result = { .header.type = MSG_OPEN_CHANNEL_RESULT,
-					  .relid = message->relid, .open_id = message->open_id,
-					  .status = STATUS_UNSUCCESSFUL };
+	struct msg_open_result result = {.header.type = MSG_OPEN_CHANNEL_RESULT,
+					 .relid = message->relid,
+					 .open_id = message->open_id,
+					 .status = STATUS_UNSUCCESSFUL};
 	struct channel *channel = find(bus, message->relid);
 
-	if (channel && channel->state == CHANNEL_OFFERED && message->target_vp < bus->vm->config->cpus &&
-	    map_rings(channel, message) == 0) {
+	if (channel && channel->state == CHANNEL_OFFERED &&
+	    message->target_vp < bus->vm->config->cpus && map_rings(channel, message) == 0) {
 		channel->target_vp = message->target_vp;
 		channel->state = CHANNEL_OPEN;
 		result.status = 0;
@@ -185,9 +186,9 @@ void channel_close(struct vmbus *bus, uint32_t relid)
 
 void channel_modify(struct vmbus *bus, const struct msg_modify *message)
 {
-	struct msg_modify_response response = { .header.type = MSG_MODIFY_CHANNEL_RESPONSE,
-						.relid = message->relid,
-						.status = STATUS_UNSUCCESSFUL };
+	struct msg_modify_response response = {.header.type = MSG_MODIFY_CHANNEL_RESPONSE,
+					       .relid = message->relid,
+					       .status = STATUS_UNSUCCESSFUL};
 	struct channel *channel = find(bus, message->relid);
 
 	if (channel && channel->state == CHANNEL_OPEN &&

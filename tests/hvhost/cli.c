@@ -71,8 +71,7 @@ static void print_component(const char *name, const json_t *component)
 int cli_status(int argc, char **argv)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	const char *name;
-	json_t *component;
+	json_t *components;
 
 	if (argc != 2)
 		return usage("status", "NAME");
@@ -80,13 +79,15 @@ int cli_status(int argc, char **argv)
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	printf("state      %s\n", text_of(reply, "state"));
-	printf("vmbus      %s\n",
-	       json_is_null(json_object_get(reply, "vmbus")) ? "no contact" :
-							       text_of(reply, "vmbus"));
+	printf("vmbus      %s\n", json_is_null(json_object_get(reply, "vmbus"))
+					  ? "no contact"
+					  : text_of(reply, "vmbus"));
 	printf("cpus       %" JSON_INTEGER_FORMAT "\n", number_of(reply, "cpus"));
 	printf("exits      %" JSON_INTEGER_FORMAT "\n", number_of(reply, "exits"));
-	json_object_foreach(json_object_get(reply, "components"), name, component)
-		print_component(name, component);
+	components = json_object_get(reply, "components");
+	for (void *at = json_object_iter(components); at;
+	     at = json_object_iter_next(components, at))
+		print_component(json_object_iter_key(at), json_object_iter_value(at));
 	return EXIT_SUCCESS;
 }
 
@@ -142,7 +143,7 @@ static void *forward_input(void *name)
 
 int cli_console(int argc, char **argv)
 {
-	static const struct option options[] = { { "follow", no_argument, NULL, 'f' }, { 0 } };
+	static const struct option options[] = {{"follow", no_argument, NULL, 'f'}, {0}};
 	_cleanup_json_ json_t *reply = NULL;
 	json_t *request;
 	bool follow = false;
@@ -161,19 +162,18 @@ int cli_console(int argc, char **argv)
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* The words as one line, for the guest's shell. To be freed. */
 static char *join(char **words)
 {
-	size_t length = 1;
-	char *line;
+	char *line = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&line, &size);
 
+	if (!stream)
+		return NULL;
 	for (char **word = words; *word; word++)
-		length += strlen(*word) + 1;
-	line = calloc(1, length);
-	for (char **word = words; line && *word; word++) {
-		if (word != words)
-			strcat(line, " ");
-		strcat(line, *word);
-	}
+		fprintf(stream, "%s%s", word == words ? "" : " ", *word);
+	fclose(stream);
 	return line;
 }
 
@@ -211,8 +211,7 @@ static bool parse_options(int argc, char **argv, const struct option *options, j
 
 int cli_exec(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "timeout", required_argument, NULL, SECONDS }, { 0 } };
+	static const struct option options[] = {{"timeout", required_argument, NULL, SECONDS}, {0}};
 	_cleanup_json_ json_t *request = request_of("exec"), *reply = NULL;
 	_cleanup_free_ char *script = NULL;
 	const json_t *output;
@@ -234,13 +233,13 @@ int cli_exec(int argc, char **argv)
 int cli_logoff(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "timeout", required_argument, NULL, SECONDS },
-		{ "grace", required_argument, NULL, SECONDS },
-		{ "message", required_argument, NULL, TEXT },
-		{ "id", required_argument, NULL, TEXT },
-		{ "force", no_argument, NULL, FLAG },
-		{ "no-wait", no_argument, NULL, FLAG },
-		{ 0 },
+		{"timeout", required_argument, NULL, SECONDS},
+		{"grace", required_argument, NULL, SECONDS},
+		{"message", required_argument, NULL, TEXT},
+		{"id", required_argument, NULL, TEXT},
+		{"force", no_argument, NULL, FLAG},
+		{"no-wait", no_argument, NULL, FLAG},
+		{0},
 	};
 	_cleanup_json_ json_t *request = request_of("logoff"), *reply = NULL;
 
@@ -297,7 +296,7 @@ int cli_query(int argc, char **argv)
 
 int cli_shutdown(int argc, char **argv)
 {
-	static const struct option options[] = { { "reboot", no_argument, NULL, FLAG }, { 0 } };
+	static const struct option options[] = {{"reboot", no_argument, NULL, FLAG}, {0}};
 	_cleanup_json_ json_t *request = request_of("shutdown"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
@@ -326,8 +325,7 @@ int cli_heartbeat(int argc, char **argv)
 
 int cli_timesync(int argc, char **argv)
 {
-	static const struct option options[] = { { "offset", required_argument, NULL, SECONDS },
-						 { 0 } };
+	static const struct option options[] = {{"offset", required_argument, NULL, SECONDS}, {0}};
 	_cleanup_json_ json_t *request = request_of("timesync"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
@@ -342,9 +340,8 @@ int cli_component(int argc, char **argv)
 
 	if (argc != 3)
 		return usage(argv[0], "NAME COMPONENT");
-	reply = client_call(argv[1],
-			    json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]),
-			    NULL);
+	reply = client_call(
+		argv[1], json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

@@ -15,21 +15,27 @@ struct connection {
 	size_t size;
 };
 
-static int connect_to(const char *name)
+static bool make_address(const char *name, struct sockaddr_un *address)
 {
 	_cleanup_free_ char *directory = machine_directory(name);
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int connected;
+	int size = sizeof(address->sun_path);
 
-	if (fd < 0 || !directory ||
-	    snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock", directory) >=
-		    (int)sizeof(address.sun_path) ||
-	    connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	return directory &&
+	       snprintf(address->sun_path, (size_t)size, "%s/control.sock", directory) < size;
+}
+
+static int connect_to(const char *name)
+{
+	struct sockaddr_un address;
+	int fd;
+
+	if (!make_address(name, &address))
 		return -1;
-	connected = fd;
-	fd = -1;
-	return connected;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		close_fd(&fd);
+	return fd;
 }
 
 struct connection *client_connect(const char *name, bool quiet)
@@ -49,7 +55,8 @@ struct connection *client_connect(const char *name, bool quiet)
 	free(connection);
 	if (!quiet)
 		fprintf(stderr,
-			"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that are, "
+			"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that "
+			"are, "
 			"\"hvhost start\" starts one.\n",
 			name);
 	return NULL;
@@ -103,7 +110,9 @@ json_t *client_call(const char *name, json_t *request, void (*event)(const json_
 		reply = client_receive(connection);
 	}
 	if (!reply)
-		fprintf(stderr, "hvhost: the machine \"%s\" ended before it answered: "
-				"its hvhost.log says why.\n", name);
+		fprintf(stderr,
+			"hvhost: the machine \"%s\" ended before it answered: "
+			"its hvhost.log says why.\n",
+			name);
 	return reply;
 }

@@ -21,9 +21,9 @@ static void status_command(struct vm *vm, uint64_t client, const json_t *request
 			   "console_bytes", (json_int_t)vm->control.console.bytes, "exits",
 			   (json_int_t)exits);
 	if (vm->bus.version)
-		json_object_set_new(status, "vmbus",
-				    json_sprintf("%u.%u", vm->bus.version >> 16,
-						 vm->bus.version & 0xffff));
+		json_object_set_new(
+			status, "vmbus",
+			json_sprintf("%u.%u", vm->bus.version >> 16, vm->bus.version & 0xffff));
 	control_reply(&vm->control, client, status);
 }
 
@@ -83,22 +83,22 @@ static const struct {
 	const char *name;
 	void (*run)(struct vm *vm, uint64_t client, const json_t *request);
 } commands[] = {
-	{ "status", status_command },
-	{ "stop", stop_command },
-	{ "wait", wait_command },
-	{ "console", console_command },
-	{ "input", console_input_command },
-	{ "exec", exec_run_command },
-	{ "logoff", ic_logoff_command },
-	{ "cancel", ic_logoff_cancel_command },
-	{ "query", ic_logoff_query_command },
-	{ "complete_count", ic_logoff_count_command },
-	{ "shutdown", ic_shutdown_command },
-	{ "heartbeat", ic_heartbeat_command },
-	{ "timesync", ic_timesync_command },
-	{ "rescind", rescind_command },
-	{ "offer", offer_command },
-	{ "negotiate", negotiate_command },
+	{"status", status_command},
+	{"stop", stop_command},
+	{"wait", wait_command},
+	{"console", console_command},
+	{"input", console_input_command},
+	{"exec", exec_run_command},
+	{"logoff", ic_logoff_command},
+	{"cancel", ic_logoff_cancel_command},
+	{"query", ic_logoff_query_command},
+	{"complete_count", ic_logoff_count_command},
+	{"shutdown", ic_shutdown_command},
+	{"heartbeat", ic_heartbeat_command},
+	{"timesync", ic_timesync_command},
+	{"rescind", rescind_command},
+	{"offer", offer_command},
+	{"negotiate", negotiate_command},
 };
 
 void command_run(struct vm *vm, uint64_t client, const json_t *request)

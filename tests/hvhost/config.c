@@ -12,7 +12,7 @@ void machine_config_done(struct machine_config *config)
 	free(config->kernel);
 	free(config->initrd);
 	free(config->append);
-	*config = (struct machine_config){ 0 };
+	*config = (struct machine_config){0};
 }
 
 json_t *machine_config_to_json(const struct machine_config *config)
@@ -36,10 +36,10 @@ int machine_config_from_json(const json_t *json, struct machine_config *config)
 	const char *name, *directory, *kernel, *initrd = NULL, *append = NULL;
 	int memory, cpus, version;
 
-	*config = (struct machine_config){ 0 };
-	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s?:s, s?:s, s:i, s:i, s:i}", "name",
-			&name, "directory", &directory, "kernel", &kernel, "initrd", &initrd,
-			"append", &append, "memory", &memory, "cpus", &cpus, "vmbus", &version) < 0)
+	*config = (struct machine_config){0};
+	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s?:s, s?:s, s:i, s:i, s:i}", "name", &name,
+			"directory", &directory, "kernel", &kernel, "initrd", &initrd, "append",
+			&append, "memory", &memory, "cpus", &cpus, "vmbus", &version) < 0)
 		return -EINVAL;
 	config->memory = (unsigned int)memory;
 	config->cpus = (unsigned int)cpus;

@@ -16,7 +16,7 @@ struct console {
 	uint64_t bytes; /* in the file */
 	size_t pending; /* not there yet */
 	char buffer[4096];
-	LIST_HEAD(, follower) followers;
+	LIST_HEAD(followers, follower) followers;
 };
 
 int console_init(struct console *console, struct vm *vm);

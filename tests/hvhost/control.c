@@ -14,7 +14,7 @@
 #include "util.h"
 #include "vm.h"
 
-#define LINE_MAX_BYTES	 (1 << 20)
+#define LINE_MAX_BYTES   (1 << 20)
 #define OUTPUT_MAX_BYTES (64 << 20) /* of a client that doesn't read */
 
 struct client {
@@ -235,7 +235,7 @@ int control_init(struct control *control, struct vm *vm)
 
 int control_listen(struct control *control)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 
 	signal(SIGPIPE, SIG_IGN);
 	if (asprintf(&control->path, "%s/control.sock", control->vm->config->directory) < 0) {
@@ -247,7 +247,7 @@ int control_listen(struct control *control)
 		    control->path);
 		return -ENAMETOOLONG;
 	}
-	strcpy(address.sun_path, control->path);
+	memcpy(address.sun_path, control->path, strlen(control->path) + 1);
 	unlink(control->path);
 	control->listener.ready = accept_client;
 	control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

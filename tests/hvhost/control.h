@@ -21,9 +21,9 @@ struct control {
 	struct vm *vm;
 	char *path;
 	struct source listener;
-	struct source change;	/* eventfd: see control_changed() */
+	struct source change; /* eventfd: see control_changed() */
 	uint64_t last_client;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(clients, client) clients;
 	struct console console;
 	struct waits waits;
 };

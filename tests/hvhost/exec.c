@@ -9,7 +9,7 @@
 #include "vm.h"
 
 #define TIMEOUT_DEFAULT 120
-#define OUTPUT_MAX	(8 << 20)
+#define OUTPUT_MAX      (8 << 20)
 
 struct exec_command {
 	STAILQ_ENTRY(exec_command) entry;
@@ -74,8 +74,8 @@ static void expired(struct timer *timer)
 
 		if (command->client && command->deadline_us <= now_us()) {
 			control_fail(&exec->vm->control, command->client, HV_LOGOFF_E_TIMED_OUT,
-				     exec->ready ? "The command did not end in time." :
-						   "No agent has reported from the guest in time.");
+				     exec->ready ? "The command did not end in time."
+						 : "No agent has reported from the guest in time.");
 			command->client = 0;
 			if (command != running(exec))
 				drop(exec, command);
@@ -201,8 +201,9 @@ void exec_run_command(struct vm *vm, uint64_t client, const json_t *request)
 		return;
 	}
 	command->client = client;
-	command->deadline_us = now_us() + 1000000ULL * (uint64_t)(timeout ?
-			       json_number_value(timeout) : TIMEOUT_DEFAULT);
+	command->deadline_us =
+		now_us() +
+		1000000ULL * (uint64_t)(timeout ? json_number_value(timeout) : TIMEOUT_DEFAULT);
 	STAILQ_INSERT_TAIL(&exec->commands, command, entry);
 	arm_timer(exec);
 	start_next(exec);

@@ -21,13 +21,13 @@ struct exec_command;
 struct exec {
 	struct vm *vm;
 	struct timer timer; /* until the first of the deadlines */
-	bool ready;	    /* the agent waits for a command */
+	bool ready;         /* the agent waits for a command */
 	unsigned long number;
 	char line[64];
 	size_t line_length;
-	size_t data_left;   /* bytes of an OUT still to come */
+	size_t data_left; /* bytes of an OUT still to come */
 	unsigned long data_of;
-	STAILQ_HEAD(, exec_command) commands; /* the first one runs, if `running` */
+	STAILQ_HEAD(exec_commands, exec_command) commands; /* the first one runs, if `running` */
 	bool running;
 };
 

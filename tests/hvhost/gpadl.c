@@ -31,8 +31,8 @@ static void drop(struct vmbus *bus, struct gpadl *gpadl)
 
 static void created(struct vmbus *bus, uint32_t relid, uint32_t id, uint32_t status)
 {
-	struct msg_gpadl_created answer = { .header.type = MSG_GPADL_CREATED, .relid = relid,
-					    .gpadl = id, .status = status };
+	struct msg_gpadl_created answer = {
+		.header.type = MSG_GPADL_CREATED, .relid = relid, .gpadl = id, .status = status};
 
 	if (status)
 		say("VMBus: GPADL %#x of channel %u is refused.", id, relid);
@@ -86,8 +86,8 @@ void gpadl_continue(struct vmbus *bus, const struct msg_gpadl_body *message, siz
 
 void gpadl_tear_down(struct vmbus *bus, const struct msg_gpadl_teardown *message)
 {
-	struct msg_gpadl_torndown answer = { .header.type = MSG_GPADL_TORNDOWN,
-					     .gpadl = message->gpadl };
+	struct msg_gpadl_torndown answer = {.header.type = MSG_GPADL_TORNDOWN,
+					    .gpadl = message->gpadl};
 	struct gpadl *gpadl = find(bus, message->gpadl);
 
 	if (gpadl) {

@@ -24,8 +24,8 @@ int ic_send(struct ic *ic, void *packet)
 static void forget_versions(struct ic *ic)
 {
 	ic->negotiated = false;
-	ic->framework = (struct hvl_version){ 0 };
-	ic->message = (struct hvl_version){ 0 };
+	ic->framework = (struct hvl_version){0};
+	ic->message = (struct hvl_version){0};
 	control_changed(&ic->vm->control);
 }
 
@@ -114,7 +114,7 @@ static void channel_closed(struct channel *channel)
 static void channel_received(struct channel *channel, const void *data, size_t length)
 {
 	struct ic *ic = container_of(channel, struct ic, channel);
-	struct hvl_packet packet = { 0 };
+	struct hvl_packet packet = {0};
 
 	/* The shutdown's answer is longer, and says all in its header. */
 	length = MIN(length, sizeof(packet));
@@ -159,9 +159,9 @@ json_t *ic_status(const struct ic *ic)
 				   state == CHANNEL_OPEN, "negotiated", ic->negotiated);
 
 	if (ic->negotiated) {
-		json_object_set_new(status, "framework",
-				    json_sprintf("%u.%u", ic->framework.major,
-						 ic->framework.minor));
+		json_object_set_new(
+			status, "framework",
+			json_sprintf("%u.%u", ic->framework.major, ic->framework.minor));
 		json_object_set_new(status, "version",
 				    json_sprintf("%u.%u", ic->message.major, ic->message.minor));
 	}

@@ -7,20 +7,20 @@
 #include "vm.h"
 
 #define MSGTYPE_HEARTBEAT 1
-#define PERIOD_MS	  2000
-#define PERIODS_ALIVE	  5 /* without an answer, before the guest is taken for dead */
+#define PERIOD_MS         2000
+#define ALIVE_US          10000000 /* after an answer, until the guest is taken for dead */
 
 struct heartbeat_body {
 	uint64_t sequence;
 	uint32_t reserved[8];
 } __attribute__((packed));
 
-static const struct hvl_version versions[] = { { 3, 0 }, { 1, 0 } };
+static const struct hvl_version versions[] = {{3, 0}, {1, 0}};
 
 static void beat(struct timer *timer)
 {
 	struct ic_heartbeat *heartbeat = container_of(timer, struct ic_heartbeat, timer);
-	struct heartbeat_body body = { .sequence = heartbeat->sequence + 1 };
+	struct heartbeat_body body = {.sequence = heartbeat->sequence + 1};
 	struct hvl_packet packet;
 
 	/* A guest that doesn't answer gets no pile of them. */
@@ -61,8 +61,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	if (body.sequence != heartbeat->sequence + 1 ||
 	    packet->header.transaction != ic->transaction) {
 		say("%s: the guest answered with sequence number %llu, not %llu.", ic->channel.name,
-		    (unsigned long long)body.sequence,
-		    (unsigned long long)heartbeat->sequence + 1);
+		    (unsigned long long)body.sequence, (unsigned long long)heartbeat->sequence + 1);
 		return;
 	}
 	heartbeat->answered = heartbeat->sequence;
@@ -84,10 +83,10 @@ int ic_heartbeat_init(struct ic_heartbeat *heartbeat, struct vm *vm)
 	heartbeat->ic.versions = versions;
 	heartbeat->ic.version_count = ARRAY_SIZE(versions);
 	heartbeat->ic.channel.name = "heartbeat";
-	heartbeat->ic.channel.class = (struct guid){ 0x57164f39, 0x9115, 0x4e78,
-		{ 0xab, 0x55, 0x38, 0x2f, 0x3b, 0xd5, 0x42, 0x2d } };
-	heartbeat->ic.channel.instance = (struct guid){ 0xfd149e91, 0x82e0, 0x4a7d,
-		{ 0xaf, 0xa6, 0x2a, 0x41, 0x66, 0xcb, 0xd7, 0xc0 } };
+	heartbeat->ic.channel.class = (struct guid){
+		0x57164f39, 0x9115, 0x4e78, {0xab, 0x55, 0x38, 0x2f, 0x3b, 0xd5, 0x42, 0x2d}};
+	heartbeat->ic.channel.instance = (struct guid){
+		0xfd149e91, 0x82e0, 0x4a7d, {0xaf, 0xa6, 0x2a, 0x41, 0x66, 0xcb, 0xd7, 0xc0}};
 	ret = timer_init(&vm->loop, &heartbeat->timer, beat);
 	return ret < 0 ? ret : ic_init(&heartbeat->ic, vm);
 }
@@ -101,7 +100,7 @@ void ic_heartbeat_command(struct vm *vm, uint64_t client, const json_t *request)
 	control_reply(&vm->control, client,
 		      json_pack("{s:b, s:b, s:I, s:I, s:I}", "ok", 1, "beating",
 				heartbeat->ic.negotiated && heartbeat->answered_us &&
-					silent_us < PERIODS_ALIVE * PERIOD_MS * 1000ULL,
+					silent_us < ALIVE_US,
 				"sent", (json_int_t)heartbeat->sequence, "answered",
 				(json_int_t)heartbeat->answered, "round_trip_us",
 				(json_int_t)heartbeat->round_trip_us));

@@ -8,8 +8,8 @@
 struct ic_heartbeat {
 	struct ic ic;
 	struct timer timer;
-	uint64_t sequence;	/* last sent */
-	uint64_t answered;	/* last answered, 0 if none was */
+	uint64_t sequence; /* last sent */
+	uint64_t answered; /* last answered, 0 if none was */
 	uint64_t sent_us;
 	uint64_t answered_us;
 	uint64_t round_trip_us;

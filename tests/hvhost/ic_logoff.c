@@ -10,10 +10,10 @@
 #include "util.h"
 #include "vm.h"
 
-#define TIMEOUT_DEFAULT 60
+#define TIMEOUT_DEFAULT  60
 /* The guest keeps the request's time; this is for a guest that is dead. */
 #define BACKSTOP_SECONDS 30
-#define ANSWER_SECONDS	 30 /* for CANCEL and QUERY */
+#define ANSWER_SECONDS   30 /* for CANCEL and QUERY */
 
 #define CHANNEL_CLOSED "The channel was closed before an answer came."
 
@@ -30,7 +30,7 @@ struct logoff_request {
 	uint64_t deadline_us;
 	unsigned int progress; /* PROGRESSes received */
 	unsigned int complete; /* COMPLETEs received */
-	STAILQ_HEAD(, waiter) waiters;
+	STAILQ_HEAD(waiters, waiter) waiters;
 };
 
 struct logoff_question {
@@ -42,7 +42,7 @@ struct logoff_question {
 
 static const char *const state_names[] = {
 	[HV_LOGOFF_PENDING] = "pending", [HV_LOGOFF_DELIVERED] = "delivered",
-	[HV_LOGOFF_GRACE] = "grace",	 [HV_LOGOFF_ENDING] = "ending",
+	[HV_LOGOFF_GRACE] = "grace",     [HV_LOGOFF_ENDING] = "ending",
 	[HV_LOGOFF_DONE] = "done",
 };
 
@@ -171,8 +171,9 @@ static void add_report(json_t *json, const struct hvl_report *report)
 	json_object_set_new(json, "found", json_integer(report->found));
 	json_object_set_new(json, "ended", json_integer(report->ended));
 	json_object_set_new(json, "failed", json_integer(report->failed));
-	json_object_set_new(json, "text",
-			    text_to_json(report->text, strnlen(report->text, sizeof(report->text))));
+	json_object_set_new(
+		json, "text",
+		text_to_json(report->text, strnlen(report->text, sizeof(report->text))));
 }
 
 static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
@@ -288,10 +289,10 @@ int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
 	logoff->ic.versions = hvl_message_versions;
 	logoff->ic.version_count = ARRAY_SIZE(hvl_message_versions);
 	logoff->ic.channel.name = "logoff";
-	logoff->ic.channel.class = (struct guid){ 0x99fea0db, 0x4880, 0x499a,
-		{ 0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe } };
-	logoff->ic.channel.instance = (struct guid){ 0x6d1a3f02, 0x94c7, 0x4be5,
-		{ 0x8e, 0x2b, 0xd0, 0x57, 0x1c, 0xa9, 0x63, 0x4f } };
+	logoff->ic.channel.class = (struct guid){
+		0x99fea0db, 0x4880, 0x499a, {0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe}};
+	logoff->ic.channel.instance = (struct guid){
+		0x6d1a3f02, 0x94c7, 0x4be5, {0x8e, 0x2b, 0xd0, 0x57, 0x1c, 0xa9, 0x63, 0x4f}};
 	ret = timer_init(&vm->loop, &logoff->backstop, backstop_expired);
 	return ret < 0 ? ret : ic_init(&logoff->ic, vm);
 }

@@ -11,8 +11,8 @@ struct logoff_question;
 struct ic_logoff {
 	struct ic ic;
 	struct timer backstop; /* until the first deadline of all that is open */
-	STAILQ_HEAD(, logoff_request) requests;	  /* all there ever were, in order */
-	STAILQ_HEAD(, logoff_question) questions; /* that wait for an answer */
+	STAILQ_HEAD(logoff_requests, logoff_request) requests; /* all there ever were, in order */
+	STAILQ_HEAD(logoff_questions, logoff_question) questions; /* that wait for an answer */
 };
 
 int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm);

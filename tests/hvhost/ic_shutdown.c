@@ -7,8 +7,8 @@
 #include "vm.h"
 
 #define MSGTYPE_SHUTDOWN 3
-#define FLAG_RESTART	 2
-#define REASON_PLANNED	 0x80000000U /* SHTDN_REASON_FLAG_PLANNED of winuser.h */
+#define FLAG_RESTART     2
+#define REASON_PLANNED   0x80000000U /* SHTDN_REASON_FLAG_PLANNED of winuser.h */
 
 /* Linux answers nothing that is shorter than this. */
 struct shutdown_message {
@@ -19,7 +19,7 @@ struct shutdown_message {
 	char text[2048];
 } __attribute__((packed));
 
-static const struct hvl_version versions[] = { { 3, 2 }, { 3, 1 }, { 3, 0 }, { 1, 0 } };
+static const struct hvl_version versions[] = {{3, 2}, {3, 1}, {3, 0}, {1, 0}};
 
 static void negotiated(struct ic *ic)
 {
@@ -63,17 +63,17 @@ int ic_shutdown_init(struct ic_shutdown *shutdown, struct vm *vm)
 	shutdown->ic.versions = versions;
 	shutdown->ic.version_count = ARRAY_SIZE(versions);
 	shutdown->ic.channel.name = "shutdown";
-	shutdown->ic.channel.class = (struct guid){ 0x0e0b6031, 0x5213, 0x4934,
-		{ 0x81, 0x8b, 0x38, 0xd9, 0x0c, 0xed, 0x39, 0xdb } };
-	shutdown->ic.channel.instance = (struct guid){ 0xb6650ff7, 0x33bc, 0x4840,
-		{ 0x80, 0x48, 0xe0, 0x67, 0x67, 0x86, 0xf3, 0x93 } };
+	shutdown->ic.channel.class = (struct guid){
+		0x0e0b6031, 0x5213, 0x4934, {0x81, 0x8b, 0x38, 0xd9, 0x0c, 0xed, 0x39, 0xdb}};
+	shutdown->ic.channel.instance = (struct guid){
+		0xb6650ff7, 0x33bc, 0x4840, {0x80, 0x48, 0xe0, 0x67, 0x67, 0x86, 0xf3, 0x93}};
 	return ic_init(&shutdown->ic, vm);
 }
 
 void ic_shutdown_command(struct vm *vm, uint64_t client, const json_t *request)
 {
 	struct ic_shutdown *shutdown = &vm->shutdown;
-	struct shutdown_message message = { .reason = REASON_PLANNED };
+	struct shutdown_message message = {.reason = REASON_PLANNED};
 	struct hvl_packet packet;
 
 	if (!shutdown->ic.negotiated) {

@@ -11,7 +11,7 @@
 #include "vm.h"
 
 #define MSGTYPE_TIMESYNC 4
-#define FLAG_SYNC	 1 /* set the clock, don't slew it */
+#define FLAG_SYNC        1 /* set the clock, don't slew it */
 
 #define EPOCH_OF_1601 11644473600LL /* seconds before 1970 */
 
@@ -32,7 +32,7 @@ struct timesync_old {
 	uint8_t flags;
 } __attribute__((packed));
 
-static const struct hvl_version versions[] = { { 4, 0 }, { 3, 0 }, { 1, 0 } };
+static const struct hvl_version versions[] = {{4, 0}, {3, 0}, {1, 0}};
 
 static uint64_t host_time(int64_t offset_seconds)
 {
@@ -46,7 +46,7 @@ static uint64_t host_time(int64_t offset_seconds)
 /* KVM derives the partition's reference counter from this clock. */
 static uint64_t reference_time(struct vm *vm)
 {
-	struct kvm_clock_data clock = { 0 };
+	struct kvm_clock_data clock = {0};
 
 	ioctl(vm->fd, KVM_GET_CLOCK, &clock);
 	return clock.clock / 100;
@@ -58,15 +58,16 @@ static int send_time(struct ic_timesync *timesync, int64_t offset)
 	struct hvl_packet packet;
 
 	if (ic->message.major >= 4) {
-		struct timesync_reference body = { .host_time = host_time(offset),
-						   .reference_time = reference_time(ic->vm),
-						   .flags = FLAG_SYNC, .stratum = 1 };
+		struct timesync_reference body = {.host_time = host_time(offset),
+						  .reference_time = reference_time(ic->vm),
+						  .flags = FLAG_SYNC,
+						  .stratum = 1};
 
 		hvl_packet_init(&packet, MSGTYPE_TIMESYNC, sizeof(body), ic_next_transaction(ic),
 				HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
 		memcpy(&packet.body, &body, sizeof(body));
 	} else {
-		struct timesync_old body = { .host_time = host_time(offset), .flags = FLAG_SYNC };
+		struct timesync_old body = {.host_time = host_time(offset), .flags = FLAG_SYNC};
 
 		hvl_packet_init(&packet, MSGTYPE_TIMESYNC, sizeof(body), ic_next_transaction(ic),
 				HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
@@ -121,10 +122,10 @@ int ic_timesync_init(struct ic_timesync *timesync, struct vm *vm)
 	timesync->ic.versions = versions;
 	timesync->ic.version_count = ARRAY_SIZE(versions);
 	timesync->ic.channel.name = "timesync";
-	timesync->ic.channel.class = (struct guid){ 0x9527e630, 0xd0ae, 0x497b,
-		{ 0xad, 0xce, 0xe8, 0x0a, 0xb0, 0x17, 0x5c, 0xaf } };
-	timesync->ic.channel.instance = (struct guid){ 0x2dd1ce17, 0x079e, 0x403c,
-		{ 0xb3, 0x52, 0xa1, 0x92, 0x1e, 0xe2, 0x07, 0xee } };
+	timesync->ic.channel.class = (struct guid){
+		0x9527e630, 0xd0ae, 0x497b, {0xad, 0xce, 0xe8, 0x0a, 0xb0, 0x17, 0x5c, 0xaf}};
+	timesync->ic.channel.instance = (struct guid){
+		0x2dd1ce17, 0x079e, 0x403c, {0xb3, 0x52, 0xa1, 0x92, 0x1e, 0xe2, 0x07, 0xee}};
 	return ic_init(&timesync->ic, vm);
 }
 

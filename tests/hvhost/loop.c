@@ -10,7 +10,7 @@
 
 int loop_init(struct loop *loop)
 {
-	struct epoll_event wake = { .events = EPOLLIN };
+	struct epoll_event wake = {.events = EPOLLIN};
 
 	loop->stopped = false;
 	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -58,14 +58,14 @@ void loop_stop(struct loop *loop)
 
 int loop_add(struct loop *loop, struct source *source, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = source };
+	struct epoll_event event = {.events = events, .data.ptr = source};
 
 	return epoll_ctl(loop->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
 }
 
 void loop_change(struct loop *loop, struct source *source, uint32_t events)
 {
-	struct epoll_event event = { .events = events, .data.ptr = source };
+	struct epoll_event event = {.events = events, .data.ptr = source};
 
 	epoll_ctl(loop->epoll, EPOLL_CTL_MOD, source->fd, &event);
 }
@@ -98,14 +98,13 @@ int timer_init(struct loop *loop, struct timer *timer, void (*expired)(struct ti
 
 static struct timespec timespec_of(uint64_t ms)
 {
-	return (struct timespec){ .tv_sec = (time_t)(ms / 1000),
-				  .tv_nsec = (long)(ms % 1000) * 1000000 };
+	return (struct timespec){.tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000) * 1000000};
 }
 
 void timer_set(struct timer *timer, uint64_t ms, uint64_t period)
 {
-	struct itimerspec when = { .it_value = timespec_of(ms),
-				   .it_interval = timespec_of(period) };
+	struct itimerspec when = {.it_value = timespec_of(ms), .it_interval = timespec_of(period)};
 
 	timerfd_settime(timer->source.fd, 0, &when, NULL);
 }

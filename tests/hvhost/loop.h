@@ -9,7 +9,7 @@
 
 struct loop {
 	int epoll;
-	int wake;	/* eventfd, for loop_stop() from another thread */
+	int wake; /* eventfd, for loop_stop() from another thread */
 	bool stopped;
 };
 

@@ -12,25 +12,25 @@ static const struct {
 	int (*run)(int argc, char **argv);
 	const char *usage;
 } commands[] = {
-	{ "start", cli_start,
-	  "NAME --kernel FILE [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
-	  "[--vmbus VERSION]" },
-	{ "run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)" },
-	{ "list", cli_list, "" },
-	{ "status", cli_status, "NAME" },
-	{ "console", cli_console, "NAME [--follow]" },
-	{ "exec", cli_exec, "NAME [--timeout S] -- SHELL COMMAND..." },
-	{ "logoff", cli_logoff,
-	  "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--id HEX] [--no-wait]" },
-	{ "cancel", cli_cancel, "NAME [ID]" },
-	{ "query", cli_query, "NAME ID" },
-	{ "shutdown", cli_shutdown, "NAME [--reboot]" },
-	{ "heartbeat", cli_heartbeat, "NAME" },
-	{ "timesync", cli_timesync, "NAME [--offset S]" },
-	{ "rescind", cli_component, "NAME COMPONENT" },
-	{ "offer", cli_component, "NAME COMPONENT" },
-	{ "negotiate", cli_component, "NAME COMPONENT" },
-	{ "stop", cli_stop, "NAME" },
+	{"start", cli_start,
+	 "NAME --kernel FILE [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
+	 "[--vmbus VERSION]"},
+	{"run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)"},
+	{"list", cli_list, ""},
+	{"status", cli_status, "NAME"},
+	{"console", cli_console, "NAME [--follow]"},
+	{"exec", cli_exec, "NAME [--timeout S] -- SHELL COMMAND..."},
+	{"logoff", cli_logoff,
+	 "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--id HEX] [--no-wait]"},
+	{"cancel", cli_cancel, "NAME [ID]"},
+	{"query", cli_query, "NAME ID"},
+	{"shutdown", cli_shutdown, "NAME [--reboot]"},
+	{"heartbeat", cli_heartbeat, "NAME"},
+	{"timesync", cli_timesync, "NAME [--offset S]"},
+	{"rescind", cli_component, "NAME COMPONENT"},
+	{"offer", cli_component, "NAME COMPONENT"},
+	{"negotiate", cli_component, "NAME COMPONENT"},
+	{"stop", cli_stop, "NAME"},
 };
 
 static int usage(FILE *to)

@@ -9,7 +9,7 @@
 #include "vm.h"
 
 #define PACKET_IN_BAND 6
-#define TRAILER	       8 /* the packet's own index, in the upper half */
+#define TRAILER        8 /* the packet's own index, in the upper half */
 
 #define FEATURE_PENDING_SEND 1
 
@@ -49,8 +49,9 @@ int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t
 		if (!pages[i])
 			return -EFAULT;
 	}
-	*ring = (struct ring){ .control = (struct ring_control *)pages[0], .pages = pages,
-			       .size = (count - 1) * PAGE };
+	*ring = (struct ring){.control = (struct ring_control *)pages[0],
+			      .pages = pages,
+			      .size = (count - 1) * PAGE};
 	pages = NULL;
 	return 0;
 }
@@ -58,7 +59,7 @@ int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t
 void ring_close(struct ring *ring)
 {
 	free(ring->pages);
-	*ring = (struct ring){ 0 };
+	*ring = (struct ring){0};
 }
 
 static uint32_t advance(const struct ring *ring, uint32_t index, uint32_t length)
@@ -75,8 +76,8 @@ static uint8_t *piece_at(const struct ring *ring, uint32_t index, size_t length,
 static void copy_out(const struct ring *ring, uint32_t index, void *data, size_t length)
 {
 	for (size_t done = 0, piece; done < length; done += piece) {
-		const uint8_t *from = piece_at(ring, advance(ring, index, (uint32_t)done),
-					       length - done, &piece);
+		const uint8_t *from =
+			piece_at(ring, advance(ring, index, (uint32_t)done), length - done, &piece);
 
 		memcpy((uint8_t *)data + done, from, piece);
 	}
@@ -85,8 +86,8 @@ static void copy_out(const struct ring *ring, uint32_t index, void *data, size_t
 static void copy_in(struct ring *ring, uint32_t index, const void *data, size_t length)
 {
 	for (size_t done = 0, piece; done < length; done += piece) {
-		uint8_t *to = piece_at(ring, advance(ring, index, (uint32_t)done), length - done,
-				       &piece);
+		uint8_t *to =
+			piece_at(ring, advance(ring, index, (uint32_t)done), length - done, &piece);
 
 		memcpy(to, (const uint8_t *)data + done, piece);
 	}
@@ -126,9 +127,9 @@ int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 {
 	uint32_t padded = (uint32_t)(length + 7) & ~7U;
 	uint32_t total = (uint32_t)sizeof(struct packet_header) + padded + TRAILER;
-	struct packet_header header = { .type = PACKET_IN_BAND,
-					.offset8 = sizeof(header) / 8,
-					.length8 = (uint16_t)((sizeof(header) + padded) / 8) };
+	struct packet_header header = {.type = PACKET_IN_BAND,
+				       .offset8 = sizeof(header) / 8,
+				       .length8 = (uint16_t)((sizeof(header) + padded) / 8)};
 	uint32_t start = ring->index;
 	uint64_t trailer = (uint64_t)start << 32, zero = 0;
 

@@ -19,7 +19,7 @@ struct ring_control;
 struct ring {
 	struct ring_control *control;
 	uint8_t **pages;
-	uint32_t size;	/* bytes of data */
+	uint32_t size;  /* bytes of data */
 	uint32_t index; /* the host's: of the next packet to read, or to write */
 };
 

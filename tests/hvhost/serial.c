@@ -11,7 +11,7 @@
 void serial_init(struct serial *serial, struct vm *vm, unsigned int irq,
 		 void (*output)(struct vm *vm, uint8_t byte))
 {
-	*serial = (struct serial){ .vm = vm, .irq = irq, .output = output };
+	*serial = (struct serial){.vm = vm, .irq = irq, .output = output};
 }
 
 void serial_done(struct serial *serial)

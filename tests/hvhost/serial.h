@@ -16,8 +16,8 @@ struct serial {
 	void (*output)(struct vm *vm, uint8_t byte);
 	uint8_t ier, fcr, lcr, mcr, scr;
 	uint8_t dll, dlm;
-	bool thr_interrupt;	/* the transmitter ran empty, and the guest was not told */
-	char *input;		/* still to be read by the guest */
+	bool thr_interrupt; /* the transmitter ran empty, and the guest was not told */
+	char *input;        /* still to be read by the guest */
 	size_t input_length;
 	size_t input_read;
 };

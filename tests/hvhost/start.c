@@ -21,12 +21,11 @@ static const struct {
 	const char *name;
 	uint32_t version;
 } versions[] = {
-	{ "4.0", VMBUS_V4_0 }, { "4.1", VMBUS_V4_1 }, { "5.0", VMBUS_V5_0 },
-	{ "5.1", VMBUS_V5_1 }, { "5.2", VMBUS_V5_2 }, { "5.3", VMBUS_V5_3 },
+	{"4.0", VMBUS_V4_0}, {"4.1", VMBUS_V4_1}, {"5.0", VMBUS_V5_0},
+	{"5.1", VMBUS_V5_1}, {"5.2", VMBUS_V5_2}, {"5.3", VMBUS_V5_3},
 };
 
-static bool parse_number(const char *text, unsigned int min, unsigned int max,
-			 unsigned int *number)
+static bool parse_number(const char *text, unsigned int min, unsigned int max, unsigned int *number)
 {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
@@ -86,7 +85,7 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	}
 	if (!good)
 		fprintf(stderr,
-			"hvhost: %s does not do: --memory is %u to %u MiB, --cpus 1 to 4, "
+			"hvhost: %s does not do: --memory is %d to %d MiB, --cpus 1 to 4, "
 			"--vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3.\n",
 			argument, MEMORY_MIN, MEMORY_MAX);
 	return good;
@@ -95,18 +94,18 @@ static bool parse_option(int option, const char *argument, struct machine_config
 static bool parse(int argc, char **argv, struct machine_config *config)
 {
 	static const struct option options[] = {
-		{ "kernel", required_argument, NULL, 'k' },
-		{ "initrd", required_argument, NULL, 'i' },
-		{ "append", required_argument, NULL, 'a' },
-		{ "memory", required_argument, NULL, 'm' },
-		{ "cpus", required_argument, NULL, 'c' },
-		{ "vmbus", required_argument, NULL, 'v' },
-		{ 0 },
+		{"kernel", required_argument, NULL, 'k'},
+		{"initrd", required_argument, NULL, 'i'},
+		{"append", required_argument, NULL, 'a'},
+		{"memory", required_argument, NULL, 'm'},
+		{"cpus", required_argument, NULL, 'c'},
+		{"vmbus", required_argument, NULL, 'v'},
+		{0},
 	};
 	int option;
 
-	*config = (struct machine_config){ .memory = MEMORY_DEFAULT, .cpus = 1,
-					   .vmbus_version = VMBUS_V5_3 };
+	*config = (struct machine_config){
+		.memory = MEMORY_DEFAULT, .cpus = 1, .vmbus_version = VMBUS_V5_3};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (!parse_option(option, optarg, config))
 			return false;
@@ -143,7 +142,8 @@ static bool is_running(const char *name)
 	_cleanup_(client_close) struct connection *connection = client_connect(name, true);
 
 	if (connection)
-		fprintf(stderr, "hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
+		fprintf(stderr,
+			"hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
 			name, name);
 	return connection;
 }

@@ -23,25 +23,22 @@ static bool read_at(int fd, void *data, size_t length, uint64_t offset)
 uint64_t stats_exits(const struct vcpu *vcpu)
 {
 	struct kvm_stats_header header;
-	struct {
-		struct kvm_stats_desc fixed;
-		char name[64];
-	} desc;
-	size_t size;
-	uint64_t exits;
+	struct kvm_stats_desc desc;
+	char name[64] = "";
+	uint64_t exits, offset;
 
-	if (!read_at(vcpu->stats_fd, &header, sizeof(header), 0))
+	if (!read_at(vcpu->stats_fd, &header, sizeof(header), 0) || header.name_size > sizeof(name))
 		return 0;
-	size = sizeof(desc.fixed) + header.name_size;
-	if (size > sizeof(desc))
-		return 0;
+	offset = header.desc_offset;
 	for (uint32_t i = 0; i < header.num_desc; i++) {
-		if (!read_at(vcpu->stats_fd, &desc, size, header.desc_offset + i * size))
+		if (!read_at(vcpu->stats_fd, &desc, sizeof(desc), offset) ||
+		    !read_at(vcpu->stats_fd, name, header.name_size, offset + sizeof(desc)))
 			return 0;
-		if (strncmp(desc.name, "exits", header.name_size) == 0 &&
+		if (strncmp(name, "exits", sizeof(name)) == 0 &&
 		    read_at(vcpu->stats_fd, &exits, sizeof(exits),
-			    header.data_offset + desc.fixed.offset))
+			    (uint64_t)header.data_offset + desc.offset))
 			return exits;
+		offset += sizeof(desc) + header.name_size;
 	}
 	return 0;
 }

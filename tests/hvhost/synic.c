@@ -12,9 +12,9 @@
 #include "util.h"
 #include "vm.h"
 
-#define MSR_ENABLED	     1ULL
+#define MSR_ENABLED          1ULL
 #define MESSAGE_TYPE_CHANNEL 1
-#define MESSAGE_PENDING	     1 /* more wait: write the end of message register */
+#define MESSAGE_PENDING      1 /* more wait: write the end of message register */
 
 struct message_slot {
 	_Atomic uint32_t type; /* 0: free */
@@ -132,7 +132,7 @@ void synic_set_pages(struct synic *synic, uint64_t control, uint64_t message_pag
 
 int synic_init(struct synic *synic, struct vm *vm, unsigned int gsi)
 {
-	struct kvm_irqfd irqfd = { .gsi = gsi, .flags = KVM_IRQFD_FLAG_RESAMPLE };
+	struct kvm_irqfd irqfd = {.gsi = gsi, .flags = KVM_IRQFD_FLAG_RESAMPLE};
 
 	synic->vm = vm;
 	STAILQ_INIT(&synic->queue);

@@ -12,10 +12,10 @@
 
 #include "loop.h"
 
-#define VMBUS_SINT	    2
-#define SYNIC_PAYLOAD_MAX   240
-#define SYNIC_QUEUE_MAX	    1024
-#define SYNIC_FLAGS	    2048
+#define VMBUS_SINT        2
+#define SYNIC_PAYLOAD_MAX 240
+#define SYNIC_QUEUE_MAX   1024
+#define SYNIC_FLAGS       2048
 
 struct vm;
 
@@ -27,12 +27,12 @@ struct synic_message {
 
 struct synic {
 	struct vm *vm;
-	uint64_t message_page;	/* its address, or 0 */
-	uint64_t event_page;	/* its address, or 0 */
-	int interrupt;		/* eventfd: raise the SINT */
-	struct source eom;	/* eventfd: the guest is ready for the next message */
+	uint64_t message_page; /* its address, or 0 */
+	uint64_t event_page;   /* its address, or 0 */
+	int interrupt;         /* eventfd: raise the SINT */
+	struct source eom;     /* eventfd: the guest is ready for the next message */
 	unsigned int queued;
-	STAILQ_HEAD(, synic_message) queue;
+	STAILQ_HEAD(synic_messages, synic_message) queue;
 };
 
 int synic_init(struct synic *synic, struct vm *vm, unsigned int gsi);

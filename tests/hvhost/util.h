@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define ARRAY_SIZE(array)		   (sizeof(array) / sizeof((array)[0]))
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
-#define MIN(a, b)			   ((a) < (b) ? (a) : (b))
+#define ARRAY_SIZE(array)                   (sizeof(array) / sizeof((array)[0]))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
+#define MIN(a, b)                           ((a) < (b) ? (a) : (b))
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 
@@ -33,8 +33,8 @@ static inline void json_done(json_t **json)
 }
 
 #define _cleanup_close_ _cleanup_(close_fd)
-#define _cleanup_free_	_cleanup_(free_pointer)
-#define _cleanup_json_	_cleanup_(json_done)
+#define _cleanup_free_  _cleanup_(free_pointer)
+#define _cleanup_json_  _cleanup_(json_done)
 
 /* util.c */
 uint64_t now_us(void);

@@ -25,17 +25,17 @@
 #include "synic.h"
 #include "vmbus.h"
 
-#define CPUS_MAX	4
-#define PAGE		4096
-#define IOAPIC_PINS	24
-#define COM1_IRQ	4
-#define COM2_IRQ	3
+#define CPUS_MAX    4
+#define PAGE        4096
+#define IOAPIC_PINS 24
+#define COM1_IRQ    4
+#define COM2_IRQ    3
 
 struct kvm_run;
 
 struct vcpu {
 	struct vm *vm;
-	unsigned int index;	/* APIC id and VP index, too */
+	unsigned int index; /* APIC id and VP index, too */
 	int fd;
 	int stats_fd;
 	struct kvm_run *run;

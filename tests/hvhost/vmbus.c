@@ -12,14 +12,14 @@
 #include "util.h"
 #include "vm.h"
 
-#define HVCALL_POST_MESSAGE    0x5c
-#define HVCALL_SIGNAL_EVENT    0x5d
-#define HVCALL_CODE	       0xffff
-#define HVCALL_FAST	       (1ULL << 16)
-#define HV_STATUS_SUCCESS      0
-#define HV_STATUS_INVALID_CODE 2
-#define HV_STATUS_INVALID_INPUT 3
-#define HV_STATUS_INVALID_PARAMETER 5
+#define HVCALL_POST_MESSAGE          0x5c
+#define HVCALL_SIGNAL_EVENT          0x5d
+#define HVCALL_CODE                  0xffff
+#define HVCALL_FAST                  (1ULL << 16)
+#define HV_STATUS_SUCCESS            0
+#define HV_STATUS_INVALID_CODE       2
+#define HV_STATUS_INVALID_INPUT      3
+#define HV_STATUS_INVALID_PARAMETER  5
 #define HV_STATUS_INVALID_CONNECTION 18
 
 /* Where the guest posts to: before 5.0, and since. */
@@ -60,8 +60,8 @@ static bool is_supported(const struct vmbus *bus, uint32_t version)
 static void contact(struct vmbus *bus, const void *data)
 {
 	const struct msg_contact *message = data;
-	struct msg_version_response response = { .header.type = MSG_VERSION_RESPONSE,
-						 .connection = CONNECTION_MESSAGE };
+	struct msg_version_response response = {.header.type = MSG_VERSION_RESPONSE,
+						.connection = CONNECTION_MESSAGE};
 
 	reset(bus);
 	bus->message_vp = message->target_vp;
@@ -78,7 +78,7 @@ static void contact(struct vmbus *bus, const void *data)
 
 static void request_offers(struct vmbus *bus, const void *data)
 {
-	struct msg_header all = { .type = MSG_ALL_OFFERS_DELIVERED };
+	struct msg_header all = {.type = MSG_ALL_OFFERS_DELIVERED};
 	struct channel *channel;
 
 	(void)data;
@@ -94,7 +94,7 @@ static void request_offers(struct vmbus *bus, const void *data)
 
 static void unload(struct vmbus *bus, const void *data)
 {
-	struct msg_header response = { .type = MSG_UNLOAD_RESPONSE };
+	struct msg_header response = {.type = MSG_UNLOAD_RESPONSE};
 
 	(void)data;
 	say("VMBus: the guest has left.");
@@ -137,14 +137,14 @@ static const struct handler {
 	size_t length;
 	void (*handle)(struct vmbus *bus, const void *message);
 } handlers[] = {
-	{ MSG_INITIATE_CONTACT, sizeof(struct msg_contact), contact },
-	{ MSG_REQUEST_OFFERS, sizeof(struct msg_header), request_offers },
-	{ MSG_UNLOAD, sizeof(struct msg_header), unload },
-	{ MSG_OPEN_CHANNEL, sizeof(struct msg_open), open_channel },
-	{ MSG_CLOSE_CHANNEL, sizeof(struct msg_relid), close_channel },
-	{ MSG_RELID_RELEASED, sizeof(struct msg_relid), release_relid },
-	{ MSG_MODIFY_CHANNEL, sizeof(struct msg_modify), modify_channel },
-	{ MSG_GPADL_TEARDOWN, sizeof(struct msg_gpadl_teardown), tear_down_gpadl },
+	{MSG_INITIATE_CONTACT, sizeof(struct msg_contact), contact},
+	{MSG_REQUEST_OFFERS, sizeof(struct msg_header), request_offers},
+	{MSG_UNLOAD, sizeof(struct msg_header), unload},
+	{MSG_OPEN_CHANNEL, sizeof(struct msg_open), open_channel},
+	{MSG_CLOSE_CHANNEL, sizeof(struct msg_relid), close_channel},
+	{MSG_RELID_RELEASED, sizeof(struct msg_relid), release_relid},
+	{MSG_MODIFY_CHANNEL, sizeof(struct msg_modify), modify_channel},
+	{MSG_GPADL_TEARDOWN, sizeof(struct msg_gpadl_teardown), tear_down_gpadl},
 };
 
 static void dispatch(struct vmbus *bus, const void *message, size_t length)

@@ -30,10 +30,10 @@ struct packet {
 };
 
 enum channel_state {
-	CHANNEL_WITHHELD,	/* the guest doesn't know it */
+	CHANNEL_WITHHELD, /* the guest doesn't know it */
 	CHANNEL_OFFERED,
 	CHANNEL_OPEN,
-	CHANNEL_RESCINDED,	/* until the guest releases its relid */
+	CHANNEL_RESCINDED, /* until the guest releases its relid */
 };
 
 struct channel {
@@ -44,21 +44,21 @@ struct channel {
 
 	struct vmbus *bus;
 	STAILQ_ENTRY(channel) entry;
-	bool wanted;		/* the host wants it offered */
+	bool wanted; /* the host wants it offered */
 	enum channel_state state;
 	uint32_t relid;
 	uint32_t target_vp;
-	struct ring upstream;	/* from the guest */
-	struct ring downstream;	/* to the guest */
-	struct source signal;	/* eventfd: the guest has written, or made room */
-	STAILQ_HEAD(, packet) queue; /* for which the downstream ring had no room */
+	struct ring upstream;               /* from the guest */
+	struct ring downstream;             /* to the guest */
+	struct source signal;               /* eventfd: the guest has written, or made room */
+	STAILQ_HEAD(packets, packet) queue; /* for which the downstream ring had no room */
 };
 
 struct gpadl {
 	LIST_ENTRY(gpadl) entry;
 	uint32_t id;
 	uint32_t relid;
-	uint32_t page_offset;	/* in bytes, of the first page */
+	uint32_t page_offset; /* in bytes, of the first page */
 	uint32_t count;
 	uint32_t received;
 	uint64_t frames[];
@@ -66,12 +66,12 @@ struct gpadl {
 
 struct vmbus {
 	struct vm *vm;
-	uint32_t version;	/* 0: no contact */
+	uint32_t version; /* 0: no contact */
 	uint32_t message_vp;
 	uint32_t last_relid;
 	bool offers_requested;
-	STAILQ_HEAD(, channel) channels;
-	LIST_HEAD(, gpadl) gpadls;
+	STAILQ_HEAD(channels, channel) channels;
+	LIST_HEAD(gpadls, gpadl) gpadls;
 	unsigned int gpadl_pages;
 };
 

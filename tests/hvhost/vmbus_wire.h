@@ -45,8 +45,8 @@ struct msg_header {
 	uint32_t padding;
 } __attribute__((packed));
 
-#define OFFER_ENUMERATE	 0x1
-#define OFFER_NAMED_PIPE 0x10
+#define OFFER_ENUMERATE   0x1
+#define OFFER_NAMED_PIPE  0x10
 #define PIPE_MODE_MESSAGE 4
 
 struct msg_offer {

@@ -14,7 +14,7 @@
 #define KICK_SIGNAL SIGUSR1
 
 /* Intel's processors need pages for real mode; right below the firmware's place. */
-#define TSS_ADDRESS	     0xfffbd000
+#define TSS_ADDRESS          0xfffbd000
 #define IDENTITY_MAP_ADDRESS 0xfffbc000ULL
 
 void *guest_memory(struct vm *vm, uint64_t address, size_t length)
@@ -26,7 +26,7 @@ void *guest_memory(struct vm *vm, uint64_t address, size_t length)
 
 void vm_set_irq(struct vm *vm, unsigned int gsi, bool level)
 {
-	struct kvm_irq_level irq = { .irq = gsi, .level = level };
+	struct kvm_irq_level irq = {.irq = gsi, .level = level};
 
 	ioctl(vm->fd, KVM_IRQ_LINE, &irq);
 }
@@ -37,6 +37,15 @@ void vm_end(struct vm *vm, const char *why)
 		return;
 	say("The machine ends: %s.", why);
 	loop_stop(&vm->loop);
+}
+
+static void port_exit(struct vm *vm, struct kvm_run *run)
+{
+	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+
+	for (uint32_t i = 0; i < run->io.count; i++, data += run->io.size)
+		port_access(vm, run->io.port, run->io.direction == KVM_EXIT_IO_OUT, run->io.size,
+			    data);
 }
 
 static void hyperv_exit(struct vcpu *vcpu, struct kvm_hyperv_exit *exit)
@@ -64,10 +73,7 @@ static void handle_exit(struct vcpu *vcpu)
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		for (uint32_t i = 0; i < run->io.count; i++)
-			port_access(vm, run->io.port, run->io.direction == KVM_EXIT_IO_OUT,
-				    run->io.size,
-				    (uint8_t *)run + run->io.data_offset + i * run->io.size);
+		port_exit(vm, run);
 		break;
 	case KVM_EXIT_MMIO:
 		if (!run->mmio.is_write)
@@ -115,7 +121,7 @@ static void no_action(int signal)
 
 static int start_vcpus(struct vm *vm)
 {
-	struct sigaction action = { .sa_handler = no_action };
+	struct sigaction action = {.sa_handler = no_action};
 
 	sigaction(KICK_SIGNAL, &action, NULL);
 	for (unsigned int i = 0; i < vm->config->cpus; i++) {
@@ -143,7 +149,7 @@ static void stop_vcpus(struct vm *vm)
 
 static int enable(int fd, uint32_t capability)
 {
-	struct kvm_enable_cap enable = { .cap = capability };
+	struct kvm_enable_cap enable = {.cap = capability};
 
 	if (capability == KVM_CAP_HYPERV_ENFORCE_CPUID)
 		enable.args[0] = 1;
@@ -181,25 +187,33 @@ static int create_vcpu(struct vm *vm, unsigned int index)
  */
 static int route_interrupts(struct vm *vm)
 {
-	struct {
-		struct kvm_irq_routing head;
-		struct kvm_irq_routing_entry entries[IOAPIC_PINS + CPUS_MAX];
-	} table = { .head.nr = IOAPIC_PINS + vm->config->cpus };
+	uint32_t count = IOAPIC_PINS + vm->config->cpus;
+	_cleanup_free_ struct kvm_irq_routing *table =
+		calloc(1, sizeof(*table) + count * sizeof(table->entries[0]));
 
-	for (uint32_t pin = 0; pin < IOAPIC_PINS; pin++)
-		table.entries[pin] = (struct kvm_irq_routing_entry){
-			.gsi = pin, .type = KVM_IRQ_ROUTING_IRQCHIP,
-			.u.irqchip = { .irqchip = KVM_IRQCHIP_IOAPIC, .pin = pin } };
-	for (uint32_t i = 0; i < vm->config->cpus; i++)
-		table.entries[IOAPIC_PINS + i] = (struct kvm_irq_routing_entry){
-			.gsi = IOAPIC_PINS + i, .type = KVM_IRQ_ROUTING_HV_SINT,
-			.u.hv_sint = { .vcpu = i, .sint = VMBUS_SINT } };
-	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, &table) < 0 ? -errno : 0;
+	if (!table)
+		return -ENOMEM;
+	table->nr = count;
+	for (uint32_t gsi = 0; gsi < count; gsi++) {
+		struct kvm_irq_routing_entry *entry = &table->entries[gsi];
+
+		entry->gsi = gsi;
+		if (gsi < IOAPIC_PINS) {
+			entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+			entry->u.irqchip.irqchip = KVM_IRQCHIP_IOAPIC;
+			entry->u.irqchip.pin = gsi;
+		} else {
+			entry->type = KVM_IRQ_ROUTING_HV_SINT;
+			entry->u.hv_sint.vcpu = gsi - IOAPIC_PINS;
+			entry->u.hv_sint.sint = VMBUS_SINT;
+		}
+	}
+	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0 ? -errno : 0;
 }
 
 static int create_memory(struct vm *vm)
 {
-	struct kvm_userspace_memory_region region = { 0 };
+	struct kvm_userspace_memory_region region = {0};
 
 	vm->ram_size = (size_t)vm->config->memory << 20;
 	vm->ram = mmap(NULL, vm->ram_size, PROT_READ | PROT_WRITE,
@@ -293,8 +307,8 @@ static void destroy(struct vm *vm)
 {
 	stop_vcpus(vm);
 	exec_done(&vm->exec);
-	ic_logoff_done(&vm->logoff);
 	vmbus_done(&vm->bus);
+	ic_logoff_done(&vm->logoff);
 	control_done(&vm->control);
 	serial_done(&vm->console);
 	serial_done(&vm->agent);

@@ -40,10 +40,10 @@ static const struct {
 	const char *name;
 	bool (*reached)(const struct ic *ic);
 } conditions[] = {
-	{ "offered", is_offered },
-	{ "open", is_open },
-	{ "closed", is_closed },
-	{ "negotiated", is_negotiated },
+	{"offered", is_offered},
+	{"open", is_open},
+	{"closed", is_closed},
+	{"negotiated", is_negotiated},
 };
 
 static void drop(struct wait *wait)
@@ -112,8 +112,9 @@ static struct wait *parse(struct vm *vm, const json_t *request)
 			return NULL;
 		wait->ic = ic;
 		wait->reached = conditions[i].reached;
-		wait->deadline_us = now_us() + 1000000ULL * (uint64_t)(timeout ?
-				    json_number_value(timeout) : TIMEOUT_DEFAULT);
+		wait->deadline_us =
+			now_us() + 1000000ULL * (uint64_t)(timeout ? json_number_value(timeout)
+								   : TIMEOUT_DEFAULT);
 		return wait;
 	}
 	return NULL;
@@ -124,9 +125,10 @@ void wait_command(struct vm *vm, uint64_t client, const json_t *request)
 	struct wait *wait = parse(vm, request);
 
 	if (!wait) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "\"wait\" needs \"component\" (shutdown, heartbeat, timesync or logoff) "
-			     "and \"for\" (offered, open, closed or negotiated).");
+		control_fail(
+			&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			"\"wait\" needs \"component\" (shutdown, heartbeat, timesync or logoff) "
+			"and \"for\" (offered, open, closed or negotiated).");
 		return;
 	}
 	wait->client = client;

@@ -15,7 +15,7 @@ struct wait;
 struct waits {
 	struct vm *vm;
 	struct timer timer; /* until the first of the deadlines */
-	LIST_HEAD(, wait) list;
+	LIST_HEAD(wait_list, wait) list;
 };
 
 int waits_init(struct waits *waits, struct vm *vm);

@@ -84,6 +84,7 @@ done
 check 'clang-tidy: user space and tests' tidy
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 	--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	"--include=/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 	-D__linux__ -j "$(nproc)" "${flags[@]}" "${programs[@]}" driver
 check 'shellcheck' shellcheck "${scripts[@]}"
 check 'every file names its licence' licensed

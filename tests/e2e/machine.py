@@ -23,9 +23,9 @@ class Refused(Exception):
 class Request:
     """A command on the way: its events so far, and at the end its reply."""
 
-    def __init__(self, path, timeout, command, options):
+    def __init__(self, path, patience, command, options):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        self.socket.settimeout(patience)
         self.socket.connect(str(path))
         message = {"command": command, **{k: v for k, v in options.items() if v is not None}}
         self.socket.sendall((json.dumps(message) + "\n").encode())
@@ -91,12 +91,13 @@ class Machine:
             self.say(line)
         self.say(f"hvhost answers after {time.monotonic() - began:.0f} s")
 
-    def send(self, command, timeout=BOUND, **options):
-        return Request(self.path / "control.sock", timeout, command, options)
+    def send(self, command, patience=BOUND, **options):
+        """Sends a command whose events and reply come within so many seconds of each other."""
+        return Request(self.path / "control.sock", patience, command, options)
 
-    def ask(self, command, timeout=BOUND, **options):
+    def ask(self, command, patience=BOUND, **options):
         """Sends a command and returns its reply, which must be ok."""
-        reply = self.send(command, timeout, **options).finish()
+        reply = self.send(command, patience, **options).finish()
         if not reply["ok"]:
             raise Refused(reply)
         return reply

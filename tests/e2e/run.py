@@ -105,18 +105,12 @@ class Lab:
         """One case; one that leaves the machine in disorder costs a boot."""
         name = f"{function.__name__}: {function.__doc__}"
         if not self.machine and not self.report.run("boot", self.boot):
-            self.machine_lost()
-            self.report.result(False, name)
-            return
+            self.evidence()
+            raise SystemExit("a guest that does not boot ends the tests")
         good = self.report.run(name, lambda: function(self.machine))
         if not good:
             self.evidence()
         if function is cases.shutdown or (not good and not self.clean()):
-            self.close()
-
-    def machine_lost(self):
-        if self.machine:
-            self.evidence()
             self.close()
 
     def vmbus(self, version):
@@ -164,7 +158,7 @@ def main():
             logs = results / f"e2e-{options.kernel}"
             shutil.rmtree(logs, ignore_errors=True)
             shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
-    report.plan()
+            report.plan()
     return 1 if report.failed else 0
 
 

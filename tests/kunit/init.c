@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Process 1 of the kernel that runs the suites: loads the module, which runs them,
- * unloads it, looks for leaks, and powers off. What it finds is in the kernel's log,
+ * unloads it, looks for leaks, and reboots, which ends the machine. What it finds is in the kernel's log,
  * on the console.
  */
 #include <fcntl.h>
@@ -19,7 +19,7 @@ static _Noreturn void stop(const char *what)
 {
 	printf("kunit-init: %s\n", what);
 	sync();
-	reboot(RB_POWER_OFF);
+	reboot(RB_AUTOBOOT);
 	exit(1);
 }
 

@@ -23,7 +23,7 @@ if [[ ! -e $tree/done ]]; then
 		echo "the kernel's configuration has dropped these symbols" >&2
 		exit 1
 	fi
-	make -C "$tree" -s ARCH=x86_64 -j"$(nproc)" bzImage modules_prepare >&2
+	make -C "$tree" -s ARCH=x86_64 -j"$(nproc)" bzImage modules >&2
 	touch "$tree/done"
 fi
 echo "$tree"

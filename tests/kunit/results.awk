@@ -12,6 +12,7 @@
 	sub(/^(not )?ok [0-9]+ -? ?/, "", name)
 	print ($1 == "not" ? "not ok" : "ok") " - " suite ": " name
 	ran++
+	next
 }
 /^(not )?ok [0-9]+ / && planned { complete[suite] = ran == planned; planned = 0 }
 /BUG:|WARNING:|KASAN|UBSAN|unreferenced object|possible circular|INFO: task|Call Trace/ {

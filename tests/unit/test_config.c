@@ -198,7 +198,7 @@ static bool is_ours(const char *class, uid_t uid, const char *user)
 	struct session session;
 	bool ours;
 
-	assert_int_equal(session_init(&session, "1", uid, user, class, ""), 0);
+	assert_int_equal(session_init(&session, "1", uid, user, class, "", 0), 0);
 	ours = session_is_ours(&session, &config);
 	session_done(&session);
 	return ours;

@@ -279,7 +279,7 @@ static void answer_list(void)
 		if (!member->there)
 			continue;
 		assert_int_equal(session_init(&session, member->id, 1000 + i, member->user,
-					      member->class, "pts/0"), 0);
+					      member->class, "pts/0", 0), 0);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}
 	engine_listed(&world.engine, &list, 0);

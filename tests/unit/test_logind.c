@@ -150,9 +150,9 @@ static int reply_properties(sd_bus_message *call)
 
 	if (index < fixture.vanished)
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
-	return sd_bus_reply_method_return(call, "a{sv}", 4, "Id", "s", "x", "Class", "s",
-					  index % 2 ? "greeter" : "user", "Idle", "b", 0, "TTY",
-					  "s", "pts/7");
+	return sd_bus_reply_method_return(call, "a{sv}", 5, "Id", "s", "x", "Class", "s",
+					  index % 2 ? "greeter" : "user", "IdleHint", "b", 0, "TTY",
+					  "s", "pts/7", "Leader", "u", 1000 + index);
 }
 
 static int reply_kill(sd_bus_message *call)
@@ -327,6 +327,7 @@ static void test_list_ex(void **state)
 	assert_string_equal(session->user, "alice");
 	assert_string_equal(session->class, "user");
 	assert_string_equal(session->tty, "tty1");
+	assert_int_equal(session->leader, 42);
 	assert_int_equal(fixture.list_calls, 0);
 }
 
@@ -345,6 +346,7 @@ static void test_list_of_an_older_logind(void **state)
 		assert_int_equal(session->uid, 1000 + strtoul(session->id + 1, NULL, 10));
 		assert_string_equal(session->class, session->uid % 2 ? "greeter" : "user");
 		assert_string_equal(session->tty, "pts/7");
+		assert_int_equal(session->leader, session->uid);
 	}
 	list();
 	assert_int_equal(fixture.list.count, 300);

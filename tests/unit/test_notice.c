@@ -3,12 +3,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -19,7 +22,7 @@
 static struct fixture {
 	int master;
 	int slave;
-	const char *tty;	/* as below /dev */
+	struct session session;
 	char heard[8192];
 } fixture;
 
@@ -31,7 +34,8 @@ static int setup(void **state)
 	if (fixture.master < 0 || grantpt(fixture.master) || unlockpt(fixture.master))
 		return -1;
 	fixture.slave = open(ptsname(fixture.master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-	fixture.tty = ptsname(fixture.master) + strlen("/dev/");
+	fixture.session.uid = getuid();
+	fixture.session.tty = ptsname(fixture.master) + strlen("/dev/");
 	return fixture.slave < 0 ? -1 : 0;
 }
 
@@ -59,7 +63,7 @@ static const char *hear(void)
 static void test_words_arrive(void **state)
 {
 	(void)state;
-	assert_int_equal(notice_write(fixture.tty, getuid(), "Save your work.\nNow."), 0);
+	assert_int_equal(notice_write(&fixture.session, "Save your work.\nNow."), 0);
 	assert_non_null(strstr(hear(), "Save your work."));
 	assert_non_null(strstr(fixture.heard, "\r\nNow.\r"));
 }
@@ -67,7 +71,7 @@ static void test_words_arrive(void **state)
 static void test_no_escape_sequence_arrives(void **state)
 {
 	(void)state;
-	assert_int_equal(notice_write(fixture.tty, getuid(), "a\x1b]0;title\x07z\xc2\x9bm"), 0);
+	assert_int_equal(notice_write(&fixture.session, "a\x1b]0;title\x07z\xc2\x9bm"), 0);
 	assert_non_null(strstr(hear(), "a?]0;title?z?m"));
 	assert_null(strchr(fixture.heard, '\x1b'));
 }
@@ -79,7 +83,7 @@ static void test_longest_message(void **state)
 	(void)state;
 	memset(text, '\n', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	assert_int_equal(notice_write(fixture.tty, getuid(), text), 0);
+	assert_int_equal(notice_write(&fixture.session, text), 0);
 	/* A newline that is cut off is none; the terminal makes its own of the others. */
 	assert_true(strlen(hear()) > 1024);
 	assert_int_equal(fixture.heard[strlen(fixture.heard) - 1], '\n');
@@ -93,7 +97,7 @@ static void test_stopped_terminal_is_skipped(void **state)
 	assert_int_equal(tcflow(fixture.slave, TCOOFF), 0);
 	/* A wait would be one for ever: nobody starts it again, nor reads. */
 	for (int i = 0; i < 1000 && r == 0; i++)
-		r = notice_write(fixture.tty, getuid(), "hello");
+		r = notice_write(&fixture.session, "hello");
 	assert_int_equal(r, -EAGAIN);
 	tcflow(fixture.slave, TCOON);
 }
@@ -101,18 +105,57 @@ static void test_stopped_terminal_is_skipped(void **state)
 static void test_terminal_of_another_user(void **state)
 {
 	(void)state;
-	assert_int_equal(notice_write(fixture.tty, getuid() + 1, "hello"), -EPERM);
+	fixture.session.uid++;
+	assert_int_equal(notice_write(&fixture.session, "hello"), -EPERM);
+	/* A leader that is elsewhere does not make it ours. */
+	fixture.session.leader = getpid();
+	assert_int_equal(notice_write(&fixture.session, "hello"), -EPERM);
 	assert_string_equal(hear(), "");
+}
+
+/* As su leaves it: the terminal is another user's, and the session's leader is on it. */
+static void test_terminal_of_the_leader(void **state)
+{
+	int ready[2];
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(ready), 0);
+	fixture.session.uid++;
+	fixture.session.leader = fork();
+	assert_true(fixture.session.leader >= 0);
+	if (fixture.session.leader == 0) {
+		prctl(PR_SET_NAME, "a) b ( c");
+		if (setsid() < 0 || ioctl(fixture.slave, TIOCSCTTY, 0) < 0 ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	assert_int_equal(notice_write(&fixture.session, "hello"), 0);
+	kill(fixture.session.leader, SIGKILL);
+	waitpid(fixture.session.leader, NULL, 0);
+	assert_non_null(strstr(hear(), "hello"));
+}
+
+static int write_to(const char *tty)
+{
+	const struct session session = { .tty = (char *)tty };
+
+	return notice_write(&session, "hello");
 }
 
 static void test_no_terminal(void **state)
 {
 	(void)state;
-	assert_int_equal(notice_write("null", 0, "hello"), -ENOTTY);
-	assert_int_equal(notice_write("pts/does-not-exist", 0, "hello"), -ENOENT);
-	assert_int_equal(notice_write("../tmp/x", 0, "hello"), -EINVAL);
-	assert_int_equal(notice_write("/dev/tty", 0, "hello"), -EINVAL);
-	assert_int_equal(notice_write("", 0, "hello"), -EINVAL);
+	assert_int_equal(write_to("null"), -ENOTTY);
+	assert_int_equal(write_to("pts/does-not-exist"), -ENOENT);
+	assert_int_equal(write_to("../tmp/x"), -EINVAL);
+	assert_int_equal(write_to("/dev/tty"), -EINVAL);
+	assert_int_equal(write_to(""), -EINVAL);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -125,6 +168,7 @@ int main(void)
 		TEST(test_longest_message),
 		TEST(test_stopped_terminal_is_skipped),
 		TEST(test_terminal_of_another_user),
+		TEST(test_terminal_of_the_leader),
 		TEST(test_no_terminal),
 	};
 

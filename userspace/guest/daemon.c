@@ -78,7 +78,7 @@ static void outside_notify(void *outside, const struct session *session, const c
 	(void)outside;
 	if (!session->tty[0])
 		return;
-	r = notice_write(session->tty, session->uid, text);
+	r = notice_write(session, text);
 	if (r < 0)
 		log_message(LOG_INFO, "User %s cannot be told on %s: %s.", session->user,
 			    session->tty, strerror(-r));

@@ -177,7 +177,7 @@ static void report_progress(struct engine *engine)
 	    progress.found == engine->last.found)
 		return;
 	if (engine->phase == ENGINE_GRACE)
-		send_report(engine, &progress, "%u of %u sessions have ended; users were told.",
+		send_report(engine, &progress, "Waiting for the users; %u of %u sessions have ended.",
 			    counts.gone, counts.found);
 	else
 		send_report(engine, &progress, "%u of %u sessions have ended.", counts.gone,
@@ -468,7 +468,7 @@ static void remember_removed(struct engine *engine, const char *id)
 	struct session session;
 	struct target *target;
 
-	if (session_init(&session, id, 0, "", "", "") < 0)
+	if (session_init(&session, id, 0, "", "", "", 0) < 0)
 		return;
 	if (add_target(engine, &session) < 0) {
 		session_done(&session);

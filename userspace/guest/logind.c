@@ -74,10 +74,10 @@ static void finish_listing(struct listing *listing, int error)
 }
 
 static int add_session(struct listing *listing, const char *id, uid_t uid, const char *user,
-		       const char *class, const char *tty)
+		       const char *class, const char *tty, pid_t leader)
 {
 	struct session session;
-	int r = session_init(&session, id, uid, user, class, tty);
+	int r = session_init(&session, id, uid, user, class, tty, leader);
 
 	return r < 0 ? r : session_list_add(&listing->sessions, &session);
 }
@@ -85,15 +85,15 @@ static int add_session(struct listing *listing, const char *id, uid_t uid, const
 static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 {
 	const char *id, *user, *class, *tty;
-	uint32_t uid;
+	uint32_t uid, leader;
 	int r;
 
 	r = sd_bus_message_enter_container(reply, 'a', "(sussussbto)");
 	if (r < 0)
 		return r;
-	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, NULL, NULL, &class,
-					&tty, NULL, NULL, NULL)) > 0) {
-		r = add_session(listing, id, uid, user, class, tty);
+	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, NULL, &leader,
+					&class, &tty, NULL, NULL, NULL)) > 0) {
+		r = add_session(listing, id, uid, user, class, tty, leader);
 		if (r < 0)
 			return r;
 	}
@@ -101,7 +101,8 @@ static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 }
 
 /* Of a session's properties, those that a list before v256 does not have. */
-static int read_properties(sd_bus_message *reply, const char **class, const char **tty)
+static int read_properties(sd_bus_message *reply, const char **class, const char **tty,
+			   uint32_t *leader)
 {
 	const char *key;
 	int r;
@@ -115,6 +116,8 @@ static int read_properties(sd_bus_message *reply, const char **class, const char
 			r = sd_bus_message_read(reply, "v", "s", class);
 		else if (!strcmp(key, "TTY"))
 			r = sd_bus_message_read(reply, "v", "s", tty);
+		else if (!strcmp(key, "Leader"))
+			r = sd_bus_message_read(reply, "v", "u", leader);
 		else
 			r = sd_bus_message_skip(reply, "v");
 		if (r >= 0)
@@ -128,6 +131,7 @@ static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 {
 	const char *class = "";
 	const char *tty = "";
+	uint32_t leader = 0;
 	int r;
 
 	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
@@ -135,10 +139,11 @@ static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 		return 0;
 	if (sd_bus_message_is_method_error(reply, NULL))
 		return -sd_bus_message_get_errno(reply);
-	r = read_properties(reply, &class, &tty);
+	r = read_properties(reply, &class, &tty, &leader);
 	if (r < 0)
 		return r;
-	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, class, tty);
+	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, class, tty,
+			   leader);
 }
 
 static int look_up_more(struct listing *listing);

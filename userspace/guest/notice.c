@@ -6,13 +6,39 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "text.h"
 #include "util.h"
 
 #define NOTICE_SIZE 2048
 
-static int check_tty(int fd, uid_t uid)
+/* The controlling terminal of a process, 0 if it has none. */
+static dev_t terminal_of(pid_t pid)
+{
+	unsigned int number = 0;
+	char status[512];
+	char path[32];
+	char *end;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return 0;
+	/* PID (NAME) STATE PPID PGRP SESSION TTY: the name may have a ")" in it, no other field. */
+	end = fgets(status, sizeof(status), file) ? strrchr(status, ')') : NULL;
+	if (!end || sscanf(end, ") %*c %*d %*d %*d %u", &number) != 1)
+		number = 0;
+	fclose(file);
+	return makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00));
+}
+
+/*
+ * A terminal that has been closed goes to whoever opens the next one. It is the
+ * session's still if its user owns it, or, after su, if its leader is on it.
+ */
+static int check_tty(int fd, const struct session *session)
 {
 	struct stat status;
 
@@ -20,12 +46,14 @@ static int check_tty(int fd, uid_t uid)
 		return -errno;
 	if (!S_ISCHR(status.st_mode) || !isatty(fd))
 		return -ENOTTY;
-	return status.st_uid == uid ? 0 : -EPERM;
+	if (status.st_uid == session->uid)
+		return 0;
+	return session->leader > 0 && terminal_of(session->leader) == status.st_rdev ? 0 : -EPERM;
 }
 
-/* The terminal, if it still belongs to the one who is logged on there. */
-static int open_tty(const char *tty, uid_t uid)
+static int open_tty(const struct session *session)
 {
+	const char *tty = session->tty;
 	char path[64];
 	int fd;
 	int r;
@@ -37,7 +65,7 @@ static int open_tty(const char *tty, uid_t uid)
 	fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
-	r = check_tty(fd, uid);
+	r = check_tty(fd, session);
 	if (r < 0)
 		close(fd);
 	return r < 0 ? r : fd;
@@ -61,9 +89,9 @@ static size_t compose(char *target, size_t size, const char *text)
 	return used;
 }
 
-int notice_write(const char *tty, uid_t uid, const char *text)
+int notice_write(const struct session *session, const char *text)
 {
-	_cleanup_close_ int fd = open_tty(tty, uid);
+	_cleanup_close_ int fd = open_tty(session);
 	char notice[2 * NOTICE_SIZE];
 	size_t size;
 	ssize_t written;

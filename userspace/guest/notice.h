@@ -3,12 +3,12 @@
 #ifndef HVL_NOTICE_H
 #define HVL_NOTICE_H
 
-#include <sys/types.h>
+#include "session.h"
 
 /*
- * Writes @text to the terminal @tty (as below /dev) of the user @uid. Never waits:
- * -EAGAIN if the terminal is stopped. -EPERM if it is not that user's.
+ * Writes @text to the session's terminal. Never waits: -EAGAIN if the terminal is
+ * stopped. -EPERM if it is another session's by now.
  */
-int notice_write(const char *tty, uid_t uid, const char *text);
+int notice_write(const struct session *session, const char *text);
 
 #endif /* HVL_NOTICE_H */

@@ -9,7 +9,7 @@
 #include "config.h"
 
 int session_init(struct session *session, const char *id, uid_t uid, const char *user,
-		 const char *class, const char *tty)
+		 const char *class, const char *tty, pid_t leader)
 {
 	*session = (struct session){
 		.id = strdup(id),
@@ -17,6 +17,7 @@ int session_init(struct session *session, const char *id, uid_t uid, const char 
 		.user = strdup(user),
 		.class = strdup(class),
 		.tty = strdup(tty),
+		.leader = leader,
 	};
 	if (session->id && session->user && session->class && session->tty)
 		return 0;

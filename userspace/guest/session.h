@@ -16,6 +16,7 @@ struct session {
 	char *user;
 	char *class;
 	char *tty; /* as below /dev, such as "pts/0" */
+	pid_t leader; /* 0 if it is not known */
 };
 
 struct session_list {
@@ -24,7 +25,7 @@ struct session_list {
 };
 
 int session_init(struct session *session, const char *id, uid_t uid, const char *user,
-		 const char *class, const char *tty);
+		 const char *class, const char *tty, pid_t leader);
 void session_done(struct session *session);
 
 /* Takes over what @session owns, also when it fails. 0 or -ENOMEM. */

@@ -810,7 +810,7 @@ static void test_logind_absent(void **state)
 	request(0, 60, 0, "");
 	run(60);
 	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
-	assert_string_equal(last()->text, "systemd-logind does not answer: Connection refused.");
+	assert_non_null(strstr(last()->text, "systemd-logind does not answer"));
 	assert_true(world.time < begin + 15 * USEC_PER_SEC);
 }
 

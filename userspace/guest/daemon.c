@@ -217,10 +217,8 @@ int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct co
 	*daemon = (struct daemon){ .event = sd_event_ref(event), .device.fd = -1 };
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
-	r = logind_connect(&daemon->logind);
-	if (r < 0)
-		log_message(LOG_WARNING, "The system bus does not answer: %s. It is tried again "
-					 "when the host asks for a logoff.", strerror(-r));
+	/* So that a request finds it connected; if that fails now, it tries again. */
+	logind_connect(&daemon->logind);
 	/* The least accuracy that does not keep an idle machine awake. */
 	r = sd_event_add_time(event, &daemon->timer, CLOCK_MONOTONIC, USEC_NEVER,
 			      10 * USEC_PER_MSEC, on_time, daemon);

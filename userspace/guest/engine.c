@@ -21,6 +21,8 @@
 /* Lists with new sessions in them, before it is clear that they will not stop coming. */
 #define ROUNDS_MAX 5
 
+#define NO_ANSWER "systemd-logind does not answer; the guest's journal says why."
+
 #define PERCENT_GRACE 10
 #define PERCENT_ENDING 99
 
@@ -216,25 +218,21 @@ static void update(struct engine *engine)
 		schedule(engine);
 }
 
-static void list_failed(struct engine *engine, int error)
+static void note_failed_list(struct engine *engine)
 {
 	engine->listing = false;
-	engine->list_error = error;
+	engine->list_failed = true;
 	engine->list_at = now(engine) + RETRY;
 	if (engine->phase == ENGINE_STARTING && engine->list_at > engine->started + LOGIND_PATIENCE)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "systemd-logind does not answer: %s.",
-		       strerror(-error));
+		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 }
 
 static void list(struct engine *engine)
 {
-	int r;
-
 	engine->listing = true;
 	engine->list_at = USEC_NEVER;
-	r = engine->ops->list(engine->outside);
-	if (r < 0)
-		list_failed(engine, r);
+	if (engine->ops->list(engine->outside) < 0)
+		note_failed_list(engine);
 }
 
 static void mark_gone(struct engine *engine, struct target *target)
@@ -330,14 +328,12 @@ static void finish_at_deadline(struct engine *engine)
 
 	name_those_left(engine, names, sizeof(names));
 	if (engine->phase == ENGINE_STARTING)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "systemd-logind does not answer: %s.",
-		       strerror(engine->list_error ? -engine->list_error : ETIMEDOUT));
+		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 	else if (counts.gone == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
-	else if (engine->list_error)
-		finish(engine, HV_LOGOFF_E_EXCEPTION,
-		       "%u of %u sessions are left, and systemd-logind does not answer: %s.",
-		       counts.found - counts.gone, counts.found, strerror(-engine->list_error));
+	else if (engine->list_failed)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
+		       counts.found - counts.gone, counts.found);
 	else
 		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
 		       counts.found - counts.gone, counts.found, names);
@@ -439,12 +435,12 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	if (!engine->listing)
 		return;
 	if (error < 0) {
-		list_failed(engine, error);
+		note_failed_list(engine);
 		update(engine);
 		return;
 	}
 	engine->listing = false;
-	engine->list_error = 0;
+	engine->list_failed = false;
 	added = merge(engine, list);
 	counts = count(engine);
 	if (added < 0)

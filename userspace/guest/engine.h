@@ -65,7 +65,7 @@ struct engine {
 
 	bool listing;		/* engine_listed() is to come */
 	uint64_t list_at;
-	int list_error;		/* of the last list */
+	bool list_failed;	/* the last one */
 	unsigned int rounds;	/* lists that had new sessions after the grace */
 
 	struct hv_logoff_report last;

@@ -64,10 +64,28 @@ static void listing_free(struct listing *listing)
 	free(listing);
 }
 
+/* Once, until it answers again: who needs it keeps trying. */
+static void complain(struct logind *logind, const char *reason)
+{
+	if (!logind->complained)
+		log_message(LOG_WARNING, "systemd-logind does not answer: %s", reason);
+	logind->complained = true;
+}
+
+static int reply_error(struct logind *logind, sd_bus_message *reply)
+{
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	complain(logind, error->message ? error->message : error->name);
+	return -sd_bus_message_get_errno(reply);
+}
+
 static void finish_listing(struct listing *listing, int error)
 {
 	struct logind *logind = listing->logind;
 
+	if (error >= 0)
+		logind->complained = false;
 	logind->listing = NULL;
 	logind->handler->listed(logind->userdata, &listing->sessions, error);
 	listing_free(listing);
@@ -138,7 +156,7 @@ static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 	    sd_bus_message_is_method_error(reply, NO_SUCH_SESSION))
 		return 0;
 	if (sd_bus_message_is_method_error(reply, NULL))
-		return -sd_bus_message_get_errno(reply);
+		return reply_error(lookup->listing->logind, reply);
 	r = read_properties(reply, &class, &tty, &leader);
 	if (r < 0)
 		return r;
@@ -224,7 +242,7 @@ static int on_list(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 
 	(void)error;
 	if (sd_bus_message_is_method_error(reply, NULL))
-		r = -sd_bus_message_get_errno(reply);
+		r = reply_error(listing->logind, reply);
 	else
 		r = read_list(listing, reply);
 	if (r >= 0)
@@ -253,7 +271,7 @@ static int on_list_ex(sd_bus_message *reply, void *userdata, sd_bus_error *error
 		if (r >= 0)
 			return 0;
 	} else if (sd_bus_message_is_method_error(reply, NULL)) {
-		r = -sd_bus_message_get_errno(reply);
+		r = reply_error(listing->logind, reply);
 	} else {
 		r = read_list_ex(listing, reply);
 	}
@@ -376,15 +394,16 @@ int logind_connect(struct logind *logind)
 	if (logind->bus)
 		return 0;
 	r = sd_bus_open_system(&logind->bus);
-	if (r < 0)
-		return r;
-	r = sd_bus_set_method_call_timeout(logind->bus, CALL_TIMEOUT);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(logind->bus, CALL_TIMEOUT);
 	if (r >= 0)
 		r = sd_bus_attach_event(logind->bus, logind->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
 		r = subscribe(logind);
-	if (r < 0)
+	if (r < 0) {
+		complain(logind, strerror(-r));
 		disconnect(logind);
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -27,6 +27,7 @@ struct logind {
 	void *userdata;
 	struct listing *listing;	/* on its way */
 	bool without_list_ex;		/* before v256 */
+	bool complained;		/* said why it does not answer */
 };
 
 /* Connects when it is first needed. */

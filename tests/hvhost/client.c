@@ -88,7 +88,8 @@ json_t *client_receive(struct connection *connection)
 {
 	ssize_t length = getline(&connection->line, &connection->size, connection->stream);
 
-	return length > 0 ? json_loadb(connection->line, (size_t)length, 0, NULL) : NULL;
+	return length > 0 ? json_loadb(connection->line, (size_t)length, JSON_ALLOW_NUL, NULL)
+			  : NULL;
 }
 
 json_t *client_call(const char *name, json_t *request, void (*event)(const json_t *event))

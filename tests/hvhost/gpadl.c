@@ -7,7 +7,7 @@
 #include "util.h"
 #include "vm.h"
 
-#define PAGES_MAX (4 * RING_PAGES_MAX) /* of all together */
+#define PAGES_MAX 16384 /* of all together */
 
 #define STATUS_INVALID_PARAMETER 0xc000000d
 

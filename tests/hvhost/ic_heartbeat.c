@@ -23,13 +23,14 @@ static void beat(struct timer *timer)
 	struct heartbeat_body body = {.sequence = heartbeat->sequence + 1};
 	struct hvl_packet packet;
 
-	/* A guest that doesn't answer gets no pile of them. */
-	if (heartbeat->answered != heartbeat->sequence)
+	/* A guest that is slow gets no pile of them. */
+	if (heartbeat->waiting && now_us() - heartbeat->sent_us < ALIVE_US)
 		return;
+	heartbeat->waiting = true;
 	heartbeat->sequence++;
 	heartbeat->sent_us = now_us();
-	hvl_packet_init(&packet, MSGTYPE_HEARTBEAT, sizeof(body),
-			ic_next_transaction(&heartbeat->ic),
+	heartbeat->transaction = ic_next_transaction(&heartbeat->ic);
+	hvl_packet_init(&packet, MSGTYPE_HEARTBEAT, sizeof(body), heartbeat->transaction,
 			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
 	memcpy(&packet.body, &body, sizeof(body));
 	ic_send(&heartbeat->ic, &packet);
@@ -40,7 +41,7 @@ static void negotiated(struct ic *ic)
 	struct ic_heartbeat *heartbeat = container_of(ic, struct ic_heartbeat, ic);
 
 	/* What was lost with the last channel is not waited for. */
-	heartbeat->answered = heartbeat->sequence;
+	heartbeat->waiting = false;
 	timer_set(&heartbeat->timer, 1, PERIOD_MS);
 }
 
@@ -55,15 +56,16 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	struct heartbeat_body body;
 
 	if (packet->header.type != MSGTYPE_HEARTBEAT ||
-	    length < sizeof(packet->header) + sizeof(body))
+	    length < sizeof(packet->header) + sizeof(body) ||
+	    packet->header.transaction != heartbeat->transaction)
 		return;
 	memcpy(&body, &packet->body, sizeof(body));
-	if (body.sequence != heartbeat->sequence + 1 ||
-	    packet->header.transaction != ic->transaction) {
+	if (body.sequence != heartbeat->sequence + 1) {
 		say("%s: the guest answered with sequence number %llu, not %llu.", ic->channel.name,
 		    (unsigned long long)body.sequence, (unsigned long long)heartbeat->sequence + 1);
 		return;
 	}
+	heartbeat->waiting = false;
 	heartbeat->answered = heartbeat->sequence;
 	heartbeat->answered_us = now_us();
 	heartbeat->round_trip_us = heartbeat->answered_us - heartbeat->sent_us;

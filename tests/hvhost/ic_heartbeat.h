@@ -8,6 +8,8 @@
 struct ic_heartbeat {
 	struct ic ic;
 	struct timer timer;
+	uint8_t transaction;
+	bool waiting;      /* for the answer to the last one */
 	uint64_t sequence; /* last sent */
 	uint64_t answered; /* last answered, 0 if none was */
 	uint64_t sent_us;

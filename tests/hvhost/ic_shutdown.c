@@ -42,7 +42,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 
 	(void)length;
 	if (packet->header.type != MSGTYPE_SHUTDOWN ||
-	    packet->header.transaction != ic->transaction)
+	    packet->header.transaction != shutdown->transaction)
 		return;
 	say("%s: the guest answered with %#x.", ic->channel.name, packet->header.status);
 	if (shutdown->client)
@@ -86,9 +86,9 @@ void ic_shutdown_command(struct vm *vm, uint64_t client, const json_t *request)
 			     "Another shutdown waits for its answer.");
 		return;
 	}
+	shutdown->transaction = ic_next_transaction(&shutdown->ic);
 	hvl_packet_init(&packet, MSGTYPE_SHUTDOWN, sizeof(message) - sizeof(message.header),
-			ic_next_transaction(&shutdown->ic),
-			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
+			shutdown->transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
 	message.header = packet.header;
 	if (json_is_true(json_object_get(request, "reboot")))
 		message.flags = FLAG_RESTART;

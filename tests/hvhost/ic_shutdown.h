@@ -7,6 +7,7 @@
 
 struct ic_shutdown {
 	struct ic ic;
+	uint8_t transaction;
 	uint64_t client; /* that waits for the answer, or 0 */
 };
 

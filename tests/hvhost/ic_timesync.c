@@ -52,27 +52,28 @@ static uint64_t reference_time(struct vm *vm)
 	return clock.clock / 100;
 }
 
+static void set_body(struct hvl_packet *packet, uint8_t transaction, const void *body, size_t size)
+{
+	hvl_packet_init(packet, MSGTYPE_TIMESYNC, (uint16_t)size, transaction,
+			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
+	memcpy(&packet->body, body, size);
+}
+
 static int send_time(struct ic_timesync *timesync, int64_t offset)
 {
 	struct ic *ic = &timesync->ic;
+	struct timesync_reference reference = {.host_time = host_time(offset),
+					       .reference_time = reference_time(ic->vm),
+					       .flags = FLAG_SYNC,
+					       .stratum = 1};
+	struct timesync_old old = {.host_time = reference.host_time, .flags = FLAG_SYNC};
 	struct hvl_packet packet;
 
-	if (ic->message.major >= 4) {
-		struct timesync_reference body = {.host_time = host_time(offset),
-						  .reference_time = reference_time(ic->vm),
-						  .flags = FLAG_SYNC,
-						  .stratum = 1};
-
-		hvl_packet_init(&packet, MSGTYPE_TIMESYNC, sizeof(body), ic_next_transaction(ic),
-				HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-		memcpy(&packet.body, &body, sizeof(body));
-	} else {
-		struct timesync_old body = {.host_time = host_time(offset), .flags = FLAG_SYNC};
-
-		hvl_packet_init(&packet, MSGTYPE_TIMESYNC, sizeof(body), ic_next_transaction(ic),
-				HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-		memcpy(&packet.body, &body, sizeof(body));
-	}
+	timesync->transaction = ic_next_transaction(ic);
+	if (ic->message.major >= 4)
+		set_body(&packet, timesync->transaction, &reference, sizeof(reference));
+	else
+		set_body(&packet, timesync->transaction, &old, sizeof(old));
 	timesync->sent_us = now_us();
 	return ic_send(ic, &packet);
 }
@@ -99,7 +100,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 
 	(void)length;
 	if (packet->header.type != MSGTYPE_TIMESYNC ||
-	    packet->header.transaction != ic->transaction)
+	    packet->header.transaction != timesync->transaction)
 		return;
 	if (!timesync->client)
 		return;

@@ -7,6 +7,7 @@
 
 struct ic_timesync {
 	struct ic ic;
+	uint8_t transaction;
 	uint64_t client; /* that waits for the answer, or 0 */
 	uint64_t sent_us;
 };

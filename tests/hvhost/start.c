@@ -124,17 +124,30 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 	return config->name && config->directory;
 }
 
-/* The machine's own folder, and the one of all machines. */
-static bool make_directory(const struct machine_config *config)
+static bool make_one(const char *path)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return true;
+	fprintf(stderr,
+		"hvhost: the folder %s can't be made: %s; HVHOST_DIR names another place.\n", path,
+		strerror(errno));
+	return false;
+}
+
+/* The folder of all machines, and this one's own, whose path gets absolute. */
+static bool make_directory(struct machine_config *config)
 {
 	_cleanup_free_ char *state = state_directory();
+	char *absolute;
 
-	if (state && (mkdir(state, 0700) == 0 || errno == EEXIST) &&
-	    (mkdir(config->directory, 0700) == 0 || errno == EEXIST))
-		return true;
-	fprintf(stderr, "hvhost: %s can't be made: %s; HVHOST_DIR names another place.\n",
-		config->directory, strerror(errno));
-	return false;
+	if (!state || !make_one(state) || !make_one(config->directory))
+		return false;
+	absolute = realpath(config->directory, NULL);
+	if (!absolute)
+		return false;
+	free(config->directory);
+	config->directory = absolute;
+	return true;
 }
 
 static bool is_running(const char *name)
@@ -191,6 +204,18 @@ static void show_progress(int ready)
 	}
 }
 
+static void show_log(const struct machine_config *config)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ void *log = NULL;
+	size_t size;
+
+	if (asprintf(&path, "%s/hvhost.log", config->directory) < 0)
+		path = NULL;
+	if (path && read_file(path, &log, &size) == 0)
+		write_all(STDERR_FILENO, log, size);
+}
+
 static int report_start(const struct machine_config *config)
 {
 	_cleanup_(client_close) struct connection *connection = client_connect(config->name, true);
@@ -199,8 +224,8 @@ static int report_start(const struct machine_config *config)
 		printf("%s runs.\n", config->name);
 		return EXIT_SUCCESS;
 	}
-	fprintf(stderr, "hvhost: %s did not start: see %s/hvhost.log.\n", config->name,
-		config->directory);
+	fprintf(stderr, "hvhost: %s did not start; its log:\n", config->name);
+	show_log(config);
 	return EXIT_FAILURE;
 }
 

@@ -73,9 +73,11 @@ static void flush(struct client *client)
 
 static void append(struct client *client, const char *data, size_t length)
 {
-	char *output = realloc(client->output, client->output_length + length);
+	char *output = NULL;
 
-	if (!output || client->output_length + length > OUTPUT_MAX_BYTES) {
+	if (client->output_length + length <= OUTPUT_MAX_BYTES)
+		output = realloc(client->output, client->output_length + length);
+	if (!output) {
 		client->lost = true;
 		return;
 	}

@@ -7,6 +7,8 @@
 #include "util.h"
 #include "vm.h"
 
+#define PIPE_DATA 1 /* a message, of the pipe's packet types; guests don't look */
+
 uint8_t ic_next_transaction(struct ic *ic)
 {
 	return ++ic->transaction;
@@ -16,6 +18,7 @@ int ic_send(struct ic *ic, void *packet)
 {
 	struct hvl_header *header = packet;
 
+	header->pipe_flags = PIPE_DATA;
 	header->framework = ic->framework;
 	header->message = ic->message;
 	return channel_send(&ic->channel, packet, sizeof(*header) + header->size);

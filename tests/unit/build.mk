@@ -15,7 +15,8 @@ $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.m
 	awk -f $^ >$@
 $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o
-$(filter-out %/test_wire,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/ring.o
+$(filter-out %/test_wire %/test_ring,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS)

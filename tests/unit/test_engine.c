@@ -893,6 +893,7 @@ static void test_redelivered(void **state)
 	(void)state;
 	add("1", "alice", BY_SIGNAL);
 	request(HV_LOGOFF_REDELIVERED, 30, 0, "");
+	assert_string_equal(world.last_outcome, "redelivered");
 	run(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 }

@@ -14,7 +14,7 @@
 
 #define PAGE  4096
 #define PAGES 3 /* the control page, and two of data */
-#define DATA  (2 * PAGE)
+#define DATA  8192u
 
 /* Bytes that a packet takes beside its payload: its header and its trailer. */
 #define OVERHEAD 24

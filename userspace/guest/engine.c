@@ -552,7 +552,9 @@ void engine_request(struct engine *engine, const struct hv_logoff_request *reque
 	engine->grace_end = engine->started + request->grace * USEC_PER_SEC;
 	engine->deadline = engine->started + request->timeout * USEC_PER_SEC;
 	engine->list_at = engine->started;
-	audit(engine, NULL, "requested", engine->message);
+	audit(engine, NULL,
+	      engine->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
+	      engine->message[0] ? engine->message : "without a message");
 	engine_tick(engine);
 }
 

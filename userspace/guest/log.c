@@ -2,10 +2,24 @@
 #include "log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "util.h"
+
+/* The variable may be inherited by one whose standard error goes elsewhere. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat status;
+
+	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &status) == 0 && status.st_dev == device &&
+	       status.st_ino == inode;
+}
 
 /* Standard error; the journal reads the priority from the start of a line, a person need not. */
 void log_message(int priority, const char *format, ...)
@@ -19,7 +33,7 @@ void log_message(int priority, const char *format, ...)
 	va_end(arguments);
 	if (!line)
 		return;
-	if (getenv("JOURNAL_STREAM"))
+	if (stderr_is_journal())
 		fprintf(stderr, "<%d>%s\n", priority, line);
 	else
 		fprintf(stderr, "hv-logoffd: %s\n", line);

@@ -62,8 +62,8 @@ static int explain_not_installed(void)
 
 	uname(&system);
 	log_message(LOG_ERR, "The kernel module " MODULE_NAME " is not installed for the kernel %s; "
-			     "install the package hv-logoff-dkms and the headers of this kernel, "
-			     "or run \"make install\" in hv-logoff's source.", system.release);
+			     "install the package linux-headers-%s, and run \"make install\" in "
+			     "hv-logoff's source.", system.release, system.release);
 	return -ENOENT;
 }
 

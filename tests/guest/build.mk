@@ -6,7 +6,8 @@ $(BUILD)/tests/guest/agent: $(BUILD)/tests/guest/agent.o
 $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lpam -lpam_misc $(shell pkg-config --libs libsystemd)
 
-GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam)
+GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam) \
+	$(wildcard userspace/guest/hv-* userspace/guest/*.rules)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \
 		$(BUILD)/tests/guest/open-session $(GUEST_FILES) $(BUILD)/hv-logoffd

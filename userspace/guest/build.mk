@@ -11,15 +11,19 @@ $(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
 
 all: $(BUILD)/hv-logoffd
 
-# Into $(DESTDIR), for packages and for the images of the tests.
+# Into $(DESTDIR), for packages and for the images of the tests. A configuration that is
+# there already is the administrator's.
 install-guest: $(BUILD)/hv-logoffd
 	install -D -m 755 $(BUILD)/hv-logoffd $(DESTDIR)$(PREFIX)/sbin/hv-logoffd
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin|$(PREFIX)/sbin|' userspace/guest/hv-logoffd.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/hv-logoffd.service
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d userspace/guest/70-hv-logoff.rules
-	install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf
+	[[ -e $(DESTDIR)/etc/hv-logoff/hv-logoffd.conf ]] || \
+		install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/hv-logoffd.conf.5
+
+install: install-guest
 
 .PHONY: install-guest

@@ -9,7 +9,7 @@ build=${1:?}
 stage=$build/kunit
 log=$build/results/kunit.log
 mkdir -p "$build/results" "$stage/root"/{dev,sys}
-tree=$("$here/kernel.sh")
+tree=$("$here/../kernel/build.sh")
 
 cp -ru "$here/../../driver/." "$stage/driver"
 make -C "$tree" -s M="$(realpath "$stage/driver/kunit")" modules

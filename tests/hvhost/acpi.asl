@@ -16,6 +16,15 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 			Name (_CRS, ResourceTemplate () {})
 		}
 
+		Device (RTC)
+		{
+			Name (_HID, EisaId ("PNP0B00"))
+			Name (_CRS, ResourceTemplate ()
+			{
+				IO (Decode16, 0x70, 0x70, 1, 2)
+			})
+		}
+
 		Device (COM1)
 		{
 			Name (_HID, EisaId ("PNP0501"))

@@ -197,7 +197,7 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 		if (strcmp(key, settings[i].key) != 0)
 			continue;
 		if (parser->seen & 1U << i)
-			complain(parser, "%s= was set further up already; keep one of the two lines.",
+			complain(parser, "%s= was set further up already; keep one of the two.",
 				 key);
 		parser->seen |= 1U << i;
 		return settings[i].set(parser, value);
@@ -222,12 +222,12 @@ static int parse_line(struct parser *parser, char *line)
 	}
 	equals = strchr(line, '=');
 	if (!equals) {
-		complain(parser, "\"%s\" is not a setting; write Key=value, or start the line with # "
-				 "to make it a comment.", line);
+		complain(parser, "\"%s\" is not a setting; write Key=value, or start the line "
+				 "with # to make it a comment.", line);
 		return 0;
 	}
 	if (!parser->in_section) {
-		complain(parser, "This setting belongs to no section; write [" SECTION "] above it.");
+		complain(parser, "This setting is in no section; write [" SECTION "] above it.");
 		return 0;
 	}
 	*equals = '\0';

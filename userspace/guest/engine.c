@@ -179,8 +179,9 @@ static void report_progress(struct engine *engine)
 	    progress.found == engine->last.found)
 		return;
 	if (engine->phase == ENGINE_GRACE)
-		send_report(engine, &progress, "Waiting for the users; %u of %u sessions have ended.",
-			    counts.gone, counts.found);
+		send_report(engine, &progress,
+			    "Waiting for the users; %u of %u sessions have ended.", counts.gone,
+			    counts.found);
 	else
 		send_report(engine, &progress, "%u of %u sessions have ended.", counts.gone,
 			    counts.found);

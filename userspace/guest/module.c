@@ -61,9 +61,9 @@ static int explain_not_installed(void)
 	struct utsname system;
 
 	uname(&system);
-	log_message(LOG_ERR, "The kernel module " MODULE_NAME " is not installed for the kernel %s; "
-			     "install the package linux-headers-%s, and run \"make install\" in "
-			     "hv-logoff's source.", system.release, system.release);
+	log_message(LOG_ERR, "The kernel module " MODULE_NAME " is not installed for the kernel "
+			     "%s; install the package linux-headers-%s, and run \"make install\" "
+			     "in hv-logoff's source.", system.release, system.release);
 	return -ENOENT;
 }
 

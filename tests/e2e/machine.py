@@ -132,6 +132,19 @@ class Machine:
         log = self.path / "console.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
+    def cpu(self):
+        """Processor seconds that the machine's processes have used so far."""
+        mark = f"HVHOST_DIR={self.folder}\0".encode()
+        ticks = 0
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes():
+                    fields = (process / "stat").read_text().rpartition(")")[2].split()
+                    ticks += int(fields[11]) + int(fields[12])
+            except OSError:
+                continue  # it has ended, or is another user's
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def wait_gone(self, timeout=BOUND):
         """Waits until the control socket no longer answers."""
         deadline = time.monotonic() + timeout

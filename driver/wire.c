@@ -90,24 +90,27 @@ void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
 }
 
 /**
- * hvl_build_negotiate() - the host's first message, and its message after a restore
- * @packet: to be filled with all versions of this file
+ * hvl_build_negotiate() - a host's first message, and its message after a restore
+ * @packet: to be filled
  * @transaction: repeated in the answer
+ * @versions: message versions that the host speaks: hvl_message_versions, or
+ *	another component's, for the negotiation is the same for all of them
+ * @count: of these; with the framework versions HVL_VERSIONS_MAX at most
  */
-void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction)
+void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction,
+			 const struct hvl_version *versions, size_t count)
 {
 	struct hvl_negotiate *body = &packet->body.negotiate;
+	size_t frameworks = COUNT(hvl_framework_versions);
 
 	hvl_packet_init(packet, HVL_MSGTYPE_NEGOTIATE,
 			offsetof(struct hvl_negotiate, versions) +
-				sizeof(hvl_framework_versions) +
-				sizeof(hvl_message_versions),
+				(frameworks + count) * sizeof(struct hvl_version),
 			transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-	body->framework_count = COUNT(hvl_framework_versions);
-	body->message_count = COUNT(hvl_message_versions);
+	body->framework_count = frameworks;
+	body->message_count = count;
 	memcpy(body->versions, hvl_framework_versions, sizeof(hvl_framework_versions));
-	memcpy(body->versions + COUNT(hvl_framework_versions), hvl_message_versions,
-	       sizeof(hvl_message_versions));
+	memcpy(body->versions + frameworks, versions, count * sizeof(*versions));
 }
 
 static bool negotiate_sizes_fit(const struct hvl_packet *packet)
@@ -163,13 +166,17 @@ bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *a
 
 /**
  * hvl_check_negotiate_answer() - read the guest's choice
- * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_NEGOTIATE
+ * @packet: private copy, all zero past what was received; Linux' own components leave
+ *	the request's sizes in their answers, so hvl_packet_check() may not like it
+ * @versions: message versions that were offered
+ * @count: of these
  * @framework: the chosen framework version
  * @message: the chosen message version
  *
- * Return: whether the guest chose one of ours for both.
+ * Return: whether the guest chose one of those that were offered for both.
  */
 bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
+				const struct hvl_version *versions, size_t count,
 				struct hvl_version *framework,
 				struct hvl_version *message)
 {
@@ -182,7 +189,7 @@ bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
 	*message = body->versions[1];
 	return find_version(hvl_framework_versions, COUNT(hvl_framework_versions),
 			    *framework) &&
-	       find_version(hvl_message_versions, COUNT(hvl_message_versions), *message);
+	       find_version(versions, count, *message);
 }
 
 static __u16 op_size(__u32 op)

@@ -175,8 +175,10 @@ void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
 		     __u8 transaction, __u8 flags);
 
 /* The host's side: build requests, check answers. */
-void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction);
+void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction,
+			 const struct hvl_version *versions, size_t count);
 bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
+				const struct hvl_version *versions, size_t count,
 				struct hvl_version *framework,
 				struct hvl_version *message);
 void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op,

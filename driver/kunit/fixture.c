@@ -36,7 +36,8 @@ void host_negotiates(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
-	hvl_build_negotiate(&fixture->rx.packet, 3);
+	hvl_build_negotiate(&fixture->rx.packet, 3, hvl_message_versions,
+			    ARRAY_SIZE(hvl_message_versions));
 	fixture->rx.trans_id = 33;
 	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
 }

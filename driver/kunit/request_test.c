@@ -24,7 +24,8 @@ static void negotiation_without_common_version_is_answered_at_once(struct kunit 
 {
 	struct fixture *fixture = test->priv;
 
-	hvl_build_negotiate(&fixture->rx.packet, 3);
+	hvl_build_negotiate(&fixture->rx.packet, 3, hvl_message_versions,
+			    ARRAY_SIZE(hvl_message_versions));
 	fixture->rx.packet.body.negotiate.versions[2].major = 9;
 	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));

@@ -34,62 +34,30 @@ static void forget_versions(struct ic *ic)
 
 int ic_negotiate(struct ic *ic)
 {
-	size_t frameworks = ARRAY_SIZE(hvl_framework_versions);
-	size_t count = frameworks + ic->version_count;
 	struct hvl_packet packet;
-	struct hvl_negotiate *body = &packet.body.negotiate;
 
 	forget_versions(ic);
 	ic->negotiation = ic_next_transaction(ic);
-	hvl_packet_init(&packet, HVL_MSGTYPE_NEGOTIATE,
-			(uint16_t)(offsetof(struct hvl_negotiate, versions) +
-				   count * sizeof(struct hvl_version)),
-			ic->negotiation, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-	body->framework_count = (uint16_t)frameworks;
-	body->message_count = (uint16_t)ic->version_count;
-	memcpy(body->versions, hvl_framework_versions, sizeof(hvl_framework_versions));
-	memcpy(body->versions + frameworks, ic->versions,
-	       ic->version_count * sizeof(struct hvl_version));
+	hvl_build_negotiate(&packet, ic->negotiation, ic->versions, ic->version_count);
 	return ic_send(ic, &packet);
 }
 
-static bool is_one_of(struct hvl_version version, const struct hvl_version *list, size_t count)
+static void negotiation_answered(struct ic *ic, const struct hvl_packet *packet)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (version.major == list[i].major && version.minor == list[i].minor)
-			return true;
-	}
-	return false;
-}
-
-/* Linux's own components leave the sizes of the request in the answer: see hv_util.c. */
-static bool is_good_choice(const struct ic *ic, const struct hvl_packet *packet, size_t length)
-{
-	const struct hvl_negotiate *body = &packet->body.negotiate;
-
-	return length >= sizeof(packet->header) + offsetof(struct hvl_negotiate, versions[2]) &&
-	       packet->header.status == 0 && body->framework_count == 1 &&
-	       body->message_count == 1 &&
-	       is_one_of(body->versions[0], hvl_framework_versions,
-			 ARRAY_SIZE(hvl_framework_versions)) &&
-	       is_one_of(body->versions[1], ic->versions, ic->version_count);
-}
-
-static void negotiation_answered(struct ic *ic, const struct hvl_packet *packet, size_t length)
-{
-	const struct hvl_version *chosen = packet->body.negotiate.versions;
+	struct hvl_version framework, message;
 
 	if (packet->header.transaction != ic->negotiation || ic->negotiated)
 		return;
-	if (!is_good_choice(ic, packet, length)) {
+	if (!hvl_check_negotiate_answer(packet, ic->versions, ic->version_count, &framework,
+					&message)) {
 		say("%s: no version in common, the guest says.", ic->channel.name);
 		return;
 	}
 	ic->negotiated = true;
-	ic->framework = chosen[0];
-	ic->message = chosen[1];
-	say("%s: negotiated version %u.%u, framework %u.%u.", ic->channel.name, ic->message.major,
-	    ic->message.minor, ic->framework.major, ic->framework.minor);
+	ic->framework = framework;
+	ic->message = message;
+	say("%s: negotiated version %u.%u, framework %u.%u.", ic->channel.name, message.major,
+	    message.minor, framework.major, framework.minor);
 	control_changed(&ic->vm->control);
 	ic->ops->negotiated(ic);
 }
@@ -125,7 +93,7 @@ static void channel_received(struct channel *channel, const void *data, size_t l
 	if (length < sizeof(packet.header))
 		say("%s: a message of %zu bytes is ignored.", channel->name, length);
 	else if (packet.header.type == HVL_MSGTYPE_NEGOTIATE)
-		negotiation_answered(ic, &packet, length);
+		negotiation_answered(ic, &packet);
 	else
 		ic->ops->received(ic, &packet, length);
 }

@@ -57,7 +57,7 @@ static void documented_layouts_are_asserted(void **state)
 static void negotiation_takes_the_highest(void **state)
 {
 	(void)state;
-	hvl_build_negotiate(&request, 9);
+	hvl_build_negotiate(&request, 9, hvl_message_versions, 1);
 	assert_true(hvl_packet_check(&request, hvl_packet_size(&request)));
 	assert_true(hvl_answer_negotiate(&request, &answer, &framework, &message));
 	assert_true(same(framework, 3, 0) && same(message, 1, 0));
@@ -65,7 +65,7 @@ static void negotiation_takes_the_highest(void **state)
 	assert_int_equal(answer.header.flags, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
 	assert_true(hvl_packet_check(&answer, hvl_packet_size(&answer)));
 	framework = message = (struct hvl_version){ 0, 0 };
-	assert_true(hvl_check_negotiate_answer(&answer, &framework, &message));
+	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &framework, &message));
 	assert_true(same(framework, 3, 0) && same(message, 1, 0));
 }
 
@@ -99,7 +99,7 @@ static void negotiation_without_common_version_says_so(void **state)
 	assert_int_equal(answer.body.negotiate.framework_count, 0);
 	assert_int_equal(answer.body.negotiate.message_count, 0);
 	assert_int_equal(answer.header.status, HV_LOGOFF_S_OK);
-	assert_false(hvl_check_negotiate_answer(&answer, &framework, &message));
+	assert_false(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &framework, &message));
 }
 
 static void negotiation_with_false_counts_fails(void **state)

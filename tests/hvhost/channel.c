@@ -230,7 +230,8 @@ int channel_send(struct channel *channel, const void *data, size_t length)
 
 	if (channel->state != CHANNEL_OPEN)
 		return -ENOTCONN;
-	if (STAILQ_EMPTY(&channel->queue) && try_send(channel, data, length) == 0)
+	if (!channel->stalled && STAILQ_EMPTY(&channel->queue) &&
+	    try_send(channel, data, length) == 0)
 		return 0;
 	packet = malloc(sizeof(*packet) + length);
 	if (!packet)
@@ -282,10 +283,24 @@ static void signalled(struct source *source, uint32_t events)
 
 	(void)events;
 	eventfd_read(source->fd, &count);
-	if (channel->state != CHANNEL_OPEN)
+	if (channel->state != CHANNEL_OPEN || channel->stalled)
 		return;
 	send_queue(channel);
 	receive(channel);
+}
+
+void channel_stall(struct channel *channel)
+{
+	channel->stalled = true;
+	say("%s: stalled.", channel->name);
+}
+
+/* What the guest signalled in the meantime is as good as signalled now. */
+void channel_resume(struct channel *channel)
+{
+	channel->stalled = false;
+	say("%s: resumed.", channel->name);
+	eventfd_write(channel->signal.fd, 1);
 }
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel)

@@ -79,6 +79,26 @@ static void negotiate_command(struct vm *vm, uint64_t client, const json_t *requ
 		control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
 }
 
+static void stall_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	channel_stall(&ic->channel);
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+}
+
+static void resume_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	channel_resume(&ic->channel);
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct vm *vm, uint64_t client, const json_t *request);
@@ -99,6 +119,8 @@ static const struct {
 	{"rescind", rescind_command},
 	{"offer", offer_command},
 	{"negotiate", negotiate_command},
+	{"stall", stall_command},
+	{"resume", resume_command},
 };
 
 void command_run(struct vm *vm, uint64_t client, const json_t *request)

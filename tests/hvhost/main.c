@@ -30,6 +30,8 @@ static const struct {
 	{"rescind", cli_component, "NAME COMPONENT"},
 	{"offer", cli_component, "NAME COMPONENT"},
 	{"negotiate", cli_component, "NAME COMPONENT"},
+	{"stall", cli_component, "NAME COMPONENT"},
+	{"resume", cli_component, "NAME COMPONENT"},
 	{"stop", cli_stop, "NAME"},
 };
 

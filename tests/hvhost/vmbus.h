@@ -44,7 +44,8 @@ struct channel {
 
 	struct vmbus *bus;
 	STAILQ_ENTRY(channel) entry;
-	bool wanted; /* the host wants it offered */
+	bool wanted;  /* the host wants it offered */
+	bool stalled; /* the host neither reads nor sends */
 	enum channel_state state;
 	uint32_t relid;
 	uint32_t target_vp;
@@ -86,5 +87,8 @@ void channel_offer(struct channel *channel);
 void channel_rescind(struct channel *channel);
 /* In order; waits for room in the ring. -ENOTCONN if the channel isn't open. */
 int channel_send(struct channel *channel, const void *data, size_t length);
+/* Leave both rings as they are, and go on with them later. */
+void channel_stall(struct channel *channel);
+void channel_resume(struct channel *channel);
 
 #endif /* HVHOST_VMBUS_H */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-LOGOFFD_CFLAGS := $(shell pkg-config --cflags libsystemd libkmod)
-LOGOFFD_LIBS := $(shell pkg-config --libs libsystemd libkmod)
+LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod)
+LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd libkmod)
 LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/guest/*.c))
 
 $(LOGOFFD_OBJECTS:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)

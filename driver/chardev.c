@@ -8,6 +8,7 @@
 #include <linux/uaccess.h>
 
 #include "core.h"
+#include "record.h"
 
 static int hvl_open(struct inode *inode, struct file *file)
 {
@@ -87,29 +88,21 @@ static ssize_t hvl_write(struct file *file, const char __user *buffer, size_t co
 			 loff_t *ppos)
 {
 	struct hvl_core *core = file->private_data;
-	union {
-		struct hv_logoff_header header;
-		struct hv_logoff_hello hello;
-		struct hv_logoff_report report;
-	} record;
+	union hvl_written record;
 	int ret;
 
 	if (count > sizeof(record))
 		return -EMSGSIZE;
-	if (count < sizeof(record.header))
-		return -EINVAL;
 	if (copy_from_user(&record, buffer, count))
 		return -EFAULT;
-	if (record.header.size != count)
-		return -EINVAL;
+	ret = hvl_record_check(&record, count);
+	if (ret)
+		return ret;
 
-	if (record.header.type == HV_LOGOFF_HELLO && count == sizeof(record.hello) &&
-	    !record.header.id)
-		ret = hvl_daemon_hello(core, &record.hello);
-	else if (record.header.type == HV_LOGOFF_REPORT && count == sizeof(record.report))
-		ret = hvl_daemon_report(core, &record.report);
+	if (record.header.type == HV_LOGOFF_HELLO)
+		ret = hvl_daemon_hello(core);
 	else
-		ret = -EINVAL;
+		ret = hvl_daemon_report(core, &record.report);
 	return ret ?: count;
 }
 

@@ -147,7 +147,7 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message);
 /* daemon.c, for the char device */
 int hvl_daemon_attach(struct hvl_core *core);
 void hvl_daemon_detach(struct hvl_core *core);
-int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello);
+int hvl_daemon_hello(struct hvl_core *core);
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report);
 int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record);
 bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record);

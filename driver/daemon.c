@@ -57,19 +57,12 @@ void hvl_daemon_detach(struct hvl_core *core)
 /**
  * hvl_daemon_hello() - the daemon opens the handshake
  * @core: the component
- * @hello: what it wrote; its header has been checked
  *
- * Return: 0, -EPROTO when it did so before, -EINVAL when its versions make no
- * sense, -EPROTONOSUPPORT when it speaks none of ours, -ENODEV.
+ * Return: 0, -EPROTO when it did so before, -ENODEV.
  */
-int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
+int hvl_daemon_hello(struct hvl_core *core)
 {
 	int ret = 0;
-
-	if (hello->minimum > hello->version)
-		return -EINVAL;
-	if (hello->minimum > HV_LOGOFF_VERSION || hello->version < HV_LOGOFF_VERSION_1_0)
-		return -EPROTONOSUPPORT;
 
 	spin_lock(&core->lock);
 	if (core->stopped) {
@@ -82,19 +75,6 @@ int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 	}
 	spin_unlock(&core->lock);
 	return ret;
-}
-
-static bool hvl_report_valid(const struct hv_logoff_report *report)
-{
-	size_t length = strnlen(report->text, sizeof(report->text));
-
-	return report->state >= HV_LOGOFF_GRACE && report->state <= HV_LOGOFF_DONE &&
-	       report->percent <= 100 &&
-	       report->ended <= report->found &&
-	       report->failed <= report->found - report->ended &&
-	       (report->state == HV_LOGOFF_DONE || !report->result) &&
-	       length < sizeof(report->text) &&
-	       !memchr_inv(report->text + length, 0, sizeof(report->text) - length);
 }
 
 static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report *report)
@@ -118,17 +98,14 @@ static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report
 /**
  * hvl_daemon_report() - the daemon says how far it is, or that it is done
  * @core: the component
- * @report: what it wrote; its header has been checked
+ * @report: passed hvl_record_check()
  *
- * Return: 0, -EINVAL when a field is out of range, -EPROTO before the end of the
- * handshake, -ESTALE when this is not the request that it works on, -ENODEV.
+ * Return: 0, -EPROTO before the end of the handshake, -ESTALE when this is not
+ * the request that it works on, -ENODEV.
  */
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report)
 {
 	int ret = 0;
-
-	if (!hvl_report_valid(report))
-		return -EINVAL;
 
 	spin_lock(&core->lock);
 	if (core->stopped)

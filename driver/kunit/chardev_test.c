@@ -290,6 +290,7 @@ static struct kunit_suite chardev_suite = {
 	.exit = chardev_exit,
 	.test_cases = chardev_cases,
 };
+
 kunit_test_suite(chardev_suite);
 
 MODULE_DESCRIPTION("KUnit suites of hv_logoff");

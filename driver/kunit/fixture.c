@@ -95,14 +95,10 @@ void host_hears_refusal(struct kunit *test, u32 status)
 
 void daemon_arrives(struct kunit *test)
 {
-	static const struct hv_logoff_hello hello = {
-		.version = HV_LOGOFF_VERSION,
-		.minimum = HV_LOGOFF_VERSION_1_0,
-	};
 	struct fixture *fixture = test->priv;
 
 	KUNIT_ASSERT_EQ(test, hvl_daemon_attach(fixture->core), 0);
-	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core, &hello), 0);
+	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core), 0);
 	daemon_reads(test, HV_LOGOFF_HELLO, 0);
 	KUNIT_EXPECT_EQ(test, fixture->record.hello.version, HV_LOGOFF_VERSION_1_0);
 }

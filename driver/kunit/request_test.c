@@ -347,7 +347,6 @@ static void result_outlives_the_channel(struct kunit *test)
 
 static void stop_ends_the_request_and_the_daemon(struct kunit *test)
 {
-	static const struct hv_logoff_hello hello = { .version = HV_LOGOFF_VERSION };
 	struct fixture *fixture = test->priv;
 	unsigned int kicks;
 
@@ -358,7 +357,7 @@ static void stop_ends_the_request_and_the_daemon(struct kunit *test)
 	kicks = fixture->kicks;
 	KUNIT_EXPECT_EQ(test, hvl_daemon_peek(fixture->core, &fixture->record), -ENODEV);
 	KUNIT_EXPECT_FALSE(test, hvl_daemon_consume(fixture->core, &fixture->record));
-	KUNIT_EXPECT_EQ(test, hvl_daemon_hello(fixture->core, &hello), -ENODEV);
+	KUNIT_EXPECT_EQ(test, hvl_daemon_hello(fixture->core), -ENODEV);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ENODEV);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_NOT_AVAIL);
@@ -427,4 +426,5 @@ static struct kunit_suite request_suite = {
 	.exit = fixture_exit,
 	.test_cases = request_cases,
 };
+
 kunit_test_suite(request_suite);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a daemon writes to the char device: check it.
+ */
+#include "record.h"
+
+#ifdef __KERNEL__
+#include <linux/errno.h>
+#include <linux/string.h>
+#else
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#endif
+
+static int check_hello(const struct hv_logoff_hello *hello, size_t count)
+{
+	if (count != sizeof(*hello) || hello->header.id ||
+	    hello->minimum > hello->version)
+		return -EINVAL;
+	if (hello->minimum > HV_LOGOFF_VERSION || hello->version < HV_LOGOFF_VERSION_1_0)
+		return -EPROTONOSUPPORT;
+	return 0;
+}
+
+/* Terminated, and zero after that. */
+static bool text_valid(const char *text, size_t size)
+{
+	size_t i = strnlen(text, size);
+
+	if (i == size)
+		return false;
+	for (; i < size; i++)
+		if (text[i])
+			return false;
+	return true;
+}
+
+static int check_report(const struct hv_logoff_report *report, size_t count)
+{
+	if (count != sizeof(*report) ||
+	    report->state < HV_LOGOFF_GRACE || report->state > HV_LOGOFF_DONE ||
+	    report->percent > 100 || report->ended > report->found ||
+	    report->failed > report->found - report->ended ||
+	    (report->state != HV_LOGOFF_DONE && report->result) ||
+	    !text_valid(report->text, sizeof(report->text)))
+		return -EINVAL;
+	return 0;
+}
+
+/**
+ * hvl_record_check() - whether a record makes sense, whatever the state
+ * @record: private copy of what was written
+ * @count: bytes that were written; only these are looked at
+ *
+ * Return: 0 for a HELLO or a REPORT that is as it has to be, -EPROTONOSUPPORT
+ * for a HELLO with none of our versions, -EINVAL for anything else.
+ */
+int hvl_record_check(const union hvl_written *record, size_t count)
+{
+	if (count < sizeof(record->header) || record->header.size != count)
+		return -EINVAL;
+	switch (record->header.type) {
+	case HV_LOGOFF_HELLO:
+		return check_hello(&record->hello, count);
+	case HV_LOGOFF_REPORT:
+		return check_report(&record->report, count);
+	default:
+		return -EINVAL;
+	}
+}

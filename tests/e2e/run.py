@@ -64,7 +64,7 @@ class Lab:
         self.report = report
         self.folder = folder
         self.hvhost = options.build / "hvhost"
-        self.kernel = options.vmlinuz
+        self.kernel = options.build / f"kernel-{options.kernel}/vmlinuz"
         self.image = options.build / f"guest-{options.kernel}.img"
         self.tiny = options.build / f"vmbus-{options.kernel}.img"
         self.cmdline = (pathlib.Path(__file__).parent.parent / "guest/cmdline").read_text().strip()
@@ -135,14 +135,11 @@ class Lab:
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--kernel", required=True, help="6.1 or 6.12")
-    parser.add_argument("--vmlinuz", type=pathlib.Path, required=True)
+    parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("only", nargs="*", help="names of cases, or vmbus; all if none is given")
     options = parser.parse_args()
     results = options.build / "results"
     report = Report(results / f"e2e-{options.kernel}.tap")
-    report.say(f"Linux {options.vmlinuz.name}")
-
     # A unix socket's path must be short: a build folder's may not be.
     with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
         lab = Lab(options, report, pathlib.Path(folder))

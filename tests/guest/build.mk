@@ -10,11 +10,11 @@ GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.serv
 	$(wildcard userspace/guest/hv-* userspace/guest/*.rules)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \
-		$(BUILD)/tests/guest/open-session $(GUEST_FILES) $(BUILD)/hv-logoffd
-	tests/guest/image.sh $(call kernel-release,$*) $< $(BUILD) $@
+		$(BUILD)/tests/guest/open-session $(GUEST_FILES) $(BUILD)/hv-logoffd | $(BUILD)/kernel-%
+	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@
 
 $(BUILD)/tests/guest/vmbus-init: $(BUILD)/tests/guest/vmbus-init.o
 	$(CC) $(LDFLAGS) -static -o $@ $^
 
-$(BUILD)/vmbus-%.img: $(BUILD)/tests/guest/vmbus-init tests/guest/vmbus-image.sh
-	tests/guest/vmbus-image.sh $(call kernel-release,$*) $< $@
+$(BUILD)/vmbus-%.img: $(BUILD)/tests/guest/vmbus-init tests/guest/vmbus-image.sh | $(BUILD)/kernel-%
+	tests/guest/vmbus-image.sh $(BUILD)/kernel-$*/modules $< $@

@@ -1,20 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# image.sh KERNEL-RELEASE MODULE BUILD OUT: makes the initramfs that is the whole guest: the
+# image.sh MODULES MODULE BUILD OUT: makes the initramfs that is the whole guest: the
 # base image, and on top of it the kernel's own Hyper-V modules, hv_logoff.ko, the
 # daemon, and what the tests run inside.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
-release=${1:?} module=${2:?} build=${3:?} out=${4:?}
+source=$(realpath "${1:?}") module=${2:?} build=${3:?} out=${4:?}
+release=$(basename "$source")
 modules=usr/lib/modules/$release
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage/etc/systemd/system/multi-user.target.wants"
-cp "/lib/modules/$release/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
-cp "/lib/modules/$release/kernel/drivers/hv"/hv_{vmbus,utils}.ko* "$stage/$modules/kernel/drivers/hv/"
+cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
+# hv_vmbus is built into some kernels.
+find "$source/kernel/drivers/hv" \( -name 'hv_vmbus.ko*' -o -name 'hv_utils.ko*' \) \
+	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr

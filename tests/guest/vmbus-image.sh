@@ -1,16 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmbus-image.sh KERNEL-RELEASE INIT OUT: makes an initramfs with the kernel's own
+# vmbus-image.sh MODULES INIT OUT: makes an initramfs with the kernel's own
 # Hyper-V modules and an init that loads them, and nothing else.
 set -euo pipefail
 
-release=${1:?} init=${2:?} out=${3:?}
+modules=${1:?} init=${2:?} out=${3:?}
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 mkdir "$stage/dev"
 cp "$init" "$stage/init"
-cp "/lib/modules/$release/kernel/drivers/hv"/hv_{vmbus,utils}.ko* "$stage/"
+# hv_vmbus is built into some kernels.
+find "$modules/kernel/drivers/hv" \( -name 'hv_vmbus.ko*' -o -name 'hv_utils.ko*' \) \
+	-exec cp -t "$stage" {} +
 for module in "$stage"/*.xz; do
 	[[ ! -e $module ]] || xz -d "$module"
 done

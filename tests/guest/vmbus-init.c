@@ -25,7 +25,9 @@ int main(void)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	dup2(open("/dev/console", O_RDWR), STDERR_FILENO);
 	klogctl(SYSLOG_ACTION_CONSOLE_LEVEL, NULL, 7);
-	load("/hv_vmbus.ko");
+	/* It is built into some kernels. */
+	if (access("/hv_vmbus.ko", F_OK) == 0)
+		load("/hv_vmbus.ko");
 	load("/hv_utils.ko");
 	for (;;)
 		pause();

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# BUILD/kernel-K says where kernel K is, by three links: vmlinuz, its modules' folder, and
+# what modules are built against.
+
+link-kernel = mkdir -p $@; ln -sfn $(1) $@/vmlinuz; ln -sfn $(2) $@/modules; ln -sfn $(3) $@/build
+
+$(KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
+	@[[ -n "$(call kernel-release,$*)" ]] || \
+		{ echo "no headers of a $* cloud kernel: run 'sudo make deps'" >&2; exit 1; }
+	@$(call link-kernel,/boot/vmlinuz-$(call kernel-release,$*), \
+		/lib/modules/$(call kernel-release,$*),/lib/modules/$(call kernel-release,$*)/build)
+
+$(BUILD)/kernel-sanitizer: FORCE
+	@tree=$$(tests/kernel/build.sh); \
+	$(call link-kernel,$$tree/arch/x86/boot/bzImage,$$tree/installed/lib/modules/*,$$tree)
+
+FORCE:
+
+.PHONY: FORCE

@@ -5,7 +5,7 @@
 # from its host.
 set -euo pipefail
 
-build=${1:?} kernel=${2:?} initrd=${3:?}
+build=${1:?} kernel=$(realpath "${2:?}") initrd=${3:?}
 hvhost=$build/hvhost
 HVHOST_DIR=$(mktemp -d /tmp/hvhost-demo.XXXXXX)
 export HVHOST_DIR

@@ -24,8 +24,8 @@
 #include <unistd.h>
 
 #define QEMU           "qemu-system-x86_64"
-#define KERNELS        "/boot/vmlinuz-6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PREFIX  "/boot/vmlinuz-"
+#define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
 #define OWN_MEMORY     512u /* MiB, of the outer machine beside the guest and the files */
 
@@ -64,12 +64,22 @@ bool outer_needed(void)
 	return !usable;
 }
 
+/* Its kernel is installed, or its package was unpacked somewhere. */
+static const char *kernel_root(void)
+{
+	const char *root = getenv("HVHOST_OUTER_ROOT");
+
+	return root ? root : "";
+}
+
 static int find_kernel(struct outer *outer)
 {
 	glob_t found = {0};
 	const char *newest = NULL;
+	char pattern[256];
 
-	if (glob(KERNELS, 0, NULL, &found) == 0) {
+	snprintf(pattern, sizeof(pattern), "%s" KERNEL_PATTERN, kernel_root());
+	if (glob(pattern, 0, NULL, &found) == 0) {
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			if (!newest || strverscmp(found.gl_pathv[i], newest) > 0)
 				newest = found.gl_pathv[i];
@@ -82,17 +92,19 @@ static int find_kernel(struct outer *outer)
 		return 0;
 	fprintf(stderr,
 		"hvhost: no kernel for the outer machine (%s): install it by\n"
-		"  sudo apt-get install " KERNEL_PACKAGE "\n",
-		KERNELS);
+		"  sudo apt-get install " KERNEL_PACKAGE "\n"
+		"or unpack its package, and name that folder in HVHOST_OUTER_ROOT.\n",
+		pattern);
 	return -ENOENT;
 }
 
 static int add_module(const struct outer *outer, FILE *archive, const char *name, const char *file)
 {
-	const char *version = outer->kernel + strlen(KERNEL_PREFIX);
+	const char *version = outer->kernel + strlen(kernel_root()) + strlen(KERNEL_PREFIX);
 	char path[512];
 
-	snprintf(path, sizeof(path), "/lib/modules/%s/kernel/%s.ko.xz", version, file);
+	snprintf(path, sizeof(path), "%s/lib/modules/%s/kernel/%s.ko.xz", kernel_root(), version,
+		 file);
 	return cpio_file(archive, name, 0644, path);
 }
 

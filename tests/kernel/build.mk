@@ -7,8 +7,9 @@ link-kernel = mkdir -p $@; ln -sfn $(1) $@/vmlinuz; ln -sfn $(2) $@/modules; ln 
 $(KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
 	@[[ -n "$(call kernel-release,$*)" ]] || \
 		{ echo "no headers of a $* cloud kernel: run 'sudo make deps'" >&2; exit 1; }
-	@$(call link-kernel,/boot/vmlinuz-$(call kernel-release,$*), \
-		/lib/modules/$(call kernel-release,$*),/lib/modules/$(call kernel-release,$*)/build)
+	@root=$$(tests/kernel/stock.sh $(call kernel-release,$*)); \
+	$(call link-kernel,$$root/boot/vmlinuz-$(call kernel-release,$*), \
+		$$root/lib/modules/$(call kernel-release,$*),/lib/modules/$(call kernel-release,$*)/build)
 
 $(BUILD)/kernel-sanitizer: FORCE
 	@tree=$$(tests/kernel/build.sh); \

@@ -134,13 +134,15 @@ static bool negotiate_sizes_fit(const struct hvl_packet *packet)
  * @framework: the chosen framework version
  * @message: the chosen message version
  *
- * Return: whether a version was found for both.
+ * Return: whether a version was found for both; otherwise neither is changed, and
+ * what was negotiated before goes on.
  */
 bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *answer,
 			  struct hvl_version *framework, struct hvl_version *message)
 {
 	const struct hvl_negotiate *offered = &request->body.negotiate;
 	struct hvl_negotiate *body = &answer->body.negotiate;
+	struct hvl_version chosen[2];
 
 	hvl_packet_init(answer, HVL_MSGTYPE_NEGOTIATE,
 			offsetof(struct hvl_negotiate, versions) +
@@ -152,15 +154,16 @@ bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *a
 		return false;
 	}
 	if (!choose_version(hvl_framework_versions, COUNT(hvl_framework_versions),
-			    offered->versions, offered->framework_count, framework) ||
+			    offered->versions, offered->framework_count, &chosen[0]) ||
 	    !choose_version(hvl_message_versions, COUNT(hvl_message_versions),
 			    offered->versions + offered->framework_count,
-			    offered->message_count, message))
+			    offered->message_count, &chosen[1]))
 		return false;
 	body->framework_count = 1;
 	body->message_count = 1;
-	body->versions[0] = *framework;
-	body->versions[1] = *message;
+	memcpy(body->versions, chosen, sizeof(chosen));
+	*framework = chosen[0];
+	*message = chosen[1];
 	return true;
 }
 
@@ -262,7 +265,11 @@ bool hvl_check_report(const struct hvl_packet *packet)
 		return false;
 	if (report->header.op == HVL_OP_COMPLETE && report->state != HV_LOGOFF_DONE)
 		return false;
-	return report->state <= HV_LOGOFF_DONE && report->percent <= 100 &&
+	if (report->header.flags & ~(report->header.op == HVL_OP_COMPLETE ? HVL_REPLAY : 0))
+		return false;
+	return report->header.id && report->state <= HV_LOGOFF_DONE &&
+	       (report->state == HV_LOGOFF_DONE || !report->result) &&
+	       report->percent <= 100 &&
 	       report->ended <= report->found &&
 	       report->failed <= report->found - report->ended &&
 	       terminated(report->text, sizeof(report->text));

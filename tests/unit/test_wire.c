@@ -95,7 +95,11 @@ static void negotiation_without_common_version_says_so(void **state)
 	body->message_count = 1;
 	body->versions[0] = (struct hvl_version){ 3, 0 };
 	body->versions[1] = (struct hvl_version){ 2, 0 };
+	framework = (struct hvl_version){ 1, 0 };
+	message = (struct hvl_version){ 9, 9 };
 	assert_false(hvl_answer_negotiate(&request, &answer, &framework, &message));
+	/* What was negotiated before goes on. */
+	assert_true(same(framework, 1, 0) && same(message, 9, 9));
 	assert_int_equal(answer.body.negotiate.framework_count, 0);
 	assert_int_equal(answer.body.negotiate.message_count, 0);
 	assert_int_equal(answer.header.status, HV_LOGOFF_S_OK);
@@ -222,6 +226,20 @@ static void reports_are_checked(void **state)
 	assert_false(hvl_check_report(&answer));
 	build_report();
 	report->failed = 3;
+	assert_false(hvl_check_report(&answer));
+	build_report();
+	report->result = HV_LOGOFF_E_FAIL;
+	assert_false(hvl_check_report(&answer));
+	build_report();
+	report->header.id = 0;
+	assert_false(hvl_check_report(&answer));
+	build_report();
+	report->header.flags = HVL_REPLAY;
+	assert_false(hvl_check_report(&answer));
+	report->header.op = HVL_OP_COMPLETE;
+	report->state = HV_LOGOFF_DONE;
+	assert_true(hvl_check_report(&answer));
+	report->header.flags |= 2;
 	assert_false(hvl_check_report(&answer));
 	build_report();
 	memset(report->text, 'x', sizeof(report->text));

@@ -6,33 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
+#include "proc.h"
 #include "text.h"
 #include "util.h"
 
 #define NOTICE_SIZE 2048
-
-/* The controlling terminal of a process, 0 if it has none. */
-static dev_t terminal_of(pid_t pid)
-{
-	unsigned int number = 0;
-	char status[512];
-	char path[32];
-	char *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return 0;
-	/* PID (NAME) STATE PPID PGRP SESSION TTY: the name may have a ")" in it, no other field. */
-	end = fgets(status, sizeof(status), file) ? strrchr(status, ')') : NULL;
-	if (!end || sscanf(end, ") %*c %*d %*d %*d %u", &number) != 1)
-		number = 0;
-	fclose(file);
-	return makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00));
-}
 
 /*
  * A terminal that has been closed goes to whoever opens the next one. It is the
@@ -48,7 +27,7 @@ static int check_tty(int fd, const struct session *session)
 		return -ENOTTY;
 	if (status.st_uid == session->uid)
 		return 0;
-	return session->leader > 0 && terminal_of(session->leader) == status.st_rdev ? 0 : -EPERM;
+	return session->leader > 0 && proc_terminal(session->leader) == status.st_rdev ? 0 : -EPERM;
 }
 
 static int open_tty(const struct session *session)

@@ -10,6 +10,7 @@
 #include <sys/pidfd.h>
 #include <sys/vfs.h>
 
+#include "proc.h"
 #include "util.h"
 
 static void fclosep(FILE **file)
@@ -56,26 +57,6 @@ static int open_in(const char *root, const char *group, const char *name, int fl
 	return fd < 0 ? -errno : fd;
 }
 
-static bool is_in(pid_t pid, const char *group)
-{
-	_cleanup_(fclosep) FILE *file = NULL;
-	_cleanup_free_ char *line = NULL;
-	char path[32];
-	size_t size = 0;
-	ssize_t length;
-
-	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	while ((length = getline(&line, &size, file)) > 0) {
-		line[length - 1] = '\0';
-		if (!strncmp(line, "0::", 3))
-			return !strcmp(line + 3, group);
-	}
-	return false;
-}
-
 /*
  * The number may belong to another process by now, so look again where it is
  * once the descriptor holds on to it. Whether it was signalled.
@@ -84,7 +65,7 @@ static bool ask(pid_t pid, const char *group)
 {
 	_cleanup_close_ int fd = pidfd_open(pid, 0);
 
-	return fd >= 0 && is_in(pid, group) && !pidfd_send_signal(fd, SIGTERM, NULL, 0) &&
+	return fd >= 0 && proc_is_in(pid, group) && !pidfd_send_signal(fd, SIGTERM, NULL, 0) &&
 	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
 }
 

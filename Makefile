@@ -29,10 +29,11 @@ help:
 	@echo 'sudo make deps    install what is needed to build and test (apt-get)'
 	@echo 'make              build the driver, for the kernels $(KERNELS), and user space'
 	@echo 'make demo         boot a guest, log users on, and log them off from its host'
-	@echo 'make test         check, unit and e2e, and one closing line'
+	@echo 'make test         check, unit, fuzz and e2e, and one closing line'
 	@echo 'make check        static checks'
 	@echo 'make unit         unit tests'
 	@echo 'make e2e          end-to-end tests in guests [KERNEL=6.1|6.12|sanitizer]'
+	@echo 'make fuzz         have the fuzzers search for mistakes in the parsers [SECONDS=60]'
 	@echo 'make matrix-light build the driver for every kernel'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
@@ -52,7 +53,7 @@ include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
-	linux-headers-6.12-cloud-amd64 linux-source-6.12 sparse clang-tidy cppcheck shellcheck perl
+	linux-headers-6.12-cloud-amd64 linux-source-6.12 sparse clang clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl
 
 deps:
 	apt-get update
@@ -77,8 +78,8 @@ $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmb
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit e2e; do $(MAKE) -k $$suite || failed=1; done; \
-	tests/summary $(BUILD)/results check unit $(KERNELS:%=e2e-%) || failed=1; \
+	for suite in check unit "fuzz SECONDS=24" e2e; do $(MAKE) -k $$suite || failed=1; done; \
+	tests/summary $(BUILD)/results check unit fuzz $(KERNELS:%=e2e-%) || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every fuzz_NAME.c is a program of libFuzzer, with what it fuzzes linked under the sanitizers.
+# Its seeds, and what has once been found, are in corpus/NAME.
+
+FUZZ_CC ?= clang
+FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_PROGRAMS := $(FUZZERS:%=$(BUILD)/fuzz/%)
+SECONDS ?= 60
+
+$(BUILD)/fuzz/%.o: %.c
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(BASE_CFLAGS) $(FUZZ_CFLAGS) $(CPPFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+$(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.o
+$(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o
+$(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/ring.o
+$(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
+$(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/device.o
+$(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/proc.o
+$(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/guest/text.o
+$(BUILD)/fuzz/fuzz_device: CPPFLAGS += $(LOGOFFD_CFLAGS)
+$(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
+
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o
+	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
+
+# All of them together take SECONDS, and as long as their seeds do.
+fuzz: $(FUZZ_PROGRAMS)
+	tests/fuzz/run.sh $(BUILD) $(SECONDS) $(FUZZERS)
+
+.PHONY: fuzz

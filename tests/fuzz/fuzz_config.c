@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The daemon's configuration. */
+#include <errno.h>
+
+#include "fuzz.h"
+#include "userspace/guest/config.h"
+#include "userspace/guest/util.h"
+
+#define NAME "FILE"
+
+static void must_be_words(char *const *words)
+{
+	must(words);
+	for (; *words; words++)
+		must(**words && !strpbrk(*words, " \t,\n"));
+}
+
+/* The limits of hv-logoffd.conf(5). */
+static void must_be_config(const struct config *config)
+{
+	static const char *const classes[] = {"user", "user-early", "user-light",
+					      "user-early-light"};
+
+	must_be_words(config->classes);
+	must(config->classes[0]);
+	for (char **class = config->classes; *class; class ++) {
+		size_t i = 0;
+
+		while (i < ELEMENTS(classes) && strcmp(classes[i], *class) != 0)
+			i++;
+		must(i < ELEMENTS(classes));
+	}
+	must_be_words(config->exempt_users);
+	must(config->escalate >= 1 && config->escalate <= 3600);
+	must(config->message && !strchr(config->message, '\n'));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = exact_copy(data, size);
+	char *said = NULL;
+	size_t length = 0;
+	FILE *complaints = open_memstream(&said, &length);
+	struct config config;
+	int r;
+
+	must(complaints);
+	r = config_parse(&config, NAME, text, size, complaints);
+	must(!fclose(complaints));
+	if (r == 0) {
+		must(length == 0);
+		must_be_config(&config);
+		config_done(&config);
+	} else {
+		must(r == (size > 16384 ? -EFBIG : -EINVAL));
+		/* Says where, in whole lines; and there is nothing left to be freed. */
+		must(length > 0 && said[length - 1] == '\n');
+		must(!strncmp(said, NAME ":", strlen(NAME ":")));
+		must(!config.classes && !config.exempt_users && !config.message);
+	}
+	free(said);
+	free(text);
+	return 0;
+}

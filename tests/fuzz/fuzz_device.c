@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The driver's records, as the daemon reads them: over a pair of sockets that
+ * keep records whole, as the char device does. In an input each record follows
+ * its length, of two bytes.
+ */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "fuzz.h"
+#include "userspace/guest/device.h"
+
+static struct heard {
+	unsigned int hellos;
+	unsigned int records;
+	unsigned int ends;
+	int error;
+} heard;
+
+static void on_hello(void *userdata, uint32_t version)
+{
+	(void)userdata;
+	must(!heard.hellos && !heard.ends);
+	must(version == HV_LOGOFF_VERSION_1_0);
+	heard.hellos++;
+}
+
+static void on_request(void *userdata, const struct hv_logoff_request *request)
+{
+	(void)userdata;
+	must(heard.hellos && !heard.ends);
+	must(request->header.type == HV_LOGOFF_REQUEST && request->header.size == sizeof(*request));
+	heard.records++;
+}
+
+static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
+{
+	(void)userdata;
+	must(heard.hellos && !heard.ends);
+	must(cancel->header.type == HV_LOGOFF_CANCEL && cancel->header.size == sizeof(*cancel));
+	heard.records++;
+}
+
+static void on_gone(void *userdata, int error)
+{
+	(void)userdata;
+	must(!heard.ends && error < 0);
+	heard.ends++;
+	heard.error = error;
+}
+
+static const struct device_handler handler = {
+	.hello = on_hello,
+	.request = on_request,
+	.cancel = on_cancel,
+	.gone = on_gone,
+};
+
+/* Until nothing is left to be read. */
+static void run(sd_event *event)
+{
+	int r;
+
+	do {
+		r = sd_event_run(event, 0);
+		must(r >= 0);
+	} while (r > 0);
+}
+
+static void send_records(int driver, sd_event *event, const uint8_t *data, size_t size)
+{
+	while (size >= 2 && !heard.ends) {
+		size_t length = data[0] | data[1] << 8;
+		unsigned int before = heard.hellos + heard.records;
+
+		data += 2;
+		size -= 2;
+		if (length > size)
+			length = size;
+		must(send(driver, data, length, MSG_NOSIGNAL) == (ssize_t)length);
+		run(event);
+		/* One record is one call at the most. */
+		must(heard.hellos + heard.records <= before + 1);
+		data += length;
+		size -= length;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static sd_event *event;
+	struct device device;
+	int pair[2];
+
+	must(event || sd_event_new(&event) >= 0);
+	heard = (struct heard){0};
+	must(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
+	must(device_start(&device, pair[0], event, &handler, NULL) == 0);
+	send_records(pair[1], event, data, size);
+	close(pair[1]);
+	run(event);
+	must(heard.ends == 1);
+	device_done(&device);
+	return 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* What a host sends, as the guest reads it. */
+#include "driver/wire.h"
+#include "fuzz.h"
+
+static bool same(struct hvl_version a, struct hvl_version b)
+{
+	return a.major == b.major && a.minor == b.minor;
+}
+
+static bool is_among(struct hvl_version version, const struct hvl_version *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (same(list[i], version))
+			return true;
+	return false;
+}
+
+/* @chosen is in both lists, and none of @ours that is higher is. */
+static void must_be_best(struct hvl_version chosen, const struct hvl_version *ours, size_t count,
+			 const struct hvl_version *theirs, size_t their_count)
+{
+	must(is_among(chosen, ours, count));
+	must(is_among(chosen, theirs, their_count));
+	for (; !same(*ours, chosen); ours++)
+		must(!is_among(*ours, theirs, their_count));
+}
+
+static void must_answer(const struct hvl_packet *answer, const struct hvl_packet *request)
+{
+	must(hvl_packet_check(answer, hvl_packet_size(answer)));
+	must(answer->header.type == request->header.type);
+	must(answer->header.transaction == request->header.transaction);
+	must(answer->header.flags == (HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE));
+}
+
+static void negotiate(const struct hvl_packet *request)
+{
+	const struct hvl_version before = {0xdead, 0xbeef};
+	const struct hvl_negotiate *offer = &request->body.negotiate;
+	struct hvl_version framework = before, message = before, heard_framework, heard_message;
+	struct hvl_packet answer;
+	bool chosen = hvl_answer_negotiate(request, &answer, &framework, &message);
+
+	must_answer(&answer, request);
+	must(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &heard_framework,
+					&heard_message) == chosen);
+	if (!chosen) {
+		must(!answer.body.negotiate.framework_count &&
+		     !answer.body.negotiate.message_count);
+		/* What was negotiated before goes on. */
+		must(same(framework, before) && same(message, before));
+		return;
+	}
+	must(answer.header.status == HV_LOGOFF_S_OK);
+	must(same(heard_framework, framework) && same(heard_message, message));
+	must_be_best(framework, hvl_framework_versions, 2, offer->versions, offer->framework_count);
+	must_be_best(message, hvl_message_versions, 1, offer->versions + offer->framework_count,
+		     offer->message_count);
+}
+
+/* The limits of docs/protocol.md. */
+static void must_be_request(const struct hvl_packet *packet)
+{
+	const struct hvl_op_header *op = &packet->body.op;
+	const struct hvl_logoff *logoff = &packet->body.logoff;
+
+	must(packet->header.type == HVL_MSGTYPE_LOGOFF);
+	must(op->id != 0);
+	if (op->op != HVL_OP_LOGOFF) {
+		must(op->op == HVL_OP_CANCEL || op->op == HVL_OP_QUERY);
+		must(packet->header.size == 16 && !op->flags);
+		return;
+	}
+	must(packet->header.size == 1048 && op->flags <= HV_LOGOFF_FORCE);
+	must(logoff->timeout >= 1 && logoff->timeout <= 86400);
+	must(logoff->grace < logoff->timeout);
+	must(memchr(logoff->message, 0, HV_LOGOFF_MESSAGE_SIZE));
+}
+
+static void ask(const struct hvl_packet *packet)
+{
+	__u32 status = hvl_check_request(packet);
+	struct hvl_packet refusal;
+
+	if (status == HV_LOGOFF_S_OK) {
+		must_be_request(packet);
+		return;
+	}
+	must(status == HV_LOGOFF_E_FAIL || status == HV_LOGOFF_E_INVALIDARG);
+	hvl_build_refusal(&refusal, packet->header.type, packet->header.transaction, status);
+	must_answer(&refusal, packet);
+	must(refusal.header.size == 0 && refusal.header.status == status);
+	must(!hvl_check_report(&refusal));
+}
+
+/* Whatever a host builds within the limits, the guest takes. */
+static void ask_rightly(const uint8_t *data, size_t size)
+{
+	struct hvl_packet packet;
+	struct hvl_logoff *logoff = &packet.body.logoff;
+	struct hvl_logoff any = {0};
+
+	memcpy(&any, data, size < sizeof(any) ? size : sizeof(any));
+	hvl_build_op(&packet, any.message[0], 1 + any.header.op % 3, any.header.id | 1);
+	if (packet.body.op.op == HVL_OP_LOGOFF) {
+		packet.body.op.flags = any.header.flags & HV_LOGOFF_FORCE;
+		logoff->timeout = 1 + any.timeout % HV_LOGOFF_TIMEOUT_MAX;
+		logoff->grace = any.grace % logoff->timeout;
+		memcpy(logoff->message, any.message, sizeof(any.message) - 1);
+	}
+	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
+	must(hvl_check_request(&packet) == HV_LOGOFF_S_OK);
+	must_be_request(&packet);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct hvl_packet *packet = exact_copy(data, size);
+
+	if (hvl_packet_check(packet, size)) {
+		must(packet->header.size <= size - 28);
+		must(packet->header.pipe_size == 20u + packet->header.size);
+		if (packet->header.type == HVL_MSGTYPE_NEGOTIATE)
+			negotiate(packet);
+		else
+			ask(packet);
+	}
+	ask_rightly(data, size);
+	free(packet);
+	return 0;
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes the binary seeds: one well-formed input of each kind, and the classic mistakes.
+
+Run it again when a format changes. It leaves other files of the corpus alone, which are
+texts, or were found by a fuzzer."""
+
+import pathlib
+import struct
+
+CORPUS = pathlib.Path(__file__).parent / "corpus"
+ID = 0x1122334455667788
+
+
+def packet(body=b"", kind=0x4C4F, status=0, flags=3, framework=(3, 0), message=(1, 0), grow=0):
+    """A message in the VMBus ring, see docs/protocol.md."""
+    return (struct.pack("<IIHHHHHHIBB2x", 0, 20 + len(body) + grow, *framework, kind, *message,
+                        len(body) + grow, status, 7, flags) + body)
+
+
+def negotiation(frameworks, messages, **fields):
+    body = struct.pack("<HHI", len(frameworks), len(messages), 0)
+    body += b"".join(struct.pack("<HH", *version) for version in frameworks + messages)
+    return packet(body, kind=0, framework=(0, 0), message=(0, 0), **fields)
+
+
+def operation(op, flags=0, request=ID):
+    return struct.pack("<IIQ", op, flags, request)
+
+
+def logoff(flags=0, timeout=60, grace=10, text="Save your work.", request=ID):
+    return packet(operation(1, flags, request) + struct.pack("<II1024s", timeout, grace,
+                                                             text.encode()))
+
+
+def report(op, state, result=0, flags=5, op_flags=0, counts=(3, 1, 1), percent=40):
+    body = operation(op, op_flags) + struct.pack("<IIIIII256s", state, percent, *counts, result,
+                                                 b"one is left")
+    return packet(body, status=result, flags=flags)
+
+
+REQUEST = {
+    "negotiate": negotiation([(3, 0), (1, 0)], [(1, 0)]),
+    "negotiate-old": negotiation([(1, 0)], [(1, 0)]),
+    "negotiate-new": negotiation([(4, 0), (3, 0)], [(2, 0), (1, 1), (1, 0)]),
+    "negotiate-strange": negotiation([(9, 0)], [(9, 9)]),
+    "negotiate-half": negotiation([(3, 0)], [(9, 9)]),
+    "negotiate-full": negotiation([(2, n) for n in range(31)], [(1, 0)]),
+    "negotiate-short": negotiation([(3, 0)], [(1, 0)])[:-4] + b"\0" * 4,
+    "logoff": logoff(),
+    "logoff-force": logoff(flags=1, timeout=86400, grace=0, text=""),
+    "logoff-late": logoff(timeout=10, grace=10),
+    "logoff-unterminated": logoff(text="x" * 1024),
+    "cancel": packet(operation(2)),
+    "query": packet(operation(3)),
+    "query-padded": packet(operation(3)) + b"\0" * 4,
+    "query-nothing": packet(operation(3, request=0)),
+    "unknown-type": packet(operation(1), kind=3),
+    "unknown-op": packet(operation(9)),
+    "too-long": packet(operation(3), grow=8),
+}
+
+ANSWER = {
+    "negotiated": negotiation([(3, 0)], [(1, 0)], flags=5),
+    "negotiated-none": negotiation([], [], flags=5) + b"\0" * 8,
+    "negotiated-failed": negotiation([], [], flags=5, status=0x80004005) + b"\0" * 8,
+    "refusal": packet(status=0x80070057, flags=5),
+    "progress": report(4, 2, flags=0),
+    "complete": report(5, 4, result=0xA0040202, counts=(3, 2, 1), percent=100),
+    "complete-again": report(5, 4, op_flags=1, counts=(3, 3, 0), percent=100),
+    "complete-early": report(5, 3),
+    "query": report(3, 1, counts=(0, 0, 0), percent=0),
+    "cancel-late": report(2, 3),
+    "counts-wrap": report(4, 2, counts=(3, 4, 0xFFFFFFFF)),
+}
+
+
+def record(kind, body, request=ID):
+    """A record of the char device, see docs/uapi.md."""
+    return struct.pack("<IIQ", kind, 16 + len(body), request) + body
+
+
+def hello(version=0x10000, minimum=0x10000, request=0):
+    return record(1, struct.pack("<II", version, minimum), request)
+
+
+def said(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
+    return record(4, struct.pack("<IIIIII256s", state, percent, *counts, result, text))
+
+
+REQUESTED = record(2, struct.pack("<IIII1024s", 1, 60, 10, 0, b"Save your work."))
+CANCELLED = record(3, struct.pack("<II", 1, 0))
+
+RECORD = {
+    "hello": hello(),
+    "hello-new": hello(version=0x20003),
+    "hello-foreign": hello(version=0x20000, minimum=0x20000),
+    "hello-reversed": hello(minimum=0x20000),
+    "hello-named": hello(request=ID),
+    "grace": said(2, counts=(2, 0, 0), text=b"telling the users"),
+    "ending": said(3),
+    "done": said(4, result=0xA0040202, counts=(2, 1, 1)),
+    "unpadded": said(3, text=b"ending\0x"),
+    "unterminated": said(3, text=b"x" * 256),
+    "result-early": said(3, result=0x80004005),
+    "not-for-writing": CANCELLED,
+}
+
+
+def records(*items):
+    return b"".join(struct.pack("<H", len(item)) + item for item in items)
+
+
+DEVICE = {
+    "request": records(hello(), REQUESTED),
+    "cancel": records(hello(), REQUESTED, CANCELLED),
+    "no-hello": records(REQUESTED),
+    "hello-foreign": records(hello(version=0x20000)),
+    "unknown-skipped": records(hello(), record(99, b"later"), CANCELLED),
+    "request-short": records(hello(), record(2, bytes(8))),
+    "header-short": records(hello(), b"abc"),
+    "oversized": records(hello(), record(99, bytes(5000))),
+    "empty": records(hello(), b""),
+}
+
+
+def ring(indices, data=b"", lengths=(0,) * 8, start=0, features=0, pending=0):
+    indices = [*indices, *[indices[-1]] * (8 - len(indices))]
+    return struct.pack("<III8I8H", features, pending, start, *indices, *lengths) + data
+
+
+def in_ring(payload, offset=2, length=None):
+    length = 2 + len(payload) // 8 if length is None else length
+    return struct.pack("<HHHHQ", 6, offset, length, 0, 0) + payload + bytes(8)
+
+
+TWO = in_ring(b"A" * 32) + in_ring(b"B" * 8)
+RING = {
+    "two": ring([len(TWO)], TWO),
+    "two-across-the-end": ring([len(TWO) - 16], TWO, start=1022),
+    "waiting": ring([len(TWO)], TWO, features=1, pending=8192 - len(TWO)),
+    "writes": ring([0, 40, 80, 4096, 8184], lengths=(13, 2000, 2000, 0, 7, 2047, 1, 64)),
+    "index-beyond": ring([8192, 1 << 31]),
+    "index-odd": ring([12]),
+    "packet-beyond": ring([64], in_ring(bytes(32), length=0xFFFF)),
+    "payload-before": ring([56], in_ring(bytes(32), offset=1)),
+    "payload-after": ring([56], in_ring(bytes(32), offset=9)),
+    "packet-empty": ring([24], in_ring(b"", offset=0, length=0)),
+}
+
+
+def main():
+    for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
+                        "device": DEVICE, "ring": RING}.items():
+        folder = CORPUS / name
+        folder.mkdir(parents=True, exist_ok=True)
+        for seed, data in seeds.items():
+            (folder / seed).write_bytes(data)
+
+
+main()

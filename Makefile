@@ -53,7 +53,8 @@ include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
-	linux-headers-6.12-cloud-amd64 linux-source-6.12 sparse clang clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl
+	linux-headers-6.12-cloud-amd64 linux-source-6.12 sparse clang clang-tidy libclang-rt-dev llvm \
+	cppcheck shellcheck perl
 
 deps:
 	apt-get update

@@ -51,7 +51,7 @@ static void bind_signal(struct channel *channel, bool on)
 		say("%s: the guest's signals can't be bound: %s.", channel->name, strerror(errno));
 }
 
-static void interrupt(struct channel *channel)
+void channel_interrupt(struct channel *channel)
 {
 	synic_set_flag(&channel->bus->vm->vcpus[channel->target_vp].synic, channel->relid);
 }
@@ -176,14 +176,6 @@ void channel_open(struct vmbus *bus, const struct msg_open *message)
 		channel->ops->opened(channel);
 }
 
-void channel_close(struct vmbus *bus, uint32_t relid)
-{
-	struct channel *channel = find(bus, relid);
-
-	if (channel && channel->state == CHANNEL_OPEN)
-		shut(channel, CHANNEL_OFFERED);
-}
-
 void channel_modify(struct vmbus *bus, const struct msg_modify *message)
 {
 	struct msg_modify_response response = {.header.type = MSG_MODIFY_CHANNEL_RESPONSE,
@@ -197,7 +189,7 @@ void channel_modify(struct vmbus *bus, const struct msg_modify *message)
 		channel->target_vp = message->target_vp;
 		response.status = 0;
 		/* What was raised on the old VP may have been missed. */
-		interrupt(channel);
+		channel_interrupt(channel);
 	}
 	if (bus->version >= VMBUS_V5_3)
 		vmbus_send(bus, &response, sizeof(response));
@@ -209,7 +201,18 @@ static int try_send(struct channel *channel, const void *data, size_t length)
 	int ret = ring_write(&channel->downstream, data, length, &signal);
 
 	if (signal)
-		interrupt(channel);
+		channel_interrupt(channel);
+	return ret;
+}
+
+int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
+		size_t length)
+{
+	bool signal;
+	int ret = ring_put(&channel->downstream, header, data, length, &signal);
+
+	if (signal)
+		channel_interrupt(channel);
 	return ret;
 }
 
@@ -242,6 +245,16 @@ int channel_send(struct channel *channel, const void *data, size_t length)
 	return 0;
 }
 
+static void ring_broken(struct channel *channel)
+{
+	if (channel->ops->broken) {
+		channel->ops->broken(channel);
+		return;
+	}
+	say("%s: the guest has broken its ring: the channel is taken for closed.", channel->name);
+	shut(channel, CHANNEL_OFFERED);
+}
+
 /* Whether there may be more. */
 static bool receive_one(struct channel *channel, bool *interrupt_guest)
 {
@@ -249,15 +262,12 @@ static bool receive_one(struct channel *channel, bool *interrupt_guest)
 	size_t length;
 	int ret = ring_read(&channel->upstream, data, sizeof(data), &length, interrupt_guest);
 
-	if (ret < 0) {
-		say("%s: the guest has broken its ring: the channel is taken for closed.",
-		    channel->name);
-		shut(channel, CHANNEL_OFFERED);
-	} else if (ret > 0) {
+	if (ret < 0)
+		ring_broken(channel);
+	else if (ret > 0)
 		channel->ops->received(channel, data, length);
-	}
 	/* What was received may have closed the channel. */
-	return ret > 0 && channel->state == CHANNEL_OPEN;
+	return ret > 0 && channel->state == CHANNEL_OPEN && !channel->stalled;
 }
 
 static void receive(struct channel *channel)
@@ -268,12 +278,12 @@ static void receive(struct channel *channel)
 	ring_read_begin(&channel->upstream);
 	while (budget && receive_one(channel, &interrupt_guest))
 		budget--;
-	if (channel->state != CHANNEL_OPEN)
+	if (channel->state != CHANNEL_OPEN || channel->stalled)
 		return;
 	if (ring_read_end(&channel->upstream))
-		eventfd_write(channel->signal.fd, 1);
+		channel_look(channel);
 	if (interrupt_guest)
-		interrupt(channel);
+		channel_interrupt(channel);
 }
 
 static void signalled(struct source *source, uint32_t events)
@@ -287,6 +297,25 @@ static void signalled(struct source *source, uint32_t events)
 		return;
 	send_queue(channel);
 	receive(channel);
+	if (channel->state == CHANNEL_OPEN && channel->ops->room)
+		channel->ops->room(channel);
+}
+
+void channel_look(struct channel *channel)
+{
+	eventfd_write(channel->signal.fd, 1);
+}
+
+/* What the guest wrote before it closed has been said, also where nobody listened yet. */
+void channel_close(struct vmbus *bus, uint32_t relid)
+{
+	struct channel *channel = find(bus, relid);
+
+	if (!channel || channel->state != CHANNEL_OPEN)
+		return;
+	receive(channel);
+	if (channel->state == CHANNEL_OPEN)
+		shut(channel, CHANNEL_OFFERED);
 }
 
 void channel_stall(struct channel *channel)
@@ -300,7 +329,7 @@ void channel_resume(struct channel *channel)
 {
 	channel->stalled = false;
 	say("%s: resumed.", channel->name);
-	eventfd_write(channel->signal.fd, 1);
+	channel_look(channel);
 }
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel)

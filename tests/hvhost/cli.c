@@ -178,18 +178,18 @@ static char *join(char **words)
 }
 
 /* A number for the option @name of a command; false if @text isn't one. */
-static bool set_seconds(json_t *request, const char *name, const char *text)
+static bool set_number(json_t *request, const char *name, const char *text)
 {
 	char *end;
 	long long value = strtoll(text, &end, 10);
 
 	if (end != text && !*end)
 		return json_object_set_new(request, name, json_integer(value)) == 0;
-	fprintf(stderr, "hvhost: --%s is a number of seconds, not \"%s\".\n", name, text);
+	fprintf(stderr, "hvhost: --%s is a number, not \"%s\".\n", name, text);
 	return false;
 }
 
-enum argument_kind { FLAG, SECONDS, TEXT };
+enum argument_kind { FLAG, NUMBER, TEXT };
 
 /* Options become the request's members of the same names; getopt_long() returns the kind. */
 static bool parse_options(int argc, char **argv, const struct option *options, json_t *request)
@@ -203,7 +203,7 @@ static bool parse_options(int argc, char **argv, const struct option *options, j
 			json_object_set_new(request, name, json_true());
 		else if (kind == TEXT)
 			json_object_set_new(request, name, json_string(optarg));
-		else if (kind != SECONDS || !set_seconds(request, name, optarg))
+		else if (kind != NUMBER || !set_number(request, name, optarg))
 			return false;
 	}
 	return true;
@@ -211,7 +211,7 @@ static bool parse_options(int argc, char **argv, const struct option *options, j
 
 int cli_exec(int argc, char **argv)
 {
-	static const struct option options[] = {{"timeout", required_argument, NULL, SECONDS}, {0}};
+	static const struct option options[] = {{"timeout", required_argument, NULL, NUMBER}, {0}};
 	_cleanup_json_ json_t *request = request_of("exec"), *reply = NULL;
 	_cleanup_free_ char *script = NULL;
 	const json_t *output;
@@ -233,8 +233,8 @@ int cli_exec(int argc, char **argv)
 int cli_logoff(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"timeout", required_argument, NULL, SECONDS},
-		{"grace", required_argument, NULL, SECONDS},
+		{"timeout", required_argument, NULL, NUMBER},
+		{"grace", required_argument, NULL, NUMBER},
 		{"message", required_argument, NULL, TEXT},
 		{"id", required_argument, NULL, TEXT},
 		{"force", no_argument, NULL, FLAG},
@@ -325,7 +325,7 @@ int cli_heartbeat(int argc, char **argv)
 
 int cli_timesync(int argc, char **argv)
 {
-	static const struct option options[] = {{"offset", required_argument, NULL, SECONDS}, {0}};
+	static const struct option options[] = {{"offset", required_argument, NULL, NUMBER}, {0}};
 	_cleanup_json_ json_t *request = request_of("timesync"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
@@ -343,6 +343,34 @@ int cli_component(int argc, char **argv)
 	reply = client_call(
 		argv[1], json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void print_storm(const json_t *storm)
+{
+	printf("seed %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT
+	       " packets sent, %" JSON_INTEGER_FORMAT " answers, %" JSON_INTEGER_FORMAT
+	       " resets, %" JSON_INTEGER_FORMAT " rescinds\n",
+	       number_of(storm, "seed"), number_of(storm, "sent"), number_of(storm, "answers"),
+	       number_of(storm, "resets"), number_of(storm, "rescinds"));
+	fflush(stdout);
+}
+
+int cli_storm(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"seed", required_argument, NULL, NUMBER},
+		{"packets", required_argument, NULL, NUMBER},
+		{0},
+	};
+	_cleanup_json_ json_t *request = request_of("storm"), *reply = NULL;
+
+	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
+		return usage("storm", "NAME [--seed N] [--packets N]");
+	reply = client_call(argv[optind], json_incref(request), print_storm);
+	if (!is_ok(reply))
+		return EXIT_FAILURE;
+	print_storm(reply);
+	return EXIT_SUCCESS;
 }
 
 /* Returns when the machine is gone. */

@@ -24,6 +24,7 @@ int cli_shutdown(int argc, char **argv);
 int cli_heartbeat(int argc, char **argv);
 int cli_timesync(int argc, char **argv);
 int cli_component(int argc, char **argv);
+int cli_storm(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 
 /* directory.c: where the machines' folders are. To be freed; NULL without memory. */

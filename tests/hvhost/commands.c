@@ -121,6 +121,7 @@ static const struct {
 	{"negotiate", negotiate_command},
 	{"stall", stall_command},
 	{"resume", resume_command},
+	{"storm", storm_command},
 };
 
 void command_run(struct vm *vm, uint64_t client, const json_t *request)

@@ -32,6 +32,7 @@ static const struct {
 	{"negotiate", cli_component, "NAME COMPONENT"},
 	{"stall", cli_component, "NAME COMPONENT"},
 	{"resume", cli_component, "NAME COMPONENT"},
+	{"storm", cli_storm, "NAME [--seed N] [--packets N]"},
 	{"stop", cli_stop, "NAME"},
 };
 

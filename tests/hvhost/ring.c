@@ -22,16 +22,8 @@ struct ring_control {
 	_Atomic uint32_t features;
 };
 
-struct packet_header {
-	uint16_t type;
-	uint16_t offset8; /* of the payload, in 8 bytes */
-	uint16_t length8; /* without the trailer, in 8 bytes */
-	uint16_t flags;
-	uint64_t transaction;
-};
-
 _Static_assert(offsetof(struct ring_control, features) == 64, "as in the TLFS's rings");
-_Static_assert(sizeof(struct packet_header) == 16, "no padding");
+_Static_assert(sizeof(struct ring_packet) == 16, "no padding");
 
 int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t count)
 {
@@ -125,11 +117,18 @@ static bool wait_for_room(struct ring *ring, uint32_t total)
 
 int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 {
+	struct ring_packet header = {.type = PACKET_IN_BAND,
+				     .offset8 = sizeof(header) / 8,
+				     .length8 = (uint16_t)((sizeof(header) + length + 7) / 8)};
+
+	return ring_put(ring, &header, data, length, signal);
+}
+
+int ring_put(struct ring *ring, const struct ring_packet *header, const void *data, size_t length,
+	     bool *signal)
+{
 	uint32_t padded = (uint32_t)(length + 7) & ~7U;
-	uint32_t total = (uint32_t)sizeof(struct packet_header) + padded + TRAILER;
-	struct packet_header header = {.type = PACKET_IN_BAND,
-				       .offset8 = sizeof(header) / 8,
-				       .length8 = (uint16_t)((sizeof(header) + padded) / 8)};
+	uint32_t total = (uint32_t)sizeof(*header) + padded + TRAILER;
 	uint32_t start = ring->index;
 	uint64_t trailer = (uint64_t)start << 32, zero = 0;
 
@@ -137,9 +136,9 @@ int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 	if (!wait_for_room(ring, total))
 		return -EAGAIN;
 	atomic_store(&ring->control->pending_send_size, 0);
-	copy_in(ring, start, &header, sizeof(header));
-	copy_in(ring, advance(ring, start, sizeof(header)), data, length);
-	copy_in(ring, advance(ring, start, (uint32_t)(sizeof(header) + length)), &zero,
+	copy_in(ring, start, header, sizeof(*header));
+	copy_in(ring, advance(ring, start, sizeof(*header)), data, length);
+	copy_in(ring, advance(ring, start, (uint32_t)(sizeof(*header) + length)), &zero,
 		padded - length);
 	copy_in(ring, advance(ring, start, total - TRAILER), &trailer, TRAILER);
 
@@ -149,6 +148,18 @@ int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 	*signal = !atomic_load(&ring->control->interrupt_mask) &&
 		  atomic_load(&ring->control->read_index) == start;
 	return 0;
+}
+
+void ring_spoil(struct ring *ring, enum ring_word word, uint32_t value)
+{
+	_Atomic uint32_t *const words[] = {
+		[RING_WRITE_INDEX] = &ring->control->write_index,
+		[RING_READ_INDEX] = &ring->control->read_index,
+		[RING_INTERRUPT_MASK] = &ring->control->interrupt_mask,
+		[RING_PENDING_SEND] = &ring->control->pending_send_size,
+	};
+
+	atomic_store(words[word], value);
 }
 
 void ring_read_begin(struct ring *ring)
@@ -178,7 +189,7 @@ int ring_read(struct ring *ring, void *data, size_t size, size_t *length, bool *
 {
 	uint32_t write_index = atomic_load(&ring->control->write_index);
 	uint32_t available = distance(ring, ring->index, write_index);
-	struct packet_header header;
+	struct ring_packet header;
 	uint32_t whole, offset;
 
 	if (write_index == ring->index)
@@ -192,6 +203,7 @@ int ring_read(struct ring *ring, void *data, size_t size, size_t *length, bool *
 	    whole - offset > size)
 		return -EBADMSG;
 	*length = whole - offset;
+	ring->transaction = header.transaction;
 	copy_out(ring, advance(ring, ring->index, offset), data, *length);
 
 	ring->index = advance(ring, ring->index, whole + TRAILER);

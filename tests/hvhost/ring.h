@@ -16,11 +16,23 @@
 struct vm;
 struct ring_control;
 
+struct ring_packet {
+	uint16_t type;
+	uint16_t offset8; /* of the payload, in 8 bytes */
+	uint16_t length8; /* without the trailer, in 8 bytes */
+	uint16_t flags;
+	uint64_t transaction;
+};
+
+/* The words at the start of the control page. */
+enum ring_word { RING_WRITE_INDEX, RING_READ_INDEX, RING_INTERRUPT_MASK, RING_PENDING_SEND };
+
 struct ring {
 	struct ring_control *control;
 	uint8_t **pages;
-	uint32_t size;  /* bytes of data */
-	uint32_t index; /* the host's: of the next packet to read, or to write */
+	uint32_t size;        /* bytes of data */
+	uint32_t index;       /* the host's: of the next packet to read, or to write */
+	uint64_t transaction; /* of the packet that was read last */
 };
 
 int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t count);
@@ -31,6 +43,15 @@ void ring_close(struct ring *ring);
  * signal when there is. @signal: whether the guest must be interrupted.
  */
 int ring_write(struct ring *ring, const void *data, size_t length, bool *signal);
+
+/*
+ * The same with any header, which may be false. The packet takes 24 bytes more
+ * than @length, padded to 8, and has to leave 8.
+ */
+int ring_put(struct ring *ring, const struct ring_packet *header, const void *data, size_t length,
+	     bool *signal);
+/* Write anything where the two sides agree on the ring's contents. */
+void ring_spoil(struct ring *ring, enum ring_word word, uint32_t value);
 
 /* Between these the guest does not signal that it has written. */
 void ring_read_begin(struct ring *ring);

@@ -22,6 +22,7 @@
 #include "machine.h"
 #include "rtc.h"
 #include "serial.h"
+#include "storm.h"
 #include "synic.h"
 #include "vmbus.h"
 
@@ -68,6 +69,7 @@ struct vm {
 	struct ic_heartbeat heartbeat;
 	struct ic_timesync timesync;
 	struct ic_logoff logoff;
+	struct storm storm;
 	struct control control;
 };
 

@@ -21,6 +21,10 @@ struct channel_ops {
 	void (*opened)(struct channel *channel);
 	void (*closed)(struct channel *channel); /* was open; also when it is rescinded */
 	void (*received)(struct channel *channel, const void *data, size_t length);
+	/* The guest may have made room; may be NULL. */
+	void (*room)(struct channel *channel);
+	/* The guest's ring makes no sense; if NULL, the channel is taken for closed. */
+	void (*broken)(struct channel *channel);
 };
 
 struct packet {
@@ -90,5 +94,11 @@ int channel_send(struct channel *channel, const void *data, size_t length);
 /* Leave both rings as they are, and go on with them later. */
 void channel_stall(struct channel *channel);
 void channel_resume(struct channel *channel);
+/* Past the queue, a packet with any header. -EAGAIN if there is no room. */
+int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
+		size_t length);
+void channel_interrupt(struct channel *channel);
+/* As if the guest had signalled. */
+void channel_look(struct channel *channel);
 
 #endif /* HVHOST_VMBUS_H */

@@ -299,6 +299,8 @@ static int create_devices(struct vm *vm)
 		ret = ic_timesync_init(&vm->timesync, vm);
 	if (ret == 0)
 		ret = ic_logoff_init(&vm->logoff, vm);
+	if (ret == 0)
+		ret = storm_init(&vm->storm, vm);
 	return ret;
 }
 

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# libvmguestos, shared and static, and vmlogoff, which has the static one in it.
+
+VMGUESTOS_SONAME := libvmguestos.so.1
+VMGUESTOS_VERSION := 1.0.0
+LIBDIR ?= $(PREFIX)/lib
+
+VMLOGOFF_OBJECTS := $(patsubst %,userspace/host/%.o,vmlogoff show status suggest)
+VMGUESTOS_OBJECTS := $(filter-out $(VMLOGOFF_OBJECTS),$(patsubst %.c,%.o,$(wildcard userspace/host/*.c)))
+VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
+
+$(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden
+
+$(BUILD)/libvmguestos.so: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%) userspace/host/libvmguestos.map
+	$(CC) -shared -pthread -Wl,-soname,$(VMGUESTOS_SONAME) -Wl,-z,defs \
+		-Wl,--version-script=userspace/host/libvmguestos.map $(LDFLAGS) \
+		-o $@ $(filter %.o,$^) $(VMGUESTOS_LIBS)
+	ln -sf $(@F) $(BUILD)/$(VMGUESTOS_SONAME)
+
+$(BUILD)/libvmguestos.a: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/vmlogoff: $(VMLOGOFF_OBJECTS:%=$(BUILD)/%) $(BUILD)/libvmguestos.a
+	$(CC) -pthread $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
+
+all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
+
+install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
+	install -D -m 755 $(BUILD)/vmlogoff $(DESTDIR)$(PREFIX)/bin/vmlogoff
+	install -D -m 644 $(BUILD)/libvmguestos.so \
+		$(DESTDIR)$(LIBDIR)/libvmguestos.so.$(VMGUESTOS_VERSION)
+	ln -sf libvmguestos.so.$(VMGUESTOS_VERSION) $(DESTDIR)$(LIBDIR)/$(VMGUESTOS_SONAME)
+	ln -sf $(VMGUESTOS_SONAME) $(DESTDIR)$(LIBDIR)/libvmguestos.so
+	install -m 644 $(BUILD)/libvmguestos.a $(DESTDIR)$(LIBDIR)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include userspace/host/vmguestos.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VMGUESTOS_VERSION)|' \
+		userspace/host/libvmguestos.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libvmguestos.pc
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/vmlogoff.1
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 docs/libvmguestos.3
+	install -D -m 644 userspace/host/vmlogoff.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmlogoff
+
+install: install-host
+
+.PHONY: install-host

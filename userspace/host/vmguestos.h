@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * libvmguestos: log off the users of a virtual machine from its host.
+ *
+ * Virtual PC's IVMGuestOS and IVMTask for C and C++: a pointer to a table of functions comes
+ * first in every object, as in COM. See libvmguestos(3).
+ *
+ *	IVMGuestOS *machine;
+ *	IVMTask *task;
+ *	HRESULT hr = VMGuestOS_Find("web1", &machine);
+ *
+ *	if (SUCCEEDED(hr))
+ *		hr = IVMGuestOS_Logoff(machine, &task);
+ *
+ * Every function may be called by any thread at any time. Every object is released by the last
+ * Release(), every string that a function returns in a char ** by free().
+ */
+#ifndef VMGUESTOS_H
+#define VMGUESTOS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VMGUESTOS_API __attribute__((visibility("default")))
+
+/* What a function answers: negative is failure. */
+typedef int32_t HRESULT;
+
+#define SUCCEEDED(hr)	((HRESULT)(hr) >= 0)
+#define FAILED(hr)	((HRESULT)(hr) < 0)
+
+#define S_OK				((HRESULT)0x00000000)
+#define E_NOINTERFACE			((HRESULT)0x80004002)
+#define E_POINTER			((HRESULT)0x80004003)
+#define E_FAIL				((HRESULT)0x80004005)
+#define DISP_E_EXCEPTION		((HRESULT)0x80020009)
+#define E_ACCESSDENIED			((HRESULT)0x80070005)
+#define E_OUTOFMEMORY			((HRESULT)0x8007000e)
+#define E_INVALIDARG			((HRESULT)0x80070057)
+#define VM_E_TIMED_OUT			((HRESULT)0xa0040202)
+#define VM_E_VM_NOT_RUNNING		((HRESULT)0xa0040206)
+#define VM_E_VM_UNKNOWN			((HRESULT)0xa0040207)
+#define VM_E_ADDITIONS_FEATURE_NOT_AVAIL ((HRESULT)0xa0040505)
+
+#define HRESULT_FROM_WIN32(error)	((HRESULT)(0x80070000 | (error)))
+#define ERROR_ACCESS_DENIED		0x0005
+#define ERROR_BUSY			0x00aa
+#define ERROR_NOT_FOUND			0x0490
+#define ERROR_CANCELLED			0x04c7
+#define ERROR_NO_SUCH_LOGON_SESSION	0x0520
+
+/* An interface's name. */
+typedef struct IID {
+	uint32_t Data1;
+	uint16_t Data2;
+	uint16_t Data3;
+	uint8_t Data4[8];
+} IID;
+
+extern VMGUESTOS_API const IID IID_IUnknown;	/* 00000000-0000-0000-c000-000000000046 */
+extern VMGUESTOS_API const IID IID_IVMGuestOS;	/* 99fea0db-4880-499a-b6d8-73dff9bc91be */
+extern VMGUESTOS_API const IID IID_IVMTask;	/* ab72b222-6e9c-48ae-aa54-85e3e635767c */
+extern VMGUESTOS_API const IID IID_IVMGuestOS2;	/* d135ada4-7314-4f00-9843-0b76d662e85b */
+extern VMGUESTOS_API const IID IID_IVMTask2;	/* 80efb3d1-f1a2-465a-8366-9296f3fa2feb */
+
+typedef enum VMTaskResult {
+	vmTaskResult_Success = 0,
+	vmTaskResult_Cancelled = 1,
+	vmTaskResult_UnexpectedError = 2,
+	vmTaskResult_OutOfMemory = 3,
+	vmTaskResult_DiskRelatedError = 4,
+	vmTaskResult_IncompatibleSavedState = 5,
+	vmTaskResult_TimeOut = 6,
+	vmTaskResult_IllegalValue = 7,
+	vmTaskResult_ThreadCrash = 8,
+	vmTaskResult_ShutdownAbort = 9
+} VMTaskResult;
+
+/* Where a logoff stands in the guest. */
+typedef enum VMLogoffState {
+	vmLogoffState_Pending = 0,	/* the guest's daemon has not read it yet */
+	vmLogoffState_Delivered = 1,	/* it has */
+	vmLogoffState_Grace = 2,	/* the users were told, nobody is logged off yet */
+	vmLogoffState_Ending = 3,	/* sessions are being ended: there is no way back */
+	vmLogoffState_Done = 4
+} VMLogoffState;
+
+#define VM_LOGOFF_FORCE		0x00000001u	/* kill the users' processes, don't ask them to end */
+#define VM_LOGOFF_TIMEOUT_DEFAULT 60		/* what IVMGuestOS::Logoff gives the guest */
+#define VM_LOGOFF_TIMEOUT_MAX	86400
+#define VM_LOGOFF_MESSAGE_MAX	1023		/* bytes */
+
+typedef struct VMLogoffOptions {
+	uint32_t size;		/* sizeof(VMLogoffOptions) */
+	uint32_t flags;		/* VM_LOGOFF_FORCE */
+	uint32_t timeout;	/* seconds for all of it, 1 to VM_LOGOFF_TIMEOUT_MAX */
+	uint32_t grace;		/* of these, for the users to finish their work; less than timeout */
+	const char *message;	/* for the users, UTF-8; or NULL */
+} VMLogoffOptions;
+
+typedef struct IVMTask IVMTask;
+typedef struct IVMTask2 IVMTask2;
+typedef struct IVMGuestOS IVMGuestOS;
+typedef struct IVMGuestOS2 IVMGuestOS2;
+
+/* A logoff that was asked for. Its end is no call's failure: see get_Error(). */
+typedef struct IVMTaskVtbl {
+	HRESULT (*QueryInterface)(IVMTask *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMTask *This);
+	uint32_t (*Release)(IVMTask *This);
+	HRESULT (*Cancel)(IVMTask *This);
+	HRESULT (*WaitForCompletion)(IVMTask *This, int32_t milliseconds);
+	HRESULT (*get_Description)(IVMTask *This, char **out);
+	HRESULT (*get_Error)(IVMTask *This, HRESULT *out);
+	HRESULT (*get_ErrorDescription)(IVMTask *This, char **out);
+	HRESULT (*get_ID)(IVMTask *This, uint64_t *out);
+	HRESULT (*get_IsCancelable)(IVMTask *This, bool *out);
+	HRESULT (*get_IsComplete)(IVMTask *This, bool *out);
+	HRESULT (*get_PercentCompleted)(IVMTask *This, int32_t *out);
+	HRESULT (*get_Result)(IVMTask *This, VMTaskResult *out);
+} IVMTaskVtbl;
+
+struct IVMTask {
+	const IVMTaskVtbl *lpVtbl;
+};
+
+/* IVMTask, and what Virtual PC's couldn't say. */
+typedef struct IVMTask2Vtbl {
+	HRESULT (*QueryInterface)(IVMTask2 *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMTask2 *This);
+	uint32_t (*Release)(IVMTask2 *This);
+	HRESULT (*Cancel)(IVMTask2 *This);
+	HRESULT (*WaitForCompletion)(IVMTask2 *This, int32_t milliseconds);
+	HRESULT (*get_Description)(IVMTask2 *This, char **out);
+	HRESULT (*get_Error)(IVMTask2 *This, HRESULT *out);
+	HRESULT (*get_ErrorDescription)(IVMTask2 *This, char **out);
+	HRESULT (*get_ID)(IVMTask2 *This, uint64_t *out);
+	HRESULT (*get_IsCancelable)(IVMTask2 *This, bool *out);
+	HRESULT (*get_IsComplete)(IVMTask2 *This, bool *out);
+	HRESULT (*get_PercentCompleted)(IVMTask2 *This, int32_t *out);
+	HRESULT (*get_Result)(IVMTask2 *This, VMTaskResult *out);
+	HRESULT (*get_State)(IVMTask2 *This, VMLogoffState *out);
+	HRESULT (*get_Sessions)(IVMTask2 *This, uint32_t *found, uint32_t *ended, uint32_t *failed);
+	HRESULT (*get_StatusText)(IVMTask2 *This, char **out);
+	HRESULT (*get_Descriptor)(IVMTask2 *This, int *out);
+} IVMTask2Vtbl;
+
+struct IVMTask2 {
+	const IVMTask2Vtbl *lpVtbl;
+};
+
+/* A machine's guest. */
+typedef struct IVMGuestOSVtbl {
+	HRESULT (*QueryInterface)(IVMGuestOS *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMGuestOS *This);
+	uint32_t (*Release)(IVMGuestOS *This);
+	HRESULT (*Logoff)(IVMGuestOS *This, IVMTask **outLogoffTask);
+} IVMGuestOSVtbl;
+
+struct IVMGuestOS {
+	const IVMGuestOSVtbl *lpVtbl;
+};
+
+/* IVMGuestOS, and what Virtual PC's couldn't do. */
+typedef struct IVMGuestOS2Vtbl {
+	HRESULT (*QueryInterface)(IVMGuestOS2 *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMGuestOS2 *This);
+	uint32_t (*Release)(IVMGuestOS2 *This);
+	HRESULT (*Logoff)(IVMGuestOS2 *This, IVMTask **outLogoffTask);
+	HRESULT (*CanLogoff)(IVMGuestOS2 *This);
+	HRESULT (*LogoffWithOptions)(IVMGuestOS2 *This, const VMLogoffOptions *options,
+				     IVMTask **outLogoffTask);
+} IVMGuestOS2Vtbl;
+
+struct IVMGuestOS2 {
+	const IVMGuestOS2Vtbl *lpVtbl;
+};
+
+/* The machine of that name; VM_E_VM_UNKNOWN if there is none. */
+VMGUESTOS_API HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **outGuestOS);
+/* The names of all machines in order, ended by NULL. One free() releases array and names. */
+VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
+/* A code's name, such as "VM_E_TIMED_OUT", and what it means, in a sentence. */
+VMGUESTOS_API const char *VMGuestOS_ErrorName(HRESULT hr);
+VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
+
+/* object->lpVtbl->Method(object, …), shorter; for the extended interfaces as well. */
+#define VM_CALL(object, method)		((object)->lpVtbl->method(object))
+#define VM_CALL_WITH(object, method, ...) ((object)->lpVtbl->method((object), __VA_ARGS__))
+
+#define IVMGuestOS_QueryInterface(This, iid, out) VM_CALL_WITH(This, QueryInterface, iid, out)
+#define IVMGuestOS_AddRef(This)			VM_CALL(This, AddRef)
+#define IVMGuestOS_Release(This)		VM_CALL(This, Release)
+#define IVMGuestOS_Logoff(This, task)		VM_CALL_WITH(This, Logoff, task)
+
+#define IVMGuestOS2_QueryInterface		IVMGuestOS_QueryInterface
+#define IVMGuestOS2_AddRef			IVMGuestOS_AddRef
+#define IVMGuestOS2_Release			IVMGuestOS_Release
+#define IVMGuestOS2_Logoff			IVMGuestOS_Logoff
+#define IVMGuestOS2_CanLogoff(This)		VM_CALL(This, CanLogoff)
+#define IVMGuestOS2_LogoffWithOptions(This, options, task) \
+	VM_CALL_WITH(This, LogoffWithOptions, options, task)
+
+#define IVMTask_QueryInterface(This, iid, out)	VM_CALL_WITH(This, QueryInterface, iid, out)
+#define IVMTask_AddRef(This)			VM_CALL(This, AddRef)
+#define IVMTask_Release(This)			VM_CALL(This, Release)
+#define IVMTask_Cancel(This)			VM_CALL(This, Cancel)
+#define IVMTask_WaitForCompletion(This, ms)	VM_CALL_WITH(This, WaitForCompletion, ms)
+#define IVMTask_get_Description(This, out)	VM_CALL_WITH(This, get_Description, out)
+#define IVMTask_get_Error(This, out)		VM_CALL_WITH(This, get_Error, out)
+#define IVMTask_get_ErrorDescription(This, out)	VM_CALL_WITH(This, get_ErrorDescription, out)
+#define IVMTask_get_ID(This, out)		VM_CALL_WITH(This, get_ID, out)
+#define IVMTask_get_IsCancelable(This, out)	VM_CALL_WITH(This, get_IsCancelable, out)
+#define IVMTask_get_IsComplete(This, out)	VM_CALL_WITH(This, get_IsComplete, out)
+#define IVMTask_get_PercentCompleted(This, out)	VM_CALL_WITH(This, get_PercentCompleted, out)
+#define IVMTask_get_Result(This, out)		VM_CALL_WITH(This, get_Result, out)
+
+#define IVMTask2_QueryInterface			IVMTask_QueryInterface
+#define IVMTask2_AddRef				IVMTask_AddRef
+#define IVMTask2_Release			IVMTask_Release
+#define IVMTask2_Cancel				IVMTask_Cancel
+#define IVMTask2_WaitForCompletion		IVMTask_WaitForCompletion
+#define IVMTask2_get_Description		IVMTask_get_Description
+#define IVMTask2_get_Error			IVMTask_get_Error
+#define IVMTask2_get_ErrorDescription		IVMTask_get_ErrorDescription
+#define IVMTask2_get_ID				IVMTask_get_ID
+#define IVMTask2_get_IsCancelable		IVMTask_get_IsCancelable
+#define IVMTask2_get_IsComplete			IVMTask_get_IsComplete
+#define IVMTask2_get_PercentCompleted		IVMTask_get_PercentCompleted
+#define IVMTask2_get_Result			IVMTask_get_Result
+#define IVMTask2_get_State(This, out)		VM_CALL_WITH(This, get_State, out)
+#define IVMTask2_get_Sessions(This, found, ended, failed) \
+	VM_CALL_WITH(This, get_Sessions, found, ended, failed)
+#define IVMTask2_get_StatusText(This, out)	VM_CALL_WITH(This, get_StatusText, out)
+#define IVMTask2_get_Descriptor(This, out)	VM_CALL_WITH(This, get_Descriptor, out)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* VMGUESTOS_H */

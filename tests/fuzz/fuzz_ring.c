@@ -12,7 +12,12 @@
 #define PAGES 3 /* the control page, and two of data */
 #define DATA  ((uint32_t)8192)
 #define STEPS 8
-#define ROOM  2048
+
+/* Bytes that a packet takes beside its payload: its header and its trailer. */
+#define OVERHEAD 24
+
+/* Bytes of the longest payload that the host takes. */
+#define ROOM 2048
 
 /* As in ring.c, but for the atomics. */
 struct control {
@@ -67,6 +72,11 @@ static struct control *set_up(struct ring *ring, const struct scribble *scribble
 	return control;
 }
 
+static uint32_t from_to(uint32_t start, uint32_t end)
+{
+	return (end + DATA - start) % DATA;
+}
+
 static void must_be_index(uint32_t index)
 {
 	must(index < DATA && index % 8 == 0);
@@ -89,11 +99,16 @@ static void read_all(const struct scribble *scribble, const uint8_t *data, size_
 		r = ring_read(&ring, packet, ROOM, &length, &signal);
 		must(r == 1 || r == 0 || r == -EBADMSG);
 		must_be_index(ring.index);
-		if (r == 1)
-			must(length <= ROOM && length % 8 == 0 && ring.index != before &&
-			     control->read_index == ring.index);
-		else
+		if (r == 1) {
+			must_be_index(scribble->index[i]);
+			must(length <= ROOM && length % 8 == 0);
+			/* It lay where the guest says that it has written, and has been taken. */
+			must(from_to(before, ring.index) >= length + OVERHEAD);
+			must(from_to(before, ring.index) <= from_to(before, scribble->index[i]));
+			must(control->read_index == ring.index);
+		} else {
 			must(ring.index == before && !signal);
+		}
 		/* The guest's own is never written. */
 		must(control->write_index == scribble->index[i]);
 		free(packet);

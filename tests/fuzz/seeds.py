@@ -118,6 +118,7 @@ DEVICE = {
     "hello-foreign": records(hello(version=0x20000)),
     "unknown-skipped": records(hello(), record(99, b"later"), CANCELLED),
     "request-short": records(hello(), record(2, bytes(8))),
+    "cancel-short": records(hello(), record(3, bytes(4))),
     "header-short": records(hello(), b"abc"),
     "oversized": records(hello(), record(99, bytes(5000))),
     "empty": records(hello(), b""),

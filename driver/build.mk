@@ -8,13 +8,10 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 $(BUILD)/driver-%/hv_logoff.ko: $(DRIVER_SOURCES) | $(BUILD)/kernel-%
 	@mkdir -p $(@D)
 	cp -ru driver/. $(@D)/
-	$(MAKE) -C $(BUILD)/kernel-$*/build M=$(abspath $(@D)) W=1 modules \
-		2>&1 | tee $(@D)/build.log
+	tests/kernel/kbuild.sh $(BUILD)/kernel-$* $(@D) W=1 modules 2>&1 | tee $(@D)/build.log
 	@! grep -i 'warning:' $(@D)/build.log | grep -v 'the compiler differs from'
 
-matrix-light: $(KERNELS:%=$(BUILD)/driver-%/hv_logoff.ko)
-
-all: matrix-light
+all: $(KERNELS:%=$(BUILD)/driver-%/hv_logoff.ko)
 
 install-driver:
 	@mkdir -p $(BUILD)/driver-install

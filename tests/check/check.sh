@@ -4,8 +4,7 @@
 set -euo pipefail
 
 build=${1:?}
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
-mkdir -p "$build/results" "$cache"
+mkdir -p "$build/results"
 log=$build/results/check.log
 : >"$log"
 exec > >(tee "$build/results/check.tap")
@@ -17,7 +16,6 @@ files() {
 	find driver userspace tests .ci Makefile -type f "$@" | sort
 }
 
-mapfile -t driver < <(find driver -name '*.[ch]' | sort)
 mapfile -t programs < <(files -name '*.c' ! -path 'driver/*')
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
 
@@ -35,34 +33,6 @@ check() {
 	printf '== %s\n%s\n' "$name" "$output" >>"$log"
 }
 
-# checkpatch.pl is in no binary package: it comes from the kernel's source package.
-checkpatch() {
-	local version tools archive=/usr/src/linux-source-6.12.tar.xz
-	version=$(dpkg-query --show --showformat='${Version}' linux-source-6.12)
-	tools=$cache/checkpatch-$version
-	if [[ ! -d $tools ]]; then
-		rm -rf "$tools.new"
-		mkdir "$tools.new"
-		tar -C "$tools.new" --strip-components=2 -xf "$archive" \
-			linux-source-6.12/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch}
-		mv "$tools.new" "$tools"
-	fi
-	perl "$tools/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary \
-		--file "${driver[@]}"
-}
-
-# Kernel headers give warnings of their own; those of the driver's files count.
-sparse() {
-	local release=$1 copy=$build/sparse-$1
-	rm -rf "$copy"
-	mkdir -p "$copy"
-	cp -r driver/. "$copy/"
-	make -C "/lib/modules/$release/build" M="$(realpath "$copy")" C=2 \
-		CF=-D__CHECK_ENDIAN__ modules >"$copy/log" 2>&1 || { cat "$copy/log"; return 1; }
-	grep -q CHECK "$copy/log" || { echo "sparse did not run"; return 1; }
-	! grep -E "^$(realpath "$copy")/.*(warning|error):" "$copy/log"
-}
-
 tidy() {
 	local said
 	said=$(printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
@@ -77,10 +47,7 @@ licensed() {
 	[[ -z $missing ]] || { echo "no SPDX line: $missing"; return 1; }
 }
 
-check 'checkpatch --strict: driver' checkpatch
-for release in $(cd /lib/modules && ls -d 6.1.*-cloud-amd64 6.12.*-cloud-amd64); do
-	check "sparse: driver for $release" sparse "$release"
-done
+check 'checkpatch --strict: driver' tests/check/checkpatch.sh
 check 'clang-tidy: user space and tests' tidy
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability \
 	--inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \

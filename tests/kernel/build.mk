@@ -11,10 +11,19 @@ $(KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
 	$(call link-kernel,$$root/boot/vmlinuz-$(call kernel-release,$*), \
 		$$root/lib/modules/$(call kernel-release,$*),/lib/modules/$(call kernel-release,$*)/build)
 
+# These have a Debian of their own around them, whose compiler and libraries they need.
+$(OTHER_KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
+	@root=$$(tests/kernel/debian.sh $*); \
+	$(call link-kernel,$$root/boot/vmlinuz-*,$$root/lib/modules/*,$$root/lib/modules/*/build); \
+	ln -sfn $$root $@/root
+
 $(BUILD)/kernel-sanitizer: FORCE
 	@tree=$$(tests/kernel/build.sh); \
 	$(call link-kernel,$$tree/arch/x86/boot/bzImage,$$tree/installed/lib/modules/*,$$tree)
 
+matrix: $(MATRIX:%=$(BUILD)/kernel-%)
+	tests/kernel/matrix.sh $(BUILD) $(MATRIX)
+
 FORCE:
 
-.PHONY: FORCE
+.PHONY: matrix FORCE

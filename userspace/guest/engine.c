@@ -102,13 +102,16 @@ void engine_drop(struct engine *engine)
 	engine_init(engine, engine->ops, engine->outside, engine->config);
 }
 
-/* 0 to PERCENT_GRACE is the grace, the rest is sessions that are gone. Never goes back. */
+/*
+ * 0 to PERCENT_GRACE is the grace, the rest is sessions that are gone. Never goes back. Whoever
+ * was stopped through the end of the grace may hear of a session before the timer fires.
+ */
 static uint32_t percent(const struct engine *engine, struct counts counts)
 {
 	uint64_t value = 0;
 
 	if (engine->phase == ENGINE_GRACE)
-		value = PERCENT_GRACE * (now(engine) - engine->started) /
+		value = PERCENT_GRACE * (earlier(now(engine), engine->grace_end) - engine->started) /
 			(engine->grace_end - engine->started);
 	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
 		value = PERCENT_GRACE +

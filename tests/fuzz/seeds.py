@@ -125,6 +125,42 @@ DEVICE = {
 }
 
 
+(PASS, WAKE, TIMER, LISTED, UNLISTED, REMOVED, OPENED, RESYNC, FAILED, ASK, CALL_OFF,
+ TROUBLE) = range(12)
+
+
+def events(*items):
+    """What happens to the daemon's engine: see fuzz_engine.c."""
+    return b"".join(struct.pack("<BBH", what, whom, time) for what, whom, time in items)
+
+
+ALONE, FORCE, LATER = 0, 1, 2
+IN_GRACE = ((ASK, ALONE, 1059), (LISTED, 0x0F, 0))  # a timeout of 60 s, a grace of 10 s
+AT_ONCE = ((ASK, ALONE, 59), (LISTED, 0x0F, 0))
+ENGINE = {
+    "nobody": events((ASK, ALONE, 59), (LISTED, 0, 0)),
+    "exempt": events((ASK, ALONE, 59), (LISTED, 0x80, 0)),
+    "all-end": events(*AT_ONCE, *((REMOVED, n, 0) for n in range(4)), (WAKE, 0, 0), (LISTED, 0, 0)),
+    "none-ends": events(*AT_ONCE, *((WAKE, 0, 0),) * 30),
+    "grace": events(*IN_GRACE, *((WAKE, 0, 0),) * 30, (LISTED, 0x01, 0)),
+    "cancelled": events(*IN_GRACE, (WAKE, 0, 0), (CALL_OFF, 0, 1)),
+    "cancelled-late": events(*AT_ONCE, (CALL_OFF, 0, 1), (WAKE, 0, 0)),
+    "timed-out": events(*IN_GRACE, (CALL_OFF, 1, 1), (ASK, ALONE, 59), (LISTED, 0, 0)),
+    "forced": events((ASK, FORCE, 59), (LISTED, 0x7F, 0), (FAILED, 2, 1), (FAILED, 4, 0)),
+    "redelivered": events((ASK, LATER, 59), (LISTED, 0, 0)),
+    "no-logind": events((TROUBLE, 1, 0), (ASK, ALONE, 59), *((WAKE, 0, 0),) * 12),
+    "no-answer": events((ASK, ALONE, 59), *((UNLISTED, 0, 0), (WAKE, 0, 0)) * 12),
+    "stale": events((TROUBLE, 2, 0), *AT_ONCE),
+    "new-ones": events(*AT_ONCE, *((RESYNC, 0, 0), (TIMER, 0, 0), (LISTED, 0x30, 0)) * 3),
+    "no-end-of-new-ones": events((ASK, ALONE, 59), *(event for n in range(7) for event in
+                                 ((LISTED, (2 << n) - 1, 0), (RESYNC, 0, 0), (TIMER, 0, 0)))),
+    "removed-before-listed": events((ASK, ALONE, 1059), (REMOVED, 0, 0), (LISTED, 0x03, 0)),
+    "stopped-through-the-grace": events((ASK, ALONE, 159), (LISTED, 0x0F, 0), (PASS, 1, 50),
+                                        (REMOVED, 0, 0)),
+    "opened-in-grace": events(*IN_GRACE, (OPENED, 0, 0), (TIMER, 0, 0), (LISTED, 0x1F, 0)),
+}
+
+
 def ring(indices, data=b"", lengths=(0,) * 8, start=0, features=0, pending=0):
     indices = [*indices, *[indices[-1]] * (8 - len(indices))]
     return struct.pack("<III8I8H", features, pending, start, *indices, *lengths) + data
@@ -152,7 +188,7 @@ RING = {
 
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
-                        "device": DEVICE, "ring": RING}.items():
+                        "device": DEVICE, "engine": ENGINE, "ring": RING}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The daemon's engine, while sessions, logind and the driver do as they like, in
+ * any order, and time passes as it likes too. An input is a list of struct event.
+ */
+#include <errno.h>
+
+#include "driver/record.h"
+#include "fuzz.h"
+#include "userspace/guest/engine.h"
+#include "userspace/guest/util.h"
+
+#define SESSIONS 8
+
+struct event {
+	uint8_t what;
+	uint8_t whom; /* a session, a set of them, or a number of any other meaning */
+	uint16_t time;
+};
+
+static struct world {
+	struct engine engine;
+	uint64_t time;
+	uint64_t wake;
+	bool list_due;
+	bool logind_down;
+	bool report_is_stale;
+
+	uint64_t id;    /* of the last request */
+	bool in_flight; /* the driver waits for its result */
+	uint64_t deadline;
+	unsigned int percent, state;
+} world;
+
+static uint64_t world_now(void *outside)
+{
+	(void)outside;
+	return world.time;
+}
+
+static void world_wake(void *outside, uint64_t time)
+{
+	(void)outside;
+	world.wake = time;
+}
+
+static int world_list(void *outside)
+{
+	(void)outside;
+	must(world.in_flight && !world.list_due);
+	world.list_due = !world.logind_down;
+	return world.logind_down ? -ECONNREFUSED : 0;
+}
+
+/* A session's number decides how it can be reached. */
+static int world_signal(void *outside, const struct session *session)
+{
+	(void)outside;
+	must(world.in_flight);
+	return session->uid % 3 ? (int)session->uid % 3 - 1 : -EOPNOTSUPP;
+}
+
+static int world_kill(void *outside, const struct session *session)
+{
+	(void)outside;
+	must(world.in_flight);
+	return session->uid % 2 ? 0 : -EOPNOTSUPP;
+}
+
+static int world_kill_session(void *outside, const struct session *session, int number)
+{
+	(void)outside;
+	(void)session;
+	must(world.in_flight && number > 0);
+	return world.logind_down ? -ECONNREFUSED : 0;
+}
+
+static void world_stop_scope(void *outside, const struct session *session)
+{
+	(void)outside;
+	(void)session;
+	must(world.in_flight);
+}
+
+static void world_notify(void *outside, const struct session *session, const char *text)
+{
+	(void)outside;
+	must(world.in_flight && session->id && text[0]);
+}
+
+/* The driver takes every report, and none after the last; nothing goes back. */
+static int world_report(void *outside, const struct hv_logoff_report *report)
+{
+	union hvl_written record = {.report = *report};
+
+	(void)outside;
+	must(hvl_record_check(&record, sizeof(*report)) == 0);
+	must(world.in_flight && report->header.id == world.id);
+	must(report->percent >= world.percent && report->state >= world.state);
+	must(report->text[0]);
+	world.percent = report->percent;
+	world.state = report->state;
+	if (report->state == HV_LOGOFF_DONE || world.report_is_stale)
+		world.in_flight = false;
+	return world.report_is_stale ? -ESTALE : 0;
+}
+
+static void world_audit(void *outside, uint64_t id, const struct session *session,
+			const char *outcome, const char *detail)
+{
+	(void)outside;
+	(void)session;
+	must(id == world.id && outcome[0] && detail[0]);
+}
+
+static const struct engine_ops ops = {
+	.now = world_now,
+	.wake = world_wake,
+	.list = world_list,
+	.signal = world_signal,
+	.kill = world_kill,
+	.kill_session = world_kill_session,
+	.stop_scope = world_stop_scope,
+	.notify = world_notify,
+	.report = world_report,
+	.audit = world_audit,
+};
+
+static void get_name(char *id, unsigned int number)
+{
+	id[0] = (char)('0' + number % SESSIONS);
+	id[1] = '\0';
+}
+
+/* The sessions of @set; one is exempt by its class, the names are as bad as names get. */
+static void answer_list(uint8_t set)
+{
+	static char longest[HV_LOGOFF_TEXT_SIZE];
+	static const char *const users[SESSIONS] = {
+		"root", "\033[2J", "\xc3\xa9t\xc3\xa9", "\xff\xfe", longest, "", longest, "%s%n",
+	};
+	struct session_list list = {0};
+
+	memset(longest, 'x', sizeof(longest) - 1);
+	for (unsigned int i = 0; i < SESSIONS; i++) {
+		struct session session;
+		char id[2];
+
+		get_name(id, i);
+		if (!(set & 1U << i))
+			continue;
+		must(!session_init(&session, id, i, users[i], i == 7 ? "greeter" : "user", "", 0));
+		must(!session_list_add(&list, &session));
+	}
+	world.list_due = false;
+	engine_listed(&world.engine, &list, 0);
+	session_list_done(&list);
+}
+
+static void fail_list(void)
+{
+	struct session_list list = {0};
+
+	world.list_due = false;
+	engine_listed(&world.engine, &list, -ETIMEDOUT);
+}
+
+/* As the driver has checked them. The driver has one request at a time. */
+static void request(const struct event *event)
+{
+	struct hv_logoff_request request = {
+		.flags = event->whom & 1 ? HV_LOGOFF_FORCE : 0,
+		.timeout = 1 + event->time % 100,
+	};
+
+	if (world.in_flight)
+		return;
+	request.grace = event->time / 100 % request.timeout;
+	request.header.id = ++world.id;
+	if (event->whom & 2)
+		request.flags |= HV_LOGOFF_REDELIVERED;
+	memset(request.message, event->whom, event->whom);
+	world.in_flight = true;
+	world.list_due = false;
+	world.deadline = world.time + request.timeout * USEC_PER_SEC;
+	world.percent = 0;
+	world.state = 0;
+	engine_request(&world.engine, &request);
+}
+
+static void cancel(const struct event *event)
+{
+	struct hv_logoff_cancel cancel = {
+		.header.id = event->time & 1 ? world.id : world.id + 1,
+		.reason = HV_LOGOFF_CANCEL_HOST + event->whom % 3,
+	};
+
+	engine_cancel(&world.engine, &cancel);
+	/* For another reason, the driver has answered in the daemon's place. */
+	if (cancel.header.id == world.id && cancel.reason != HV_LOGOFF_CANCEL_HOST)
+		world.in_flight = false;
+}
+
+static void happen(const struct event *event)
+{
+	char id[2];
+
+	get_name(id, event->whom);
+	switch (event->what % 12) {
+	case 0: /* Time passes, and the loop was busy with something else. */
+		world.time += event->time * (event->whom & 1 ? USEC_PER_SEC : USEC_PER_MSEC);
+		break;
+	case 1:
+		if (world.wake != USEC_NEVER && world.time < world.wake)
+			world.time = world.wake;
+		/* Fall through: the timer fires, late or not. */
+	case 2:
+		if (world.time >= world.wake)
+			engine_tick(&world.engine);
+		break;
+	case 3:
+		if (world.list_due)
+			answer_list(event->whom);
+		break;
+	case 4:
+		if (world.list_due)
+			fail_list();
+		break;
+	case 5:
+		engine_removed(&world.engine, id);
+		break;
+	case 6:
+		engine_opened(&world.engine);
+		break;
+	case 7:
+		engine_resync(&world.engine);
+		break;
+	case 8:
+		engine_call_failed(&world.engine, id, event->time & 1 ? -ENOENT : -EIO);
+		break;
+	case 9:
+		request(event);
+		break;
+	case 10:
+		cancel(event);
+		break;
+	case 11:
+		world.logind_down = event->whom & 1;
+		world.report_is_stale = event->whom & 2;
+		break;
+	}
+}
+
+/* A request that the driver waits for always has a moment at which it goes on. */
+static void must_be_alive(void)
+{
+	must(world.in_flight == (world.engine.phase != ENGINE_IDLE));
+	must(world.in_flight ? world.wake <= world.deadline : world.wake == USEC_NEVER);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct config config;
+	struct event event = {.what = 1};
+
+	if (!config.classes)
+		must(config_parse(&config, "", "", 0, stderr) == 0);
+	world = (struct world){.wake = USEC_NEVER};
+	engine_init(&world.engine, &ops, NULL, &config);
+	for (; size >= sizeof(event); data += sizeof(event), size -= sizeof(event)) {
+		memcpy(&event, data, sizeof(event));
+		happen(&event);
+		must_be_alive();
+	}
+	/* And if nothing more ever happens, it ends in time. */
+	world.time = world.time > world.deadline ? world.time : world.deadline;
+	if (world.in_flight)
+		engine_tick(&world.engine);
+	must(!world.in_flight);
+	must_be_alive();
+	return 0;
+}

@@ -143,9 +143,10 @@ static void make_mutated(struct storm_maker *maker, struct storm_packet *packet)
 	make_valid(maker, packet);
 	for (uint32_t i = 1 + random_below(random, 4); i; i--) {
 		/* Most of it is the users' message: the fields before it get their share. */
-		size_t limit = MIN(packet->length, random_below(random, 4) ? 52U : LIE_MAX);
+		bool fields = random_below(random, 4);
+		uint32_t limit = (uint32_t)(fields ? MIN(packet->length, 52) : packet->length);
 
-		packet->data[random_below(random, (uint32_t)limit)] = (uint8_t)random_bits(random);
+		packet->data[random_below(random, limit)] = (uint8_t)random_bits(random);
 	}
 }
 
@@ -155,6 +156,7 @@ static void make_wrong_size(struct storm_maker *maker, struct storm_packet *pack
 	static const uint32_t sizes[] = {0, 1, 19, 20, 21, 0x7fff, 0xffff, 0x10000, UINT32_MAX};
 	struct storm_random *random = &maker->random;
 	uint32_t size = sizes[random_below(random, ARRAY_SIZE(sizes))];
+	size_t missing = 1 + random_below(random, 64);
 
 	make_valid(maker, packet);
 	switch (random_below(random, 5)) {
@@ -168,10 +170,10 @@ static void make_wrong_size(struct storm_maker *maker, struct storm_packet *pack
 		header_of(packet)->size += (uint16_t)(random_below(random, 17) - 8);
 		break;
 	case 3:
-		packet->length -= MIN(packet->length, 1 + random_below(random, 64));
+		packet->length -= MIN(packet->length, missing);
 		break;
 	default:
-		packet->length += 1 + random_below(random, 64);
+		packet->length += missing;
 	}
 }
 

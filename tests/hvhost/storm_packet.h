@@ -25,7 +25,7 @@ struct storm_packet {
 	bool owed;   /* the guest has to answer it, once and before it takes the next */
 	bool framed; /* the guest will know where the next one begins */
 	bool fatal;  /* the guest has to close the channel */
-	uint8_t data[STORM_DATA_MAX];
+	_Alignas(struct hvl_packet) uint8_t data[STORM_DATA_MAX];
 };
 
 struct storm_maker {

@@ -82,7 +82,7 @@ $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmb
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit "fuzz SECONDS=24" e2e; do $(MAKE) -k $$suite || failed=1; done; \
+	for suite in check unit "fuzz SECONDS=27" e2e; do $(MAKE) -k $$suite || failed=1; done; \
 	tests/summary $(BUILD)/results check unit fuzz $(KERNELS:%=e2e-%) || failed=1; \
 	[[ -z $$failed ]]
 

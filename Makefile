@@ -36,6 +36,8 @@ help:
 	@echo 'make check        static checks'
 	@echo 'make unit         unit tests'
 	@echo 'make e2e          end-to-end tests in guests [KERNEL=5.10|6.1|6.12|7.2|sanitizer]'
+	@echo 'make e2e-faults   what can go wrong, in every state of a request [KERNEL=]'
+	@echo 'make e2e-hostile  storms of hostile packets [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         have the fuzzers search for mistakes in the parsers [SECONDS=60]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX), with all warnings'
 	@echo 'make install      install user space, and the driver for the running kernel'
@@ -78,6 +80,17 @@ e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
 $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmbus-%.img
 	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* $(CASES)
 
+# Every event in every state of a request; see docs/faults.md.
+e2e-faults: $(KERNEL:%=faults-%)
+$(E2E_KERNELS:%=faults-%): faults-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
+	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* --faults $(CASES)
+
+# Storms of packets that no host sends, from one seed.
+e2e-hostile: $(KERNEL:%=hostile-%)
+$(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
+	$(outer-root) tests/e2e/hostile.py --build $(BUILD) --kernel $* $(SEED:%=--seed %) \
+		$(PACKETS:%=--packets %)
+
 # A suite that fails doesn't keep the others from running.
 test:
 	@rm -rf $(BUILD)/results; failed=; \
@@ -89,4 +102,5 @@ test:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps demo check unit e2e $(E2E_KERNELS:%=e2e-%) test install clean
+.PHONY: all help deps demo check unit e2e $(E2E_KERNELS:%=e2e-%) \
+	e2e-faults $(E2E_KERNELS:%=faults-%) e2e-hostile $(E2E_KERNELS:%=hostile-%) test install clean

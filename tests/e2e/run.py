@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the end-to-end cases in one guest after the other, and reports them as TAP
-on the screen and in BUILD/results/e2e-KERNEL.tap."""
+"""Runs the end-to-end cases, or the table of faults, in one guest after the other, and
+reports them as TAP on the screen and in BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap."""
 
 import argparse
 import pathlib
@@ -12,9 +12,13 @@ import time
 import traceback
 
 import cases
+import faults
+import health
 from machine import BOOT, Machine
 
 VMBUS_VERSIONS = ("4.0", "4.1", "5.0", "5.1", "5.2", "5.3")
+
+FOLDER = pathlib.Path(__file__).parent
 
 
 class Report:
@@ -67,7 +71,10 @@ class Lab:
         self.kernel = options.build / f"kernel-{options.kernel}/vmlinuz"
         self.image = options.build / f"guest-{options.kernel}.img"
         self.tiny = options.build / f"vmbus-{options.kernel}.img"
-        self.cmdline = (pathlib.Path(__file__).parent.parent / "guest/cmdline").read_text().strip()
+        self.cmdline = (FOLDER.parent / "guest/cmdline").read_text().strip()
+        # KASAN's shadow takes an eighth, and what it keeps of freed memory much more.
+        self.sanitizer = options.kernel == "sanitizer"
+        self.memory = ("1792", "1024") if self.sanitizer else ("768", "256")
         self.machine = None
         self.boots = 0
 
@@ -76,7 +83,7 @@ class Lab:
         self.close()
         self.boots += 1
         self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
-        self.machine.start(self.kernel, self.image, self.cmdline)
+        self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0])
         self.machine.wait("logoff", "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
 
@@ -101,24 +108,49 @@ class Lab:
         except Exception as error:  # pylint: disable=broad-except # it may be the guest that died
             self.report.say(f"is not to be had: {error}")
 
-    def case(self, function):
-        """One case; one that leaves the machine in disorder costs a boot."""
-        name = f"{function.__name__}: {function.__doc__}"
+    def up(self):
+        """There is a machine from here on."""
         if not self.machine and not self.report.run("boot", self.boot):
             self.evidence()
             raise SystemExit("a guest that does not boot ends the tests")
+
+    def case(self, function):
+        """One case; one that leaves the machine in disorder costs a boot."""
+        self.up()
+        if function is cases.shutdown:
+            self.check_health()
+        name = f"{function.__name__}: {function.__doc__}"
         good = self.report.run(name, lambda: function(self.machine))
         if not good:
             self.evidence()
-        if function is cases.shutdown or (not good and not self.clean()):
+        if function is cases.shutdown:
+            self.discard()
+        elif not good and not self.clean():
             self.close()
+
+    def fault(self, event, state):
+        """One cell; whatever one that failed has left is not used again."""
+        first = not self.machine
+        self.up()
+        if first:
+            faults.prepare(self.machine)
+        name = f"{event.happen.__name__} in {state}"
+        if not self.report.run(name, lambda: faults.run(self.machine, event, state)):
+            self.evidence()
+            self.close()
+
+    def check_health(self):
+        """What the sanitizers have to say of all that happened on the machine."""
+        if self.machine and self.sanitizer:
+            self.report.run("the sanitizers found nothing",
+                            lambda: health.check(self.machine))
 
     def vmbus(self, version):
         """The kernel's bus driver speaks this version when the host has no newer one."""
         machine = Machine(self.hvhost, self.folder, f"vmbus{version}", self.report.say)
         try:
             machine.start(self.kernel, self.tiny, "console=ttyS0 quiet panic=-1",
-                          "--vmbus", version, "--memory", "256")
+                          "--vmbus", version, "--memory", self.memory[1])
             machine.wait("heartbeat", "negotiated", BOOT)
             machine.ask("heartbeat")
             cases.same("the version", machine.ask("status")["vmbus"], version)
@@ -127,32 +159,58 @@ class Lab:
             machine.stop()
 
     def close(self):
+        self.check_health()
+        self.discard()
+
+    def discard(self):
         if self.machine:
             self.machine.stop()
             self.machine = None
+
+    def cases(self, only):
+        for function in cases.CASES:
+            if not only or function.__name__ in only:
+                self.case(function)
+        self.close()
+        if not only or "vmbus" in only:
+            for version in VMBUS_VERSIONS:
+                self.report.run(f"VMBus {version}", lambda: self.vmbus(version))
+
+    def faults(self, only):
+        text = (FOLDER.parent.parent / "docs/faults.md").read_text(encoding="utf-8")
+        self.report.run("docs/faults.md has this table", lambda: faults.check_documented(text))
+        for event in faults.EVENTS:
+            for state in faults.STATES:
+                if event.needs_sanitizer and not self.sanitizer:
+                    continue
+                if "quick" in only and faults.is_slow(event, state):
+                    continue
+                if set(only) - {"quick"} and event.happen.__name__ not in only:
+                    continue
+                self.fault(event, state)
+        self.close()
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
-    parser.add_argument("only", nargs="*", help="names of cases, or vmbus; all if none is given")
+    parser.add_argument("--faults", action="store_true", help="the table of faults")
+    parser.add_argument("only", nargs="*", help="names of cases, or vmbus; with --faults names of "
+                        "events, or quick; all if none is given")
     options = parser.parse_args()
     results = options.build / "results"
-    report = Report(results / f"e2e-{options.kernel}.tap")
+    suite = f"{'faults' if options.faults else 'e2e'}-{options.kernel}"
+    report = Report(results / f"{suite}.tap")
+
     # A unix socket's path must be short: a build folder's may not be.
     with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
         lab = Lab(options, report, pathlib.Path(folder))
         try:
-            for function in cases.CASES:
-                if not options.only or function.__name__ in options.only:
-                    lab.case(function)
-            if not options.only or "vmbus" in options.only:
-                for version in VMBUS_VERSIONS:
-                    report.run(f"VMBus {version}", lambda version=version: lab.vmbus(version))
+            (lab.faults if options.faults else lab.cases)(options.only)
         finally:
-            lab.close()
-            logs = results / f"e2e-{options.kernel}"
+            lab.discard()
+            logs = results / suite
             shutil.rmtree(logs, ignore_errors=True)
             shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
             report.plan()

@@ -420,11 +420,15 @@ static void test_kill_fails(void **state)
 	run_until(&fixture.kill_failures, 2);
 	assert_int_equal(fixture.kill_failure, -EDEADLK);
 
-	/* Not what "no such session" is told by. */
+	/* The session's scope has gone, and so have its processes; either name is used. */
 	fixture.kill_error = "System.Error.ENOENT";
 	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
 	run_until(&fixture.kill_failures, 3);
-	assert_int_equal(fixture.kill_failure, -EIO);
+	assert_int_equal(fixture.kill_failure, -ENOENT);
+	fixture.kill_error = "org.freedesktop.systemd1.NoSuchUnit";
+	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	run_until(&fixture.kill_failures, 4);
+	assert_int_equal(fixture.kill_failure, -ENOENT);
 }
 
 static void test_stop_unit(void **state)

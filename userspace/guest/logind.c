@@ -11,6 +11,7 @@
 #define PATH "/org/freedesktop/login1"
 #define MANAGER "org.freedesktop.login1.Manager"
 #define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+#define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
@@ -429,10 +430,10 @@ static int on_killed(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (!sd_bus_message_is_method_error(reply, NULL))
 		return 0;
-	if (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION))
+	/* Systemd 252 keeps a session that was closing when logind restarted, without its scope. */
+	if (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION) ||
+	    sd_bus_message_is_method_error(reply, NO_SUCH_UNIT))
 		r = -ENOENT;
-	else if (r == -ENOENT)
-		r = -EIO;
 	logind->handler->kill_failed(logind->userdata, kill->id, r);
 	return 0;
 }

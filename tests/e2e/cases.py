@@ -4,8 +4,10 @@ daemon is attached and where nobody is logged on, and leaves it so; a machine th
 is not so after a case is started anew."""
 
 import json
+import random
 import time
 
+import health
 from machine import BOUND
 
 S_OK = 0
@@ -434,6 +436,28 @@ def kernel_log(machine):
     assert not log.strip(), log
     failed = machine.run("systemctl --failed --no-legend --plain")
     assert not failed.strip(), failed
+
+
+def blow(machine, seed, packets):
+    """A storm, of whose packets each that must be was answered, and a logoff after it."""
+    machine.say(f"seed {seed}")
+    storm = machine.send("storm", seed=seed, packets=packets)
+    reply = storm.finish()
+    machine.say(f"{reply}")
+    assert reply["ok"], reply.get("error")
+    same("packets sent", reply["sent"], packets)
+    # All but what came after a packet that could have been taken for two, or none.
+    assert reply["checked"] > packets / 20, f"only {reply['checked']} answers could be checked"
+    assert reply["rescinds"] and reply["resets"], "the guest met neither a rescind nor a reset"
+    check_works(machine)
+
+
+@case
+def hostile_host(machine):
+    """a storm of 2000 hostile packets: no complaint, and a logoff works after it"""
+    blow(machine, random.SystemRandom().getrandbits(32), 2000)
+    found = health.complaints(machine)
+    assert not found, found
 
 
 @case

@@ -20,6 +20,8 @@
 #define EVERY_RESCIND 4000
 #define EVERY_SPOIL   150
 #define EVERY_UNHEARD 300
+/* And of those after which answers can't be told from nonsense, until new rings are there. */
+#define EVERY_REOPEN  64
 
 /* In a packet's transaction, which the answer repeats, beside its number. */
 #define OWED (1ULL << 63)
@@ -334,6 +336,10 @@ static bool decide(struct storm *storm)
 	if (storm->sent >= storm->rescind_at || draw(storm, EVERY_RESCIND) == 0) {
 		storm->rescind_at = UINT32_MAX;
 		rescind(storm);
+		return false;
+	}
+	if (!storm->framed && draw(storm, EVERY_REOPEN) == 0) {
+		spoil_fatally(storm);
 		return false;
 	}
 	if (draw(storm, EVERY_SPOIL) == 0) {

@@ -26,6 +26,19 @@ $(BUILD)/vmlogoff: $(VMLOGOFF_OBJECTS:%=$(BUILD)/%) $(BUILD)/libvmguestos.a
 
 all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 
+# Its unit tests run twice, the second time under ThreadSanitizer.
+TSAN_CFLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/status.o userspace/host/suggest.o \
+	$(VMGUESTOS_OBJECTS)
+$(BUILD)/tsan/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(BASE_CFLAGS) $(TSAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+$(BUILD)/asan/test_vmguestos: $(VMGUESTOS_TEST:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_vmguestos: UNIT_LIBS = $(VMGUESTOS_LIBS)
+$(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUESTOS_TEST:%=$(BUILD)/tsan/%)
+	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
+unit: $(BUILD)/tsan/test_vmguestos
+
 install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 	install -D -m 755 $(BUILD)/vmlogoff $(DESTDIR)$(PREFIX)/bin/vmlogoff
 	install -D -m 644 $(BUILD)/libvmguestos.so \

@@ -37,5 +37,5 @@ bool suggest_is_similar(const char *typed, const char *name)
 	if (length > LENGTH_MAX || strlen(name) > LENGTH_MAX)
 		return false;
 	return (length > 1 && strncasecmp(typed, name, length) == 0) ||
-	       distance(typed, name) <= MAX(length / 3, 1);
+	       distance(typed, name) <= MIN(length, MAX(length / 3, 2));
 }

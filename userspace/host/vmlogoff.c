@@ -63,19 +63,20 @@ static void help(void)
 	     "a second one leaves at once. The exit status tells the result: see vmlogoff(1).");
 }
 
-static bool parse_seconds(const char *option, const char *text, uint32_t *seconds)
+static bool parse_seconds(const char *option, const char *text, uint32_t least, uint32_t *seconds)
 {
 	char *end;
 	unsigned long value;
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && !errno && value <= VM_LOGOFF_TIMEOUT_MAX) {
+	if (*text >= '0' && *text <= '9' && !*end && !errno && value >= least &&
+	    value <= VM_LOGOFF_TIMEOUT_MAX) {
 		*seconds = (uint32_t)value;
 		return true;
 	}
-	fprintf(stderr, "vmlogoff: --%s is a number of seconds from 0 to %d, not \"%s\".\n", option,
-		VM_LOGOFF_TIMEOUT_MAX, text);
+	fprintf(stderr, "vmlogoff: --%s is a number of seconds from %u to %d, not \"%s\".\n", option,
+		least, VM_LOGOFF_TIMEOUT_MAX, text);
 	return false;
 }
 
@@ -83,9 +84,9 @@ static bool parse_option(struct command *command, int option)
 {
 	switch (option) {
 	case 't':
-		return parse_seconds("timeout", optarg, &command->options.timeout);
+		return parse_seconds("timeout", optarg, 1, &command->options.timeout);
 	case 'g':
-		return parse_seconds("grace", optarg, &command->options.grace);
+		return parse_seconds("grace", optarg, 0, &command->options.grace);
 	case 'm':
 		command->options.message = optarg;
 		return true;

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define CLIENTS_MAX 16
+#define LINE_SIZE   4096
+
+struct client {
+	int fd;
+	char line[LINE_SIZE];
+	size_t length;
+};
+
+static struct host {
+	char registry[64];
+	char folder[128];
+	pthread_t thread;
+	bool runs;
+	int stop[2];
+	int listener;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t hung_up;
+	struct client clients[CLIENTS_MAX];
+	int task; /* the last logoff's client, or -1 */
+	bool negotiated;
+	uint32_t refusal;
+	uint32_t cancel_answer;
+	const char *before, *behind;
+	char logoff[LINE_SIZE];
+	char cancel[LINE_SIZE];
+} host = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.hung_up = PTHREAD_COND_INITIALIZER,
+};
+
+/* What can't fail in a test; with the reason if it does. */
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	perror(what);
+	abort();
+}
+
+/* A client that has heard enough is none of a host's troubles. */
+static void say(int fd, const char *bytes)
+{
+	if (fd >= 0 && bytes)
+		must(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL) > 0 || errno == EPIPE, "send");
+}
+
+static void answer_logoff(struct client *client)
+{
+	char text[128];
+
+	snprintf(host.logoff, sizeof(host.logoff), "%s", client->line);
+	if (host.negotiated && !host.refusal) {
+		host.task = client->fd;
+		say(client->fd, host.before);
+		return;
+	}
+	snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"No.\",\"hresult\":%u}\n",
+		 host.refusal ? host.refusal : 0xa0040505);
+	say(client->fd, text);
+}
+
+static void answer_cancel(struct client *client)
+{
+	char text[128];
+
+	snprintf(host.cancel, sizeof(host.cancel), "%s", client->line);
+	snprintf(text, sizeof(text), "{\"ok\":true,\"hresult\":%u,\"state\":\"grace\"}\n",
+		 host.cancel_answer);
+	say(client->fd, text);
+}
+
+static void answer_status(const struct client *client)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text),
+		 "{\"ok\":true,\"state\":\"running\",\"components\":{\"logoff\":"
+		 "{\"negotiated\":%s}}}\n%s",
+		 host.negotiated ? "true" : "false",
+		 host.behind && client->fd == host.task ? host.behind : "");
+	say(client->fd, text);
+}
+
+static void answer(struct client *client)
+{
+	if (strstr(client->line, "\"command\":\"logoff\""))
+		answer_logoff(client);
+	else if (strstr(client->line, "\"command\":\"cancel\""))
+		answer_cancel(client);
+	else
+		answer_status(client);
+}
+
+static void hang_up(struct client *client)
+{
+	if (client->fd == host.task) {
+		host.task = -1;
+		pthread_cond_broadcast(&host.hung_up);
+	}
+	close(client->fd);
+	*client = (struct client){.fd = -1};
+}
+
+static void receive(struct client *client)
+{
+	char byte;
+	ssize_t got;
+
+	while ((got = recv(client->fd, &byte, 1, MSG_DONTWAIT)) == 1) {
+		if (byte != '\n') {
+			must(client->length < LINE_SIZE - 1, "a line is too long");
+			client->line[client->length++] = byte;
+			continue;
+		}
+		client->line[client->length] = '\0';
+		client->length = 0;
+		answer(client);
+	}
+	if (got == 0)
+		hang_up(client);
+}
+
+static void take_client(void)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (host.clients[i].fd >= 0)
+			continue;
+		host.clients[i].fd = accept4(host.listener, NULL, NULL, SOCK_CLOEXEC);
+		must(host.clients[i].fd >= 0, "accept");
+		return;
+	}
+	must(false, "too many clients");
+}
+
+static void *run(void *unused)
+{
+	struct pollfd ready[CLIENTS_MAX + 2];
+
+	(void)unused;
+	for (;;) {
+		for (size_t i = 0; i < CLIENTS_MAX; i++)
+			ready[i] = (struct pollfd){.fd = host.clients[i].fd, .events = POLLIN};
+		ready[CLIENTS_MAX] = (struct pollfd){.fd = host.listener, .events = POLLIN};
+		ready[CLIENTS_MAX + 1] = (struct pollfd){.fd = host.stop[0], .events = POLLIN};
+		must(poll(ready, CLIENTS_MAX + 2, -1) > 0, "poll");
+		if (ready[CLIENTS_MAX + 1].revents)
+			return NULL;
+		pthread_mutex_lock(&host.lock);
+		for (size_t i = 0; i < CLIENTS_MAX; i++) {
+			if (ready[i].revents)
+				receive(&host.clients[i]);
+		}
+		if (ready[CLIENTS_MAX].revents)
+			take_client();
+		pthread_mutex_unlock(&host.lock);
+	}
+}
+
+void fake_host_registry(void)
+{
+	snprintf(host.registry, sizeof(host.registry), "/tmp/fake-host.XXXXXX");
+	must(mkdtemp(host.registry), host.registry);
+	snprintf(host.folder, sizeof(host.folder), "%s/" FAKE_HOST_NAME, host.registry);
+	must(mkdir(host.folder, 0755) == 0, host.folder);
+	setenv("HVHOST_DIR", host.registry, 1);
+}
+
+void fake_host_registry_remove(void)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/control.sock", host.folder);
+	unlink(path);
+	rmdir(host.folder);
+	must(rmdir(host.registry) == 0, host.registry);
+}
+
+const char *fake_host_folder(void)
+{
+	return host.folder;
+}
+
+void fake_host_start(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	host.task = -1;
+	host.negotiated = true;
+	host.refusal = host.cancel_answer = 0;
+	host.before = host.behind = NULL;
+	host.logoff[0] = host.cancel[0] = '\0';
+	for (size_t i = 0; i < CLIENTS_MAX; i++)
+		host.clients[i] = (struct client){.fd = -1};
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/control.sock", host.folder);
+	unlink(address.sun_path);
+	host.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	must(host.listener >= 0, "socket");
+	must(bind(host.listener, (struct sockaddr *)&address, sizeof(address)) == 0, "bind");
+	must(listen(host.listener, CLIENTS_MAX) == 0, "listen");
+	must(pipe(host.stop) == 0, "pipe");
+	must(pthread_create(&host.thread, NULL, run, NULL) == 0, "pthread_create");
+	host.runs = true;
+}
+
+/* The socket's file stays, as it does when a host is killed. */
+void fake_host_stop(void)
+{
+	if (!host.runs)
+		return;
+	host.runs = false;
+	must(write(host.stop[1], "", 1) == 1, "write");
+	pthread_join(host.thread, NULL);
+	close(host.stop[0]);
+	close(host.stop[1]);
+	close(host.listener);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (host.clients[i].fd >= 0)
+			hang_up(&host.clients[i]);
+	}
+}
+
+void fake_host_negotiated(bool negotiated)
+{
+	pthread_mutex_lock(&host.lock);
+	host.negotiated = negotiated;
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_refuses(uint32_t hresult)
+{
+	pthread_mutex_lock(&host.lock);
+	host.refusal = hresult;
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_cancels(uint32_t hresult)
+{
+	pthread_mutex_lock(&host.lock);
+	host.cancel_answer = hresult;
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_says_early(const char *before, const char *behind)
+{
+	pthread_mutex_lock(&host.lock);
+	host.before = before;
+	host.behind = behind;
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_say(const char *bytes)
+{
+	pthread_mutex_lock(&host.lock);
+	say(host.task, bytes);
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_progress(const char *state, int percent, const char *text)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line),
+		 "{\"event\":\"progress\",\"id\":\"0x1\",\"state\":\"%s\",\"percent\":%d,"
+		 "\"found\":3,\"ended\":1,\"failed\":0,\"text\":\"%s\"}\n",
+		 state, percent, text);
+	fake_host_say(line);
+}
+
+void fake_host_complete(uint32_t hresult)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line),
+		 "{\"ok\":true,\"hresult\":%u,\"name\":\"\",\"id\":\"0x1\",\"state\":\"done\","
+		 "\"percent\":90,\"found\":3,\"ended\":2,\"failed\":1,\"text\":\"The end.\","
+		 "\"replay\":false}\n",
+		 hresult);
+	fake_host_say(line);
+}
+
+const char *fake_host_heard(const char *command)
+{
+	static char line[LINE_SIZE];
+
+	pthread_mutex_lock(&host.lock);
+	snprintf(line, sizeof(line), "%s",
+		 strcmp(command, "logoff") == 0 ? host.logoff : host.cancel);
+	pthread_mutex_unlock(&host.lock);
+	return line;
+}
+
+void fake_host_wait_hangup(void)
+{
+	pthread_mutex_lock(&host.lock);
+	while (host.task >= 0)
+		pthread_cond_wait(&host.hung_up, &host.lock);
+	pthread_mutex_unlock(&host.lock);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A machine that is none: a control socket in a registry of its own, and behind it a thread that
+ * answers as hvhost does (docs/hvhost.md), with what a test says.
+ */
+#ifndef FAKE_HOST_H
+#define FAKE_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FAKE_HOST_NAME "machine-1"
+
+/* A registry in $HVHOST_DIR, with the folder of a machine that doesn't run. */
+void fake_host_registry(void);
+void fake_host_registry_remove(void);
+const char *fake_host_folder(void);
+
+/* The machine runs, and has the component, until the next stop. */
+void fake_host_start(void);
+/* As if it were killed. May be called for one that doesn't run. */
+void fake_host_stop(void);
+
+void fake_host_negotiated(bool negotiated);
+/* A logoff is refused with that, or taken if it is 0. */
+void fake_host_refuses(uint32_t hresult);
+/* The answer to a cancel. */
+void fake_host_cancels(uint32_t hresult);
+/* Sent to the client before a logoff's status is answered, and behind it. */
+void fake_host_says_early(const char *before, const char *behind);
+
+/* Bytes for the client of the last logoff. */
+void fake_host_say(const char *bytes);
+void fake_host_progress(const char *state, int percent, const char *text);
+void fake_host_complete(uint32_t hresult);
+
+/* The line of the last command of that name; "" if there was none. */
+const char *fake_host_heard(const char *command);
+/* Waits until the client of the last logoff has hung up. */
+void fake_host_wait_hangup(void);
+
+#endif /* FAKE_HOST_H */

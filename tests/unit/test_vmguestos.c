@@ -1,0 +1,1061 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* libvmguestos, against a host that says what the test wants. */
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/fake_host.h"
+#include "userspace/host/status.h"
+#include "userspace/host/suggest.h"
+#include "userspace/host/vmguestos.h"
+
+/* Longer than anything takes that happens at all. */
+#define BOUND_MS 60000
+
+static int setup_registry(void **state)
+{
+	(void)state;
+	fake_host_registry();
+	return 0;
+}
+
+static int setup_host(void **state)
+{
+	setup_registry(state);
+	fake_host_start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fake_host_stop();
+	fake_host_registry_remove();
+	return 0;
+}
+
+static IVMGuestOS2 *find(void)
+{
+	IVMGuestOS *guest;
+	void *extended;
+
+	assert_int_equal(VMGuestOS_Find(FAKE_HOST_NAME, &guest), S_OK);
+	assert_int_equal(IVMGuestOS_QueryInterface(guest, &IID_IVMGuestOS2, &extended), S_OK);
+	IVMGuestOS_Release(guest);
+	return extended;
+}
+
+static HRESULT try_logoff(IVMTask **task)
+{
+	IVMGuestOS2 *guest = find();
+	HRESULT hr = IVMGuestOS2_Logoff(guest, task);
+
+	assert_int_equal(IVMGuestOS2_Release(guest), 0);
+	return hr;
+}
+
+static IVMTask2 *logoff(void)
+{
+	IVMTask *task;
+
+	assert_int_equal(try_logoff(&task), S_OK);
+	return (IVMTask2 *)task;
+}
+
+static HRESULT error_of(IVMTask2 *task)
+{
+	HRESULT error;
+
+	assert_int_equal(IVMTask2_get_Error(task, &error), S_OK);
+	return error;
+}
+
+static VMTaskResult result_of(IVMTask2 *task)
+{
+	VMTaskResult result;
+
+	assert_int_equal(IVMTask2_get_Result(task, &result), S_OK);
+	return result;
+}
+
+static bool is_complete(IVMTask2 *task)
+{
+	bool complete;
+
+	assert_int_equal(IVMTask2_get_IsComplete(task, &complete), S_OK);
+	return complete;
+}
+
+static bool is_cancelable(IVMTask2 *task)
+{
+	bool cancelable;
+
+	assert_int_equal(IVMTask2_get_IsCancelable(task, &cancelable), S_OK);
+	return cancelable;
+}
+
+static int percent_of(IVMTask2 *task)
+{
+	int32_t percent;
+
+	assert_int_equal(IVMTask2_get_PercentCompleted(task, &percent), S_OK);
+	return percent;
+}
+
+static VMLogoffState state_of(IVMTask2 *task)
+{
+	VMLogoffState state;
+
+	assert_int_equal(IVMTask2_get_State(task, &state), S_OK);
+	return state;
+}
+
+static void assert_text(HRESULT (*get)(IVMTask2 *, char **), IVMTask2 *task, const char *wanted)
+{
+	char *text;
+
+	assert_int_equal(get(task, &text), S_OK);
+	assert_string_equal(text, wanted);
+	free(text);
+}
+
+static void assert_sessions(IVMTask2 *task, uint32_t found, uint32_t ended, uint32_t failed)
+{
+	uint32_t is[3];
+
+	assert_int_equal(IVMTask2_get_Sessions(task, &is[0], &is[1], &is[2]), S_OK);
+	assert_int_equal(is[0], found);
+	assert_int_equal(is[1], ended);
+	assert_int_equal(is[2], failed);
+}
+
+static void wait_for_state(IVMTask2 *task, VMLogoffState wanted)
+{
+	struct pollfd news = {.events = POLLIN};
+
+	assert_int_equal(IVMTask2_get_Descriptor(task, &news.fd), S_OK);
+	while (state_of(task) != wanted)
+		assert_int_equal(poll(&news, 1, BOUND_MS), 1);
+}
+
+static void complete(IVMTask2 *task)
+{
+	assert_int_equal(IVMTask2_WaitForCompletion(task, BOUND_MS), S_OK);
+	assert_true(is_complete(task));
+	assert_int_equal(state_of(task), vmLogoffState_Done);
+	assert_false(is_cancelable(task));
+}
+
+/* A task that ended with that. */
+static IVMTask2 *completed(HRESULT hr)
+{
+	IVMTask2 *task = logoff();
+
+	fake_host_complete((uint32_t)hr);
+	complete(task);
+	return task;
+}
+
+static void test_unknown_machine(void **state)
+{
+	static const char *const names[] = {"", "nobody", ".", "..", "../tmp", "a/b", "-x"};
+	IVMGuestOS *guest;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		guest = (IVMGuestOS *)&guest;
+		assert_int_equal(VMGuestOS_Find(names[i], &guest), VM_E_VM_UNKNOWN);
+		assert_null(guest);
+	}
+	assert_int_equal(VMGuestOS_Find(NULL, &guest), E_POINTER);
+	assert_int_equal(VMGuestOS_Find(FAKE_HOST_NAME, NULL), E_POINTER);
+	setenv("HVHOST_DIR", "/nowhere/at/all", 1);
+	assert_int_equal(VMGuestOS_Find(FAKE_HOST_NAME, &guest), VM_E_VM_UNKNOWN);
+}
+
+static void make(const char *name, mode_t mode)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/../%s", fake_host_folder(), name);
+	if (S_ISDIR(mode)) {
+		assert_int_equal(mkdir(path, 0755), 0);
+		return;
+	}
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	close(fd);
+}
+
+static void unmake(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/../%s", fake_host_folder(), name);
+	assert_int_equal(remove(path), 0);
+}
+
+static void test_names(void **state)
+{
+	char **names;
+
+	(void)state;
+	make("zebra", S_IFDIR);
+	make("aardvark", S_IFDIR);
+	make(".hidden", S_IFDIR);
+	make("file", S_IFREG);
+	assert_int_equal(VMGuestOS_Names(&names), S_OK);
+	assert_string_equal(names[0], "aardvark");
+	assert_string_equal(names[1], FAKE_HOST_NAME);
+	assert_string_equal(names[2], "zebra");
+	assert_null(names[3]);
+	free(names);
+	unmake("zebra");
+	unmake("aardvark");
+	unmake(".hidden");
+	unmake("file");
+	assert_int_equal(VMGuestOS_Names(NULL), E_POINTER);
+	setenv("HVHOST_DIR", "/nowhere/at/all", 1);
+	assert_int_equal(VMGuestOS_Names(&names), S_OK);
+	assert_null(names[0]);
+	free(names);
+}
+
+static void test_default_registry(void **state)
+{
+	IVMGuestOS *guest;
+	char *runtime = strdup(getenv("HVHOST_DIR"));
+
+	(void)state;
+	make("hvhost", S_IFDIR);
+	make("hvhost/inside", S_IFDIR);
+	setenv("HVHOST_DIR", "", 1);
+	setenv("XDG_RUNTIME_DIR", runtime, 1);
+	assert_int_equal(VMGuestOS_Find("inside", &guest), S_OK);
+	assert_int_equal(IVMGuestOS_Release(guest), 0);
+	assert_int_equal(VMGuestOS_Find(FAKE_HOST_NAME, &guest), VM_E_VM_UNKNOWN);
+	unsetenv("XDG_RUNTIME_DIR");
+	setenv("HVHOST_DIR", runtime, 1);
+	unmake("hvhost/inside");
+	unmake("hvhost");
+	free(runtime);
+}
+
+static void test_not_running(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	IVMTask *task = (IVMTask *)guest;
+
+	(void)state;
+	/* Never started; started and killed; gone altogether. */
+	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), VM_E_VM_NOT_RUNNING);
+	assert_null(task);
+	fake_host_start();
+	assert_int_equal(IVMGuestOS2_CanLogoff(guest), S_OK);
+	fake_host_stop();
+	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), VM_E_VM_NOT_RUNNING);
+	assert_int_equal(IVMGuestOS2_CanLogoff(guest), VM_E_VM_NOT_RUNNING);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_too_long_a_path(void **state)
+{
+	static const char name[] = "a-name-that-is-just-about-as-long-as-a-machine-is-allowed-to-have";
+	char registry[160], deeper[128];
+	IVMGuestOS *guest;
+	IVMTask *task;
+
+	(void)state;
+	snprintf(deeper, sizeof(deeper), "%.63s", name);
+	make(deeper, S_IFDIR);
+	snprintf(registry, sizeof(registry), "%s/../%s", fake_host_folder(), deeper);
+	snprintf(deeper, sizeof(deeper), "%.63s/%.63s", name, name);
+	make(deeper, S_IFDIR);
+	setenv("HVHOST_DIR", registry, 1);
+	snprintf(registry, sizeof(registry), "%.63s", name);
+	assert_int_equal(VMGuestOS_Find(registry, &guest), S_OK);
+	assert_int_equal(IVMGuestOS_Logoff(guest, &task), VM_E_VM_NOT_RUNNING);
+	IVMGuestOS_Release(guest);
+	unmake(deeper);
+	unmake(registry);
+}
+
+/* In a process of its own, as somebody who may do nothing. */
+static void assert_as_nobody(HRESULT wanted, HRESULT (*call)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit((getuid() == 0 && setuid(65534) < 0) || call() != wanted);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static HRESULT call_find(void)
+{
+	IVMGuestOS *guest;
+
+	return VMGuestOS_Find(FAKE_HOST_NAME, &guest);
+}
+
+static HRESULT call_logoff(void)
+{
+	IVMGuestOS *guest;
+	IVMTask *task;
+	HRESULT hr = VMGuestOS_Find(FAKE_HOST_NAME, &guest);
+
+	return hr == S_OK ? IVMGuestOS_Logoff(guest, &task) : hr;
+}
+
+static void test_access_denied(void **state)
+{
+	char socket[160];
+
+	(void)state;
+	snprintf(socket, sizeof(socket), "%s/control.sock", fake_host_folder());
+	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0755), 0);
+	assert_int_equal(chmod(socket, 0666), 0);
+	assert_as_nobody(S_OK, call_logoff);
+	assert_int_equal(chmod(socket, 0), 0);
+	assert_as_nobody(E_ACCESSDENIED, call_logoff);
+	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0), 0);
+	assert_as_nobody(E_ACCESSDENIED, call_find);
+	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0700), 0);
+	assert_int_equal(HRESULT_FROM_WIN32(ERROR_ACCESS_DENIED), E_ACCESSDENIED);
+}
+
+static void test_not_available(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	IVMTask *task = (IVMTask *)guest;
+
+	(void)state;
+	fake_host_negotiated(false);
+	assert_int_equal(IVMGuestOS2_CanLogoff(guest), VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_null(task);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_refused(void **state)
+{
+	IVMTask *task;
+
+	(void)state;
+	fake_host_refuses((uint32_t)E_ACCESSDENIED);
+	assert_int_equal(try_logoff(&task), E_ACCESSDENIED);
+	/* A refusal that is none. */
+	fake_host_refuses(1);
+	assert_int_equal(try_logoff(&task), DISP_E_EXCEPTION);
+}
+
+static void test_logoff_null(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	const VMLogoffOptions options = {.size = sizeof(options), .timeout = 1};
+	IVMTask *task;
+
+	(void)state;
+	assert_int_equal(IVMGuestOS2_Logoff(guest, NULL), E_POINTER);
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, NULL), E_POINTER);
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, NULL, &task), E_POINTER);
+	assert_string_equal(fake_host_heard("logoff"), "");
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_guest_interfaces(void **state)
+{
+	static const IID *const known[] = {&IID_IUnknown, &IID_IVMGuestOS, &IID_IVMGuestOS2};
+	IVMGuestOS2 *guest = find();
+	void *other;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(IVMGuestOS2_QueryInterface(guest, known[i], &other), S_OK);
+		assert_ptr_equal(other, guest);
+		assert_int_equal(IVMGuestOS2_Release(guest), 1);
+	}
+	assert_int_equal(IVMGuestOS2_QueryInterface(guest, &IID_IVMTask, &other), E_NOINTERFACE);
+	assert_null(other);
+	assert_int_equal(IVMGuestOS2_QueryInterface(guest, NULL, &other), E_POINTER);
+	assert_int_equal(IVMGuestOS2_QueryInterface(guest, &IID_IUnknown, NULL), E_POINTER);
+	assert_int_equal(IVMGuestOS2_AddRef(guest), 2);
+	assert_int_equal(IVMGuestOS2_Release(guest), 1);
+	assert_int_equal(IVMGuestOS2_Release(guest), 0);
+}
+
+static void test_task_interfaces(void **state)
+{
+	static const IID *const known[] = {&IID_IUnknown, &IID_IVMTask, &IID_IVMTask2};
+	IVMTask2 *task = logoff();
+	void *other;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(IVMTask2_QueryInterface(task, known[i], &other), S_OK);
+		assert_ptr_equal(other, task);
+		assert_int_equal(IVMTask2_Release(task), 1);
+	}
+	assert_int_equal(IVMTask2_QueryInterface(task, &IID_IVMGuestOS, &other), E_NOINTERFACE);
+	assert_null(other);
+	assert_int_equal(IVMTask2_QueryInterface(task, NULL, &other), E_POINTER);
+	assert_int_equal(IVMTask2_QueryInterface(task, &IID_IUnknown, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_AddRef(task), 2);
+	assert_int_equal(IVMTask2_Release(task), 1);
+	assert_int_equal(IVMTask2_Release(task), 0);
+}
+
+static void test_documented_iids(void **state)
+{
+	static const struct {
+		const IID *iid;
+		const char *text;
+	} iids[] = {
+		{&IID_IUnknown, "00000000-0000-0000-c000-000000000046"},
+		{&IID_IVMGuestOS, "99fea0db-4880-499a-b6d8-73dff9bc91be"},
+		{&IID_IVMTask, "ab72b222-6e9c-48ae-aa54-85e3e635767c"},
+		{&IID_IVMGuestOS2, "d135ada4-7314-4f00-9843-0b76d662e85b"},
+		{&IID_IVMTask2, "80efb3d1-f1a2-465a-8366-9296f3fa2feb"},
+	};
+	char text[37];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(iids) / sizeof(iids[0]); i++) {
+		const IID *iid = iids[i].iid;
+		const uint8_t *last = iid->Data4;
+
+		snprintf(text, sizeof(text),
+			 "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", iid->Data1, iid->Data2,
+			 iid->Data3, last[0], last[1], last[2], last[3], last[4], last[5], last[6],
+			 last[7]);
+		assert_string_equal(text, iids[i].text);
+	}
+}
+
+static void test_task_from_start_to_end(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	assert_false(is_complete(task));
+	assert_true(is_cancelable(task));
+	assert_int_equal(percent_of(task), 0);
+	assert_int_equal(state_of(task), vmLogoffState_Pending);
+	assert_int_equal(error_of(task), S_OK);
+	assert_text(task->lpVtbl->get_Description, task,
+		    "Logging off the users of " FAKE_HOST_NAME);
+	fake_host_progress("grace", 10, "Waiting.");
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_int_equal(percent_of(task), 10);
+	assert_sessions(task, 3, 1, 0);
+	assert_text(task->lpVtbl->get_StatusText, task, "Waiting.");
+	assert_text(task->lpVtbl->get_ErrorDescription, task, "");
+	assert_true(is_cancelable(task));
+	fake_host_progress("ending", 5, "");
+	wait_for_state(task, vmLogoffState_Ending);
+	assert_int_equal(percent_of(task), 10);
+	assert_false(is_cancelable(task));
+	assert_false(is_complete(task));
+	fake_host_complete(S_OK);
+	complete(task);
+	assert_int_equal(percent_of(task), 100);
+	assert_sessions(task, 3, 2, 1);
+	assert_int_equal(error_of(task), S_OK);
+	assert_int_equal(result_of(task), vmTaskResult_Success);
+	assert_text(task->lpVtbl->get_ErrorDescription, task, "");
+	assert_int_equal(IVMTask2_Release(task), 0);
+}
+
+static void test_getters_take_no_null(void **state)
+{
+	IVMTask2 *task = logoff();
+	uint32_t count;
+
+	(void)state;
+	assert_int_equal(IVMTask2_get_Description(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_Error(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_ErrorDescription(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_ID(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_IsCancelable(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_IsComplete(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_PercentCompleted(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_Result(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_State(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_Sessions(task, NULL, &count, &count), E_POINTER);
+	assert_int_equal(IVMTask2_get_Sessions(task, &count, NULL, &count), E_POINTER);
+	assert_int_equal(IVMTask2_get_Sessions(task, &count, &count, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_StatusText(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_Descriptor(task, NULL), E_POINTER);
+	IVMTask2_Release(task);
+}
+
+static void test_results(void **state)
+{
+	static const struct {
+		HRESULT error;
+		VMTaskResult result;
+	} ends[] = {
+		{HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), vmTaskResult_UnexpectedError},
+		{HRESULT_FROM_WIN32(ERROR_CANCELLED), vmTaskResult_Cancelled},
+		{HRESULT_FROM_WIN32(ERROR_BUSY), vmTaskResult_UnexpectedError},
+		{VM_E_TIMED_OUT, vmTaskResult_TimeOut},
+		{DISP_E_EXCEPTION, vmTaskResult_UnexpectedError},
+		{E_INVALIDARG, vmTaskResult_IllegalValue},
+		{E_FAIL, vmTaskResult_UnexpectedError},
+		{E_OUTOFMEMORY, vmTaskResult_OutOfMemory},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		IVMTask2 *task = completed(ends[i].error);
+
+		assert_int_equal(error_of(task), ends[i].error);
+		assert_int_equal(result_of(task), ends[i].result);
+		assert_text(task->lpVtbl->get_ErrorDescription, task, "The end.");
+		assert_int_equal(percent_of(task), 90);
+		IVMTask2_Release(task);
+	}
+}
+
+static void test_host_gives_up(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_progress("ending", 40, "");
+	fake_host_say("{\"ok\":false,\"error\":\"The channel was closed.\",\"hresult\":2147614729,"
+		      "\"id\":\"0x1\"}\n");
+	complete(task);
+	assert_int_equal(error_of(task), DISP_E_EXCEPTION);
+	assert_sessions(task, 3, 1, 0);
+	assert_int_equal(percent_of(task), 40);
+	assert_text(task->lpVtbl->get_ErrorDescription, task, "The channel was closed.");
+	IVMTask2_Release(task);
+}
+
+static void test_an_error_has_words(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_say("{\"ok\":true,\"hresult\":2147943712,\"id\":\"0x1\"}\n");
+	complete(task);
+	assert_text(task->lpVtbl->get_ErrorDescription, task,
+		    VMGuestOS_ErrorText(HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION)));
+	IVMTask2_Release(task);
+}
+
+static void test_wait(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	assert_int_equal(IVMTask2_WaitForCompletion(task, -2), E_INVALIDARG);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, INT32_MIN), E_INVALIDARG);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 4000001), E_INVALIDARG);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, INT32_MAX), E_INVALIDARG);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 0), S_OK);
+	assert_false(is_complete(task));
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 50), S_OK);
+	assert_false(is_complete(task));
+	fake_host_complete(S_OK);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 4000000), S_OK);
+	assert_true(is_complete(task));
+	assert_int_equal(IVMTask2_WaitForCompletion(task, -1), S_OK);
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 0), S_OK);
+	IVMTask2_Release(task);
+}
+
+static void test_cancel(void **state)
+{
+	IVMTask2 *task = logoff();
+	char id[64];
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(IVMTask2_get_ID(task, &number), S_OK);
+	snprintf(id, sizeof(id), "\"id\":\"%#llx\"", (unsigned long long)number);
+	assert_non_null(strstr(fake_host_heard("logoff"), id));
+	assert_int_equal(IVMTask2_Cancel(task), S_OK);
+	assert_non_null(strstr(fake_host_heard("cancel"), id));
+	/* Taken, but not over: what came of it is still to come. */
+	assert_false(is_complete(task));
+	fake_host_complete((uint32_t)HRESULT_FROM_WIN32(ERROR_CANCELLED));
+	complete(task);
+	assert_int_equal(result_of(task), vmTaskResult_Cancelled);
+	IVMTask2_Release(task);
+}
+
+static void test_too_late_to_cancel(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_cancels((uint32_t)E_FAIL);
+	assert_int_equal(IVMTask2_Cancel(task), E_FAIL);
+	fake_host_cancels((uint32_t)HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	assert_int_equal(IVMTask2_Cancel(task), E_FAIL);
+	/* Known without asking, from here on. */
+	fake_host_cancels(S_OK);
+	fake_host_progress("ending", 10, "");
+	wait_for_state(task, vmLogoffState_Ending);
+	assert_int_equal(IVMTask2_Cancel(task), E_FAIL);
+	fake_host_complete(S_OK);
+	complete(task);
+	assert_int_equal(IVMTask2_Cancel(task), E_FAIL);
+	IVMTask2_Release(task);
+}
+
+static void test_machine_stops(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_progress("grace", 10, "Waiting.");
+	fake_host_stop();
+	complete(task);
+	assert_int_equal(error_of(task), VM_E_VM_NOT_RUNNING);
+	assert_int_equal(result_of(task), vmTaskResult_ShutdownAbort);
+	assert_int_equal(percent_of(task), 10);
+	assert_text(task->lpVtbl->get_ErrorDescription, task,
+		    "The machine ended before it answered.");
+	IVMTask2_Release(task);
+}
+
+static void test_options_are_sent(void **state)
+{
+	const VMLogoffOptions options = {.size = sizeof(options),
+					 .flags = VM_LOGOFF_FORCE,
+					 .timeout = 300,
+					 .grace = 200,
+					 .message = "\"M\xc3\xb6\"\n"};
+	IVMGuestOS2 *guest = find();
+	IVMTask *task;
+	const char *heard;
+
+	(void)state;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task), S_OK);
+	heard = fake_host_heard("logoff");
+	assert_non_null(strstr(heard, "\"timeout\":300"));
+	assert_non_null(strstr(heard, "\"grace\":200"));
+	assert_non_null(strstr(heard, "\"force\":true"));
+	assert_non_null(strstr(heard, "\"message\":\"\\\"M\xc3\xb6\\\"\\n\""));
+	IVMTask_Release(task);
+	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), S_OK);
+	heard = fake_host_heard("logoff");
+	assert_non_null(strstr(heard, "\"timeout\":60"));
+	assert_non_null(strstr(heard, "\"grace\":0"));
+	assert_non_null(strstr(heard, "\"force\":false"));
+	assert_null(strstr(heard, "message"));
+	IVMTask_Release(task);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_wrong_options(void **state)
+{
+	static char longest[VM_LOGOFF_MESSAGE_MAX + 2];
+	const uint32_t size = sizeof(VMLogoffOptions);
+	const VMLogoffOptions wrong[] = {
+		{.size = size - 1, .timeout = 60},
+		{.size = size, .timeout = 0},
+		{.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX + 1},
+		{.size = size, .timeout = 60, .grace = 60},
+		{.size = size, .timeout = 60, .flags = 2},
+		{.size = size, .timeout = 60, .message = "\xff"},
+		{.size = size, .timeout = 60, .message = longest},
+	};
+	IVMGuestOS2 *guest = find();
+	VMLogoffOptions right = {.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX};
+	IVMTask *task;
+
+	(void)state;
+	memset(longest, 'x', VM_LOGOFF_MESSAGE_MAX + 1);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		task = (IVMTask *)guest;
+		assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &wrong[i], &task),
+				 E_INVALIDARG);
+		assert_null(task);
+	}
+	assert_string_equal(fake_host_heard("logoff"), "");
+	right.grace = VM_LOGOFF_TIMEOUT_MAX - 1;
+	right.message = longest + 1;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &right, &task), S_OK);
+	IVMTask_Release(task);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_descriptor(void **state)
+{
+	IVMTask2 *task = logoff();
+	struct pollfd news = {.events = POLLIN};
+
+	(void)state;
+	assert_int_equal(IVMTask2_get_Descriptor(task, &news.fd), S_OK);
+	assert_int_equal(poll(&news, 1, 0), 0);
+	fake_host_progress("grace", 10, "");
+	assert_int_equal(poll(&news, 1, BOUND_MS), 1);
+	assert_int_equal(state_of(task), vmLogoffState_Grace);
+	assert_int_equal(poll(&news, 1, 0), 0);
+	fake_host_complete(S_OK);
+	assert_int_equal(poll(&news, 1, BOUND_MS), 1);
+	assert_true(is_complete(task));
+	assert_int_equal(poll(&news, 1, 0), 1);
+	assert_int_equal(poll(&news, 1, 0), 1);
+	IVMTask2_Release(task);
+}
+
+#define EARLY_PROGRESS \
+	"{\"event\":\"progress\",\"state\":\"grace\",\"percent\":7,\"found\":1,\"ended\":0," \
+	"\"failed\":0,\"text\":\"\"}\n"
+#define EARLY_END "{\"ok\":true,\"hresult\":2147942570,\"id\":\"0x1\"}\n"
+
+/* What comes together with the answer to the status lets no poll() wait in vain. */
+static void test_early_news(void **state)
+{
+	struct pollfd news = {.events = POLLIN};
+	IVMTask2 *task;
+
+	(void)state;
+	fake_host_says_early(EARLY_PROGRESS, EARLY_END);
+	task = logoff();
+	assert_int_equal(IVMTask2_get_Descriptor(task, &news.fd), S_OK);
+	assert_int_equal(poll(&news, 1, BOUND_MS), 1);
+	complete(task);
+	assert_int_equal(percent_of(task), 7);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_BUSY));
+	IVMTask2_Release(task);
+	/* A guest that is faster than its host. */
+	fake_host_says_early(EARLY_END, NULL);
+	task = logoff();
+	complete(task);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_BUSY));
+	IVMTask2_Release(task);
+}
+
+static void test_lines_in_pieces(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_say("{\"event\":\"progress\",\"sta");
+	assert_int_equal(state_of(task), vmLogoffState_Pending);
+	fake_host_say("te\":\"grace\",\"percent\":12}");
+	assert_int_equal(state_of(task), vmLogoffState_Pending);
+	fake_host_say("\n{\"ok\":true,\"hresult\":0}\n{\"event\":\"progress\",\"percent\":50}\n");
+	complete(task);
+	assert_int_equal(error_of(task), S_OK);
+	IVMTask2_Release(task);
+}
+
+static void test_wrong_lines(void **state)
+{
+	static const char *const lines[] = {
+		"hello\n", "\n", "{\"ok\":\n", "[]\n", "{}\n", "{\"ok\":true}\n", "{\"ok\":false}\n",
+		"{\"ok\":true,\"hresult\":\"0\"}\n", "{\"ok\":false,\"hresult\":0}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		IVMTask2 *task = logoff();
+
+		fake_host_say(lines[i]);
+		complete(task);
+		assert_int_equal(error_of(task), DISP_E_EXCEPTION);
+		IVMTask2_Release(task);
+	}
+}
+
+static void test_odd_reports(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_say("{\"event\":\"progress\",\"state\":\"unheard-of\",\"percent\":-5,"
+		      "\"found\":-1,\"ended\":99999999999,\"failed\":null,\"text\":7}\n"
+		      "{\"event\":\"progress\",\"state\":\"grace\",\"percent\":1000}\n");
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_int_equal(percent_of(task), 100);
+	assert_sessions(task, 0, 0, 0);
+	assert_text(task->lpVtbl->get_StatusText, task, "");
+	IVMTask2_Release(task);
+}
+
+static void test_endless_line(void **state)
+{
+	static char piece[4097];
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece) - 1);
+	for (int i = 0; i < 64 && !is_complete(task); i++)
+		fake_host_say(piece);
+	complete(task);
+	assert_int_equal(error_of(task), DISP_E_EXCEPTION);
+	IVMTask2_Release(task);
+}
+
+static void test_no_control_characters(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_progress("grace", 1, "a\\u001b[2Jb\\u009bc\\nd\\u007fe \xc3\xb6");
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_text(task->lpVtbl->get_StatusText, task, "a?[2Jb??c?d?e \xc3\xb6");
+	IVMTask2_Release(task);
+}
+
+static void test_release_cancels_nothing(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_progress("grace", 1, "");
+	assert_int_equal(IVMTask2_Release(task), 0);
+	fake_host_wait_hangup();
+	assert_string_equal(fake_host_heard("cancel"), "");
+}
+
+static void *wait_in_thread(void *task)
+{
+	HRESULT hr = IVMTask_WaitForCompletion((IVMTask *)task, BOUND_MS);
+
+	IVMTask_Release((IVMTask *)task);
+	return hr == S_OK ? task : NULL;
+}
+
+static void *ask_in_thread(void *pointer)
+{
+	IVMTask2 *task = pointer;
+	uint32_t found, ended, failed;
+	int32_t percent = 0, before = 0;
+	bool done = false, ordered = true;
+
+	while (!done) {
+		char *text = NULL, *error = NULL;
+		void *again;
+
+		IVMTask2_get_IsComplete(task, &done);
+		IVMTask2_get_PercentCompleted(task, &percent);
+		ordered = ordered && percent >= before;
+		before = percent;
+		IVMTask2_get_Sessions(task, &found, &ended, &failed);
+		IVMTask2_get_StatusText(task, &text);
+		IVMTask2_get_ErrorDescription(task, &error);
+		free(text);
+		free(error);
+		IVMTask2_QueryInterface(task, &IID_IVMTask, &again);
+		IVMTask_Release((IVMTask *)again);
+	}
+	IVMTask2_Release(task);
+	return ordered ? task : NULL;
+}
+
+static void *cancel_in_thread(void *task)
+{
+	bool good = true;
+
+	for (int i = 0; i < 20; i++) {
+		HRESULT hr = IVMTask_Cancel((IVMTask *)task);
+
+		good = good && (hr == S_OK || hr == E_FAIL);
+	}
+	IVMTask_Release((IVMTask *)task);
+	return good ? task : NULL;
+}
+
+static void *poll_in_thread(void *task)
+{
+	struct pollfd news = {.events = POLLIN};
+
+	IVMTask2_get_Descriptor((IVMTask2 *)task, &news.fd);
+	while (!is_complete(task)) {
+		if (poll(&news, 1, BOUND_MS) != 1)
+			break;
+	}
+	news.revents = 0;
+	poll(&news, 1, 0);
+	IVMTask_Release((IVMTask *)task);
+	return news.revents ? task : NULL;
+}
+
+/* One task in many hands; ThreadSanitizer looks on. */
+static void test_threads_on_one_task(void **state)
+{
+	static void *(*const jobs[])(void *) = {
+		wait_in_thread, wait_in_thread, wait_in_thread,   ask_in_thread,
+		ask_in_thread,  poll_in_thread, cancel_in_thread,
+	};
+	enum { JOBS = sizeof(jobs) / sizeof(jobs[0]) };
+	pthread_t threads[JOBS];
+	IVMTask2 *task = logoff();
+	void *good;
+
+	(void)state;
+	for (size_t i = 0; i < JOBS; i++) {
+		IVMTask2_AddRef(task);
+		assert_int_equal(pthread_create(&threads[i], NULL, jobs[i], task), 0);
+	}
+	for (int percent = 0; percent <= 90; percent++)
+		fake_host_progress(percent < 80 ? "grace" : "ending", percent, "On the way.");
+	fake_host_complete(S_OK);
+	for (size_t i = 0; i < JOBS; i++) {
+		pthread_join(threads[i], &good);
+		assert_ptr_equal(good, task);
+	}
+	complete(task);
+	assert_int_equal(IVMTask2_Release(task), 0);
+}
+
+static void *logoff_in_thread(void *pointer)
+{
+	IVMGuestOS2 *guest = pointer;
+	bool good = true;
+
+	for (int i = 0; i < 10; i++) {
+		IVMTask *task;
+		HRESULT hr = IVMGuestOS2_Logoff(guest, &task);
+
+		good = good && hr == S_OK && IVMTask_WaitForCompletion(task, BOUND_MS) == S_OK &&
+		       IVMTask_get_Error(task, &hr) == S_OK &&
+		       hr == HRESULT_FROM_WIN32(ERROR_BUSY) && IVMTask_Release(task) == 0;
+	}
+	IVMGuestOS2_Release(guest);
+	return good ? pointer : NULL;
+}
+
+static void test_threads_on_one_machine(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	pthread_t threads[4];
+	void *good;
+
+	(void)state;
+	fake_host_says_early(EARLY_PROGRESS EARLY_END, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		IVMGuestOS2_AddRef(guest);
+		assert_int_equal(pthread_create(&threads[i], NULL, logoff_in_thread, guest), 0);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], &good);
+		assert_ptr_equal(good, guest);
+	}
+	assert_int_equal(IVMGuestOS2_Release(guest), 0);
+}
+
+static void test_codes(void **state)
+{
+	(void)state;
+	assert_string_equal(VMGuestOS_ErrorName(VM_E_TIMED_OUT), "VM_E_TIMED_OUT");
+	assert_string_equal(VMGuestOS_ErrorName((HRESULT)0x80070520),
+			    "ERROR_NO_SUCH_LOGON_SESSION");
+	assert_string_equal(VMGuestOS_ErrorName((HRESULT)0x80001234), "unknown");
+	assert_non_null(strstr(VMGuestOS_ErrorText(S_OK), "succeeded"));
+	assert_non_null(VMGuestOS_ErrorText((HRESULT)0x80001234));
+}
+
+static void test_statuses(void **state)
+{
+	static const HRESULT codes[] = {
+		S_OK,
+		DISP_E_EXCEPTION,
+		HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION),
+		VM_E_TIMED_OUT,
+		HRESULT_FROM_WIN32(ERROR_CANCELLED),
+		HRESULT_FROM_WIN32(ERROR_BUSY),
+		VM_E_VM_UNKNOWN,
+		VM_E_VM_NOT_RUNNING,
+		VM_E_ADDITIONS_FEATURE_NOT_AVAIL,
+		E_ACCESSDENIED,
+		E_INVALIDARG,
+		E_FAIL,
+		E_OUTOFMEMORY,
+	};
+	bool seen[256] = {[EXIT_FAILURE] = true};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		int status = status_of(codes[i]);
+
+		assert_in_range(status, 0, 63);
+		assert_false(seen[status]);
+		seen[status] = true;
+	}
+	assert_int_equal(status_of(S_OK), 0);
+	assert_int_equal(status_of((HRESULT)0x80001234), EXIT_FAILURE);
+}
+
+static void test_similar_names(void **state)
+{
+	(void)state;
+	assert_true(suggest_is_similar("wbe1", "web1"));
+	assert_true(suggest_is_similar("web2", "web1"));
+	assert_true(suggest_is_similar("Web1", "web1"));
+	assert_true(suggest_is_similar("we", "web1"));
+	assert_true(suggest_is_similar("databse", "database"));
+	assert_false(suggest_is_similar("mail", "web1"));
+	assert_false(suggest_is_similar("", "web1"));
+	assert_false(suggest_is_similar("x", "web1"));
+}
+
+#define HOST(name)     cmocka_unit_test_setup_teardown(name, setup_host, teardown)
+#define REGISTRY(name) cmocka_unit_test_setup_teardown(name, setup_registry, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		REGISTRY(test_unknown_machine),
+		REGISTRY(test_names),
+		REGISTRY(test_default_registry),
+		REGISTRY(test_not_running),
+		REGISTRY(test_too_long_a_path),
+		HOST(test_access_denied),
+		HOST(test_not_available),
+		HOST(test_refused),
+		HOST(test_logoff_null),
+		HOST(test_guest_interfaces),
+		HOST(test_task_interfaces),
+		cmocka_unit_test(test_documented_iids),
+		HOST(test_task_from_start_to_end),
+		HOST(test_getters_take_no_null),
+		HOST(test_results),
+		HOST(test_host_gives_up),
+		HOST(test_an_error_has_words),
+		HOST(test_wait),
+		HOST(test_cancel),
+		HOST(test_too_late_to_cancel),
+		HOST(test_machine_stops),
+		HOST(test_options_are_sent),
+		HOST(test_wrong_options),
+		HOST(test_descriptor),
+		HOST(test_early_news),
+		HOST(test_lines_in_pieces),
+		HOST(test_wrong_lines),
+		HOST(test_odd_reports),
+		HOST(test_endless_line),
+		HOST(test_no_control_characters),
+		HOST(test_release_cancels_nothing),
+		HOST(test_threads_on_one_task),
+		HOST(test_threads_on_one_machine),
+		cmocka_unit_test(test_codes),
+		cmocka_unit_test(test_statuses),
+		cmocka_unit_test(test_similar_names),
+	};
+
+	return cmocka_run_group_tests_name("vmguestos", tests, NULL, NULL);
+}

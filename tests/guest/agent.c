@@ -18,8 +18,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define PORT	   "/dev/ttyS1"
-#define SCRIPT_MAX (1024 * 1024)
+#define PORT       "/dev/ttyS1"
+#define SCRIPT_MAX ((size_t)1024 * 1024)
 
 static void write_all(int fd, const char *bytes, size_t size)
 {
@@ -77,7 +77,7 @@ static pid_t start(const char *script, int *output)
 /* Passes on what there is within @milliseconds (-1: for ever). Whether there may be more. */
 static bool pass(int port, const char *number, int output, int milliseconds)
 {
-	struct pollfd polled = { .fd = output, .events = POLLIN };
+	struct pollfd polled = {.fd = output, .events = POLLIN};
 	char bytes[4096];
 	char header[64];
 	ssize_t n;
@@ -101,7 +101,8 @@ static int run(int port, const char *number, const char *script)
 
 	if (pid < 0)
 		return 126;
-	/* What the command leaves in the background may hold the pipe open: don't wait for its end. */
+	/* What the command leaves in the background may hold the pipe open: don't wait for its end.
+	 */
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		pass(port, number, output, 20);
 	while (pass(port, number, output, 0))

@@ -68,7 +68,7 @@ static _Noreturn void shell(const char *kind, const char *user)
 
 static _Noreturn void pam(const char *user, int tell)
 {
-	static const struct pam_conv conversation = { .conv = misc_conv };
+	static const struct pam_conv conversation = {.conv = misc_conv};
 	pam_handle_t *handle = NULL;
 
 	close(tell);

@@ -112,13 +112,17 @@ static int add_module(const struct outer *outer, FILE *archive, const char *name
 static int add_config(const struct machine_config *config, FILE *archive)
 {
 	struct machine_config inside = *config;
+	char directory[] = "/machine";
+	char kernel[] = "/guest/kernel";
+	char initrd[] = "/guest/initrd";
 	json_t *json;
 	char *text;
 	int error;
 
-	inside.directory = (char[]){"/machine"};
-	inside.kernel = (char[]){"/guest/kernel"};
-	inside.initrd = config->initrd ? (char[]){"/guest/initrd"} : NULL;
+	inside.directory = directory;
+	inside.kernel = kernel;
+	if (config->initrd)
+		inside.initrd = initrd;
 	json = machine_config_to_json(&inside);
 	text = json ? json_dumps(json, 0) : NULL;
 	error = text ? cpio_bytes(archive, "machine.json", text, strlen(text)) : -ENOMEM;

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_MAX   65536u              /* bytes that are sent in one frame */
-#define PORT_HIGH   (1024u * 1024)      /* with this much waiting, nothing more is read */
-#define CLIENT_HIGH (16u * 1024 * 1024) /* a client that does not read is dropped */
+#define FRAME_MAX   65536u                     /* bytes that are sent in one frame */
+#define PORT_HIGH   ((size_t)1024 * 1024)      /* with this much waiting, nothing more is read */
+#define CLIENT_HIGH ((size_t)16 * 1024 * 1024) /* a client that does not read is dropped */
 #define ENTRIES_MAX 256
 
 struct frame {

@@ -386,6 +386,9 @@ def rmmod(machine):
     check_works_with(machine, 1)
 
 
+CASES.extend(vmguestos.CASES)
+
+
 def beats(machine, wanted):
     """Waits for so many more answers to heartbeats; the status before and after."""
     before = machine.ask("status")

@@ -190,6 +190,11 @@ void fake_host_registry_remove(void)
 	must(rmdir(host.registry) == 0, host.registry);
 }
 
+const char *fake_host_registry_path(void)
+{
+	return host.registry;
+}
+
 const char *fake_host_folder(void)
 {
 	return host.folder;

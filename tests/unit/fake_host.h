@@ -14,6 +14,7 @@
 /* A registry in $HVHOST_DIR, with the folder of a machine that doesn't run. */
 void fake_host_registry(void);
 void fake_host_registry_remove(void);
+const char *fake_host_registry_path(void);
 const char *fake_host_folder(void);
 
 /* The machine runs, and has the component, until the next stop. */

@@ -237,7 +237,7 @@ static void test_names(void **state)
 static void test_default_registry(void **state)
 {
 	IVMGuestOS *guest;
-	char *runtime = strdup(getenv("HVHOST_DIR"));
+	const char *runtime = fake_host_registry_path();
 
 	(void)state;
 	make("hvhost", S_IFDIR);
@@ -251,7 +251,6 @@ static void test_default_registry(void **state)
 	setenv("HVHOST_DIR", runtime, 1);
 	unmake("hvhost/inside");
 	unmake("hvhost");
-	free(runtime);
 }
 
 static void test_not_running(void **state)
@@ -328,14 +327,14 @@ static void test_access_denied(void **state)
 
 	(void)state;
 	snprintf(socket, sizeof(socket), "%s/control.sock", fake_host_folder());
-	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0755), 0);
+	assert_int_equal(chmod(fake_host_registry_path(), 0755), 0);
 	assert_int_equal(chmod(socket, 0666), 0);
 	assert_as_nobody(S_OK, call_logoff);
 	assert_int_equal(chmod(socket, 0), 0);
 	assert_as_nobody(E_ACCESSDENIED, call_logoff);
-	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0), 0);
+	assert_int_equal(chmod(fake_host_registry_path(), 0), 0);
 	assert_as_nobody(E_ACCESSDENIED, call_find);
-	assert_int_equal(chmod(getenv("HVHOST_DIR"), 0700), 0);
+	assert_int_equal(chmod(fake_host_registry_path(), 0700), 0);
 	assert_int_equal(HRESULT_FROM_WIN32(ERROR_ACCESS_DENIED), E_ACCESSDENIED);
 }
 

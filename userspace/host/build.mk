@@ -15,7 +15,6 @@ $(BUILD)/libvmguestos.so: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%) userspace/host/libvm
 	$(CC) -shared -pthread -Wl,-soname,$(VMGUESTOS_SONAME) -Wl,-z,defs \
 		-Wl,--version-script=userspace/host/libvmguestos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) $(VMGUESTOS_LIBS)
-	ln -sf $(@F) $(BUILD)/$(VMGUESTOS_SONAME)
 
 $(BUILD)/libvmguestos.a: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%)
 	rm -f $@

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What a user of libvmguestos builds, with what is installed: the same program in C and in C++.
+
+STAGE = $(abspath $(BUILD))/stage
+STAGE_FLAGS = $$(PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig pkg-config --cflags --libs libvmguestos) \
+	-Wl,-rpath,$(STAGE)/lib
+
+$(BUILD)/stage/lib/libvmguestos.so: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a \
+		$(BUILD)/vmlogoff userspace/host/vmguestos.h userspace/host/libvmguestos.pc.in
+	$(MAKE) install-host DESTDIR= PREFIX=$(STAGE) LIBDIR=$(STAGE)/lib
+
+$(BUILD)/walk-c: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
+	$(CC) -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror $(CFLAGS) -o $@ $< $(STAGE_FLAGS)
+$(BUILD)/walk-c++: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
+	$(CXX) -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror $(CFLAGS) -o $@ $< $(STAGE_FLAGS)
+
+$(KERNELS:%=e2e-%): $(BUILD)/vmlogoff $(BUILD)/walk-c $(BUILD)/walk-c++

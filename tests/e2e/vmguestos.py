@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What an administrator's programs on the host get: libvmguestos and vmlogoff."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+
+from machine import BOUND
+
+# Exit statuses of vmlogoff(1).
+OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 3, 5, 6, 7, 8
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+def built(machine, name):
+    return str(pathlib.Path(machine.hvhost).parent / name)
+
+
+class Vmlogoff:
+    """vmlogoff --json, while it runs."""
+
+    def __init__(self, machine, *arguments):
+        self.machine = machine
+        self.process = subprocess.Popen(
+            [built(machine, "vmlogoff"), "--json", *arguments, machine.name],
+            env=machine.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True)
+        self.last = None
+
+    def until(self, wanted):
+        """Waits for an object that `wanted` accepts."""
+        for line in self.process.stdout:
+            self.machine.say("  vmlogoff| " + line.rstrip())
+            self.last = json.loads(line)
+            if wanted(self.last):
+                return self.last
+        raise AssertionError(f"vmlogoff ended before the awaited object: {self.last}")
+
+    def in_grace(self):
+        return self.until(lambda object: object.get("state") == "grace")
+
+    def finish(self, status):
+        """The last object, of a command that ends so."""
+        rest = self.process.stdout.read()
+        for line in rest.splitlines():
+            self.machine.say("  vmlogoff| " + line)
+            self.last = json.loads(line)
+        ended = self.process.wait(BOUND)
+        assert ended == status, f"vmlogoff ended with {ended}, and should with {status}"
+        return self.last
+
+
+def walk(machine, program):
+    environment = {**machine.environment, "HVHOST": os.path.abspath(machine.hvhost)}
+    done = subprocess.run([built(machine, program), machine.name], env=environment, text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=BOUND, check=False)
+    machine.say(done.stdout)
+    assert done.returncode == 0, f"{program} ended with {done.returncode}"
+
+
+@case
+def walk_codes(machine):
+    """a program in C gets every code of libvmguestos"""
+    walk(machine, "walk-c")
+
+
+@case
+def walk_codes_cxx(machine):
+    """the same program compiled as C++ gets them as well"""
+    walk(machine, "walk-c++")
+
+
+@case
+def vmlogoff(machine):
+    """vmlogoff: its exit statuses, the machines' names, and everyone is logged off"""
+    Vmlogoff(machine).finish(NO_SESSION)
+    machine.open_session("login", "alice")
+    machine.open_session("pam", "bob")
+    last = Vmlogoff(machine, "--timeout", "120", "--message", "Good night.").finish(OK)
+    assert (last["event"], last["found"], last["ended"]) == ("result", 2, 2), last
+    assert not machine.sessions(), "someone is still logged on"
+    done = subprocess.run([built(machine, "vmlogoff"), machine.name[:-1] + "x"], text=True,
+                          env=machine.environment, stderr=subprocess.PIPE, timeout=BOUND,
+                          check=False)
+    machine.say(done.stderr)
+    assert done.returncode == UNKNOWN, done.returncode
+    assert machine.name in done.stderr, "the name that was meant is not suggested"
+
+
+@case
+def vmlogoff_interrupted(machine):
+    """Ctrl-C cancels in the guest: nobody is logged off"""
+    session = machine.open_session("pam", "alice")
+    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    command.process.send_signal(signal.SIGINT)
+    command.finish(CANCELLED)
+    assert machine.sessions() == [session], "someone was logged off"
+    Vmlogoff(machine, "--force").finish(OK)
+
+
+@case
+def vmlogoff_killed(machine):
+    """vmlogoff is killed mid-task: the guest goes on, and another one is told that it is busy"""
+    machine.open_session("pam", "alice")
+    command = Vmlogoff(machine, "--timeout", "120", "--grace", "10")
+    name = command.in_grace()["id"]
+    command.process.kill()
+    command.process.wait()
+    Vmlogoff(machine).finish(BUSY)
+    machine.wait_run("! loginctl list-sessions --no-legend | grep .")
+    while machine.ask("query", id=name)["state"] != "done":
+        pass
+    answer = machine.ask("query", id=name)
+    assert (answer["result"], answer["ended"]) == (0, 1), answer

@@ -71,7 +71,7 @@ outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
 	$(outer-root) tests/demo/demo.sh $(BUILD) $(BUILD)/kernel-6.12/vmlinuz $(BUILD)/guest-6.12.img
 
-check: all
+check: all $(BUILD)/tests/unit/layout.h
 	tests/check/check.sh $(BUILD)
 
 e2e: $(KERNEL:%=e2e-%)

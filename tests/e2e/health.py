@@ -32,3 +32,11 @@ def check(machine):
         machine.say("unreferenced object" + entry)
     assert not found, found
     assert not lost, f"{len(lost)} objects of the driver are leaked"
+
+
+def coverage(machine):
+    """The driver's counters, as tests/coverage/report.py reads them; nothing unless it was
+    built for coverage."""
+    return machine.run(
+        "find /sys/kernel/debug/gcov -name '*.gcda' -type f | while read -r file; do "
+        "echo \"gcov: $file $(od -An -v -tx1 \"$file\" | tr -d ' \\n')\"; done")

@@ -144,6 +144,8 @@ class Lab:
         if self.machine and self.sanitizer:
             self.report.run("the sanitizers found nothing",
                             lambda: health.check(self.machine))
+            log = self.folder / self.machine.name / "coverage.log"
+            log.write_text(health.coverage(self.machine), encoding="utf-8")
 
     def vmbus(self, version):
         """The kernel's bus driver speaks this version when the host has no newer one."""

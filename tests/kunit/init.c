@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Process 1 of the kernel that runs the suites: loads the module, which runs them,
- * unloads it, looks for leaks, and reboots, which ends the machine. What it finds is in the kernel's log,
+ * unloads it, looks for leaks, prints its coverage, and reboots, which ends the machine. What it finds is in the kernel's log,
  * on the console.
  */
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define MODULE "hv_logoff_kunit"
+#define SYSLOG_ACTION_CONSOLE_OFF 6 /* klogctl(3) has no names */
 
 static _Noreturn void stop(const char *what)
 {
@@ -52,6 +55,30 @@ static void scan_for_leaks(void)
 	close(fd);
 }
 
+/* A line for each file of coverage, in hexadecimal; none unless it was built for that. */
+static int print_coverage(const char *path, const struct stat *status, int type, struct FTW *ftw)
+{
+	const char *dot = strrchr(path, '.');
+	unsigned char bytes[4096];
+	ssize_t size;
+	int fd;
+
+	(void)status;
+	(void)ftw;
+	if (type != FTW_F || !dot || strcmp(dot, ".gcda") != 0)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	printf("gcov: %s ", path);
+	while ((size = read(fd, bytes, sizeof(bytes))) > 0)
+		for (ssize_t i = 0; i < size; i++)
+			printf("%02x", bytes[i]);
+	putchar('\n');
+	close(fd);
+	return 0;
+}
+
 int main(void)
 {
 	setbuf(stdout, NULL);
@@ -64,5 +91,8 @@ int main(void)
 	scan_for_leaks();
 	if (syscall(SYS_delete_module, MODULE, O_NONBLOCK) < 0)
 		stop("the module can't be unloaded");
+	/* The kernel's own words would go between. */
+	klogctl(SYSLOG_ACTION_CONSOLE_OFF, NULL, 0);
+	nftw("/sys/kernel/debug/gcov", print_coverage, 16, FTW_PHYS);
 	stop("end");
 }

@@ -17,9 +17,11 @@
 #define UNHEARD_MAX      500
 
 /* Once in so many packets; a storm rescinds once at least. */
-#define EVERY_RESCIND 4000
+#define EVERY_RESCIND 5000
 #define EVERY_SPOIL   150
 #define EVERY_UNHEARD 300
+/* Of the times at which the guest is about to open the channel. */
+#define EVERY_OPENING 128
 /* And of those after which answers can't be told from nonsense, until new rings are there. */
 #define EVERY_REOPEN  64
 
@@ -510,7 +512,7 @@ static void forget_channel(struct storm *storm)
 /* Once in a while the offer is rescinded when the guest is busy with it. */
 static void rescind_soon(struct storm *storm)
 {
-	storm->rescind_next = storm->phase == STORM_BLOWING && draw(storm, 16) == 0;
+	storm->rescind_next = storm->phase == STORM_BLOWING && draw(storm, EVERY_OPENING) == 0;
 	look_again(storm, storm->rescind_next ? 1 + draw(storm, 20) : CHECK_MS);
 }
 
@@ -531,8 +533,8 @@ static void opened(struct channel *channel)
 		return;
 	}
 	negotiation = put_negotiation(storm);
-	/* Many a time wait for a daemon, that requests may reach it. */
-	if (storm->phase == STORM_BLOWING && draw(storm, 4))
+	/* As often as not wait for a daemon, that requests may reach it. */
+	if (storm->phase == STORM_BLOWING && draw(storm, 2))
 		storm->await = negotiation;
 	look_again(storm, 1);
 }

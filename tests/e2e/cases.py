@@ -8,6 +8,7 @@ import random
 import time
 
 import health
+import vmguestos
 from machine import BOUND
 
 S_OK = 0

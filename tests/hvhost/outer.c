@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/timerfd.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -373,6 +374,30 @@ static int watch_signals(struct mux *mux)
 	return fd < 0 ? -errno : mux_watch(mux, fd, on_signal);
 }
 
+static int on_nudge(struct mux *mux, int fd)
+{
+	uint64_t expirations;
+
+	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	return mux_send_end(mux, MUX_NUDGE);
+}
+
+/*
+ * Seen when this machine was very busy: the emulation loses a timer interrupt of the outer one.
+ * Nothing moves in there then until another device interrupts, which was minutes: see to it that
+ * one does soon.
+ */
+static int watch_nudge(struct mux *mux)
+{
+	struct itimerspec every = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) < 0)
+		return -errno;
+	return mux_watch(mux, fd, on_nudge);
+}
+
 static int open_console(struct outer *outer)
 {
 	char path[512];
@@ -398,6 +423,8 @@ static int relay(struct outer *outer)
 	if (!mux)
 		return -ENOMEM;
 	error = watch_signals(mux);
+	if (!error)
+		error = watch_nudge(mux);
 	if (!error)
 		error = mux_run(mux);
 	if (error == -EPIPE) {

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 enum mux_number {
+	MUX_NUDGE = 0,   /* to the inside: nothing but an interrupt */
 	MUX_CONSOLE = 1, /* to the outside: the guest's console */
 	MUX_LOG = 2,     /* to the outside: what hvhost says on standard error */
 	MUX_READY = 3,   /* to the outside: the lines of vmm_run()'s `ready` */

@@ -277,6 +277,25 @@ def run(machine, event, state):
         same("the number of COMPLETEs", held.completes(), 1)
 
 
+# Ways through the driver on which memory is allocated; see tests/guest/fail-nth.c.
+PATHS = ("device", "bind", "unbind")
+
+
+def sweep(machine, path):
+    """Each allocation on the path fails in turn; none is leaked, and all works afterwards."""
+    offer = machine.run(f"basename {DRIVER}/*-*-*-*-*").strip()
+    machine.run("systemctl mask --runtime --now hv-logoffd;"
+                f"echo 0 >{FAILSLAB}/verbose; echo N >{FAILSLAB}/ignore-gfp-wait")
+    if path != "device":
+        machine.run(f"echo {offer} >{DRIVER}/unbind")
+    machine.say(machine.run(f"fail-nth {path} {offer}"))
+    if path != "device":
+        machine.run(f"echo {offer} >{DRIVER}/bind")
+    machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
+    machine.wait("logoff", "negotiated")
+    check_works(machine)
+
+
 def documented(text):
     """The table of docs/faults.md: results by event."""
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", text, re.MULTILINE)

@@ -11,6 +11,10 @@ OURS = re.compile(r"hvl_|hv_logoff")
 KMEMLEAK = "/sys/kernel/debug/kmemleak"
 
 
+def prepare(machine):
+    machine.run("mount -t debugfs debugfs /sys/kernel/debug")
+
+
 def leaks(machine):
     """The entries of kmemleak that name the driver."""
     # What is younger than 5 seconds is left alone, and what is new is wanted to be seen twice.

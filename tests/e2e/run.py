@@ -6,6 +6,7 @@ reports them as TAP on the screen and in BUILD/results/e2e-KERNEL.tap or faults-
 import argparse
 import pathlib
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -86,6 +87,8 @@ class Lab:
         self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0])
         self.machine.wait("logoff", "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
+        if self.sanitizer:
+            health.prepare(self.machine)
 
     def clean(self):
         """Whether the machine is as a case may expect it, at the latest after a forced logoff."""
@@ -136,6 +139,13 @@ class Lab:
             faults.prepare(self.machine)
         name = f"{event.happen.__name__} in {state}"
         if not self.report.run(name, lambda: faults.run(self.machine, event, state)):
+            self.evidence()
+            self.close()
+
+    def sweep(self, path):
+        self.up()
+        if not self.report.run(f"no memory on the path {path}",
+                               lambda: faults.sweep(self.machine, path)):
             self.evidence()
             self.close()
 
@@ -190,6 +200,9 @@ class Lab:
                 if set(only) - {"quick"} and event.happen.__name__ not in only:
                     continue
                 self.fault(event, state)
+        for path in faults.PATHS:
+            if self.sanitizer and (not only or path in only):
+                self.sweep(path)
         self.close()
 
 
@@ -199,8 +212,10 @@ def main():
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("--faults", action="store_true", help="the table of faults")
     parser.add_argument("only", nargs="*", help="names of cases, or vmbus; with --faults names of "
-                        "events, or quick; all if none is given")
+                        "events or paths, or quick; all if none is given")
     options = parser.parse_args()
+    # However this ends, it leaves no machine behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     results = options.build / "results"
     suite = f"{'faults' if options.faults else 'e2e'}-{options.kernel}"
     report = Report(results / f"{suite}.tap")

@@ -22,7 +22,7 @@ cp "$module" "$stage/$modules/updates/"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
 install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
-install -D -t "$stage/usr/bin" "$build/tests/guest/open-session"
+install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth}
 install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
 install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"

@@ -58,7 +58,8 @@ include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
-	linux-headers-6.12-cloud-amd64 linux-source-6.12 sparse clang clang-tidy libclang-rt-dev llvm \
+	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
+	sparse clang clang-tidy libclang-rt-dev llvm \
 	cppcheck shellcheck perl
 
 deps:
@@ -95,8 +96,8 @@ $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit "fuzz SECONDS=27" e2e; do $(MAKE) -k $$suite || failed=1; done; \
-	tests/summary $(BUILD)/results check unit fuzz $(KERNELS:%=e2e-%) || failed=1; \
+	for suite in check unit "fuzz SECONDS=27" kunit e2e "e2e-faults KERNEL=6.12 CASES=quick"; do $(MAKE) -k $$suite || failed=1; done; \
+	tests/summary $(BUILD)/results check unit fuzz kunit $(KERNELS:%=e2e-%) faults-6.12 || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

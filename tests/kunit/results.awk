@@ -12,6 +12,7 @@
 	sub(/^(not )?ok [0-9]+ -? ?/, "", name)
 	print ($1 == "not" ? "not ok" : "ok") " - " suite ": " name
 	ran++
+	total++
 	next
 }
 /^(not )?ok [0-9]+ / && planned { complete[suite] = ran == planned; planned = 0 }
@@ -24,4 +25,5 @@ END {
 	for (i = 1; i <= count; i++)
 		print (complete[wanted[i]] ? "ok" : "not ok") " - " wanted[i] " ran all its cases"
 	print (ended && !dirty ? "ok" : "not ok") " - the kernel has nothing to complain about"
+	print "1.." total + count + 1
 }

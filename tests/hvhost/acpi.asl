@@ -6,14 +6,27 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 
 	Scope (\_SB)
 	{
-		// iasl says that this _HID has a lower case letter and no digit (6033): it is Hyper-V's.
-		Device (VMBS)
+		// What has the bus has memory for its devices' registers. None has any here, but Linux 5.10
+		// looks for it upwards from the bus, and stops at nothing else.
+		Device (VMOD)
 		{
-			Name (_HID, "VMBus")
+			Name (_HID, "ACPI0004")
 			Name (_UID, 0)
-			Name (_DDN, "VMBUS")
-			Method (_STA) { Return (0x0f) }
-			Name (_CRS, ResourceTemplate () {})
+			Name (_CRS, ResourceTemplate ()
+			{
+				DWordMemory (ResourceProducer, PosDecode, MinFixed, MaxFixed, NonCacheable,
+					ReadWrite, 0, 0xf8000000, 0xfbffffff, 0, 0x04000000)
+			})
+
+			// iasl says that this _HID has a lower case letter and no digit (6033): it is Hyper-V's.
+			Device (VMBS)
+			{
+				Name (_HID, "VMBus")
+				Name (_UID, 0)
+				Name (_DDN, "VMBUS")
+				Method (_STA) { Return (0x0f) }
+				Name (_CRS, ResourceTemplate () {})
+			}
 		}
 
 		Device (RTC)

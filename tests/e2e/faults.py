@@ -272,8 +272,9 @@ def run(machine, event, state):
     wanted = event.results[STATES.index(state)]
     check_result(machine, reply, wanted)
     check_works(machine)
-    # Where there is no channel the host ends the request itself.
-    if event.happen is not rescinded:
+    # Where there is no channel the host answers itself.
+    if not (event.happen is rescinded or
+            state == "none" and event.happen in (unloaded, unbound)):
         same("the number of COMPLETEs", held.completes(), 1)
 
 

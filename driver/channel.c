@@ -141,9 +141,20 @@ static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
 	return 1;
 }
 
+/*
+ * The host can write to the guest's index too. hv_ringbuffer_write() of 5.10 and 6.1
+ * doesn't check it, and writes wherever it says.
+ */
+static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
+{
+	return READ_ONCE(ring->ring_buffer->write_index) < ring->ring_datasize &&
+	       READ_ONCE(ring->ring_buffer->read_index) < ring->ring_datasize;
+}
+
 /* 0 when there is nothing left to send, -EAGAIN when the ring is full, -ENODEV, -EIO. */
 static int hvl_channel_transmit(struct hvl_channel *channel)
 {
+	struct vmbus_channel *vmbus = channel->device->channel;
 	struct hvl_message *tx = &channel->tx;
 	int ret;
 
@@ -152,9 +163,10 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 			channel->transmitting = hvl_host_transmit(channel->core, tx);
 		if (!channel->transmitting)
 			return 0;
-		ret = vmbus_sendpacket(channel->device->channel, &tx->packet,
-				       hvl_packet_size(&tx->packet), tx->trans_id,
-				       VM_PKT_DATA_INBAND, 0);
+		if (!hvl_channel_writable(&vmbus->outbound))
+			return -EIO;
+		ret = vmbus_sendpacket(vmbus, &tx->packet, hvl_packet_size(&tx->packet),
+				       tx->trans_id, VM_PKT_DATA_INBAND, 0);
 		if (ret)
 			return ret;
 		channel->transmitting = false;

@@ -15,8 +15,8 @@ trap 'rm -rf "$stage"' EXIT
 install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage/etc/systemd/system/multi-user.target.wants"
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
-# hv_vmbus is built into some kernels.
-find "$source/kernel/drivers/hv" \( -name 'hv_vmbus.ko*' -o -name 'hv_utils.ko*' \) \
+# All but hv_utils are built into some kernels.
+find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
 

@@ -10,8 +10,8 @@ trap 'rm -rf "$stage"' EXIT
 
 mkdir "$stage/dev"
 cp "$init" "$stage/init"
-# hv_vmbus is built into some kernels.
-find "$modules/kernel/drivers/hv" \( -name 'hv_vmbus.ko*' -o -name 'hv_utils.ko*' \) \
+# All but hv_utils are built into some kernels.
+find "$modules/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage" {} +
 for module in "$stage"/*.xz; do
 	[[ ! -e $module ]] || xz -d "$module"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The whole user space of a guest that only has to meet VMBus. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/klog.h>
@@ -10,10 +11,18 @@
 
 #define SYSLOG_ACTION_CONSOLE_LEVEL 8
 
+/* Each after those that it needs. */
+static const char *const modules[] = {
+	"/pps_core.ko", "/ptp.ko", "/hv_vmbus.ko", "/hv_utils.ko",
+};
+
 static void load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+	/* It is built into this kernel. */
+	if (fd < 0 && errno == ENOENT)
+		return;
 	if (fd >= 0 && syscall(SYS_finit_module, fd, "", 0) == 0)
 		return;
 	perror(path);
@@ -25,10 +34,8 @@ int main(void)
 	mount("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	dup2(open("/dev/console", O_RDWR), STDERR_FILENO);
 	klogctl(SYSLOG_ACTION_CONSOLE_LEVEL, NULL, 7);
-	/* It is built into some kernels. */
-	if (access("/hv_vmbus.ko", F_OK) == 0)
-		load("/hv_vmbus.ko");
-	load("/hv_utils.ko");
+	for (size_t i = 0; i < sizeof(modules) / sizeof(*modules); i++)
+		load(modules[i]);
 	for (;;)
 		pause();
 }

@@ -18,8 +18,8 @@
 
 #define HOST(command)  "\"$HVHOST\" " command " >/dev/null"
 #define GUEST(command) HOST("exec \"$VM\" -- '" command "'")
-#define CONFIGURE(line) \
-	GUEST("printf \"[Logoff]\\n" line "\\n\" >/etc/hv-logoff/hv-logoffd.conf;" \
+#define CONFIGURE(line)                                                                            \
+	GUEST("printf \"[Logoff]\\n" line "\\n\" >/etc/hv-logoff/hv-logoffd.conf;"                 \
 	      "systemctl restart hv-logoffd")
 
 static IVMGuestOS2 *guest;

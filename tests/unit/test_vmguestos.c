@@ -272,7 +272,8 @@ static void test_not_running(void **state)
 
 static void test_too_long_a_path(void **state)
 {
-	static const char name[] = "a-name-that-is-just-about-as-long-as-a-machine-is-allowed-to-have";
+	static const char name[] =
+		"a-name-that-is-just-about-as-long-as-a-machine-is-allowed-to-have";
 	char registry[160], deeper[128];
 	IVMGuestOS *guest;
 	IVMTask *task;
@@ -438,10 +439,9 @@ static void test_documented_iids(void **state)
 		const IID *iid = iids[i].iid;
 		const uint8_t *last = iid->Data4;
 
-		snprintf(text, sizeof(text),
-			 "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", iid->Data1, iid->Data2,
-			 iid->Data3, last[0], last[1], last[2], last[3], last[4], last[5], last[6],
-			 last[7]);
+		snprintf(text, sizeof(text), "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+			 iid->Data1, iid->Data2, iid->Data3, last[0], last[1], last[2], last[3],
+			 last[4], last[5], last[6], last[7]);
 		assert_string_equal(text, iids[i].text);
 	}
 }
@@ -718,8 +718,8 @@ static void test_descriptor(void **state)
 	IVMTask2_Release(task);
 }
 
-#define EARLY_PROGRESS \
-	"{\"event\":\"progress\",\"state\":\"grace\",\"percent\":7,\"found\":1,\"ended\":0," \
+#define EARLY_PROGRESS                                                                             \
+	"{\"event\":\"progress\",\"state\":\"grace\",\"percent\":7,\"found\":1,\"ended\":0,"       \
 	"\"failed\":0,\"text\":\"\"}\n"
 #define EARLY_END "{\"ok\":true,\"hresult\":2147942570,\"id\":\"0x1\"}\n"
 
@@ -764,8 +764,15 @@ static void test_lines_in_pieces(void **state)
 static void test_wrong_lines(void **state)
 {
 	static const char *const lines[] = {
-		"hello\n", "\n", "{\"ok\":\n", "[]\n", "{}\n", "{\"ok\":true}\n", "{\"ok\":false}\n",
-		"{\"ok\":true,\"hresult\":\"0\"}\n", "{\"ok\":false,\"hresult\":0}\n",
+		"hello\n",
+		"\n",
+		"{\"ok\":\n",
+		"[]\n",
+		"{}\n",
+		"{\"ok\":true}\n",
+		"{\"ok\":false}\n",
+		"{\"ok\":true,\"hresult\":\"0\"}\n",
+		"{\"ok\":false,\"hresult\":0}\n",
 	};
 
 	(void)state;

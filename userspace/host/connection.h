@@ -25,7 +25,7 @@ void vmg_connection_close(struct connection *connection);
 
 /* Takes @request. NULL, for lack of memory, is -ENOMEM. */
 int vmg_connection_send(struct connection *connection, json_t *request);
-/* What has come: 1 and an object, 0 if there is none yet, -EPIPE at the end, -EPROTO for no JSON. */
+/* What has come: 1 and an object; 0 if there is none yet; -EPIPE at the end; or -EPROTO. */
 int vmg_connection_next(struct connection *connection, json_t **object);
 /* Waits for the next object until @deadline (vmg_now_ms(), or -1 for never), or -ETIMEDOUT. */
 int vmg_connection_receive(struct connection *connection, int64_t deadline, json_t **object);

@@ -67,8 +67,8 @@ static bool are_valid(const VMLogoffOptions *options)
 	return options->size == sizeof(*options) && !(options->flags & ~VM_LOGOFF_FORCE) &&
 	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&
 	       options->grace < options->timeout &&
-	       (!options->message || (strlen(options->message) <= VM_LOGOFF_MESSAGE_MAX &&
-				      is_utf8(options->message)));
+	       (!options->message ||
+		(strlen(options->message) <= VM_LOGOFF_MESSAGE_MAX && is_utf8(options->message)));
 }
 
 static HRESULT logoff_with_options(IVMGuestOS2 *This, const VMLogoffOptions *options, IVMTask **out)

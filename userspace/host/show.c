@@ -112,8 +112,7 @@ static void end_json(const char *machine, HRESULT hr, const char *text, IVMTask2
 
 	if (task)
 		standing = standing_of(task);
-	json = task ? standing_to_json("result", &standing)
-		    : json_pack("{s:s}", "event", "result");
+	json = task ? standing_to_json("result", &standing) : json_pack("{s:s}", "event", "result");
 	json_object_set_new(json, "machine", json_string(machine));
 	json_object_set_new(json, "hresult", json_integer((uint32_t)hr));
 	json_object_set_new(json, "name", json_string(VMGuestOS_ErrorName(hr)));

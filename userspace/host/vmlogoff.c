@@ -75,8 +75,8 @@ static bool parse_seconds(const char *option, const char *text, uint32_t least, 
 		*seconds = (uint32_t)value;
 		return true;
 	}
-	fprintf(stderr, "vmlogoff: --%s is a number of seconds from %u to %d, not \"%s\".\n", option,
-		least, VM_LOGOFF_TIMEOUT_MAX, text);
+	fprintf(stderr, "vmlogoff: --%s is a number of seconds from %u to %d, not \"%s\".\n",
+		option, least, VM_LOGOFF_TIMEOUT_MAX, text);
 	return false;
 }
 
@@ -114,10 +114,14 @@ static bool parse_option(struct command *command, int option)
 static bool parse(struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"timeout", required_argument, NULL, 't'}, {"grace", required_argument, NULL, 'g'},
-		{"message", required_argument, NULL, 'm'}, {"force", no_argument, NULL, 'f'},
-		{"no-wait", no_argument, NULL, 'n'},       {"json", no_argument, NULL, 'j'},
-		{"list", no_argument, NULL, 'l'},          {"help", no_argument, NULL, 'h'},
+		{"timeout", required_argument, NULL, 't'},
+		{"grace", required_argument, NULL, 'g'},
+		{"message", required_argument, NULL, 'm'},
+		{"force", no_argument, NULL, 'f'},
+		{"no-wait", no_argument, NULL, 'n'},
+		{"json", no_argument, NULL, 'j'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	int option;
@@ -204,6 +208,9 @@ static void cancel(const struct command *command, IVMTask2 *task, int signals)
 	sigemptyset(&both);
 	sigaddset(&both, SIGINT);
 	sigaddset(&both, SIGTERM);
+	/* A shell's background job has SIGINT ignored from the start. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &both, NULL);
 	hr = IVMTask2_Cancel(task);
 	if (hr == E_FAIL)
@@ -291,8 +298,7 @@ int main(int argc, char **argv)
 	struct command command = {
 		.how = isatty(STDOUT_FILENO) ? SHOW_BAR : SHOW_LINES,
 		.wait = true,
-		.options = {.size = sizeof(command.options),
-			    .timeout = VM_LOGOFF_TIMEOUT_DEFAULT},
+		.options = {.size = sizeof(command.options), .timeout = VM_LOGOFF_TIMEOUT_DEFAULT},
 	};
 
 	if (!parse(&command, argc, argv))

@@ -432,7 +432,9 @@ static int relay(struct outer *outer)
 			"hvhost: the outer machine ended on its own; %s/outer.log says why\n",
 			outer->config->directory);
 		mux_deliver_clients(mux,
-				    "{\"ok\": false, \"error\": \"The outer machine ended.\"}\n");
+				    "{\"ok\": false, \"error\": \"The outer machine ended.\", "
+				    "\"hresult\": 2684617222, "
+				    "\"name\": \"VM_E_VM_NOT_RUNNING\"}\n");
 		error = -EIO;
 	}
 	mux_free(mux);

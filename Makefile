@@ -56,7 +56,7 @@ $(BUILD)/asan/%.o: %.c
 include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-DEPS := gcc libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
+DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \

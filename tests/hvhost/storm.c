@@ -14,6 +14,7 @@
 #define PATIENCE_SECONDS 120 /* for the next thing that the guest has to do */
 #define CHECK_MS         1000
 #define SETTLE_MS        100
+#define BREAK_MS         50
 #define UNHEARD_MAX      500
 
 /* Once in so many packets; a storm rescinds once at least. */
@@ -92,8 +93,9 @@ static void fail(struct storm *storm, const char *what)
 {
 	char *why = NULL;
 
-	if (asprintf(&why, "%s The storm's seed is %llu, and it had sent %u packets.", what,
-		     (unsigned long long)storm->seed, storm->sent) < 0)
+	if (asprintf(&why, "%s The storm's seed is %llu, it had sent %u packets, and last %s.",
+		     what, (unsigned long long)storm->seed, storm->sent,
+		     storm->broken_by ? storm->broken_by : "nothing was broken") < 0)
 		why = NULL;
 	say("storm: %s", why ? why : what);
 	finish(storm, control_failure(HV_LOGOFF_E_FAIL, why ? why : what));
@@ -133,10 +135,18 @@ static void count_kind(struct storm *storm, const char *kind)
 	json_object_set_new(storm->kinds, kind, json_integer(count + 1));
 }
 
+/* If the guest does not close the channel until then, it will be given a better reason. */
+static void break_soon(struct storm *storm)
+{
+	storm->break_next = true;
+	look_again(storm, 1 + draw(storm, BREAK_MS));
+}
+
 /* -EAGAIN if there is no room: the guest will signal when there is. */
 static int put(struct storm *storm, struct storm_packet *packet)
 {
 	struct channel *channel = channel_of(storm);
+	bool agreed;
 	int ret;
 
 	packet->header.transaction = (packet->owed ? OWED : 0) | (storm->number + 1);
@@ -145,6 +155,7 @@ static int put(struct storm *storm, struct storm_packet *packet)
 		listen_again(storm);
 		return ret;
 	}
+	agreed = storm->framed;
 	storm->number++;
 	be_patient(storm);
 	if (packet->owed)
@@ -153,7 +164,11 @@ static int put(struct storm *storm, struct storm_packet *packet)
 		storm->framed = false;
 	if (packet->fatal) {
 		storm->closing = true;
+		storm->broken_by = packet->kind;
 		listen_again(storm);
+		/* It may lie within what the guest takes for another packet. */
+		if (!agreed)
+			break_soon(storm);
 	}
 	return 0;
 }
@@ -210,6 +225,7 @@ static void break_channel(struct storm *storm)
 	storm->break_next = false;
 	storm->closing = true;
 	storm->framed = false;
+	storm->broken_by = "both rings were spoilt";
 	channel->stalled = true;
 	ring_spoil(&channel->upstream, RING_READ_INDEX, UINT32_MAX);
 	ring_spoil(&channel->downstream, RING_WRITE_INDEX, UINT32_MAX);
@@ -226,6 +242,18 @@ static uint32_t index_inside(struct storm *storm, const struct ring *ring)
 	return draw(storm, ring->size / 8) * 8;
 }
 
+static void unspoil(struct storm *storm)
+{
+	struct channel *channel = channel_of(storm);
+
+	if (!storm->spoilt)
+		return;
+	storm->spoilt = false;
+	ring_spoil(&channel->upstream, RING_READ_INDEX, channel->upstream.index);
+	ring_spoil(&channel->upstream, RING_INTERRUPT_MASK, 0);
+	channel_look(channel);
+}
+
 /* The guest finds it when it reads, and it reads when it is interrupted. */
 static void spoil_fatally(struct storm *storm)
 {
@@ -235,6 +263,9 @@ static void spoil_fatally(struct storm *storm)
 
 	storm->closing = true;
 	storm->framed = false;
+	storm->broken_by = "the host's write index was spoilt";
+	/* With a ring that is full it would never read. */
+	unspoil(storm);
 	listen_again(storm);
 	ring_spoil(ring, RING_WRITE_INDEX, index);
 	channel_interrupt(channel_of(storm));
@@ -297,14 +328,13 @@ static void spoil_guests_fatally(struct storm *storm)
 	struct ring *ring = &channel->upstream;
 
 	storm->closing = true;
-	storm->break_next = true;
 	storm->framed = false;
 	channel->stalled = true;
 	ring_spoil(ring, draw(storm, 2) ? RING_READ_INDEX : RING_WRITE_INDEX,
 		   index_outside(storm, ring));
 	put_op(storm, HVL_OP_QUERY);
 	channel->stalled = true;
-	look_again(storm, 1 + draw(storm, 50));
+	break_soon(storm);
 }
 
 static void spoil(struct storm *storm)
@@ -316,18 +346,6 @@ static void spoil(struct storm *storm)
 
 	storm->spoils++;
 	ways[draw(storm, ARRAY_SIZE(ways))](storm);
-}
-
-static void unspoil(struct storm *storm)
-{
-	struct channel *channel = channel_of(storm);
-
-	if (!storm->spoilt)
-		return;
-	storm->spoilt = false;
-	ring_spoil(&channel->upstream, RING_READ_INDEX, channel->upstream.index);
-	ring_spoil(&channel->upstream, RING_INTERRUPT_MASK, 0);
-	channel_look(channel);
 }
 
 /* Decides what comes next; true if that is @packet. */
@@ -507,6 +525,7 @@ static void forget_channel(struct storm *storm)
 	storm->await = 0;
 	storm->framed = true;
 	storm->owed_count = 0;
+	storm->broken_by = NULL;
 }
 
 /* Once in a while the offer is rescinded when the guest is busy with it. */

@@ -33,13 +33,14 @@ struct storm {
 
 	struct storm_maker maker;
 	struct storm_packet packet;
-	bool made;            /* @packet is to be sent */
-	unsigned int unheard; /* packets still to be sent before answers are read */
-	bool rescind_next;    /* at the next turn, wherever the guest is then */
-	bool break_next;      /* at the next turn, if it has not closed the channel by itself */
-	bool closing;         /* the guest has to close the channel */
-	bool spoilt;          /* the upstream ring's words, until the next turn */
-	uint64_t await;       /* transaction of the negotiation or LOGOFF that is waited for */
+	bool made;             /* @packet is to be sent */
+	unsigned int unheard;  /* packets still to be sent before answers are read */
+	bool rescind_next;     /* at the next turn, wherever the guest is then */
+	const char *broken_by; /* what the guest has to close the channel for */
+	bool break_next;       /* at the next turn, if it has not closed the channel by itself */
+	bool closing;          /* the guest has to close the channel */
+	bool spoilt;           /* the upstream ring's words, until the next turn */
+	uint64_t await;        /* transaction of the negotiation or LOGOFF that is waited for */
 
 	bool framed; /* the guest and we agree where packets begin */
 	struct {

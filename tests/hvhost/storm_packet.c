@@ -265,8 +265,8 @@ static const struct {
 	{"noise", 40, make_noise, NULL},
 	{"false type", 30, make_mutated, lie_about_type},
 	{"false offset", 28, make_valid, lie_about_offset},
-	{"claims more", 6, make_valid, claim_more},
-	{"claims less", 6, make_valid, claim_less},
+	{"a packet claimed more", 6, make_valid, claim_more},
+	{"a packet claimed less", 6, make_valid, claim_less},
 };
 
 /* Whether the guest has to answer it at once, by the wire's own rules. */

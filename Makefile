@@ -41,6 +41,7 @@ help:
 	@echo 'make e2e-hostile  storms of hostile packets [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         have the fuzzers search for mistakes in the parsers [SECONDS=60]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX), with all warnings'
+	@echo 'make size         how much the driver is, beside hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
 	@echo 'make clean        remove $(BUILD)/'

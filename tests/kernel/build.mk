@@ -24,6 +24,9 @@ $(BUILD)/kernel-sanitizer: FORCE
 matrix: $(MATRIX:%=$(BUILD)/kernel-%)
 	tests/kernel/matrix.sh $(BUILD) $(MATRIX)
 
+size: $(BUILD)/driver-6.12/hv_logoff.ko
+	@tests/kernel/size.sh $(BUILD)
+
 FORCE:
 
-.PHONY: matrix FORCE
+.PHONY: matrix size FORCE

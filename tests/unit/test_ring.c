@@ -261,6 +261,36 @@ static void the_hosts_own_index_is_not_read_back(void **state)
 	assert_int_equal(control->write_index, 2 * (8 + OVERHEAD));
 }
 
+static void a_false_header_is_written_as_it_is(void **state)
+{
+	static const struct ring_packet lie = {7, 1, 0xffff, 3, UINT64_MAX};
+	static const uint8_t data[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+	bool signal;
+
+	(void)state;
+	assert_int_equal(ring_put(&ring, &lie, data, sizeof(data), &signal), 0);
+	assert_true(signal);
+	for (uint32_t at = 0; at < sizeof(lie); at++)
+		assert_int_equal(*byte_at(at), ((const uint8_t *)&lie)[at]);
+	assert_int_equal(*byte_at(sizeof(lie)), 1);
+	assert_int_equal(control->write_index, sizeof(data) + OVERHEAD);
+	/* It takes what it takes, whatever it says. */
+	assert_int_equal(ring_put(&ring, &lie, data, DATA - OVERHEAD, &signal), -EAGAIN);
+}
+
+static void each_word_is_spoilt_by_its_name(void **state)
+{
+	(void)state;
+	ring_spoil(&ring, RING_WRITE_INDEX, 11);
+	ring_spoil(&ring, RING_READ_INDEX, 22);
+	ring_spoil(&ring, RING_INTERRUPT_MASK, 33);
+	ring_spoil(&ring, RING_PENDING_SEND, 44);
+	assert_int_equal(control->write_index, 11);
+	assert_int_equal(control->read_index, 22);
+	assert_int_equal(control->interrupt_mask, 33);
+	assert_int_equal(control->pending_send_size, 44);
+}
+
 static void pages_that_are_not_there_are_refused(void **state)
 {
 	static const uint64_t frames[] = {0, 1, PAGES}, huge[] = {0, UINT64_MAX / PAGE + 1};
@@ -290,6 +320,8 @@ int main(void)
 		ring_test(a_packet_longer_than_the_buffer_breaks_the_ring),
 		ring_test(an_impossible_read_index_is_no_room),
 		ring_test(the_hosts_own_index_is_not_read_back),
+		ring_test(a_false_header_is_written_as_it_is),
+		ring_test(each_word_is_spoilt_by_its_name),
 		ring_test(pages_that_are_not_there_are_refused),
 	};
 

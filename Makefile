@@ -32,7 +32,7 @@ help:
 	@echo 'sudo make deps    install what is needed to build and test (apt-get)'
 	@echo 'make              build the driver, for the kernels $(KERNELS), and user space'
 	@echo 'make demo         boot a guest, log users on, and log them off from its host'
-	@echo 'make test         check, unit, fuzz, kunit, e2e and e2e-faults, and one closing line'
+	@echo 'make test         check, unit, matrix, fuzz, kunit, e2e and e2e-faults, and one closing line'
 	@echo 'make check        static checks'
 	@echo 'make unit         unit tests'
 	@echo 'make kunit        KUnit suites of the driver, on the sanitizer kernel'
@@ -97,10 +97,10 @@ $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit "fuzz SECONDS=27" kunit e2e "faults-6.12 CASES=quick"; do \
+	for suite in check unit matrix "fuzz SECONDS=27" kunit e2e "faults-6.12 CASES=quick"; do \
 		$(MAKE) -k $$suite || failed=1; \
 	done; \
-	tests/summary $(BUILD)/results check unit fuzz kunit $(KERNELS:%=e2e-%) faults-6.12 || failed=1; \
+	tests/summary $(BUILD)/results check unit matrix fuzz kunit $(KERNELS:%=e2e-%) faults-6.12 || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

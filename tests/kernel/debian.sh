@@ -56,7 +56,7 @@ make_root() {
 		chmod +x "${common[0]}/scripts/checker-valid.sh"
 	fi
 	release=$(cd "$root/lib/modules" && ls -d "$series".*-cloud-amd64) || {
-		echo "Debian ${suites##* } has no Linux $series any more" >&2
+		echo "Debian ${suites##* } has no Linux $series any more: change the Makefile and $0" >&2
 		return 1
 	}
 	[[ -e $root/boot/vmlinuz-$release ]] ||

@@ -254,7 +254,7 @@ def is_slow(event, state):
 
 def prepare(machine):
     """A session that does not end stays long enough for what is to happen meanwhile."""
-    configure(machine, "EscalateSec=20")
+    configure(machine, "EscalateSec=60")
 
 
 def check_works(machine):

@@ -74,7 +74,7 @@ def walk_codes(machine):
 def vmlogoff(machine):
     """vmlogoff: its exit statuses, the machines' names, and everyone is logged off"""
     Vmlogoff(machine).finish(NO_SESSION)
-    machine.open_session("login", "alice")
+    machine.open_session("pam", "alice")
     machine.open_session("pam", "bob")
     last = Vmlogoff(machine, "--timeout", "120", "--message", "Good night.").finish(OK)
     assert (last["event"], last["found"], last["ended"]) == ("result", 2, 2), last

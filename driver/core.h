@@ -16,9 +16,6 @@
 
 #include "wire.h"
 
-/* Seconds for a daemon that went away with a request in flight to come back. */
-#define HVL_REATTACH_SECONDS	5
-
 /* Seconds past its timeout after which a request is answered for the daemon. */
 #define HVL_OVERTIME_SECONDS	5
 

@@ -4,10 +4,16 @@
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
+#include <linux/moduleparam.h>
 #include <linux/poll.h>
 #include <linux/string.h>
 
 #include "core.h"
+
+static unsigned int reattach_seconds = 5;
+module_param(reattach_seconds, uint, 0644);
+MODULE_PARM_DESC(reattach_seconds,
+		 "Seconds for a daemon that went away mid-request to come back (5, at most 3600)");
 
 /**
  * hvl_daemon_attach() - the char device is being opened
@@ -48,7 +54,7 @@ void hvl_daemon_detach(struct hvl_core *core)
 	request->with_daemon = false;
 	/* One that never finished its handshake wins no time for those that will. */
 	if (ready && hvl_request_in_flight(core)) {
-		request->reattach = jiffies + HVL_REATTACH_SECONDS * HZ;
+		request->reattach = jiffies + min(READ_ONCE(reattach_seconds), 3600U) * HZ;
 		hvl_request_arm(core);
 	}
 	spin_unlock(&core->lock);

@@ -9,7 +9,7 @@ import re
 import typing
 
 from cases import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_NOT_AVAIL, E_TIMED_OUT, S_OK,
-                   check_result, configure, logoff, same)
+                   check_result, configure, daemon_is_not_awaited, logoff, same)
 
 E_FAIL = 0x80004005
 E_NOT_FOUND = 0x80070490
@@ -106,8 +106,9 @@ class Held:
 
 @contextlib.contextmanager
 def closes(machine, _held):
-    machine.run("systemctl stop hv-logoffd")
-    yield
+    with daemon_is_not_awaited(machine):
+        machine.run("systemctl stop hv-logoffd")
+        yield
     machine.run("systemctl start hv-logoffd")
 
 

@@ -19,6 +19,9 @@ cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
 find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
+# In an emulated guest on a busy machine a daemon takes longer than 5 s to come back.
+install -d "$stage/etc/modprobe.d"
+echo 'options hv_logoff reattach_seconds=300' >"$stage/etc/modprobe.d/hv_logoff.conf"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
 install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"

@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
+# What a chain of rules has made is kept.
+.SECONDARY:
 MAKEFLAGS += --no-print-directory
 
 BUILD ?= build

@@ -13,6 +13,8 @@ done
 echo guest >"$root/etc/hostname"
 touch "$root/etc/default/locale"
 echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
+# login(1) gives up after a minute, which a busy machine may take.
+sed -i 's/^LOGIN_TIMEOUT.*/LOGIN_TIMEOUT 0/' "$root/etc/login.defs"
 : >"$root/etc/machine-id"
 ln -sfn $units/multi-user.target "$root/etc/systemd/system/default.target"
 

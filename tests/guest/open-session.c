@@ -79,9 +79,14 @@ static _Noreturn void pam(const char *user, int tell)
 		pause();
 }
 
-/* Keeps what the terminal shows, and tells the parent when @marker has been shown. */
-static void keep(int terminal, const char *path, const char *marker, int tell)
+/*
+ * Keeps what the terminal shows. Tells the parent when the shell's prompt has been shown, or where
+ * there is a @command, when that has shown its @answer: what is typed before the prompt may get
+ * lost.
+ */
+static void keep(int terminal, const char *path, const char *command, const char *answer, int tell)
 {
+	const char *marker = "$";
 	FILE *log = fopen(path, "we");
 	char bytes[1024];
 	char seen[65536] = "";
@@ -97,10 +102,16 @@ static void keep(int terminal, const char *path, const char *marker, int tell)
 			continue;
 		memcpy(seen + used, bytes, (size_t)n);
 		used += (size_t)n;
-		if (memmem(seen, used, marker, strlen(marker))) {
+		if (!memmem(seen, used, marker, strlen(marker)))
+			continue;
+		if (command && write(terminal, command, strlen(command)) < 0)
+			die("write");
+		if (!command) {
 			close(tell);
 			tell = -1;
 		}
+		command = NULL;
+		marker = answer;
 	}
 }
 
@@ -126,10 +137,8 @@ static _Noreturn void attend(const char *kind, const char *user, int tell)
 	dprintf(tell, "%s\n", session);
 	if (strcmp(kind, "pam") == 0)
 		_exit(EXIT_SUCCESS);
-	if (stubborn && write(terminal, STUBBORN, strlen(STUBBORN)) < 0)
-		die("write");
 	snprintf(path, sizeof(path), DIRECTORY "/%s", session);
-	keep(terminal, path, stubborn ? "is-stubborn" : "$", tell);
+	keep(terminal, path, stubborn ? STUBBORN : NULL, "is-stubborn", tell);
 	_exit(EXIT_SUCCESS);
 }
 

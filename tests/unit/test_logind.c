@@ -443,9 +443,10 @@ static void test_logind_restarts(void **state)
 	(void)state;
 	list();
 	stop_service();
+	run_until(&fixture.restarted, 1);
 	fixture.with_list_ex = true;
 	start_service();
-	run_until(&fixture.restarted, 1);
+	run_until(&fixture.restarted, 2);
 	/* It may be a newer one. */
 	list();
 	assert_int_equal(fixture.list_ex_calls, 1);

@@ -332,12 +332,10 @@ static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *erro
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
-	const char *owner;
 
+	(void)signal;
 	(void)error;
-	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0 || !owner[0])
-		return 0;
-	/* It may have been upgraded. */
+	/* It has gone, so that nothing else would be heard of it, or is back, perhaps upgraded. */
 	logind->without_list_ex = false;
 	logind->handler->restarted(logind->userdata);
 	return 0;

@@ -14,9 +14,9 @@ struct logind_handler {
 	void (*listed)(void *userdata, struct session_list *list, int error);
 	void (*opened)(void *userdata);
 	void (*removed)(void *userdata, const char *id);
-	/* Signals may have been missed meanwhile. */
+	/* Logind has gone or come: signals may have been missed meanwhile. */
 	void (*restarted)(void *userdata);
-	/* -ENOENT: no such session. */
+	/* -ENOENT: no such session, or no process of it. */
 	void (*kill_failed)(void *userdata, const char *id, int error);
 };
 

@@ -13,7 +13,10 @@
 
 /* Each after those that it needs. */
 static const char *const modules[] = {
-	"/pps_core.ko", "/ptp.ko", "/hv_vmbus.ko", "/hv_utils.ko",
+	"/pps_core.ko",
+	"/ptp.ko",
+	"/hv_vmbus.ko",
+	"/hv_utils.ko",
 };
 
 static void load(const char *path)

@@ -6,13 +6,11 @@ the screen and in BUILD/results/hostile-KERNEL.tap. One seed makes all storms.""
 import argparse
 import pathlib
 import random
-import shutil
 import sys
-import tempfile
 
 import cases
 import health
-from run import Lab, Report
+from run import run_suite
 
 STORM = 10000  # packets at most
 
@@ -32,6 +30,7 @@ def blow(lab, seed, packets):
 
 def storms(lab, seed, packets):
     draw = random.Random(seed)
+    lab.report.say(f"seed {seed}, {packets} packets")
     lab.up()
     while packets > 0:
         part = min(packets, STORM)
@@ -52,22 +51,8 @@ def main():
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--packets", type=int, default=100000, help="of all storms together")
     options = parser.parse_args()
-    results = options.build / "results"
-    suite = f"hostile-{options.kernel}"
-    report = Report(results / f"{suite}.tap")
-    report.say(f"seed {options.seed}, {options.packets} packets")
-
-    with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
-        lab = Lab(options, report, pathlib.Path(folder))
-        try:
-            storms(lab, options.seed, options.packets)
-        finally:
-            lab.discard()
-            logs = results / suite
-            shutil.rmtree(logs, ignore_errors=True)
-            shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
-            report.plan()
-    return 1 if report.failed else 0
+    return run_suite(options, f"hostile-{options.kernel}",
+                     lambda lab: storms(lab, options.seed, options.packets))
 
 
 if __name__ == "__main__":

@@ -210,6 +210,27 @@ class Lab:
         self.close()
 
 
+def run_suite(options, suite, call):
+    """Runs call(lab), reports to the suite's TAP file, and keeps the machines' logs beside it;
+    the exit status."""
+    # However this ends, it leaves no machine behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
+    results = options.build / "results"
+    report = Report(results / f"{suite}.tap")
+    # A unix socket's path must be short: a build folder's may not be.
+    with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
+        lab = Lab(options, report, pathlib.Path(folder))
+        try:
+            call(lab)
+        finally:
+            lab.discard()
+            logs = results / suite
+            shutil.rmtree(logs, ignore_errors=True)
+            shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
+            report.plan()
+    return 1 if report.failed else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True)
@@ -218,24 +239,9 @@ def main():
     parser.add_argument("only", nargs="*", help="names of cases, or vmbus; with --faults names of "
                         "events or paths, or quick; all if none is given")
     options = parser.parse_args()
-    # However this ends, it leaves no machine behind.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    results = options.build / "results"
-    suite = f"{'faults' if options.faults else 'e2e'}-{options.kernel}"
-    report = Report(results / f"{suite}.tap")
-
-    # A unix socket's path must be short: a build folder's may not be.
-    with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
-        lab = Lab(options, report, pathlib.Path(folder))
-        try:
-            (lab.faults if options.faults else lab.cases)(options.only)
-        finally:
-            lab.discard()
-            logs = results / suite
-            shutil.rmtree(logs, ignore_errors=True)
-            shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
-            report.plan()
-    return 1 if report.failed else 0
+    if options.faults:
+        return run_suite(options, f"faults-{options.kernel}", lambda lab: lab.faults(options.only))
+    return run_suite(options, f"e2e-{options.kernel}", lambda lab: lab.cases(options.only))
 
 
 if __name__ == "__main__":

@@ -307,13 +307,25 @@ void channel_look(struct channel *channel)
 }
 
 /* What the guest wrote before it closed has been said, also where nobody listened yet. */
+/* What the guest sent before it closed counts, also where the host was slow to read it. */
+static void receive_rest(struct channel *channel)
+{
+	size_t budget = channel->upstream.size / sizeof(struct ring_packet);
+	bool stalled = channel->stalled, interrupt_guest = false;
+
+	channel->stalled = false;
+	while (budget && receive_one(channel, &interrupt_guest))
+		budget--;
+	channel->stalled = stalled;
+}
+
 void channel_close(struct vmbus *bus, uint32_t relid)
 {
 	struct channel *channel = find(bus, relid);
 
 	if (!channel || channel->state != CHANNEL_OPEN)
 		return;
-	receive(channel);
+	receive_rest(channel);
 	if (channel->state == CHANNEL_OPEN)
 		shut(channel, CHANNEL_OFFERED);
 }

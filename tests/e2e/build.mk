@@ -14,4 +14,4 @@ $(BUILD)/walk-c: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
 $(BUILD)/walk-c++: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
 	$(CXX) -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror $(CFLAGS) -o $@ $< $(STAGE_FLAGS)
 
-$(KERNELS:%=e2e-%): $(BUILD)/vmlogoff $(BUILD)/walk-c $(BUILD)/walk-c++
+$(E2E_KERNELS:%=e2e-%): $(BUILD)/vmlogoff $(BUILD)/walk-c $(BUILD)/walk-c++

@@ -4,9 +4,11 @@
 coverage:
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage kunit
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage KERNEL=sanitizer e2e
+	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage KERNEL=sanitizer e2e-faults \
+		CASES="suspended device bind unbind"
 	tests/coverage/report.py --missed --source driver \
 		$(BUILD)/coverage/kunit/driver=$(BUILD)/coverage/results/kunit.log \
 		$$(printf '$(BUILD)/coverage/driver-sanitizer=%s ' \
-			$(BUILD)/coverage/results/e2e-sanitizer/*/coverage.log)
+			$(BUILD)/coverage/results/*-sanitizer/*/coverage.log)
 
 .PHONY: coverage

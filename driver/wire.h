@@ -91,6 +91,9 @@ enum hvl_op {
 	HVL_OP_QUERY = 3,	/* host: struct hvl_op_header; answered by hvl_report */
 	HVL_OP_PROGRESS = 4,	/* guest: struct hvl_report */
 	HVL_OP_COMPLETE = 5,	/* guest: struct hvl_report, the answer to LOGOFF */
+	/* since 1.1 */
+	HVL_OP_TARGET = 6,	/* host: struct hvl_target; a LOGOFF in all else */
+	HVL_OP_SESSION = 7,	/* guest: struct hvl_session */
 };
 
 /**
@@ -145,6 +148,39 @@ struct hvl_report {
 };
 
 /**
+ * struct hvl_target - log off some of the users, 1368 bytes
+ * @logoff: op is HVL_OP_TARGET, flags may have HV_LOGOFF_DRY_RUN
+ * @user: only this user's sessions; NUL terminated; empty: everyone's
+ * @session: only the session with this id of logind; NUL terminated; empty: all
+ */
+struct hvl_target {
+	struct hvl_logoff logoff;
+	char user[HV_LOGOFF_USER_SIZE];
+	char session[HV_LOGOFF_SESSION_SIZE];
+};
+
+/**
+ * struct hvl_session - what became of a user's session, 352 bytes
+ * @header: op is HVL_OP_SESSION; id 0 when no request is the reason
+ * @outcome: enum hv_logoff_outcome
+ * @kind: with HV_LOGOFF_ENDED enum hv_logoff_kind, otherwise 0
+ * @uid: the user's number
+ * @lost: messages of this op that were lost before this one, since the host
+ *	didn't read
+ * @user: the user's name, NUL terminated
+ * @session: logind's id of the session, NUL terminated
+ */
+struct hvl_session {
+	struct hvl_op_header header;
+	__u32 outcome;
+	__u32 kind;
+	__u32 uid;
+	__u32 lost;
+	char user[HV_LOGOFF_USER_SIZE];
+	char session[HV_LOGOFF_SESSION_SIZE];
+};
+
+/**
  * struct hvl_packet - one message, as it is built or has been copied out
  * @header: pipe and IC header
  * @body: @header.size bytes of it are in use
@@ -156,6 +192,8 @@ struct hvl_packet {
 		struct hvl_op_header op;
 		struct hvl_logoff logoff;
 		struct hvl_report report;
+		struct hvl_target target;
+		struct hvl_session session;
 		__u8 bytes[HVL_PACKET_MAX - 28];
 	} body;
 };

@@ -16,11 +16,14 @@
 
 /* Versions are major << 16 | minor. A minor version only adds record types. */
 #define HV_LOGOFF_VERSION_1_0	0x00010000
+#define HV_LOGOFF_VERSION_1_1	0x00010001	/* adds TARGET and SESSION */
 #define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_0
 
 /* Bytes, with the terminating NUL; UTF-8; the bytes after the NUL are zero. */
 #define HV_LOGOFF_MESSAGE_SIZE	1024
 #define HV_LOGOFF_TEXT_SIZE	256
+#define HV_LOGOFF_USER_SIZE	256
+#define HV_LOGOFF_SESSION_SIZE	64
 
 /* Seconds. A request's timeout is 1 to this; its grace is less than that. */
 #define HV_LOGOFF_TIMEOUT_MAX	86400
@@ -30,6 +33,8 @@ enum hv_logoff_record_type {
 	HV_LOGOFF_REQUEST = 2,	/* read, struct hv_logoff_request */
 	HV_LOGOFF_CANCEL = 3,	/* read, struct hv_logoff_cancel */
 	HV_LOGOFF_REPORT = 4,	/* write, struct hv_logoff_report */
+	HV_LOGOFF_TARGET = 5,	/* read, struct hv_logoff_target */
+	HV_LOGOFF_SESSION = 6,	/* write, struct hv_logoff_session */
 };
 
 /* Where a request stands. Also on the wire: see docs/protocol.md. */
@@ -43,6 +48,7 @@ enum hv_logoff_state {
 
 /* hv_logoff_request.flags. Also on the wire, except for the upper half. */
 #define HV_LOGOFF_FORCE		0x00000001	/* kill, do not ask */
+#define HV_LOGOFF_DRY_RUN	0x00000002	/* only say who; of a TARGET */
 #define HV_LOGOFF_REDELIVERED	0x80000000	/* a daemon had it, and went away */
 
 /* hv_logoff_cancel.reason */
@@ -50,6 +56,20 @@ enum hv_logoff_cancel_reason {
 	HV_LOGOFF_CANCEL_HOST = 1,	/* the host asks; report DONE as usual */
 	HV_LOGOFF_CANCEL_TIMEOUT = 2,	/* answered for the daemon: it was late */
 	HV_LOGOFF_CANCEL_SUSPEND = 3,	/* answered for the daemon: suspend */
+};
+
+/* hv_logoff_session.outcome. Also on the wire. */
+enum hv_logoff_outcome {
+	HV_LOGOFF_ENDED = 1,		/* the session is gone */
+	HV_LOGOFF_FAILED = 2,		/* it was given up at the deadline */
+	HV_LOGOFF_SELECTED = 3,		/* dry run: it would be ended */
+};
+
+/* hv_logoff_session.kind: Virtual PC's VMLogoffType. Also on the wire. */
+enum hv_logoff_kind {
+	HV_LOGOFF_NORMAL = 0,		/* the user left */
+	HV_LOGOFF_FORCED = 1,		/* somebody in the guest ended it */
+	HV_LOGOFF_EXTERNAL = 2,		/* a request of the host did */
 };
 
 /*
@@ -113,6 +133,20 @@ struct hv_logoff_request {
 };
 
 /**
+ * struct hv_logoff_target - log off some of the users, 1376 bytes
+ * @request: header.type is HV_LOGOFF_TARGET; @flags may have HV_LOGOFF_DRY_RUN
+ * @user: only this user's sessions; empty: everyone's
+ * @session: only the session with this id of logind; empty: all
+ *
+ * Both strings are the host's word, NUL terminated and otherwise not checked.
+ */
+struct hv_logoff_target {
+	struct hv_logoff_request request;
+	char user[HV_LOGOFF_USER_SIZE];
+	char session[HV_LOGOFF_SESSION_SIZE];
+};
+
+/**
  * struct hv_logoff_cancel - stop working on a request, 24 bytes
  * @header: names the request
  * @reason: enum hv_logoff_cancel_reason
@@ -144,6 +178,28 @@ struct hv_logoff_report {
 	__u32 failed;
 	__u32 result;
 	char text[HV_LOGOFF_TEXT_SIZE];
+};
+
+/**
+ * struct hv_logoff_session - what became of a user's session, 352 bytes
+ * @header: the request in flight that it's about, or id 0: about none
+ * @outcome: enum hv_logoff_outcome; with id 0 always HV_LOGOFF_ENDED
+ * @kind: with HV_LOGOFF_ENDED enum hv_logoff_kind, otherwise 0
+ * @uid: the user's number
+ * @reserved: 0
+ * @user: the user's name
+ * @session: logind's id of the session
+ *
+ * Taken, and passed over, when the host speaks only version 1.0 of the message.
+ */
+struct hv_logoff_session {
+	struct hv_logoff_header header;
+	__u32 outcome;
+	__u32 kind;
+	__u32 uid;
+	__u32 reserved;
+	char user[HV_LOGOFF_USER_SIZE];
+	char session[HV_LOGOFF_SESSION_SIZE];
 };
 
 #endif /* _UAPI_LINUX_HV_LOGOFF_H */

@@ -21,15 +21,21 @@ static void on_hello(void *userdata, uint32_t version)
 {
 	(void)userdata;
 	must(!heard.hellos && !heard.ends);
-	must(version == HV_LOGOFF_VERSION_1_0);
+	must(version == HV_LOGOFF_VERSION_1_0 || version == HV_LOGOFF_VERSION_1_1);
 	heard.hellos++;
 }
 
-static void on_request(void *userdata, const struct hv_logoff_request *request)
+static void on_request(void *userdata, const struct hv_logoff_target *target)
 {
+	const struct hv_logoff_header *header = &target->request.header;
+
 	(void)userdata;
 	must(heard.hellos && !heard.ends);
-	must(request->header.type == HV_LOGOFF_REQUEST && request->header.size == sizeof(*request));
+	if (header->type == HV_LOGOFF_REQUEST)
+		must(header->size == sizeof(target->request) && !target->user[0] &&
+		     !target->session[0]);
+	else
+		must(header->type == HV_LOGOFF_TARGET && header->size == sizeof(*target));
 	heard.records++;
 }
 

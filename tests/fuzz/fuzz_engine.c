@@ -26,7 +26,7 @@ static struct world {
 	bool logind_down;
 	bool report_is_stale;
 
-	uint64_t id;    /* of the last request */
+	unsigned int requests;
 	bool in_flight; /* the driver waits for its result */
 	uint64_t deadline;
 	unsigned int percent, state;
@@ -89,13 +89,12 @@ static void world_notify(void *outside, const struct session *session, const cha
 }
 
 /* The driver takes every report, and none after the last; nothing goes back. */
-static int world_report(void *outside, const struct hv_logoff_report *report)
+static int world_report(void *userdata, const struct hv_logoff_report *report)
 {
 	union hvl_written record = {.report = *report};
 
-	(void)outside;
+	must(userdata == &world && world.in_flight);
 	must(hvl_record_check(&record, sizeof(*report)) == 0);
-	must(world.in_flight && report->header.id == world.id);
 	must(report->percent >= world.percent && report->state >= world.state);
 	must(report->text[0]);
 	world.percent = report->percent;
@@ -105,12 +104,12 @@ static int world_report(void *outside, const struct hv_logoff_report *report)
 	return world.report_is_stale ? -ESTALE : 0;
 }
 
-static void world_audit(void *outside, uint64_t id, const struct session *session,
+static void world_audit(void *outside, const char *id, const struct session *session,
 			const char *outcome, const char *detail)
 {
 	(void)outside;
 	(void)session;
-	must(id == world.id && outcome[0] && detail[0]);
+	must(strtoul(id, NULL, 10) == world.requests && outcome[0] && detail[0]);
 }
 
 static const struct engine_ops ops = {
@@ -122,9 +121,11 @@ static const struct engine_ops ops = {
 	.kill_session = world_kill_session,
 	.stop_scope = world_stop_scope,
 	.notify = world_notify,
-	.report = world_report,
 	.audit = world_audit,
 };
+
+static const struct engine_front front = {.report = world_report};
+static const struct engine_front other_front = {.report = world_report};
 
 static void get_name(char *id, unsigned int number)
 {
@@ -165,39 +166,39 @@ static void fail_list(void)
 	engine_listed(&world.engine, &list, -ETIMEDOUT);
 }
 
-/* As the driver has checked them. The driver has one request at a time. */
+/* As the driver has checked them. While there is one, nobody gets another. */
 static void request(const struct event *event)
 {
-	struct hv_logoff_request request = {
+	struct logoff_request request = {
 		.flags = event->whom & 1 ? HV_LOGOFF_FORCE : 0,
 		.timeout = 1 + event->time % 100,
 	};
 
-	if (world.in_flight)
-		return;
 	request.grace = event->time / 100 % request.timeout;
-	request.header.id = ++world.id;
 	if (event->whom & 2)
 		request.flags |= HV_LOGOFF_REDELIVERED;
 	memset(request.message, event->whom, event->whom);
+	if (world.in_flight) {
+		must(engine_request(&world.engine, &front, &world, &request) == -EBUSY);
+		return;
+	}
+	snprintf(request.id, sizeof(request.id), "%u", ++world.requests);
 	world.in_flight = true;
 	world.list_due = false;
 	world.deadline = world.time + request.timeout * USEC_PER_SEC;
 	world.percent = 0;
 	world.state = 0;
-	engine_request(&world.engine, &request);
+	must(engine_request(&world.engine, &front, &world, &request) == 0);
 }
 
 static void cancel(const struct event *event)
 {
-	struct hv_logoff_cancel cancel = {
-		.header.id = event->time & 1 ? world.id : world.id + 1,
-		.reason = HV_LOGOFF_CANCEL_HOST + event->whom % 3,
-	};
+	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->whom % 3;
+	bool ours = event->time & 1;
 
-	engine_cancel(&world.engine, &cancel);
+	engine_cancel(&world.engine, ours ? &front : &other_front, reason);
 	/* For another reason, the driver has answered in the daemon's place. */
-	if (cancel.header.id == world.id && cancel.reason != HV_LOGOFF_CANCEL_HOST)
+	if (ours && reason != HV_LOGOFF_CANCEL_HOST)
 		world.in_flight = false;
 }
 

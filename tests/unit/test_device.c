@@ -22,7 +22,7 @@ static struct fixture {
 	int driver;		/* the other end */
 	unsigned int hellos, requests, cancels, ends;
 	uint32_t version;
-	struct hv_logoff_request request;
+	struct hv_logoff_target request;
 	struct hv_logoff_cancel cancel;
 	int error;
 } fixture;
@@ -34,7 +34,7 @@ static void on_hello(void *userdata, uint32_t version)
 	fixture.version = version;
 }
 
-static void on_request(void *userdata, const struct hv_logoff_request *request)
+static void on_request(void *userdata, const struct hv_logoff_target *request)
 {
 	(void)userdata;
 	fixture.requests++;
@@ -131,7 +131,7 @@ static void test_hello(void **state)
 	assert_int_equal(hello.header.type, HV_LOGOFF_HELLO);
 	assert_int_equal(hello.header.size, sizeof(hello));
 	assert_int_equal(hello.header.id, 0);
-	assert_int_equal(hello.version, HV_LOGOFF_VERSION_1_0);
+	assert_int_equal(hello.version, HV_LOGOFF_VERSION_1_1);
 	assert_int_equal(hello.minimum, HV_LOGOFF_VERSION_1_0);
 	say_hello(HV_LOGOFF_VERSION_1_0);
 	assert_int_equal(fixture.hellos, 1);
@@ -151,11 +151,32 @@ static void test_request_and_cancel(void **state)
 	say_hello(HV_LOGOFF_VERSION_1_0);
 	say(&request, sizeof(request));
 	assert_int_equal(fixture.requests, 1);
-	assert_memory_equal(&fixture.request, &request, sizeof(request));
+	assert_memory_equal(&fixture.request.request, &request, sizeof(request));
+	assert_int_equal(fixture.request.user[0] | fixture.request.session[0], 0);
 	say(&cancel, sizeof(cancel));
 	assert_int_equal(fixture.cancels, 1);
 	assert_memory_equal(&fixture.cancel, &cancel, sizeof(cancel));
 	assert_int_equal(fixture.ends, 0);
+}
+
+static void test_target(void **state)
+{
+	struct hv_logoff_target target = {
+		.request = make_request(), .user = "alice", .session = "c3",
+	};
+
+	(void)state;
+	target.request.header.type = HV_LOGOFF_TARGET;
+	target.request.header.size = sizeof(target);
+	say_hello(HV_LOGOFF_VERSION_1_1);
+	assert_int_equal(fixture.version, HV_LOGOFF_VERSION_1_1);
+	say(&target, sizeof(target));
+	assert_int_equal(fixture.requests, 1);
+	assert_memory_equal(&fixture.request, &target, sizeof(target));
+	target.request.header.size = sizeof(target.request);
+	say(&target, sizeof(target.request));
+	assert_int_equal(fixture.requests, 1);
+	assert_int_equal(fixture.error, -EPROTO);
 }
 
 static void test_report(void **state)
@@ -214,7 +235,7 @@ static void test_no_hello(void **state)
 static void test_other_version(void **state)
 {
 	(void)state;
-	say_hello(0x00020000);
+	say_hello(HV_LOGOFF_VERSION_1_1 + 1);
 	assert_int_equal(fixture.hellos, 0);
 	assert_int_equal(fixture.error, -EPROTONOSUPPORT);
 }
@@ -280,6 +301,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_hello),
 		TEST(test_request_and_cancel),
+		TEST(test_target),
 		TEST(test_report),
 		TEST(test_report_to_nobody),
 		TEST(test_unknown_record_is_skipped),

@@ -19,7 +19,7 @@
 #include "userspace/guest/engine.h"
 #include "userspace/guest/util.h"
 
-#define ID 0x1122334455667788ULL
+#define ID "0x1122334455667788"
 #define SESSIONS_MAX 16
 #define REPORTS_MAX 256
 
@@ -194,16 +194,16 @@ static void fake_notify(void *outside, const struct session *session, const char
 	snprintf(member->notice, sizeof(member->notice), "%s", text);
 }
 
-static int fake_report(void *outside, const struct hv_logoff_report *report)
+static int fake_report(void *userdata, const struct hv_logoff_report *report)
 {
 	const struct hv_logoff_report *before = world.reports;
 
-	(void)outside;
 	assert_true(world.report_count < REPORTS_MAX);
 	/* The rules of the driver. */
 	assert_int_equal(report->header.type, HV_LOGOFF_REPORT);
 	assert_int_equal(report->header.size, sizeof(*report));
-	assert_int_equal(report->header.id, ID);
+	assert_int_equal(report->header.id, 0);
+	assert_ptr_equal(userdata, &world);
 	assert_true(report->percent <= 100);
 	assert_true(report->ended + report->failed <= report->found);
 	assert_true(report->state >= HV_LOGOFF_GRACE && report->state <= HV_LOGOFF_DONE);
@@ -219,11 +219,11 @@ static int fake_report(void *outside, const struct hv_logoff_report *report)
 	return world.report_result;
 }
 
-static void fake_audit(void *outside, uint64_t id, const struct session *session,
+static void fake_audit(void *outside, const char *id, const struct session *session,
 		       const char *outcome, const char *detail)
 {
 	(void)outside;
-	assert_int_equal(id, ID);
+	assert_string_equal(id, ID);
 	assert_non_null(detail);
 	if (session) {
 		world.audits_ended += !strcmp(outcome, "ended");
@@ -243,9 +243,11 @@ static const struct engine_ops fake_ops = {
 	.kill_session = fake_kill_session,
 	.stop_scope = fake_stop_scope,
 	.notify = fake_notify,
-	.report = fake_report,
 	.audit = fake_audit,
 };
+
+static const struct engine_front front = { .report = fake_report };
+static const struct engine_front other_front = { .report = fake_report };
 
 static int setup(void **state)
 {
@@ -345,27 +347,17 @@ static void run(unsigned int seconds)
 
 static void request(uint32_t flags, uint32_t timeout, uint32_t grace, const char *message)
 {
-	struct hv_logoff_request request = {
-		.header = {
-			.type = HV_LOGOFF_REQUEST, .size = sizeof(request), .id = ID,
-		},
-		.flags = flags,
-		.timeout = timeout,
-		.grace = grace,
+	struct logoff_request request = {
+		.id = ID, .flags = flags, .timeout = timeout, .grace = grace,
 	};
 
 	memcpy(request.message, message, strlen(message));
-	engine_request(&world.engine, &request);
+	assert_int_equal(engine_request(&world.engine, &front, &world, &request), 0);
 }
 
-static void cancel(uint64_t id, uint32_t reason)
+static void cancel(uint32_t reason)
 {
-	struct hv_logoff_cancel cancel = {
-		.header = { .type = HV_LOGOFF_CANCEL, .size = sizeof(cancel), .id = id },
-		.reason = reason,
-	};
-
-	engine_cancel(&world.engine, &cancel);
+	engine_cancel(&world.engine, &front, reason);
 }
 
 static const struct hv_logoff_report *last(void)
@@ -480,7 +472,7 @@ static void test_no_notice(void **state)
 	add("1", "alice", BY_SIGNAL);
 	request(0, 60, 20, "bye");
 	run(10);
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	assert_int_equal(world.members[0].told, 0);
 }
 
@@ -500,16 +492,16 @@ static void test_cancel_in_grace(void **state)
 	add("1", "alice", BY_SIGNAL);
 	request(0, 60, 20, "");
 	run(5);
-	cancel(ID + 1, HV_LOGOFF_CANCEL_HOST);
+	engine_cancel(&world.engine, &other_front, HV_LOGOFF_CANCEL_HOST);
 	assert_int_equal(world.engine.phase, ENGINE_GRACE);
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
 	assert_true(world.members[0].there);
 	assert_int_equal(world.members[0].signalled, 0);
 	assert_int_equal(world.members[0].told, 2);
 	assert_non_null(strstr(world.members[0].notice, "called off"));
 	/* Again, when it is over: nothing. */
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
 }
 
@@ -518,7 +510,7 @@ static void test_cancel_before_the_list(void **state)
 	(void)state;
 	add("1", "alice", BY_SIGNAL);
 	request(0, 60, 0, "");
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	answer_list();
 	assert_done(HV_LOGOFF_E_CANCELLED, 0, 0, 0);
 	assert_true(world.members[0].there);
@@ -532,7 +524,7 @@ static void test_cancel_while_ending(void **state)
 	request(0, 60, 0, "");
 	run(5);
 	assert_int_equal(world.engine.phase, ENGINE_ENDING);
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	run(60);
 	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
 }
@@ -546,7 +538,7 @@ static void test_driver_has_answered(void **state)
 	request(0, 60, 0, "");
 	run(5);
 	reports = world.report_count;
-	cancel(ID, HV_LOGOFF_CANCEL_TIMEOUT);
+	cancel(HV_LOGOFF_CANCEL_TIMEOUT);
 	assert_int_equal(world.engine.phase, ENGINE_IDLE);
 	assert_int_equal(world.wake, USEC_NEVER);
 	assert_int_equal(world.report_count, reports);
@@ -907,17 +899,36 @@ static void test_redelivered_to_nobody(void **state)
 	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
 }
 
+static void test_one_request_at_a_time(void **state)
+{
+	static const struct logoff_request second = { .id = "second", .timeout = 60 };
+
+	(void)state;
+	add("1", "alice", BY_SIGNAL);
+	request(0, 60, 20, "");
+	run(5);
+	assert_true(engine_serves(&world.engine, &front));
+	assert_false(engine_serves(&world.engine, &other_front));
+	assert_int_equal(engine_request(&world.engine, &other_front, NULL, &second), -EBUSY);
+	assert_int_equal(engine_request(&world.engine, &front, &world, &second), -EBUSY);
+	assert_int_equal(world.engine.phase, ENGINE_GRACE);
+	run(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_false(engine_serves(&world.engine, &front));
+}
+
 static void test_second_request_follows(void **state)
 {
 	(void)state;
 	add("1", "alice", BY_NOTHING);
 	request(0, 60, 0, "");
 	run(5);
+	engine_drop(&world.engine);
 	request(0, 60, 20, "");
 	world.report_count = 0;
 	run(5);
 	assert_int_equal(world.engine.phase, ENGINE_GRACE);
-	cancel(ID, HV_LOGOFF_CANCEL_HOST);
+	cancel(HV_LOGOFF_CANCEL_HOST);
 	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
 }
 
@@ -977,6 +988,7 @@ int main(void)
 		TEST(test_bus_restarts_while_ending),
 		TEST(test_redelivered),
 		TEST(test_redelivered_to_nobody),
+		TEST(test_one_request_at_a_time),
 		TEST(test_second_request_follows),
 		TEST(test_many_names_fit),
 	};

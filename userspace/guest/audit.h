@@ -3,12 +3,10 @@
 #ifndef HVL_AUDIT_H
 #define HVL_AUDIT_H
 
-#include <stdint.h>
-
 #include "session.h"
 
-/* @session is NULL for an entry about the whole request. */
-void audit_entry(uint64_t id, const struct session *session, const char *outcome,
+/* @id as in struct logoff_request. @session is NULL for an entry about the whole request. */
+void audit_entry(const char *id, const struct session *session, const char *outcome,
 		 const char *detail);
 
 #endif /* HVL_AUDIT_H */

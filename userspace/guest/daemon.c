@@ -2,6 +2,8 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -84,18 +86,7 @@ static void outside_notify(void *outside, const struct session *session, const c
 			    session->tty, strerror(-r));
 }
 
-static int outside_report(void *outside, const struct hv_logoff_report *report)
-{
-	const struct daemon *daemon = outside;
-	int r = device_report(&daemon->device, report);
-
-	sd_notifyf(0, "STATUS=%s", report->text);
-	if (r < 0 && r != -ESTALE)
-		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
-	return r;
-}
-
-static void outside_audit(void *outside, uint64_t id, const struct session *session,
+static void outside_audit(void *outside, const char *id, const struct session *session,
 			  const char *outcome, const char *detail)
 {
 	(void)outside;
@@ -111,11 +102,28 @@ static const struct engine_ops engine_ops = {
 	.kill_session = outside_kill_session,
 	.stop_scope = outside_stop_scope,
 	.notify = outside_notify,
-	.report = outside_report,
 	.audit = outside_audit,
 };
 
-/* The engine's way in. */
+/* The char device's front. */
+
+static int device_front_report(void *userdata, const struct hv_logoff_report *report)
+{
+	const struct daemon *daemon = userdata;
+	struct hv_logoff_report named = *report;
+	int r;
+
+	named.header.id = daemon->device_request;
+	r = device_report(&daemon->device, &named);
+	sd_notifyf(0, "STATUS=%s", report->text);
+	if (r < 0 && r != -ESTALE)
+		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
+	return r;
+}
+
+static const struct engine_front device_front = {
+	.report = device_front_report,
+};
 
 static void on_hello(void *userdata, uint32_t version)
 {
@@ -125,18 +133,44 @@ static void on_hello(void *userdata, uint32_t version)
 		    version >> 16, version & 0xffff);
 }
 
-static void on_request(void *userdata, const struct hv_logoff_request *request)
+static void answer_busy(struct daemon *daemon)
 {
-	struct daemon *daemon = userdata;
+	static const struct hv_logoff_report busy = {
+		.header = { .type = HV_LOGOFF_REPORT, .size = sizeof(busy) },
+		.state = HV_LOGOFF_DONE,
+		.result = HV_LOGOFF_E_BUSY,
+		.text = "Another logoff is going on, which came another way.",
+	};
 
-	engine_request(&daemon->engine, request);
+	device_front_report(daemon, &busy);
+}
+
+static void on_request(void *userdata, const struct hv_logoff_target *target)
+{
+	const struct hv_logoff_request *record = &target->request;
+	struct daemon *daemon = userdata;
+	struct logoff_request request = {
+		.flags = record->flags,
+		.timeout = record->timeout,
+		.grace = record->grace,
+	};
+
+	/* The driver has one request at a time: what came before from it is over. */
+	if (engine_serves(&daemon->engine, &device_front))
+		engine_drop(&daemon->engine);
+	daemon->device_request = record->header.id;
+	snprintf(request.id, sizeof(request.id), "0x%016" PRIx64, (uint64_t)record->header.id);
+	memcpy(request.message, record->message, sizeof(request.message));
+	if (engine_request(&daemon->engine, &device_front, daemon, &request) == -EBUSY)
+		answer_busy(daemon);
 }
 
 static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 {
 	struct daemon *daemon = userdata;
 
-	engine_cancel(&daemon->engine, cancel);
+	if (cancel->header.id == daemon->device_request)
+		engine_cancel(&daemon->engine, &device_front, cancel->reason);
 }
 
 /* Before anything else PID 1 hears of it: so it starts us again if the device is back already. */
@@ -145,7 +179,8 @@ static void on_gone(void *userdata, int error)
 	struct daemon *daemon = userdata;
 
 	sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
-	engine_drop(&daemon->engine);
+	if (engine_serves(&daemon->engine, &device_front))
+		engine_drop(&daemon->engine);
 	daemon->error = error;
 	sd_event_exit(daemon->event, 0);
 }
@@ -156,6 +191,8 @@ static const struct device_handler device_handler = {
 	.cancel = on_cancel,
 	.gone = on_gone,
 };
+
+/* What logind says. */
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {

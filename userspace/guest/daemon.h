@@ -14,6 +14,7 @@ struct daemon {
 	sd_event *event;
 	sd_event_source *timer;
 	struct device device;
+	uint64_t device_request;	/* the id that the driver gave its last request */
 	struct logind logind;
 	struct engine engine;
 	int error;		/* why the device was given up */

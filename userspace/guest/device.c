@@ -12,6 +12,7 @@ union record {
 	struct hv_logoff_header header;
 	struct hv_logoff_hello hello;
 	struct hv_logoff_request request;
+	struct hv_logoff_target target;
 	struct hv_logoff_cancel cancel;
 	/* A later minor version's records, to be skipped. */
 	char bytes[4096];
@@ -37,10 +38,19 @@ static int take_hello(struct device *device, const union record *record)
 {
 	if (record->header.type != HV_LOGOFF_HELLO || record->header.size != sizeof(record->hello))
 		return -EPROTO;
-	if (record->hello.version != HV_LOGOFF_VERSION_1_0)
+	if (record->hello.version < HV_LOGOFF_VERSION_1_0 ||
+	    record->hello.version > HV_LOGOFF_VERSION_1_1)
 		return -EPROTONOSUPPORT;
-	device->greeted = true;
-	device->handler->hello(device->userdata, record->hello.version);
+	device->version = record->hello.version;
+	device->handler->hello(device->userdata, device->version);
+	return 0;
+}
+
+static int take_request(const struct device *device, const struct hv_logoff_request *request)
+{
+	const struct hv_logoff_target everyone = { .request = *request };
+
+	device->handler->request(device->userdata, &everyone);
 	return 0;
 }
 
@@ -48,13 +58,17 @@ static int take_record(struct device *device, const union record *record, size_t
 {
 	if (size < sizeof(record->header) || record->header.size != size)
 		return -EPROTO;
-	if (!device->greeted)
+	if (!device->version)
 		return take_hello(device, record);
 	switch (record->header.type) {
 	case HV_LOGOFF_REQUEST:
 		if (size != sizeof(record->request))
 			return -EPROTO;
-		device->handler->request(device->userdata, &record->request);
+		return take_request(device, &record->request);
+	case HV_LOGOFF_TARGET:
+		if (size != sizeof(record->target))
+			return -EPROTO;
+		device->handler->request(device->userdata, &record->target);
 		return 0;
 	case HV_LOGOFF_CANCEL:
 		if (size != sizeof(record->cancel))
@@ -102,7 +116,7 @@ int device_start(struct device *device, int fd, sd_event *event,
 {
 	static const struct hv_logoff_hello hello = {
 		.header = { .type = HV_LOGOFF_HELLO, .size = sizeof(hello) },
-		.version = HV_LOGOFF_VERSION,
+		.version = HV_LOGOFF_VERSION_1_1,
 		.minimum = HV_LOGOFF_VERSION_1_0,
 	};
 	int r;

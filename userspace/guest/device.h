@@ -13,7 +13,8 @@
 struct device_handler {
 	/* The driver speaks @version: requests may come from now on. */
 	void (*hello)(void *userdata, uint32_t version);
-	void (*request)(void *userdata, const struct hv_logoff_request *request);
+	/* Everyone is a target that names nobody. */
+	void (*request)(void *userdata, const struct hv_logoff_target *target);
 	void (*cancel)(void *userdata, const struct hv_logoff_cancel *cancel);
 	/* Nothing more comes: -ENODEV, the device is gone; else what was wrong. */
 	void (*gone)(void *userdata, int error);
@@ -24,7 +25,7 @@ struct device {
 	sd_event_source *source;
 	const struct device_handler *handler;
 	void *userdata;
-	bool greeted;
+	uint32_t version;	/* that both speak; 0 before the driver's hello */
 };
 
 /* A descriptor, or -errno. */

@@ -88,7 +88,7 @@ static struct target *find(const struct engine *engine, const char *id)
 static void audit(const struct engine *engine, const struct session *session, const char *outcome,
 		  const char *detail)
 {
-	engine->ops->audit(engine->outside, engine->id, session, outcome, detail);
+	engine->ops->audit(engine->outside, engine->request.id, session, outcome, detail);
 }
 
 void engine_drop(struct engine *engine)
@@ -131,15 +131,14 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 	report->header = (struct hv_logoff_header){
 		.type = HV_LOGOFF_REPORT,
 		.size = sizeof(*report),
-		.id = engine->id,
 	};
 	text_clean(report->text, sizeof(report->text), text, sizeof(text));
 	engine->last = *report;
-	if (engine->ops->report(engine->outside, report) == -ESTALE)
+	if (engine->front->report(engine->front_data, report) == -ESTALE)
 		engine_drop(engine);
 }
 
-/* The one way out of a request that the driver still wants to hear of. */
+/* The one way out of a request that somebody still wants to hear of. */
 __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
 							 const char *format, ...)
 {
@@ -281,7 +280,7 @@ static void take_next_step(const struct engine *engine, struct target *target)
 
 	target->step++;
 	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
-	if (target->step == STEP_ASKED && engine->flags & HV_LOGOFF_FORCE)
+	if (target->step == STEP_ASKED && engine->request.flags & HV_LOGOFF_FORCE)
 		target->step = STEP_KILLED;
 	if (target->step == STEP_KILLED && engine->ops->kill(engine->outside, session) < 0)
 		target->step = STEP_KILLED_BY_LOGIND;
@@ -345,7 +344,7 @@ static void finish_at_deadline(struct engine *engine)
 
 static void tell(const struct engine *engine, const struct session *session)
 {
-	const char *message = engine->message[0] ? engine->message : engine->config->message;
+	const char *message = engine->request.message[0] ? engine->request.message : engine->config->message;
 	char text[HV_LOGOFF_MESSAGE_SIZE + 512];
 
 	uint64_t time = now(engine);
@@ -411,7 +410,7 @@ static int merge(struct engine *engine, struct session_list *list)
 static void finish_with_nobody(struct engine *engine)
 {
 	/* What the daemon before this one has ended is no session that never was. */
-	if (engine->flags & HV_LOGOFF_REDELIVERED)
+	if (engine->request.flags & HV_LOGOFF_REDELIVERED)
 		finish(engine, HV_LOGOFF_S_OK, "Nobody is logged on any more.");
 	else if (engine->exempt > 0)
 		finish(engine, HV_LOGOFF_E_NO_SESSION,
@@ -543,23 +542,31 @@ void engine_tick(struct engine *engine)
 	update(engine);
 }
 
-void engine_request(struct engine *engine, const struct hv_logoff_request *request)
+bool engine_serves(const struct engine *engine, const struct engine_front *front)
 {
-	/* The driver has one request at a time: what came before is over. */
-	engine_drop(engine);
+	return engine->phase != ENGINE_IDLE && engine->front == front;
+}
+
+int engine_request(struct engine *engine, const struct engine_front *front, void *userdata,
+		   const struct logoff_request *request)
+{
+	struct logoff_request *own = &engine->request;
+
+	if (engine->phase != ENGINE_IDLE)
+		return -EBUSY;
 	engine->phase = ENGINE_STARTING;
-	engine->id = request->header.id;
-	engine->flags = request->flags;
-	text_clean(engine->message, sizeof(engine->message), request->message,
-		   sizeof(request->message));
+	engine->front = front;
+	engine->front_data = userdata;
+	*own = *request;
+	text_clean(own->message, sizeof(own->message), request->message, sizeof(request->message));
 	engine->started = now(engine);
-	engine->grace_end = engine->started + request->grace * USEC_PER_SEC;
-	engine->deadline = engine->started + request->timeout * USEC_PER_SEC;
+	engine->grace_end = engine->started + own->grace * USEC_PER_SEC;
+	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
 	engine->list_at = engine->started;
-	audit(engine, NULL,
-	      engine->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
-	      engine->message[0] ? engine->message : "without a message");
+	audit(engine, NULL, own->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
+	      own->message[0] ? own->message : "without a message");
 	engine_tick(engine);
+	return 0;
 }
 
 static void call_off(struct engine *engine)
@@ -572,15 +579,14 @@ static void call_off(struct engine *engine)
 	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
 }
 
-void engine_cancel(struct engine *engine, const struct hv_logoff_cancel *cancel)
+void engine_cancel(struct engine *engine, const struct engine_front *front, uint32_t reason)
 {
-	if (engine->phase == ENGINE_IDLE || cancel->header.id != engine->id)
+	if (!engine_serves(engine, front))
 		return;
-	if (cancel->reason != HV_LOGOFF_CANCEL_HOST) {
+	if (reason != HV_LOGOFF_CANCEL_HOST) {
 		audit(engine, NULL, "abandoned",
-		      cancel->reason == HV_LOGOFF_CANCEL_SUSPEND ?
-			      "The machine was suspended." :
-			      "The time of the request was over.");
+		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended." :
+							   "The time of the request was over.");
 		engine_drop(engine);
 		return;
 	}

@@ -2,7 +2,8 @@
 /*
  * One logoff: which sessions there are, how far each one's end has come, what is
  * to be done next, and what the host is told. Never waits: it is told what
- * happened by the functions below, and acts through struct engine_ops.
+ * happened by the functions below, and acts through struct engine_ops. Requests
+ * come through fronts, one for each way in; there is one request at a time.
  */
 #ifndef HVL_ENGINE_H
 #define HVL_ENGINE_H
@@ -13,6 +14,31 @@
 
 #include "config.h"
 #include "session.h"
+
+/* A way in names its requests as it likes, in so many bytes with the NUL. */
+#define LOGOFF_ID_SIZE 40
+
+/* What the host asks for, whichever way it came. Strings end with a NUL; they are not checked. */
+struct logoff_request {
+	char id[LOGOFF_ID_SIZE];	/* for the journal */
+	uint32_t flags;			/* HV_LOGOFF_FORCE, … */
+	uint32_t timeout;		/* seconds from now, at least 1 */
+	uint32_t grace;			/* of these, fewer */
+	char message[HV_LOGOFF_MESSAGE_SIZE];
+};
+
+/*
+ * A way in, known by its address. It starts a request by engine_request(), gets its reports until
+ * one is HV_LOGOFF_DONE, after which the engine is free for the next request, and meanwhile may
+ * engine_cancel() it. It calls none of the engine's functions while it takes a report.
+ */
+struct engine_front {
+	/*
+	 * 0 or -errno; -ESTALE: nobody wants to know any more, and the request is dropped. The
+	 * header's id is the front's business, and 0.
+	 */
+	int (*report)(void *userdata, const struct hv_logoff_report *report);
+};
 
 /* The world outside; the tests have one of their own. */
 struct engine_ops {
@@ -32,10 +58,8 @@ struct engine_ops {
 	void (*stop_scope)(void *outside, const struct session *session);
 	/* Write @text to the session's terminal. */
 	void (*notify)(void *outside, const struct session *session, const char *text);
-	/* Tell the driver. 0 or -errno; -ESTALE: it no longer wants to know. */
-	int (*report)(void *outside, const struct hv_logoff_report *report);
 	/* For the journal; @session is NULL when it is about the whole request. */
-	void (*audit)(void *outside, uint64_t id, const struct session *session,
+	void (*audit)(void *outside, const char *id, const struct session *session,
 		      const char *outcome, const char *detail);
 };
 
@@ -52,9 +76,9 @@ struct engine {
 	const struct config *config;
 
 	enum engine_phase phase;
-	uint64_t id;
-	uint32_t flags;
-	char message[HV_LOGOFF_MESSAGE_SIZE];	/* clean */
+	const struct engine_front *front;	/* whose request it is */
+	void *front_data;
+	struct logoff_request request;		/* its message is clean */
 	uint64_t started;
 	uint64_t grace_end;
 	uint64_t deadline;
@@ -73,11 +97,22 @@ struct engine {
 
 void engine_init(struct engine *engine, const struct engine_ops *ops, void *outside,
 		 const struct config *config);
-/* Forgets the request, if there is one, without a word to the driver. */
+/* Forgets the request, if there is one, without a word to its front. */
 void engine_drop(struct engine *engine);
 
-void engine_request(struct engine *engine, const struct hv_logoff_request *request);
-void engine_cancel(struct engine *engine, const struct hv_logoff_cancel *cancel);
+/*
+ * 0, or -EBUSY while there is a request already: then nothing comes of this one, and the front
+ * answers it with HV_LOGOFF_E_BUSY. A first report may come before this returns, even the last.
+ */
+int engine_request(struct engine *engine, const struct engine_front *front, void *userdata,
+		   const struct logoff_request *request);
+/* Whether the request there is came from @front. */
+bool engine_serves(const struct engine *engine, const struct engine_front *front);
+/*
+ * Does nothing unless it is @front's. HV_LOGOFF_CANCEL_HOST: the reports go on, to the last one.
+ * Any other enum hv_logoff_cancel_reason: somebody has answered already, no report follows.
+ */
+void engine_cancel(struct engine *engine, const struct engine_front *front, uint32_t reason);
 void engine_tick(struct engine *engine);
 
 /* The sessions that there are, or a negative @error. Takes out of @list what it keeps. */

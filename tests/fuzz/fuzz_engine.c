@@ -18,6 +18,15 @@ struct event {
 	uint16_t time;
 };
 
+/* As bad as names get. */
+static const char *const users[SESSIONS] = {
+	"root", "\033[2J", "\xc3\xa9t\xc3\xa9", "\xff\xfe",
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in",
+	"", "root", "%s%n",
+};
+
 static struct world {
 	struct engine engine;
 	uint64_t time;
@@ -27,6 +36,7 @@ static struct world {
 	bool report_is_stale;
 
 	unsigned int requests;
+	bool dry_run;	/* the last one */
 	bool in_flight; /* the driver waits for its result */
 	uint64_t deadline;
 	unsigned int percent, state;
@@ -56,14 +66,14 @@ static int world_list(void *outside)
 static int world_signal(void *outside, const struct session *session)
 {
 	(void)outside;
-	must(world.in_flight);
+	must(world.in_flight && !world.dry_run);
 	return session->uid % 3 ? (int)session->uid % 3 - 1 : -EOPNOTSUPP;
 }
 
 static int world_kill(void *outside, const struct session *session)
 {
 	(void)outside;
-	must(world.in_flight);
+	must(world.in_flight && !world.dry_run);
 	return session->uid % 2 ? 0 : -EOPNOTSUPP;
 }
 
@@ -71,7 +81,7 @@ static int world_kill_session(void *outside, const struct session *session, int 
 {
 	(void)outside;
 	(void)session;
-	must(world.in_flight && number > 0);
+	must(world.in_flight && !world.dry_run && number > 0);
 	return world.logind_down ? -ECONNREFUSED : 0;
 }
 
@@ -79,13 +89,13 @@ static void world_stop_scope(void *outside, const struct session *session)
 {
 	(void)outside;
 	(void)session;
-	must(world.in_flight);
+	must(world.in_flight && !world.dry_run);
 }
 
 static void world_notify(void *outside, const struct session *session, const char *text)
 {
 	(void)outside;
-	must(world.in_flight && session->id && text[0]);
+	must(world.in_flight && !world.dry_run && session->id && text[0]);
 }
 
 /* The driver takes every report, and none after the last; nothing goes back. */
@@ -102,6 +112,13 @@ static int world_report(void *userdata, const struct hv_logoff_report *report)
 	if (report->state == HV_LOGOFF_DONE || world.report_is_stale)
 		world.in_flight = false;
 	return world.report_is_stale ? -ESTALE : 0;
+}
+
+static void world_outcome(void *userdata, const struct session *session,
+			  enum hv_logoff_outcome outcome)
+{
+	must(userdata == &world && world.in_flight && session->id);
+	must(outcome == (world.dry_run ? HV_LOGOFF_SELECTED : HV_LOGOFF_FAILED));
 }
 
 static void world_audit(void *outside, const char *id, const struct session *session,
@@ -124,7 +141,7 @@ static const struct engine_ops ops = {
 	.audit = world_audit,
 };
 
-static const struct engine_front front = {.report = world_report};
+static const struct engine_front front = {.report = world_report, .outcome = world_outcome};
 static const struct engine_front other_front = {.report = world_report};
 
 static void get_name(char *id, unsigned int number)
@@ -133,16 +150,11 @@ static void get_name(char *id, unsigned int number)
 	id[1] = '\0';
 }
 
-/* The sessions of @set; one is exempt by its class, the names are as bad as names get. */
+/* The sessions of @set; one is exempt by its class. */
 static void answer_list(uint8_t set)
 {
-	static char longest[HV_LOGOFF_TEXT_SIZE];
-	static const char *const users[SESSIONS] = {
-		"root", "\033[2J", "\xc3\xa9t\xc3\xa9", "\xff\xfe", longest, "", longest, "%s%n",
-	};
 	struct session_list list = {0};
 
-	memset(longest, 'x', sizeof(longest) - 1);
 	for (unsigned int i = 0; i < SESSIONS; i++) {
 		struct session session;
 		char id[2];
@@ -177,6 +189,12 @@ static void request(const struct event *event)
 	request.grace = event->time / 100 % request.timeout;
 	if (event->whom & 2)
 		request.flags |= HV_LOGOFF_REDELIVERED;
+	if (event->whom & 4)
+		request.flags |= HV_LOGOFF_DRY_RUN;
+	if (event->whom & 8)
+		snprintf(request.user, sizeof(request.user), "%s", users[event->whom >> 5]);
+	if (event->whom & 16)
+		get_name(request.session, event->whom >> 5);
 	memset(request.message, event->whom, event->whom);
 	if (world.in_flight) {
 		must(engine_request(&world.engine, &front, &world, &request) == -EBUSY);
@@ -184,6 +202,7 @@ static void request(const struct event *event)
 	}
 	snprintf(request.id, sizeof(request.id), "%u", ++world.requests);
 	world.in_flight = true;
+	world.dry_run = request.flags & HV_LOGOFF_DRY_RUN;
 	world.list_due = false;
 	world.deadline = world.time + request.timeout * USEC_PER_SEC;
 	world.percent = 0;

@@ -89,6 +89,8 @@ def said(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
 
 
 REQUESTED = record(2, struct.pack("<IIII1024s", 1, 60, 10, 0, b"Save your work."))
+TARGETED = record(5, struct.pack("<IIII1024s256s64s", 2, 60, 10, 0, b"Save your work.", b"anna",
+                                 b"c3"))
 CANCELLED = record(3, struct.pack("<II", 1, 0))
 
 RECORD = {
@@ -114,6 +116,9 @@ def records(*items):
 DEVICE = {
     "request": records(hello(), REQUESTED),
     "cancel": records(hello(), REQUESTED, CANCELLED),
+    "target": records(hello(version=0x10001), TARGETED, CANCELLED),
+    "target-short": records(hello(version=0x10001), TARGETED[:1056]),
+    "hello-newer": records(hello(version=0x10002)),
     "no-hello": records(REQUESTED),
     "hello-foreign": records(hello(version=0x20000)),
     "unknown-skipped": records(hello(), record(99, b"later"), CANCELLED),
@@ -134,7 +139,8 @@ def events(*items):
     return b"".join(struct.pack("<BBH", what, whom, time) for what, whom, time in items)
 
 
-ALONE, FORCE, LATER = 0, 1, 2
+ALONE, FORCE, LATER, DRY, USER, SESSION = 0, 1, 2, 4, 8, 16
+THIRD = 2 << 5  # the target's number
 IN_GRACE = ((ASK, ALONE, 1059), (LISTED, 0x0F, 0))  # a timeout of 60 s, a grace of 10 s
 AT_ONCE = ((ASK, ALONE, 59), (LISTED, 0x0F, 0))
 ENGINE = {
@@ -148,6 +154,15 @@ ENGINE = {
     "timed-out": events(*IN_GRACE, (CALL_OFF, 1, 1), (ASK, ALONE, 59), (LISTED, 0, 0)),
     "forced": events((ASK, FORCE, 59), (LISTED, 0x7F, 0), (FAILED, 2, 1), (FAILED, 4, 0)),
     "redelivered": events((ASK, LATER, 59), (LISTED, 0, 0)),
+    "target-user": events((ASK, USER | THIRD, 59), (LISTED, 0x0F, 0), (REMOVED, 2, 0),
+                          (TIMER, 0, 0), (WAKE, 0, 0), (LISTED, 0x0B, 0)),
+    "target-session": events((ASK, SESSION | THIRD, 1059), (LISTED, 0x0F, 0), (OPENED, 0, 0),
+                             *((WAKE, 0, 0),) * 30),
+    "target-missing": events((ASK, USER | SESSION | THIRD, 59), (LISTED, 0x03, 0)),
+    "target-exempt": events((ASK, SESSION | 7 << 5, 59), (LISTED, 0x80, 0)),
+    "dry-run": events((ASK, DRY, 1059), (LISTED, 0x9F, 0)),
+    "dry-run-late": events((ASK, DRY | FORCE | LATER, 1059), (UNLISTED, 0, 0), (WAKE, 0, 0),
+                           (LISTED, 0x03, 0)),
     "no-logind": events((TROUBLE, 1, 0), (ASK, ALONE, 59), *((WAKE, 0, 0),) * 12),
     "no-answer": events((ASK, ALONE, 59), *((UNLISTED, 0, 0), (WAKE, 0, 0)) * 12),
     "stale": events((TROUBLE, 2, 0), *AT_ONCE),

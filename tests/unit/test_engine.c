@@ -47,6 +47,7 @@ struct member {
 	unsigned int kills_by_logind;
 	int last_kill;
 	unsigned int stopped;
+	unsigned int outcomes[HV_LOGOFF_SELECTED + 1];
 	char notice[2048];
 };
 
@@ -219,6 +220,17 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 	return world.report_result;
 }
 
+static void fake_outcome(void *userdata, const struct session *session,
+			 enum hv_logoff_outcome outcome)
+{
+	assert_ptr_equal(userdata, &world);
+	/* Before the last report. */
+	assert_true(!world.report_count ||
+		    world.reports[world.report_count - 1].state != HV_LOGOFF_DONE);
+	assert_in_range(outcome, HV_LOGOFF_FAILED, HV_LOGOFF_SELECTED);
+	member_of(session)->outcomes[outcome]++;
+}
+
 static void fake_audit(void *outside, const char *id, const struct session *session,
 		       const char *outcome, const char *detail)
 {
@@ -246,7 +258,7 @@ static const struct engine_ops fake_ops = {
 	.audit = fake_audit,
 };
 
-static const struct engine_front front = { .report = fake_report };
+static const struct engine_front front = { .report = fake_report, .outcome = fake_outcome };
 static const struct engine_front other_front = { .report = fake_report };
 
 static int setup(void **state)
@@ -345,6 +357,15 @@ static void run(unsigned int seconds)
 	}
 }
 
+static void request_target(uint32_t flags, uint32_t grace, const char *user, const char *session)
+{
+	struct logoff_request request = { .id = ID, .flags = flags, .timeout = 60, .grace = grace };
+
+	snprintf(request.user, sizeof(request.user), "%s", user);
+	snprintf(request.session, sizeof(request.session), "%s", session);
+	assert_int_equal(engine_request(&world.engine, &front, &world, &request), 0);
+}
+
 static void request(uint32_t flags, uint32_t timeout, uint32_t grace, const char *message)
 {
 	struct logoff_request request = {
@@ -383,6 +404,9 @@ static void assert_done(uint32_t result, uint32_t found, uint32_t ended, uint32_
 	assert_true(last()->text[0]);
 	assert_int_equal(world.audits_ended + world.audits_by_itself, ended);
 	assert_int_equal(world.audits_failed, failed);
+	for (size_t i = 0; i < world.count; i++)
+		failed -= world.members[i].outcomes[HV_LOGOFF_FAILED];
+	assert_int_equal(failed, 0);
 	snprintf(outcome, sizeof(outcome), "0x%08x", result);
 	assert_string_equal(world.last_outcome, outcome);
 }
@@ -899,6 +923,143 @@ static void test_redelivered_to_nobody(void **state)
 	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
 }
 
+static void add_family(void)
+{
+	add("1", "alice", BY_SIGNAL);
+	add("2", "bob", BY_SIGNAL);
+	add("3", "alice", BY_SIGNAL);
+	add("4", "root", BY_SIGNAL)->class = "greeter";
+}
+
+static unsigned int told(void)
+{
+	unsigned int told = 0;
+
+	for (size_t i = 0; i < world.count; i++)
+		told += world.members[i].told;
+	return told;
+}
+
+static unsigned int there(void)
+{
+	unsigned int there = 0;
+
+	for (size_t i = 0; i < world.count; i++)
+		there += world.members[i].there;
+	return there;
+}
+
+static void test_target_user(void **state)
+{
+	(void)state;
+	add_family();
+	request_target(0, 0, "alice", "");
+	run(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_true(world.members[1].there && world.members[3].there);
+	assert_int_equal(there(), 2);
+	assert_int_equal(told(), 2);
+}
+
+static void test_target_session(void **state)
+{
+	(void)state;
+	add_family();
+	request_target(0, 0, "", "3");
+	run(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_false(world.members[2].there);
+	assert_int_equal(there(), 3);
+	assert_int_equal(told(), 1);
+}
+
+/* Others come and go: that is no matter of this request's. */
+static void test_target_while_others_come(void **state)
+{
+	(void)state;
+	add_family();
+	request_target(0, 20, "bob", "2");
+	run(10);
+	add("5", "carol", BY_SIGNAL);
+	engine_opened(&world.engine);
+	run(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(there(), 4);
+	assert_int_equal(told(), 1);
+}
+
+static void assert_no_target(const char *user, const char *session, const char *text)
+{
+	world.report_count = 0;
+	request_target(HV_LOGOFF_FORCE, 0, user, session);
+	run(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_string_equal(last()->text, text);
+	assert_int_equal(there(), 4);
+	assert_int_equal(told(), 0);
+}
+
+static void test_no_such_target(void **state)
+{
+	(void)state;
+	add_family();
+	assert_no_target("carol", "", "User carol is not logged on.");
+	assert_no_target("ali", "", "User ali is not logged on.");
+	assert_no_target("", "33", "There is no session 33.");
+	assert_no_target("bob", "3", "User bob has no session 3.");
+	assert_no_target("car\033ol", "", "User car?ol is not logged on.");
+}
+
+static void test_exempt_target(void **state)
+{
+	(void)state;
+	add_family();
+	assert_no_target("root", "",
+			 "User root is logged on only in sessions that are exempt from logoffs.");
+	assert_no_target("", "4", "Session 4 is exempt from logoffs.");
+	assert_no_target("root", "4", "Session 4 is exempt from logoffs.");
+}
+
+static void assert_dry_run(const char *user, uint32_t found)
+{
+	unsigned int selected = 0;
+
+	world.report_count = 0;
+	request_target(HV_LOGOFF_DRY_RUN | HV_LOGOFF_FORCE, 20, user, "");
+	run(0);
+	assert_done(HV_LOGOFF_S_OK, found, 0, 0);
+	assert_int_equal(world.report_count, 1);
+	assert_int_equal(there(), 4);
+	assert_int_equal(told(), 0);
+	for (size_t i = 0; i < world.count; i++) {
+		struct member *member = &world.members[i];
+
+		selected += member->outcomes[HV_LOGOFF_SELECTED];
+		assert_int_equal(member->outcomes[HV_LOGOFF_SELECTED],
+				 strcmp(member->class, "user") == 0 &&
+					 (!user[0] || strcmp(member->user, user) == 0));
+		member->outcomes[HV_LOGOFF_SELECTED] = 0;
+	}
+	assert_int_equal(selected, found);
+}
+
+static void test_dry_run(void **state)
+{
+	(void)state;
+	add_family();
+	assert_dry_run("alice", 2);
+	assert_string_equal(last()->text, "2 sessions would be ended: 1 (alice), 3 (alice)");
+	assert_dry_run("", 3);
+}
+
+static void test_dry_run_of_nobody(void **state)
+{
+	(void)state;
+	request_target(HV_LOGOFF_DRY_RUN | HV_LOGOFF_REDELIVERED, 0, "", "");
+	run(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+}
+
 static void test_one_request_at_a_time(void **state)
 {
 	static const struct logoff_request second = { .id = "second", .timeout = 60 };
@@ -988,6 +1149,13 @@ int main(void)
 		TEST(test_bus_restarts_while_ending),
 		TEST(test_redelivered),
 		TEST(test_redelivered_to_nobody),
+		TEST(test_target_user),
+		TEST(test_target_session),
+		TEST(test_target_while_others_come),
+		TEST(test_no_such_target),
+		TEST(test_exempt_target),
+		TEST(test_dry_run),
+		TEST(test_dry_run_of_nobody),
 		TEST(test_one_request_at_a_time),
 		TEST(test_second_request_follows),
 		TEST(test_many_names_fit),

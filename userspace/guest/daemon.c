@@ -160,7 +160,9 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 		engine_drop(&daemon->engine);
 	daemon->device_request = record->header.id;
 	snprintf(request.id, sizeof(request.id), "0x%016" PRIx64, (uint64_t)record->header.id);
-	memcpy(request.message, record->message, sizeof(request.message));
+	memcpy(request.message, record->message, sizeof(request.message) - 1);
+	memcpy(request.user, target->user, sizeof(request.user) - 1);
+	memcpy(request.session, target->session, sizeof(request.session) - 1);
 	if (engine_request(&daemon->engine, &device_front, daemon, &request) == -EBUSY)
 		answer_busy(daemon);
 }

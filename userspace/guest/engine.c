@@ -138,6 +138,19 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 		engine_drop(engine);
 }
 
+static void tell_outcome(const struct engine *engine, const struct session *session,
+			 enum hv_logoff_outcome outcome)
+{
+	if (engine->front->outcome)
+		engine->front->outcome(engine->front_data, session, outcome);
+}
+
+static void give_up(const struct engine *engine, const struct session *session)
+{
+	audit(engine, session, "failed", "is still there");
+	tell_outcome(engine, session, HV_LOGOFF_FAILED);
+}
+
 /* The one way out of a request that somebody still wants to hear of. */
 __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
 							 const char *format, ...)
@@ -157,7 +170,7 @@ __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, 
 
 	for (size_t i = 0; i < engine->target_count && done.failed > 0; i++)
 		if (engine->targets[i].step != STEP_GONE)
-			audit(engine, &engine->targets[i].session, "failed", "is still there");
+			give_up(engine, &engine->targets[i].session);
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
@@ -349,7 +362,7 @@ static void tell(const struct engine *engine, const struct session *session)
 
 	uint64_t time = now(engine);
 
-	if (!engine->config->notice)
+	if (!engine->config->notice || engine->request.flags & HV_LOGOFF_DRY_RUN)
 		return;
 	if (time < engine->grace_end)
 		snprintf(text, sizeof(text),
@@ -381,6 +394,12 @@ static bool listed(const struct session_list *list, const char *id)
 	return false;
 }
 
+static bool selects(const struct logoff_request *request, const struct session *session)
+{
+	return (!request->user[0] || !strcmp(request->user, session->user)) &&
+	       (!request->session[0] || !strcmp(request->session, session->id));
+}
+
 /* How many of the sessions are new, or -ENOMEM. Tells their users. */
 static int merge(struct engine *engine, struct session_list *list)
 {
@@ -392,6 +411,8 @@ static int merge(struct engine *engine, struct session_list *list)
 			mark_gone(engine, &engine->targets[i]);
 	engine->exempt = 0;
 	for (size_t i = 0; i < list->count; i++) {
+		if (!selects(&engine->request, &list->items[i]))
+			continue;
 		if (!session_is_ours(&list->items[i], engine->config)) {
 			engine->exempt++;
 			continue;
@@ -407,17 +428,52 @@ static int merge(struct engine *engine, struct session_list *list)
 	return added;
 }
 
+/* Who was meant, and is not there: as the text's beginning. */
+static void finish_without_target(struct engine *engine)
+{
+	const char *user = engine->request.user;
+	const char *session = engine->request.session;
+
+	if (session[0] && engine->exempt > 0)
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "Session %s is exempt from logoffs.", session);
+	else if (engine->exempt > 0)
+		finish(engine, HV_LOGOFF_E_NO_SESSION,
+		       "User %s is logged on only in sessions that are exempt from logoffs.", user);
+	else if (session[0] && user[0])
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s has no session %s.", user, session);
+	else if (session[0])
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "There is no session %s.", session);
+	else
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s is not logged on.", user);
+}
+
 static void finish_with_nobody(struct engine *engine)
 {
+	const struct logoff_request *request = &engine->request;
+
 	/* What the daemon before this one has ended is no session that never was. */
-	if (engine->request.flags & HV_LOGOFF_REDELIVERED)
+	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
 		finish(engine, HV_LOGOFF_S_OK, "Nobody is logged on any more.");
+	else if (request->user[0] || request->session[0])
+		finish_without_target(engine);
 	else if (engine->exempt > 0)
 		finish(engine, HV_LOGOFF_E_NO_SESSION,
 		       "Nobody is logged on, other than in %u sessions that are exempt.",
 		       engine->exempt);
 	else
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on.");
+}
+
+static void finish_dry_run(struct engine *engine)
+{
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	for (size_t i = 0; i < engine->target_count; i++)
+		if (engine->targets[i].counted)
+			tell_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
+	name_those_left(engine, names, sizeof(names));
+	finish(engine, HV_LOGOFF_S_OK, "%u sessions would be ended: %s", count(engine).found,
+	       names);
 }
 
 static void finish_with_too_many(struct engine *engine)
@@ -450,6 +506,8 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
 	else if (counts.found == 0)
 		finish_with_nobody(engine);
+	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
+		finish_dry_run(engine);
 	else if (counts.gone == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
 	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
@@ -542,6 +600,23 @@ void engine_tick(struct engine *engine)
 	update(engine);
 }
 
+static void audit_request(const struct engine *engine)
+{
+	const struct logoff_request *request = &engine->request;
+	char words[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) + 64];
+	char text[sizeof(words)];
+
+	snprintf(words, sizeof(words), "%s%s%s%s%s%s%s",
+		 request->flags & HV_LOGOFF_DRY_RUN ? "only who: " : "",
+		 request->user[0] ? "user " : "", request->user,
+		 request->session[0] ? " session " : "", request->session,
+		 request->user[0] || request->session[0] ? ": " : "",
+		 request->message[0] ? request->message : "without a message");
+	text_clean(text, sizeof(text), words, sizeof(words));
+	audit(engine, NULL, request->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
+	      text);
+}
+
 bool engine_serves(const struct engine *engine, const struct engine_front *front)
 {
 	return engine->phase != ENGINE_IDLE && engine->front == front;
@@ -563,8 +638,7 @@ int engine_request(struct engine *engine, const struct engine_front *front, void
 	engine->grace_end = engine->started + own->grace * USEC_PER_SEC;
 	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
 	engine->list_at = engine->started;
-	audit(engine, NULL, own->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
-	      own->message[0] ? own->message : "without a message");
+	audit_request(engine);
 	engine_tick(engine);
 	return 0;
 }

@@ -21,10 +21,12 @@
 /* What the host asks for, whichever way it came. Strings end with a NUL; they are not checked. */
 struct logoff_request {
 	char id[LOGOFF_ID_SIZE];	/* for the journal */
-	uint32_t flags;			/* HV_LOGOFF_FORCE, … */
+	uint32_t flags;			/* HV_LOGOFF_FORCE, _DRY_RUN, _REDELIVERED */
 	uint32_t timeout;		/* seconds from now, at least 1 */
 	uint32_t grace;			/* of these, fewer */
 	char message[HV_LOGOFF_MESSAGE_SIZE];
+	char user[HV_LOGOFF_USER_SIZE];		/* only this user's sessions, unless empty */
+	char session[HV_LOGOFF_SESSION_SIZE];	/* only this one, unless empty */
 };
 
 /*
@@ -38,6 +40,9 @@ struct engine_front {
 	 * header's id is the front's business, and 0.
 	 */
 	int (*report)(void *userdata, const struct hv_logoff_report *report);
+	/* HV_LOGOFF_FAILED or _SELECTED, before the last report. May be NULL. */
+	void (*outcome)(void *userdata, const struct session *session,
+			enum hv_logoff_outcome outcome);
 };
 
 /* The world outside; the tests have one of their own. */
@@ -85,7 +90,7 @@ struct engine {
 
 	struct target *targets;
 	size_t target_count;
-	unsigned int exempt;	/* sessions left alone, by the last list */
+	unsigned int exempt;	/* sessions asked for and left alone, by the last list */
 
 	bool listing;		/* engine_listed() is to come */
 	uint64_t list_at;

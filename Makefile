@@ -99,10 +99,12 @@ $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit matrix "fuzz SECONDS=27" kunit e2e "faults-6.12 CASES=quick"; do \
+	for suite in check unit matrix "fuzz SECONDS=27" kunit e2e "faults-6.12 CASES=quick" \
+			"e2e-sanitizer CASES=core"; do \
 		$(MAKE) -k $$suite || failed=1; \
 	done; \
-	tests/summary $(BUILD)/results check unit matrix fuzz kunit $(KERNELS:%=e2e-%) faults-6.12 || failed=1; \
+	tests/summary $(BUILD)/results check unit matrix fuzz kunit $(KERNELS:%=e2e-%) faults-6.12 \
+		e2e-sanitizer || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

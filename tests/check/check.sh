@@ -5,10 +5,9 @@ set -euo pipefail
 
 build=${1:?}
 mkdir -p "$build/results"
-log=$build/results/check.log
-: >"$log"
 exec > >(tee "$build/results/check.tap")
-number=0 failed=0
+# shellcheck source=../tap.sh
+. tests/tap.sh
 flags=(-D_GNU_SOURCE -Idriver/uapi -I. "-I$build" -I"$build/tests/hvhost" -I"$build/tests/unit" -Iuserspace/host
 	'-D__packed=__attribute__((packed))' '-D__aligned(n)=__attribute__((aligned(n)))')
 
@@ -18,21 +17,6 @@ files() {
 
 mapfile -t programs < <(files -name '*.c' ! -path 'driver/*')
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
-
-# check NAME COMMAND…: one TAP line, and what the command said if it failed.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $number - $name"
-	else
-		failed=$((failed + 1))
-		echo "not ok $number - $name"
-		printf '%s\n' "$output" | sed 's/^/# /'
-	fi
-	printf '== %s\n%s\n' "$name" "$output" >>"$log"
-}
 
 tidy() {
 	local said
@@ -55,7 +39,6 @@ check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portabi
 	--suppress=arithOperationsOnVoidPointer:driver/* \
 	"--include=/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 	-D__linux__ -j "$(nproc)" "${flags[@]}" "${programs[@]}" driver
-check 'shellcheck' shellcheck "${scripts[@]}"
+check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check 'every file names its licence' licensed
-echo "1..$number"
-((failed == 0))
+plan

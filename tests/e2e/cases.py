@@ -23,6 +23,8 @@ E_NOT_AVAIL = 0xA0040505
 DRIVER = "/sys/bus/vmbus/drivers/hv_logoff"
 
 CASES = []
+# What touches most of the driver in the least time.
+CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegotiate", "unbind")
 
 
 def case(function):

@@ -185,7 +185,8 @@ class Lab:
 
     def cases(self, only):
         for function in cases.CASES:
-            if not only or function.__name__ in only:
+            name = function.__name__
+            if not only or name in only or ("core" in only and name in cases.CORE):
                 self.case(function)
         self.close()
         if not only or "vmbus" in only:
@@ -236,7 +237,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("--faults", action="store_true", help="the table of faults")
-    parser.add_argument("only", nargs="*", help="names of cases, or vmbus; with --faults names of "
+    parser.add_argument("only", nargs="*", help="names of cases, core, or vmbus; with --faults names of "
                         "events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:

@@ -9,22 +9,8 @@ shift
 here=$(dirname "$(realpath "$0")")
 mkdir -p "$build/results"
 exec > >(tee "$build/results/matrix.tap")
-number=0
-failed=0
-
-# check NAME COMMAND…: one TAP line, and what the command said if it failed.
-check() {
-	local name=$1 output
-	shift
-	number=$((number + 1))
-	if output=$("$@" 2>&1); then
-		echo "ok $number - $name"
-	else
-		echo "not ok $number - $name"
-		printf '%s\n' "$output" | sed 's/^/# /'
-		failed=1
-	fi
-}
+# shellcheck source=../tap.sh
+. "$here/../tap.sh"
 
 # Passes if a log says nothing but what was done. That bookworm's compiler is a revision newer
 # than its kernel's is not about the driver.
@@ -58,5 +44,4 @@ for name in "$@"; do
 	check "$release: sparse" sparse "$kernel" "$copy"
 done
 check 'checkpatch --strict' "$here/../check/checkpatch.sh"
-echo "1..$number"
-((failed == 0))
+plan

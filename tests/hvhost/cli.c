@@ -345,6 +345,47 @@ int cli_component(int argc, char **argv)
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+static const struct {
+	const char *verb;
+	const char *command;
+	int arguments; /* after the verb */
+} kvp_verbs[] = {
+	{"add", "kvp_add", 2},
+	{"modify", "kvp_modify", 2},
+	{"remove", "kvp_remove", 1},
+	{"host-items", "kvp_host_items", 0},
+	{"guest-items", "kvp_guest_items", 0},
+	{"intrinsic-items", "kvp_intrinsic_items", 0},
+};
+
+static json_t *kvp_request(int count, char **words)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kvp_verbs); i++) {
+		if (strcmp(words[0], kvp_verbs[i].verb) == 0 && count == kvp_verbs[i].arguments + 1)
+			return json_pack("{s:s, s:s*, s:s*}", "command", kvp_verbs[i].command,
+					 "name", count > 1 ? words[1] : NULL, "data",
+					 count > 2 ? words[2] : NULL);
+	}
+	return NULL;
+}
+
+int cli_kvp(int argc, char **argv)
+{
+	_cleanup_json_ json_t *reply = NULL;
+	json_t *request = argc < 3 ? NULL : kvp_request(argc - 2, argv + 2), *data;
+	const char *name;
+
+	if (!request)
+		return usage("kvp", "NAME add KEY VALUE | modify KEY VALUE | remove KEY | "
+				    "host-items | guest-items | intrinsic-items");
+	reply = client_call(argv[1], request, NULL);
+	if (!is_ok(reply))
+		return EXIT_FAILURE;
+	json_object_foreach(json_object_get(reply, "items"), name, data)
+		printf("%s=%s\n", name, json_string_value(data));
+	return EXIT_SUCCESS;
+}
+
 static void print_storm(const json_t *storm)
 {
 	printf("seed %" JSON_INTEGER_FORMAT ": %" JSON_INTEGER_FORMAT

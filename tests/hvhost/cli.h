@@ -23,6 +23,7 @@ int cli_query(int argc, char **argv);
 int cli_shutdown(int argc, char **argv);
 int cli_heartbeat(int argc, char **argv);
 int cli_timesync(int argc, char **argv);
+int cli_kvp(int argc, char **argv);
 int cli_component(int argc, char **argv);
 int cli_storm(int argc, char **argv);
 int cli_stop(int argc, char **argv);

@@ -41,8 +41,9 @@ static struct ic *component_of(struct vm *vm, uint64_t client, const json_t *req
 	struct ic *ic = name ? ic_by_name(vm, name) : NULL;
 
 	if (!ic)
-		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "The component is one of shutdown, heartbeat, timesync and logoff.");
+		control_fail(
+			&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			"The component is one of shutdown, heartbeat, timesync, kvp and logoff.");
 	return ic;
 }
 
@@ -116,6 +117,14 @@ static const struct {
 	{"shutdown", ic_shutdown_command},
 	{"heartbeat", ic_heartbeat_command},
 	{"timesync", ic_timesync_command},
+	{"kvp_add", ic_kvp_add_command},
+	{"kvp_modify", ic_kvp_modify_command},
+	{"kvp_remove", ic_kvp_remove_command},
+	{"kvp_host_items", ic_kvp_host_items_command},
+	{"kvp_guest_items", ic_kvp_guest_items_command},
+	{"kvp_intrinsic_items", ic_kvp_intrinsic_items_command},
+	{"kvp_get", ic_kvp_get_command},
+	{"kvp_pool", ic_kvp_pool_command},
 	{"rescind", rescind_command},
 	{"offer", offer_command},
 	{"negotiate", negotiate_command},

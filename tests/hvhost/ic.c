@@ -85,17 +85,19 @@ static void channel_closed(struct channel *channel)
 static void channel_received(struct channel *channel, const void *data, size_t length)
 {
 	struct ic *ic = container_of(channel, struct ic, channel);
-	struct hvl_packet packet = {0};
+	/* The shutdown's and the KVP's messages are longer than the logoff's can be. */
+	union {
+		struct hvl_packet packet;
+		uint8_t bytes[CHANNEL_PACKET_MAX];
+	} message = {0};
 
-	/* The shutdown's answer is longer, and says all in its header. */
-	length = MIN(length, sizeof(packet));
-	memcpy(&packet, data, length);
-	if (length < sizeof(packet.header))
+	memcpy(message.bytes, data, MIN(length, sizeof(message)));
+	if (length < sizeof(message.packet.header))
 		say("%s: a message of %zu bytes is ignored.", channel->name, length);
-	else if (packet.header.type == HVL_MSGTYPE_NEGOTIATE)
-		negotiation_answered(ic, &packet);
+	else if (message.packet.header.type == HVL_MSGTYPE_NEGOTIATE)
+		negotiation_answered(ic, &message.packet);
 	else
-		ic->ops->received(ic, &packet, length);
+		ic->ops->received(ic, &message.packet, length);
 }
 
 static const struct channel_ops channel_ops = {

@@ -17,7 +17,10 @@ struct ic;
 struct ic_ops {
 	void (*negotiated)(struct ic *ic);
 	void (*closed)(struct ic *ic);
-	/* An answer or report; @packet has @length bytes, the header at least. */
+	/*
+	 * An answer or report; @packet has @length bytes, the header at least, and
+	 * if these are more than its type's, the rest is behind it.
+	 */
 	void (*received)(struct ic *ic, const struct hvl_packet *packet, size_t length);
 };
 

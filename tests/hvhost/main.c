@@ -27,6 +27,9 @@ static const struct {
 	{"shutdown", cli_shutdown, "NAME [--reboot]"},
 	{"heartbeat", cli_heartbeat, "NAME"},
 	{"timesync", cli_timesync, "NAME [--offset S]"},
+	{"kvp", cli_kvp,
+	 "NAME add KEY VALUE | modify KEY VALUE | remove KEY | host-items | guest-items | "
+	 "intrinsic-items"},
 	{"rescind", cli_component, "NAME COMPONENT"},
 	{"offer", cli_component, "NAME COMPONENT"},
 	{"negotiate", cli_component, "NAME COMPONENT"},
@@ -41,7 +44,7 @@ static int usage(FILE *to)
 	fprintf(to, "Usage:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(to, "  hvhost %s %s\n", commands[i].name, commands[i].usage);
-	fprintf(to, "COMPONENT is shutdown, heartbeat, timesync or logoff.\n");
+	fprintf(to, "COMPONENT is shutdown, heartbeat, timesync, kvp or logoff.\n");
 	return to == stdout ? EXIT_SUCCESS : EXIT_USAGE;
 }
 

@@ -15,6 +15,7 @@
 #include "control.h"
 #include "exec.h"
 #include "ic_heartbeat.h"
+#include "ic_kvp.h"
 #include "ic_logoff.h"
 #include "ic_shutdown.h"
 #include "ic_timesync.h"
@@ -45,7 +46,7 @@ struct vcpu {
 	struct synic synic;
 };
 
-enum ic_index { IC_SHUTDOWN, IC_HEARTBEAT, IC_TIMESYNC, IC_LOGOFF, IC_COUNT };
+enum ic_index { IC_SHUTDOWN, IC_HEARTBEAT, IC_TIMESYNC, IC_KVP, IC_LOGOFF, IC_COUNT };
 
 struct vm {
 	const struct machine_config *config;
@@ -68,6 +69,7 @@ struct vm {
 	struct ic_shutdown shutdown;
 	struct ic_heartbeat heartbeat;
 	struct ic_timesync timesync;
+	struct ic_kvp kvp;
 	struct ic_logoff logoff;
 	struct storm storm;
 	struct control control;

@@ -289,6 +289,7 @@ static int create_devices(struct vm *vm)
 	vm->ics[IC_SHUTDOWN] = &vm->shutdown.ic;
 	vm->ics[IC_HEARTBEAT] = &vm->heartbeat.ic;
 	vm->ics[IC_TIMESYNC] = &vm->timesync.ic;
+	vm->ics[IC_KVP] = &vm->kvp.ic;
 	vm->ics[IC_LOGOFF] = &vm->logoff.ic;
 	ret = exec_init(&vm->exec, vm);
 	if (ret == 0)
@@ -297,6 +298,8 @@ static int create_devices(struct vm *vm)
 		ret = ic_heartbeat_init(&vm->heartbeat, vm);
 	if (ret == 0)
 		ret = ic_timesync_init(&vm->timesync, vm);
+	if (ret == 0)
+		ret = ic_kvp_init(&vm->kvp, vm);
 	if (ret == 0)
 		ret = ic_logoff_init(&vm->logoff, vm);
 	if (ret == 0)
@@ -310,6 +313,7 @@ static void destroy(struct vm *vm)
 	stop_vcpus(vm);
 	exec_done(&vm->exec);
 	vmbus_done(&vm->bus);
+	ic_kvp_done(&vm->kvp);
 	ic_logoff_done(&vm->logoff);
 	control_done(&vm->control);
 	serial_done(&vm->console);

@@ -125,10 +125,9 @@ void wait_command(struct vm *vm, uint64_t client, const json_t *request)
 	struct wait *wait = parse(vm, request);
 
 	if (!wait) {
-		control_fail(
-			&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			"\"wait\" needs \"component\" (shutdown, heartbeat, timesync or logoff) "
-			"and \"for\" (offered, open, closed or negotiated).");
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "\"wait\" needs \"component\" (shutdown, heartbeat, timesync, kvp or "
+			     "logoff) and \"for\" (offered, open, closed or negotiated).");
 		return;
 	}
 	wait->client = client;

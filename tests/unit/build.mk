@@ -17,7 +17,8 @@ $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o
 $(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/ring.o
 $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm_packet.o $(BUILD)/asan/driver/wire.o
-$(filter-out %/test_wire %/test_ring %/test_storm %/test_vmguestos,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/utf16.o
+$(filter-out %/test_wire %/test_ring %/test_storm %/test_utf16 %/test_vmguestos,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS) $(UNIT_LIBS)

@@ -17,6 +17,7 @@
 
 struct client {
 	int fd;
+	bool watches;
 	char line[LINE_SIZE];
 	size_t length;
 };
@@ -33,6 +34,7 @@ static struct host {
 	struct client clients[CLIENTS_MAX];
 	int task; /* the last logoff's client, or -1 */
 	bool negotiated;
+	const char *version;
 	uint32_t refusal;
 	uint32_t cancel_answer;
 	const char *before, *behind;
@@ -90,9 +92,23 @@ static void answer_status(const struct client *client)
 
 	snprintf(text, sizeof(text),
 		 "{\"ok\":true,\"state\":\"running\",\"components\":{\"logoff\":"
-		 "{\"negotiated\":%s}}}\n%s",
-		 host.negotiated ? "true" : "false",
+		 "{\"negotiated\":%s,\"version\":\"%s\"}}}\n%s",
+		 host.negotiated ? "true" : "false", host.version,
 		 host.behind && client->fd == host.task ? host.behind : "");
+	say(client->fd, text);
+}
+
+static void answer_watch(struct client *client)
+{
+	char text[128];
+
+	if (!host.refusal) {
+		client->watches = true;
+		say(client->fd, "{\"event\":\"watching\"}\n");
+		return;
+	}
+	snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"No.\",\"hresult\":%u}\n",
+		 host.refusal);
 	say(client->fd, text);
 }
 
@@ -102,18 +118,19 @@ static void answer(struct client *client)
 		answer_logoff(client);
 	else if (strstr(client->line, "\"command\":\"cancel\""))
 		answer_cancel(client);
+	else if (strstr(client->line, "\"command\":\"watch\""))
+		answer_watch(client);
 	else
 		answer_status(client);
 }
 
 static void hang_up(struct client *client)
 {
-	if (client->fd == host.task) {
+	if (client->fd == host.task)
 		host.task = -1;
-		pthread_cond_broadcast(&host.hung_up);
-	}
 	close(client->fd);
 	*client = (struct client){.fd = -1};
+	pthread_cond_broadcast(&host.hung_up);
 }
 
 static void receive(struct client *client)
@@ -206,6 +223,7 @@ void fake_host_start(void)
 
 	host.task = -1;
 	host.negotiated = true;
+	host.version = "1.1";
 	host.refusal = host.cancel_answer = 0;
 	host.before = host.behind = NULL;
 	host.logoff[0] = host.cancel[0] = '\0';
@@ -243,6 +261,13 @@ void fake_host_negotiated(bool negotiated)
 {
 	pthread_mutex_lock(&host.lock);
 	host.negotiated = negotiated;
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_version(const char *version)
+{
+	pthread_mutex_lock(&host.lock);
+	host.version = version;
 	pthread_mutex_unlock(&host.lock);
 }
 
@@ -298,6 +323,28 @@ void fake_host_complete(uint32_t hresult)
 	fake_host_say(line);
 }
 
+void fake_host_watched(const char *bytes)
+{
+	pthread_mutex_lock(&host.lock);
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (host.clients[i].watches)
+			say(host.clients[i].fd, bytes);
+	}
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_session(const char *id, const char *outcome, const char *kind, const char *session)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line),
+		 "{\"event\":\"session\",\"id\":\"%s\",\"outcome\":\"%s\",\"kind\":\"%s\","
+		 "\"uid\":1000,\"user\":\"anna\",\"session\":\"%s\",\"lost\":3}\n",
+		 id, outcome, kind, session);
+	fake_host_say(line);
+	fake_host_watched(line);
+}
+
 const char *fake_host_heard(const char *command)
 {
 	static char line[LINE_SIZE];
@@ -313,6 +360,23 @@ void fake_host_wait_hangup(void)
 {
 	pthread_mutex_lock(&host.lock);
 	while (host.task >= 0)
+		pthread_cond_wait(&host.hung_up, &host.lock);
+	pthread_mutex_unlock(&host.lock);
+}
+
+static bool is_watched(void)
+{
+	for (size_t i = 0; i < CLIENTS_MAX; i++) {
+		if (host.clients[i].watches)
+			return true;
+	}
+	return false;
+}
+
+void fake_host_wait_unwatched(void)
+{
+	pthread_mutex_lock(&host.lock);
+	while (is_watched())
 		pthread_cond_wait(&host.hung_up, &host.lock);
 	pthread_mutex_unlock(&host.lock);
 }

@@ -25,6 +25,8 @@ void fake_host_stop(void);
 void fake_host_negotiated(bool negotiated);
 /* A logoff is refused with that, or taken if it is 0. */
 void fake_host_refuses(uint32_t hresult);
+/* The version of the message that was negotiated, which who watches is told. */
+void fake_host_version(const char *version);
 /* The answer to a cancel. */
 void fake_host_cancels(uint32_t hresult);
 /* Sent to the client before a logoff's status is answered, and behind it. */
@@ -34,10 +36,15 @@ void fake_host_says_early(const char *before, const char *behind);
 void fake_host_say(const char *bytes);
 void fake_host_progress(const char *state, int percent, const char *text);
 void fake_host_complete(uint32_t hresult);
+/* For the client of the last logoff, and for all who watch. */
+void fake_host_session(const char *id, const char *outcome, const char *kind, const char *session);
+/* For all who watch. */
+void fake_host_watched(const char *bytes);
 
 /* The line of the last command of that name; "" if there was none. */
 const char *fake_host_heard(const char *command);
-/* Waits until the client of the last logoff has hung up. */
+/* Waits until the client of the last logoff has hung up, or all who watch have. */
 void fake_host_wait_hangup(void);
+void fake_host_wait_unwatched(void);
 
 #endif /* FAKE_HOST_H */

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -359,9 +360,14 @@ static void test_refused(void **state)
 	(void)state;
 	fake_host_refuses((uint32_t)E_ACCESSDENIED);
 	assert_int_equal(try_logoff(&task), E_ACCESSDENIED);
+	assert_string_equal(VMGuestOS_LastErrorText(), "No.");
 	/* A refusal that is none. */
 	fake_host_refuses(1);
 	assert_int_equal(try_logoff(&task), DISP_E_EXCEPTION);
+	fake_host_refuses(0);
+	assert_int_equal(try_logoff(&task), S_OK);
+	assert_string_equal(VMGuestOS_LastErrorText(), "");
+	IVMTask_Release(task);
 }
 
 static void test_logoff_null(void **state)
@@ -431,6 +437,8 @@ static void test_documented_iids(void **state)
 		{&IID_IVMTask, "ab72b222-6e9c-48ae-aa54-85e3e635767c"},
 		{&IID_IVMGuestOS2, "d135ada4-7314-4f00-9843-0b76d662e85b"},
 		{&IID_IVMTask2, "80efb3d1-f1a2-465a-8366-9296f3fa2feb"},
+		{&DIID_IVMVirtualMachineEvents, "9d84f560-bb67-4961-bd12-a4da780c67e4"},
+		{&IID_IVMVirtualMachineEvents2, "4928d8ec-7803-40bd-9744-833097cfba79"},
 	};
 	char text[37];
 
@@ -483,6 +491,7 @@ static void test_task_from_start_to_end(void **state)
 static void test_getters_take_no_null(void **state)
 {
 	IVMTask2 *task = logoff();
+	VMSessionResult *results;
 	uint32_t count;
 
 	(void)state;
@@ -500,6 +509,8 @@ static void test_getters_take_no_null(void **state)
 	assert_int_equal(IVMTask2_get_Sessions(task, &count, &count, NULL), E_POINTER);
 	assert_int_equal(IVMTask2_get_StatusText(task, NULL), E_POINTER);
 	assert_int_equal(IVMTask2_get_Descriptor(task, NULL), E_POINTER);
+	assert_int_equal(IVMTask2_get_SessionResults(task, NULL, &count), E_POINTER);
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, NULL), E_POINTER);
 	IVMTask2_Release(task);
 }
 
@@ -661,6 +672,10 @@ static void test_options_are_sent(void **state)
 	assert_non_null(strstr(heard, "\"grace\":0"));
 	assert_non_null(strstr(heard, "\"force\":false"));
 	assert_null(strstr(heard, "message"));
+	/* A guest that knows nothing of these is not troubled with them. */
+	assert_null(strstr(heard, "user"));
+	assert_null(strstr(heard, "session"));
+	assert_null(strstr(heard, "dry_run"));
 	IVMTask_Release(task);
 	IVMGuestOS2_Release(guest);
 }
@@ -670,13 +685,20 @@ static void test_wrong_options(void **state)
 	static char longest[VM_LOGOFF_MESSAGE_MAX + 2];
 	const uint32_t size = sizeof(VMLogoffOptions);
 	const VMLogoffOptions wrong[] = {
-		{.size = size - 1, .timeout = 60},
+		{.size = 0, .timeout = 60},
+		{.size = offsetof(VMLogoffOptions, user) - 1, .timeout = 60},
+		{.size = UINT32_MAX, .timeout = 60},
 		{.size = size, .timeout = 0},
 		{.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX + 1},
 		{.size = size, .timeout = 60, .grace = 60},
-		{.size = size, .timeout = 60, .flags = 2},
+		{.size = size, .timeout = 60, .flags = 4},
 		{.size = size, .timeout = 60, .message = "\xff"},
 		{.size = size, .timeout = 60, .message = longest},
+		{.size = size, .timeout = 60, .user = ""},
+		{.size = size, .timeout = 60, .user = "\xff"},
+		{.size = size, .timeout = 60, .user = longest},
+		{.size = size, .timeout = 60, .session = ""},
+		{.size = size, .timeout = 60, .session = longest},
 	};
 	IVMGuestOS2 *guest = find();
 	VMLogoffOptions right = {.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX};
@@ -696,6 +718,104 @@ static void test_wrong_options(void **state)
 	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &right, &task), S_OK);
 	IVMTask_Release(task);
 	IVMGuestOS2_Release(guest);
+}
+
+static void test_target_is_sent(void **state)
+{
+	const VMLogoffOptions options = {.size = sizeof(options),
+					 .flags = VM_LOGOFF_DRY_RUN,
+					 .timeout = 60,
+					 .user = "anna",
+					 .session = "c3"};
+	IVMGuestOS2 *guest = find();
+	IVMTask *task;
+	const char *heard;
+
+	(void)state;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task), S_OK);
+	heard = fake_host_heard("logoff");
+	assert_non_null(strstr(heard, "\"user\":\"anna\""));
+	assert_non_null(strstr(heard, "\"session\":\"c3\""));
+	assert_non_null(strstr(heard, "\"dry_run\":true"));
+	IVMTask_Release(task);
+	IVMGuestOS2_Release(guest);
+}
+
+/* The options of a program that was compiled with another version of the header. */
+static void test_sizes_of_options(void **state)
+{
+	struct {
+		VMLogoffOptions known;
+		uint64_t unknown;
+	} newer = {.known = {.size = sizeof(newer), .timeout = 60, .user = "anna"}};
+	VMLogoffOptions older = {.size = offsetof(VMLogoffOptions, user), .timeout = 60};
+	IVMGuestOS2 *guest = find();
+	IVMTask *task;
+
+	(void)state;
+	/* That isn't there for the library. */
+	older.user = (const char *)1;
+	older.session = (const char *)1;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &older, &task), S_OK);
+	assert_null(strstr(fake_host_heard("logoff"), "user"));
+	IVMTask_Release(task);
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &newer.known, &task), S_OK);
+	assert_non_null(strstr(fake_host_heard("logoff"), "\"user\":\"anna\""));
+	IVMTask_Release(task);
+	newer.unknown = 1;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &newer.known, &task), E_INVALIDARG);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_session_results(void **state)
+{
+	IVMTask2 *task = logoff();
+	VMSessionResult *results;
+	uint32_t count;
+
+	(void)state;
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(count, 0);
+	free(results);
+	fake_host_session("0x1", "failed", "normal", "c1");
+	fake_host_session("0x1", "selected", "normal", "c\\u001b2");
+	fake_host_session("0x1", "vanished", "normal", "c3");
+	/* It went after all: the last word counts. */
+	fake_host_session("0x1", "ended", "external", "c1");
+	fake_host_complete(S_OK);
+	complete(task);
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(IVMTask2_Release(task), 0);
+	assert_int_equal(count, 2);
+	assert_string_equal(results[0].session, "c1");
+	assert_string_equal(results[0].user, "anna");
+	assert_int_equal(results[0].uid, 1000);
+	assert_int_equal(results[0].outcome, vmSessionOutcome_Ended);
+	assert_string_equal(results[1].session, "c?2");
+	assert_int_equal(results[1].outcome, vmSessionOutcome_Selected);
+	free(results);
+}
+
+/* More than the first room for them. */
+static void test_many_sessions(void **state)
+{
+	IVMTask2 *task = logoff();
+	VMSessionResult *results;
+	uint32_t count;
+	char name[16];
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		fake_host_session("0x1", "ended", "external", name);
+	}
+	fake_host_complete(S_OK);
+	complete(task);
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(count, 100);
+	assert_string_equal(results[99].session, "c99");
+	free(results);
+	IVMTask2_Release(task);
 }
 
 static void test_descriptor(void **state)
@@ -964,6 +1084,369 @@ static void test_threads_on_one_machine(void **state)
 	assert_int_equal(IVMGuestOS2_Release(guest), 0);
 }
 
+/* Somebody who listens. */
+struct sink {
+	IVMVirtualMachineEvents2 face;
+	bool plain; /* knows only IVMVirtualMachineEvents */
+	atomic_uint references;
+	IVMGuestOS2 *leaves; /* at the first event, with this cookie; 0: by giving the guest back */
+	uint32_t cookie;
+
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t news;
+	unsigned int types[3], sessions, changes, ends;
+	bool reports;
+	HRESULT reason;
+	uint64_t task;
+	uint32_t uid, lost;
+	char user[32], session[32];
+};
+
+static uint32_t sink_add_ref(IVMVirtualMachineEvents2 *This)
+{
+	return atomic_fetch_add(&((struct sink *)This)->references, 1) + 1;
+}
+
+static uint32_t sink_release(IVMVirtualMachineEvents2 *This)
+{
+	return atomic_fetch_sub(&((struct sink *)This)->references, 1) - 1;
+}
+
+static HRESULT sink_query(IVMVirtualMachineEvents2 *This, const IID *iid, void **out)
+{
+	const struct sink *sink = (struct sink *)This;
+
+	*out = NULL;
+	if (memcmp(iid, &DIID_IVMVirtualMachineEvents, sizeof(*iid)) != 0 &&
+	    (sink->plain || memcmp(iid, &IID_IVMVirtualMachineEvents2, sizeof(*iid)) != 0))
+		return E_NOINTERFACE;
+	*out = This;
+	sink_add_ref(This);
+	return S_OK;
+}
+
+static HRESULT sink_query_nothing(IVMVirtualMachineEvents2 *This, const IID *iid, void **out)
+{
+	(void)This;
+	(void)iid;
+	*out = NULL;
+	return E_NOINTERFACE;
+}
+
+static void leave(struct sink *sink)
+{
+	IVMGuestOS2 *guest = sink->leaves;
+
+	sink->leaves = NULL;
+	if (guest && sink->cookie)
+		IVMGuestOS2_Unadvise(guest, sink->cookie);
+	else if (guest)
+		IVMGuestOS2_Release(guest);
+}
+
+static HRESULT sink_logoff(IVMVirtualMachineEvents2 *This, VMLogoffType type)
+{
+	struct sink *sink = (struct sink *)This;
+
+	pthread_mutex_lock(&sink->lock);
+	sink->types[type]++;
+	pthread_cond_broadcast(&sink->news);
+	leave(sink);
+	pthread_mutex_unlock(&sink->lock);
+	return S_OK;
+}
+
+static HRESULT sink_session(IVMVirtualMachineEvents2 *This, const VMLogoffEvent *event)
+{
+	struct sink *sink = (struct sink *)This;
+
+	pthread_mutex_lock(&sink->lock);
+	sink->sessions++;
+	sink->task = event->task;
+	sink->uid = event->uid;
+	sink->lost = event->lost;
+	snprintf(sink->user, sizeof(sink->user), "%s", event->user);
+	snprintf(sink->session, sizeof(sink->session), "%s", event->session);
+	pthread_cond_broadcast(&sink->news);
+	pthread_mutex_unlock(&sink->lock);
+	return S_OK;
+}
+
+static HRESULT sink_reporting(IVMVirtualMachineEvents2 *This, bool reports)
+{
+	struct sink *sink = (struct sink *)This;
+
+	pthread_mutex_lock(&sink->lock);
+	sink->changes++;
+	sink->reports = reports;
+	pthread_cond_broadcast(&sink->news);
+	pthread_mutex_unlock(&sink->lock);
+	return S_OK;
+}
+
+static HRESULT sink_end(IVMVirtualMachineEvents2 *This, HRESULT reason)
+{
+	struct sink *sink = (struct sink *)This;
+
+	pthread_mutex_lock(&sink->lock);
+	sink->ends++;
+	sink->reason = reason;
+	pthread_cond_broadcast(&sink->news);
+	pthread_mutex_unlock(&sink->lock);
+	return S_OK;
+}
+
+static void sink_init(struct sink *sink)
+{
+	static const IVMVirtualMachineEvents2Vtbl table = {
+		.QueryInterface = sink_query,
+		.AddRef = sink_add_ref,
+		.Release = sink_release,
+		.OnGuestLogoff = sink_logoff,
+		.OnSessionEnded = sink_session,
+		.OnReporting = sink_reporting,
+		.OnEnd = sink_end,
+	};
+
+	*sink = (struct sink){.face = {&table}};
+	atomic_init(&sink->references, 1);
+	pthread_mutex_init(&sink->lock, NULL);
+	pthread_cond_init(&sink->news, NULL);
+}
+
+static uint32_t advise(IVMGuestOS2 *guest, struct sink *sink)
+{
+	uint32_t cookie;
+
+	assert_int_equal(
+		IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&sink->face, &cookie), S_OK);
+	assert_int_not_equal(cookie, 0);
+	return cookie;
+}
+
+/* Until so many of them have come. */
+static void sink_wait(struct sink *sink, const unsigned int *what, unsigned int count)
+{
+	pthread_mutex_lock(&sink->lock);
+	while (*what < count)
+		pthread_cond_wait(&sink->news, &sink->lock);
+	pthread_mutex_unlock(&sink->lock);
+}
+
+static void assert_unused(struct sink *sink)
+{
+	assert_int_equal(atomic_load(&sink->references), 1);
+}
+
+static void test_events(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	struct sink sink;
+	uint32_t cookie;
+
+	(void)state;
+	sink_init(&sink);
+	cookie = advise(guest, &sink);
+	sink_wait(&sink, &sink.changes, 1);
+	assert_true(sink.reports);
+	fake_host_session("0x0", "ended", "normal", "c3");
+	sink_wait(&sink, &sink.sessions, 1);
+	assert_int_equal(sink.types[vmLogoffType_Normal], 1);
+	assert_int_equal(sink.task, 0);
+	assert_int_equal(sink.uid, 1000);
+	assert_int_equal(sink.lost, 3);
+	assert_string_equal(sink.user, "anna");
+	assert_string_equal(sink.session, "c3");
+	fake_host_session("0x0", "ended", "forced", "c4");
+	fake_host_session("0x1f", "failed", "normal", "c5");
+	fake_host_session("0x1f", "selected", "normal", "c5");
+	fake_host_session("0x1f", "ended", "external", "c6");
+	sink_wait(&sink, &sink.sessions, 3);
+	assert_int_equal(sink.types[vmLogoffType_Normal], 1);
+	assert_int_equal(sink.types[vmLogoffType_Forced], 1);
+	assert_int_equal(sink.types[vmLogoffType_External], 1);
+	assert_int_equal(sink.task, 0x1f);
+	assert_int_equal(IVMGuestOS2_Unadvise(guest, cookie), S_OK);
+	fake_host_wait_unwatched();
+	assert_unused(&sink);
+	assert_int_equal(sink.ends, 0);
+	assert_int_equal(IVMGuestOS2_Unadvise(guest, cookie), CONNECT_E_NOCONNECTION);
+	assert_int_equal(IVMGuestOS2_Unadvise(guest, 0), CONNECT_E_NOCONNECTION);
+	IVMGuestOS2_Release(guest);
+}
+
+static void test_plain_events(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	struct sink sink;
+
+	(void)state;
+	sink_init(&sink);
+	sink.plain = true;
+	advise(guest, &sink);
+	fake_host_session("0x0", "ended", "normal", "c3");
+	fake_host_session("0x0", "ended", "forced", "c4");
+	sink_wait(&sink, &sink.types[vmLogoffType_Forced], 1);
+	/* The last Release() gives back what was advised. */
+	assert_int_equal(IVMGuestOS2_Release(guest), 0);
+	assert_unused(&sink);
+	assert_int_equal(sink.sessions + sink.changes + sink.ends, 0);
+	assert_int_equal(sink.types[vmLogoffType_Normal], 1);
+}
+
+static void test_reporting(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	struct sink sink;
+
+	(void)state;
+	fake_host_version("1.0");
+	sink_init(&sink);
+	advise(guest, &sink);
+	sink_wait(&sink, &sink.changes, 1);
+	assert_false(sink.reports);
+	fake_host_watched(
+		"{\"event\":\"component\",\"negotiated\":true,\"version\":\"1.1\"}\n");
+	sink_wait(&sink, &sink.changes, 2);
+	assert_true(sink.reports);
+	fake_host_watched("{\"event\":\"component\",\"negotiated\":false,\"version\":null}\n");
+	sink_wait(&sink, &sink.changes, 3);
+	assert_false(sink.reports);
+	fake_host_watched("{\"event\":\"unheard-of\"}\n");
+	fake_host_stop();
+	sink_wait(&sink, &sink.ends, 1);
+	assert_int_equal(sink.reason, VM_E_VM_NOT_RUNNING);
+	assert_int_equal(sink.changes, 3);
+	IVMGuestOS2_Release(guest);
+	assert_unused(&sink);
+}
+
+static void test_end_of_events(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	struct sink sink;
+	uint32_t cookie;
+
+	(void)state;
+	sink_init(&sink);
+	cookie = advise(guest, &sink);
+	fake_host_watched("{\"ok\":false,\"hresult\":2684617222,\"error\":\"It stops.\"}\n");
+	sink_wait(&sink, &sink.ends, 1);
+	assert_int_equal(sink.reason, VM_E_VM_NOT_RUNNING);
+	assert_int_equal(IVMGuestOS2_Unadvise(guest, cookie), S_OK);
+	cookie = advise(guest, &sink);
+	fake_host_watched("gibberish\n");
+	sink_wait(&sink, &sink.ends, 2);
+	assert_int_equal(sink.reason, DISP_E_EXCEPTION);
+	IVMGuestOS2_Release(guest);
+	assert_unused(&sink);
+}
+
+static void test_advise_fails(void **state)
+{
+	IVMVirtualMachineEvents2Vtbl no_sink = {.QueryInterface = sink_query_nothing};
+	IVMGuestOS2 *guest = find();
+	struct sink sink;
+	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&sink.face;
+	uint32_t cookie = 7;
+
+	(void)state;
+	sink_init(&sink);
+	assert_int_equal(IVMGuestOS2_Advise(guest, NULL, &cookie), E_POINTER);
+	assert_int_equal(IVMGuestOS2_Advise(guest, events, NULL), E_POINTER);
+	fake_host_refuses((uint32_t)E_ACCESSDENIED);
+	assert_int_equal(IVMGuestOS2_Advise(guest, events, &cookie), E_ACCESSDENIED);
+	assert_int_equal(cookie, 0);
+	assert_string_equal(VMGuestOS_LastErrorText(), "No.");
+	fake_host_stop();
+	assert_int_equal(IVMGuestOS2_Advise(guest, events, &cookie), VM_E_VM_NOT_RUNNING);
+	assert_string_equal(VMGuestOS_LastErrorText(), "");
+	sink.face.lpVtbl = &no_sink;
+	assert_int_equal(IVMGuestOS2_Advise(guest, events, &cookie), CONNECT_E_CANNOTCONNECT);
+	assert_unused(&sink);
+	IVMGuestOS2_Release(guest);
+}
+
+/* In the middle of a call Unadvise() and the last Release() wait for nobody. */
+static void test_leave_within_a_call(void **state)
+{
+	for (int by_release = 0; by_release < 2; by_release++) {
+		IVMGuestOS2 *guest = find();
+		struct sink sink;
+
+		(void)state;
+		sink_init(&sink);
+		pthread_mutex_lock(&sink.lock);
+		sink.cookie = advise(guest, &sink);
+		sink.leaves = guest;
+		if (by_release)
+			sink.cookie = 0;
+		pthread_mutex_unlock(&sink.lock);
+		fake_host_session("0x0", "ended", "normal", "c3");
+		fake_host_session("0x0", "ended", "normal", "c4");
+		fake_host_wait_unwatched();
+		while (atomic_load(&sink.references) > 1)
+			usleep(1000);
+		assert_int_equal(sink.types[vmLogoffType_Normal], 1);
+		assert_int_equal(sink.sessions, 0);
+		if (!by_release)
+			assert_int_equal(IVMGuestOS2_Release(guest), 0);
+	}
+}
+
+static void *advise_in_thread(void *pointer)
+{
+	IVMGuestOS2 *guest = pointer;
+	bool good = true;
+
+	for (int i = 0; i < 20; i++) {
+		struct sink sink;
+		uint32_t cookie;
+
+		sink_init(&sink);
+		cookie = advise(guest, &sink);
+		if (i % 2)
+			sink_wait(&sink, &sink.types[vmLogoffType_Normal], 1);
+		good = good && IVMGuestOS2_Unadvise(guest, cookie) == S_OK &&
+		       atomic_load(&sink.references) == 1 && sink.ends == 0;
+	}
+	IVMGuestOS2_Release(guest);
+	return good ? pointer : NULL;
+}
+
+static void *report_in_thread(void *pointer)
+{
+	while (!atomic_load((atomic_bool *)pointer)) {
+		fake_host_session("0x0", "ended", "normal", "c3");
+		usleep(1000);
+	}
+	return NULL;
+}
+
+/* Many come, listen and go on one machine; ThreadSanitizer looks on. */
+static void test_threads_listen(void **state)
+{
+	IVMGuestOS2 *guest = find();
+	pthread_t threads[4], reporter;
+	atomic_bool over;
+	void *good;
+
+	(void)state;
+	atomic_init(&over, false);
+	assert_int_equal(pthread_create(&reporter, NULL, report_in_thread, &over), 0);
+	for (size_t i = 0; i < 4; i++) {
+		IVMGuestOS2_AddRef(guest);
+		assert_int_equal(pthread_create(&threads[i], NULL, advise_in_thread, guest), 0);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], &good);
+		assert_ptr_equal(good, guest);
+	}
+	atomic_store(&over, true);
+	pthread_join(reporter, NULL);
+	assert_int_equal(IVMGuestOS2_Release(guest), 0);
+}
+
 static void test_codes(void **state)
 {
 	(void)state;
@@ -1048,6 +1531,10 @@ int main(void)
 		HOST(test_machine_stops),
 		HOST(test_options_are_sent),
 		HOST(test_wrong_options),
+		HOST(test_target_is_sent),
+		HOST(test_sizes_of_options),
+		HOST(test_session_results),
+		HOST(test_many_sessions),
 		HOST(test_descriptor),
 		HOST(test_early_news),
 		HOST(test_lines_in_pieces),
@@ -1058,6 +1545,13 @@ int main(void)
 		HOST(test_release_cancels_nothing),
 		HOST(test_threads_on_one_task),
 		HOST(test_threads_on_one_machine),
+		HOST(test_events),
+		HOST(test_plain_events),
+		HOST(test_reporting),
+		HOST(test_end_of_events),
+		HOST(test_advise_fails),
+		HOST(test_leave_within_a_call),
+		HOST(test_threads_listen),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_similar_names),

@@ -1,19 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* IVMGuestOS: a machine that was found by its name. Never changes but for its references. */
+/* IVMGuestOS: a machine that was found by its name. */
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/param.h>
+#include <sys/queue.h>
 
 #include "connection.h"
+#include "error.h"
+#include "events.h"
 #include "iid.h"
 #include "registry.h"
 #include "task.h"
 #include "util.h"
+
+#define OPTIONS_SIZE_MAX 4096 /* larger than any header will ever have it */
+
+/* Somebody who has advised. */
+struct listener {
+	LIST_ENTRY(listener) entry;
+	uint32_t cookie;
+	struct events *events;
+};
 
 struct guest_os {
 	IVMGuestOS2 face;
 	atomic_uint references;
 	char *name;
 	char *folder;
+
+	pthread_mutex_t lock; /* of what follows */
+	uint32_t last_cookie;
+	LIST_HEAD(, listener) listeners;
 };
 
 static struct guest_os *guest_of(IVMGuestOS2 *This)
@@ -26,8 +45,21 @@ static uint32_t add_ref(IVMGuestOS2 *This)
 	return atomic_fetch_add(&guest_of(This)->references, 1) + 1;
 }
 
+static void listener_free(struct listener *listener)
+{
+	vmg_events_stop(listener->events);
+	free(listener);
+}
+
 static void guest_free(struct guest_os *guest)
 {
+	struct listener *listener;
+
+	while ((listener = LIST_FIRST(&guest->listeners))) {
+		LIST_REMOVE(listener, entry);
+		listener_free(listener);
+	}
+	pthread_mutex_destroy(&guest->lock);
 	free(guest->name);
 	free(guest->folder);
 	free(guest);
@@ -62,25 +94,56 @@ static bool is_utf8(const char *text)
 	return string;
 }
 
+static bool is_text(const char *text, size_t longest)
+{
+	return !text || (strlen(text) <= longest && is_utf8(text));
+}
+
+/* Nobody's name is empty: a program that has none in hand doesn't mean everyone. */
+static bool is_name(const char *name, size_t longest)
+{
+	return is_text(name, longest) && !(name && !*name);
+}
+
 static bool are_valid(const VMLogoffOptions *options)
 {
-	return options->size == sizeof(*options) && !(options->flags & ~VM_LOGOFF_FORCE) &&
-	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&
-	       options->grace < options->timeout &&
-	       (!options->message ||
-		(strlen(options->message) <= VM_LOGOFF_MESSAGE_MAX && is_utf8(options->message)));
+	return !(options->flags & ~(VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN)) && options->timeout > 0 &&
+	       options->timeout <= VM_LOGOFF_TIMEOUT_MAX && options->grace < options->timeout &&
+	       is_text(options->message, VM_LOGOFF_MESSAGE_MAX) &&
+	       is_name(options->user, VM_LOGOFF_USER_MAX) &&
+	       is_name(options->session, VM_LOGOFF_SESSION_MAX);
+}
+
+/*
+ * A caller that was compiled with an older header has less of it, one with a newer header has
+ * more: that is fine as long as it doesn't ask for what isn't known here.
+ */
+static bool take_options(VMLogoffOptions *taken, const VMLogoffOptions *options)
+{
+	const char *bytes = (const char *)options;
+
+	*taken = (VMLogoffOptions){0};
+	if (options->size < offsetof(VMLogoffOptions, user) || options->size > OPTIONS_SIZE_MAX)
+		return false;
+	for (size_t i = sizeof(*taken); i < options->size; i++) {
+		if (bytes[i])
+			return false;
+	}
+	memcpy(taken, options, MIN(options->size, sizeof(*taken)));
+	return are_valid(taken);
 }
 
 static HRESULT logoff_with_options(IVMGuestOS2 *This, const VMLogoffOptions *options, IVMTask **out)
 {
 	struct guest_os *guest = guest_of(This);
+	VMLogoffOptions taken;
 
 	if (!options || !out)
 		return E_POINTER;
 	*out = NULL;
-	if (!are_valid(options))
+	if (!take_options(&taken, options))
 		return E_INVALIDARG;
-	return vmg_task_start(guest->name, guest->folder, options, out);
+	return vmg_task_start(guest->name, guest->folder, &taken, out);
 }
 
 static HRESULT logoff(IVMGuestOS2 *This, IVMTask **out)
@@ -108,6 +171,51 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 	return negotiated ? S_OK : VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 }
 
+static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *out)
+{
+	struct guest_os *guest = guest_of(This);
+	struct listener *listener;
+	HRESULT hr;
+
+	if (!events || !out)
+		return E_POINTER;
+	*out = 0;
+	vmg_last_error(NULL);
+	listener = calloc(1, sizeof(*listener));
+	if (!listener)
+		return E_OUTOFMEMORY;
+	hr = vmg_events_start(guest->folder, events, &listener->events);
+	if (FAILED(hr)) {
+		free(listener);
+		return hr;
+	}
+	pthread_mutex_lock(&guest->lock);
+	listener->cookie = ++guest->last_cookie;
+	LIST_INSERT_HEAD(&guest->listeners, listener, entry);
+	*out = listener->cookie;
+	pthread_mutex_unlock(&guest->lock);
+	return S_OK;
+}
+
+static HRESULT unadvise(IVMGuestOS2 *This, uint32_t cookie)
+{
+	struct guest_os *guest = guest_of(This);
+	struct listener *listener;
+
+	pthread_mutex_lock(&guest->lock);
+	LIST_FOREACH(listener, &guest->listeners, entry) {
+		if (listener->cookie == cookie)
+			break;
+	}
+	if (listener)
+		LIST_REMOVE(listener, entry);
+	pthread_mutex_unlock(&guest->lock);
+	if (!listener)
+		return CONNECT_E_NOCONNECTION;
+	listener_free(listener);
+	return S_OK;
+}
+
 static const IVMGuestOS2Vtbl vtbl = {
 	.QueryInterface = query_interface,
 	.AddRef = add_ref,
@@ -115,6 +223,8 @@ static const IVMGuestOS2Vtbl vtbl = {
 	.Logoff = logoff,
 	.CanLogoff = can_logoff,
 	.LogoffWithOptions = logoff_with_options,
+	.Advise = advise,
+	.Unadvise = unadvise,
 };
 
 HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
@@ -130,6 +240,8 @@ HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
 		return E_OUTOFMEMORY;
 	guest->face.lpVtbl = &vtbl;
 	atomic_init(&guest->references, 1);
+	pthread_mutex_init(&guest->lock, NULL);
+	LIST_INIT(&guest->listeners);
 	guest->name = strdup(name);
 	hr = guest->name ? vmg_hresult_of(vmg_registry_find(name, &guest->folder)) : E_OUTOFMEMORY;
 	/* Of a folder that is not there it is not the machine that doesn't run. */

@@ -1,82 +1,41 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * IVMTask: one request on one connection. There is no thread behind it: whoever asks the task
- * something takes in first what has come from the host, and whoever waits polls the socket.
- */
+/* IVMTask, whichever way the request takes. */
 #include "task.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
-#include "connection.h"
+#include "error.h"
 #include "iid.h"
+#include "text.h"
 #include "util.h"
 
 #define WAIT_MS_MAX 4000000
-
-struct task {
-	IVMTask2 face;
-	atomic_uint references;
-	uint64_t id;
-	char *folder;
-	char *description;
-
-	pthread_mutex_t lock; /* of all below but the descriptor */
-	struct connection connection;
-	bool accepted; /* the host has passed the request on to the guest */
-	bool complete;
-	HRESULT error;
-	VMLogoffState state;
-	int32_t percent;
-	uint32_t found, ended, failed;
-	char *text;
-};
 
 static struct task *task_of(IVMTask2 *This)
 {
 	return (struct task *)This;
 }
 
-static const char *const state_names[] = {
-	[vmLogoffState_Pending] = "pending", [vmLogoffState_Delivered] = "delivered",
-	[vmLogoffState_Grace] = "grace",     [vmLogoffState_Ending] = "ending",
-	[vmLogoffState_Done] = "done",
-};
-
-static VMLogoffState state_from(const json_t *json, VMLogoffState otherwise)
+VMLogoffState vmg_task_state(const char *name, VMLogoffState otherwise)
 {
-	const char *name = json_string_value(json_object_get(json, "state"));
+	static const char *const names[] = {
+		[vmLogoffState_Pending] = "pending", [vmLogoffState_Delivered] = "delivered",
+		[vmLogoffState_Grace] = "grace",     [vmLogoffState_Ending] = "ending",
+		[vmLogoffState_Done] = "done",
+	};
+	size_t state = otherwise;
 
-	for (size_t i = 0; name && i < ELEMENTS(state_names); i++) {
-		if (strcmp(state_names[i], name) == 0)
-			return (VMLogoffState)i;
-	}
-	return otherwise;
+	vmg_text_find(names, ELEMENTS(names), name, &state);
+	return (VMLogoffState)state;
 }
 
-/* The words are the guest's, and may end on a terminal. Cuts nothing but control characters. */
-static char *clean(const char *text)
+void vmg_task_say(struct task *task, const char *text)
 {
-	char *copy = strdup(text);
-
-	for (unsigned char *at = (unsigned char *)copy; at && *at; at++) {
-		if (*at == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
-			at[0] = at[1] = '?';
-		else if (*at < ' ' || *at == 0x7f)
-			*at = '?';
-	}
-	return copy;
-}
-
-static void set_text(struct task *task, const char *text)
-{
-	char *copy = text && *text ? clean(text) : NULL;
+	char *copy = text && *text ? vmg_text_clean(text) : NULL;
 
 	if (!copy)
 		return;
@@ -84,86 +43,41 @@ static void set_text(struct task *task, const char *text)
 	task->text = copy;
 }
 
-static uint32_t count_in(const json_t *json, const char *name)
+void vmg_task_report(struct task *task, const struct report *report)
 {
-	json_int_t count = json_integer_value(json_object_get(json, name));
-
-	return count < 0 || count > UINT32_MAX ? 0 : (uint32_t)count;
+	task->percent = MAX(task->percent, (int32_t)MIN(MAX(report->percent, 0), 100));
+	task->state = report->state;
+	task->found = report->found;
+	task->ended = report->ended;
+	task->failed = report->failed;
+	vmg_task_say(task, report->text);
 }
 
-static void take_report(struct task *task, const json_t *report)
-{
-	json_int_t percent = json_integer_value(json_object_get(report, "percent"));
-
-	task->percent = MAX(task->percent, (int32_t)MIN(MAX(percent, 0), 100));
-	task->state = state_from(report, task->state);
-	task->found = count_in(report, "found");
-	task->ended = count_in(report, "ended");
-	task->failed = count_in(report, "failed");
-	set_text(task, json_string_value(json_object_get(report, "text")));
-}
-
-static void end(struct task *task, HRESULT error)
+void vmg_task_end(struct task *task, HRESULT error)
 {
 	task->complete = true;
 	task->error = error;
 	task->state = vmLogoffState_Done;
 	if (error == S_OK)
 		task->percent = 100;
-	/* From now on the descriptor can be read for good: everybody who polls it wakes up. */
-	shutdown(task->connection.fd, SHUT_RDWR);
+	/* Everybody who polls the descriptor wakes up. */
+	task->way->settle(task);
 }
 
-static void take_last(struct task *task, const json_t *reply)
-{
-	/* A host that ends a request by itself says nothing about sessions. */
-	if (json_object_get(reply, "found"))
-		take_report(task, reply);
-	set_text(task, json_string_value(json_object_get(reply, "error")));
-	if (json_is_true(json_object_get(reply, "ok")))
-		task->accepted = true;
-	end(task, vmg_hresult_in(reply));
-}
-
-static void take(struct task *task, const json_t *object)
-{
-	if (json_object_get(object, "event"))
-		take_report(task, object);
-	else if (json_object_get(object, "components"))
-		task->accepted = true;
-	else
-		take_last(task, object);
-}
-
-static void lose(struct task *task, int error)
+void vmg_task_lose(struct task *task, int error)
 {
 	if (error == -EPIPE)
-		set_text(task, "The machine ended before it answered.");
-	end(task, vmg_hresult_of(error));
+		vmg_task_say(task, "The machine ended before it answered.");
+	vmg_task_end(task, vmg_hresult_of(error));
 }
 
-/* All that has come so far. */
-static void look(struct task *task)
-{
-	while (!task->complete) {
-		_cleanup_json_ json_t *object = NULL;
-		int ret = vmg_connection_next(&task->connection, &object);
-
-		if (ret == 0)
-			break;
-		if (ret < 0)
-			lose(task, ret);
-		else
-			take(task, object);
-	}
-}
-
+/* With all that has come so far. */
 static struct task *lock(IVMTask2 *This)
 {
 	struct task *task = task_of(This);
 
 	pthread_mutex_lock(&task->lock);
-	look(task);
+	task->way->look(task);
 	return task;
 }
 
@@ -187,6 +101,7 @@ static void task_free(struct task *task)
 {
 	vmg_connection_close(&task->connection);
 	pthread_mutex_destroy(&task->lock);
+	vmg_sessions_free(&task->sessions);
 	free(task->text);
 	free(task->description);
 	free(task->folder);
@@ -222,22 +137,11 @@ static bool is_cancelable(const struct task *task)
 
 static HRESULT cancel(IVMTask2 *This)
 {
-	_cleanup_json_ json_t *reply = NULL;
 	struct task *task = lock(This);
 	bool possible = is_cancelable(task);
-	HRESULT hr;
-	int ret;
 
 	unlock(task);
-	if (!possible)
-		return E_FAIL;
-	ret = vmg_connection_ask(task->folder,
-				 json_pack("{s:s, s:o}", "command", "cancel", "id",
-					   json_sprintf("%#llx", (unsigned long long)task->id)),
-				 &reply);
-	hr = ret < 0 ? vmg_hresult_of(ret) : vmg_hresult_in(reply);
-	/* It is over, and the guest has forgotten it. */
-	return hr == HRESULT_FROM_WIN32(ERROR_NOT_FOUND) ? E_FAIL : hr;
+	return possible ? task->way->cancel(task) : E_FAIL;
 }
 
 static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
@@ -255,7 +159,7 @@ static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
 		/* That time is over is no failure: IsComplete tells it. */
 		if (complete || ret == -ETIMEDOUT)
 			return S_OK;
-		ret = vmg_poll(task->connection.fd, deadline);
+		ret = vmg_poll(task->descriptor, deadline);
 		if (ret < 0 && ret != -ETIMEDOUT)
 			return vmg_hresult_of(ret);
 	}
@@ -416,8 +320,21 @@ static HRESULT get_descriptor(IVMTask2 *This, int *out)
 {
 	if (!out)
 		return E_POINTER;
-	*out = task_of(This)->connection.fd;
+	*out = task_of(This)->descriptor;
 	return S_OK;
+}
+
+static HRESULT get_session_results(IVMTask2 *This, VMSessionResult **out, uint32_t *count)
+{
+	struct task *task;
+	HRESULT hr;
+
+	if (!out || !count)
+		return E_POINTER;
+	task = lock(This);
+	hr = vmg_sessions_copy(&task->sessions, out, count);
+	unlock(task);
+	return hr;
 }
 
 static const IVMTask2Vtbl vtbl = {
@@ -438,7 +355,19 @@ static const IVMTask2Vtbl vtbl = {
 	.get_Sessions = get_sessions,
 	.get_StatusText = get_status_text,
 	.get_Descriptor = get_descriptor,
+	.get_SessionResults = get_session_results,
 };
+
+static uint64_t new_id(void)
+{
+	uint64_t id = 0;
+
+	while (id == 0) {
+		if (getrandom(&id, sizeof(id), 0) < 0 && errno != EINTR)
+			break;
+	}
+	return id;
+}
 
 static struct task *task_new(const char *name, const char *folder)
 {
@@ -449,49 +378,15 @@ static struct task *task_new(const char *name, const char *folder)
 	task->face.lpVtbl = &vtbl;
 	atomic_init(&task->references, 1);
 	pthread_mutex_init(&task->lock, NULL);
-	task->connection.fd = -1;
+	task->connection.fd = task->descriptor = -1;
+	task->id = new_id();
 	task->folder = strdup(folder);
 	if (asprintf(&task->description, "Logging off the users of %s", name) < 0)
 		task->description = NULL;
-	if (task->folder && task->description)
+	if (task->id && task->folder && task->description)
 		return task;
 	task_free(task);
 	return NULL;
-}
-
-static json_t *logoff_command(const struct task *task, const VMLogoffOptions *options)
-{
-	return json_pack("{s:s, s:o, s:I, s:I, s:b, s:s*}", "command", "logoff", "id",
-			 json_sprintf("%#llx", (unsigned long long)task->id), "timeout",
-			 (json_int_t)options->timeout, "grace", (json_int_t)options->grace, "force",
-			 (int)(options->flags & VM_LOGOFF_FORCE), "message", options->message);
-}
-
-/*
- * The host answers a logoff when it is over, and a status at once, in the order in which it
- * gets them: with the status it is known that the logoff is on its way, so that a cancel can't
- * overtake it.
- */
-static int ask(struct task *task, const VMLogoffOptions *options)
-{
-	int64_t deadline = vmg_now_ms() + VMG_ANSWER_MS;
-	int ret = vmg_connection_open(&task->connection, task->folder);
-
-	if (ret == 0)
-		ret = vmg_connection_send(&task->connection, logoff_command(task, options));
-	if (ret == 0)
-		ret = vmg_connection_send(&task->connection,
-					  json_pack("{s:s}", "command", "status"));
-	while (ret == 0 && !task->accepted && !task->complete) {
-		_cleanup_json_ json_t *object = NULL;
-
-		ret = vmg_connection_receive(&task->connection, deadline, &object);
-		if (ret < 0)
-			break;
-		take(task, object);
-		ret = 0;
-	}
-	return ret;
 }
 
 HRESULT vmg_task_start(const char *name, const char *folder, const VMLogoffOptions *options,
@@ -500,20 +395,16 @@ HRESULT vmg_task_start(const char *name, const char *folder, const VMLogoffOptio
 	struct task *task = task_new(name, folder);
 	HRESULT hr;
 
+	vmg_last_error(NULL);
 	if (!task)
 		return E_OUTOFMEMORY;
-	while (task->id == 0) {
-		if (getrandom(&task->id, sizeof(task->id), 0) < 0 && errno != EINTR)
-			break;
-	}
-	hr = task->id ? vmg_hresult_of(ask(task, options)) : DISP_E_EXCEPTION;
-	if (hr == S_OK && !task->accepted)
-		hr = task->error;
-	/* What came behind the status is no more in the socket, and would wake up nobody. */
-	look(task);
-	if (hr == S_OK)
+	task->way = &vmg_vmbus;
+	hr = task->way->start(task, options);
+	if (hr == S_OK) {
 		*out = (IVMTask *)&task->face;
-	else
+	} else {
+		vmg_last_error(task->text);
 		release(&task->face);
+	}
 	return hr;
 }

@@ -41,6 +41,8 @@ typedef int32_t HRESULT;
 #define E_ACCESSDENIED			((HRESULT)0x80070005)
 #define E_OUTOFMEMORY			((HRESULT)0x8007000e)
 #define E_INVALIDARG			((HRESULT)0x80070057)
+#define CONNECT_E_NOCONNECTION		((HRESULT)0x80040200)
+#define CONNECT_E_CANNOTCONNECT		((HRESULT)0x80040202)
 #define VM_E_TIMED_OUT			((HRESULT)0xa0040202)
 #define VM_E_VM_NOT_RUNNING		((HRESULT)0xa0040206)
 #define VM_E_VM_UNKNOWN			((HRESULT)0xa0040207)
@@ -66,6 +68,10 @@ extern VMGUESTOS_API const IID IID_IVMGuestOS;	/* 99fea0db-4880-499a-b6d8-73dff9
 extern VMGUESTOS_API const IID IID_IVMTask;	/* ab72b222-6e9c-48ae-aa54-85e3e635767c */
 extern VMGUESTOS_API const IID IID_IVMGuestOS2;	/* d135ada4-7314-4f00-9843-0b76d662e85b */
 extern VMGUESTOS_API const IID IID_IVMTask2;	/* 80efb3d1-f1a2-465a-8366-9296f3fa2feb */
+/* 9d84f560-bb67-4961-bd12-a4da780c67e4 */
+extern VMGUESTOS_API const IID DIID_IVMVirtualMachineEvents;
+/* 26f6a989-ebce-4679-ae7a-4c9fff0d240a */
+extern VMGUESTOS_API const IID IID_IVMVirtualMachineEvents2;
 
 typedef enum VMTaskResult {
 	vmTaskResult_Success = 0,
@@ -90,22 +96,61 @@ typedef enum VMLogoffState {
 } VMLogoffState;
 
 #define VM_LOGOFF_FORCE		0x00000001u	/* kill the users' processes, don't ask them to end */
+#define VM_LOGOFF_DRY_RUN	0x00000002u	/* only say whom it would log off */
 #define VM_LOGOFF_TIMEOUT_DEFAULT 60		/* what IVMGuestOS::Logoff gives the guest */
 #define VM_LOGOFF_TIMEOUT_MAX	86400
-#define VM_LOGOFF_MESSAGE_MAX	1023		/* bytes */
+#define VM_LOGOFF_MESSAGE_MAX	1023		/* bytes, as the next two */
+#define VM_LOGOFF_USER_MAX	255
+#define VM_LOGOFF_SESSION_MAX	63
 
+/* Members that a shorter one doesn't have are taken for 0: this may grow at its end. */
 typedef struct VMLogoffOptions {
 	uint32_t size;		/* sizeof(VMLogoffOptions) */
-	uint32_t flags;		/* VM_LOGOFF_FORCE */
+	uint32_t flags;		/* VM_LOGOFF_... */
 	uint32_t timeout;	/* seconds for all of it, 1 to VM_LOGOFF_TIMEOUT_MAX */
 	uint32_t grace;		/* of these, for the users to finish their work; less than timeout */
 	const char *message;	/* for the users, UTF-8; or NULL */
+	const char *user;	/* only the sessions of that user; NULL: of everyone */
+	const char *session;	/* only the session with that id in the guest; NULL: all */
 } VMLogoffOptions;
+
+/* Why a session ended. */
+typedef enum VMLogoffType {
+	vmLogoffType_Normal = 0,	/* the user left */
+	vmLogoffType_Forced = 1,	/* somebody in the guest ended it */
+	vmLogoffType_External = 2	/* a logoff of the host's did */
+} VMLogoffType;
+
+/* What a logoff did to a session. */
+typedef enum VMSessionOutcome {
+	vmSessionOutcome_Ended = 1,
+	vmSessionOutcome_Failed = 2,	/* given up when the time was over: it is still there */
+	vmSessionOutcome_Selected = 3	/* a dry run: it would be ended */
+} VMSessionOutcome;
+
+typedef struct VMSessionResult {
+	const char *session;	/* its id in the guest */
+	const char *user;
+	uint32_t uid;
+	VMSessionOutcome outcome;
+} VMSessionResult;
+
+/* The end of a user's session in the guest. */
+typedef struct VMLogoffEvent {
+	VMLogoffType type;
+	uint32_t uid;
+	const char *user;
+	const char *session;	/* its id in the guest */
+	uint64_t task;		/* with vmLogoffType_External the ID of the task that ended it */
+	uint32_t lost;		/* so many events before this one did not get through */
+} VMLogoffEvent;
 
 typedef struct IVMTask IVMTask;
 typedef struct IVMTask2 IVMTask2;
 typedef struct IVMGuestOS IVMGuestOS;
 typedef struct IVMGuestOS2 IVMGuestOS2;
+typedef struct IVMVirtualMachineEvents IVMVirtualMachineEvents;
+typedef struct IVMVirtualMachineEvents2 IVMVirtualMachineEvents2;
 
 /* A logoff that was asked for. Its end is no call's failure: see get_Error(). */
 typedef struct IVMTaskVtbl {
@@ -147,10 +192,42 @@ typedef struct IVMTask2Vtbl {
 	HRESULT (*get_Sessions)(IVMTask2 *This, uint32_t *found, uint32_t *ended, uint32_t *failed);
 	HRESULT (*get_StatusText)(IVMTask2 *This, char **out);
 	HRESULT (*get_Descriptor)(IVMTask2 *This, int *out);
+	/* One free() releases the array and what it points to. */
+	HRESULT (*get_SessionResults)(IVMTask2 *This, VMSessionResult **out, uint32_t *count);
 } IVMTask2Vtbl;
 
 struct IVMTask2 {
 	const IVMTask2Vtbl *lpVtbl;
+};
+
+/* What a program implements to hear of a machine: see IVMGuestOS2's Advise(). */
+typedef struct IVMVirtualMachineEventsVtbl {
+	HRESULT (*QueryInterface)(IVMVirtualMachineEvents *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMVirtualMachineEvents *This);
+	uint32_t (*Release)(IVMVirtualMachineEvents *This);
+	HRESULT (*OnGuestLogoff)(IVMVirtualMachineEvents *This, VMLogoffType type);
+} IVMVirtualMachineEventsVtbl;
+
+struct IVMVirtualMachineEvents {
+	const IVMVirtualMachineEventsVtbl *lpVtbl;
+};
+
+/* IVMVirtualMachineEvents, for who wants to know more. */
+typedef struct IVMVirtualMachineEvents2Vtbl {
+	HRESULT (*QueryInterface)(IVMVirtualMachineEvents2 *This, const IID *iid, void **out);
+	uint32_t (*AddRef)(IVMVirtualMachineEvents2 *This);
+	uint32_t (*Release)(IVMVirtualMachineEvents2 *This);
+	HRESULT (*OnGuestLogoff)(IVMVirtualMachineEvents2 *This, VMLogoffType type);
+	/* Follows each OnGuestLogoff(). */
+	HRESULT (*OnSessionEnded)(IVMVirtualMachineEvents2 *This, const VMLogoffEvent *event);
+	/* First, and whenever it changes: whether the guest says who is logged off. */
+	HRESULT (*OnReporting)(IVMVirtualMachineEvents2 *This, bool reports);
+	/* Nothing follows: the machine has stopped, or what else the code says. */
+	HRESULT (*OnEnd)(IVMVirtualMachineEvents2 *This, HRESULT reason);
+} IVMVirtualMachineEvents2Vtbl;
+
+struct IVMVirtualMachineEvents2 {
+	const IVMVirtualMachineEvents2Vtbl *lpVtbl;
 };
 
 /* A machine's guest. */
@@ -174,6 +251,9 @@ typedef struct IVMGuestOS2Vtbl {
 	HRESULT (*CanLogoff)(IVMGuestOS2 *This);
 	HRESULT (*LogoffWithOptions)(IVMGuestOS2 *This, const VMLogoffOptions *options,
 				     IVMTask **outLogoffTask);
+	/* Calls @events from a thread of its own until Unadvise(). */
+	HRESULT (*Advise)(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *outCookie);
+	HRESULT (*Unadvise)(IVMGuestOS2 *This, uint32_t cookie);
 } IVMGuestOS2Vtbl;
 
 struct IVMGuestOS2 {
@@ -187,6 +267,11 @@ VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
 /* A code's name, such as "VM_E_TIMED_OUT", and what it means, in a sentence. */
 VMGUESTOS_API const char *VMGuestOS_ErrorName(HRESULT hr);
 VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
+/*
+ * Why this thread's last call of Logoff(), LogoffWithOptions() or Advise() failed, in the host's
+ * words; "" if there are none. Lasts until the next of these calls.
+ */
+VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 
 /* object->lpVtbl->Method(object, …), shorter; for the extended interfaces as well. */
 #define VM_CALL(object, method)		((object)->lpVtbl->method(object))
@@ -204,6 +289,8 @@ VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
 #define IVMGuestOS2_CanLogoff(This)		VM_CALL(This, CanLogoff)
 #define IVMGuestOS2_LogoffWithOptions(This, options, task) \
 	VM_CALL_WITH(This, LogoffWithOptions, options, task)
+#define IVMGuestOS2_Advise(This, events, cookie) VM_CALL_WITH(This, Advise, events, cookie)
+#define IVMGuestOS2_Unadvise(This, cookie)	VM_CALL_WITH(This, Unadvise, cookie)
 
 #define IVMTask_QueryInterface(This, iid, out)	VM_CALL_WITH(This, QueryInterface, iid, out)
 #define IVMTask_AddRef(This)			VM_CALL(This, AddRef)
@@ -237,6 +324,8 @@ VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
 	VM_CALL_WITH(This, get_Sessions, found, ended, failed)
 #define IVMTask2_get_StatusText(This, out)	VM_CALL_WITH(This, get_StatusText, out)
 #define IVMTask2_get_Descriptor(This, out)	VM_CALL_WITH(This, get_Descriptor, out)
+#define IVMTask2_get_SessionResults(This, out, count) \
+	VM_CALL_WITH(This, get_SessionResults, out, count)
 
 #ifdef __cplusplus
 }

@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
-#include <stdatomic.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -1218,8 +1218,8 @@ static uint32_t advise(IVMGuestOS2 *guest, struct sink *sink)
 {
 	uint32_t cookie;
 
-	assert_int_equal(
-		IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&sink->face, &cookie), S_OK);
+	assert_int_equal(IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&sink->face, &cookie),
+			 S_OK);
 	assert_int_not_equal(cookie, 0);
 	return cookie;
 }
@@ -1305,8 +1305,7 @@ static void test_reporting(void **state)
 	advise(guest, &sink);
 	sink_wait(&sink, &sink.changes, 1);
 	assert_false(sink.reports);
-	fake_host_watched(
-		"{\"event\":\"component\",\"negotiated\":true,\"version\":\"1.1\"}\n");
+	fake_host_watched("{\"event\":\"component\",\"negotiated\":true,\"version\":\"1.1\"}\n");
 	sink_wait(&sink, &sink.changes, 2);
 	assert_true(sink.reports);
 	fake_host_watched("{\"event\":\"component\",\"negotiated\":false,\"version\":null}\n");

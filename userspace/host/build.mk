@@ -5,7 +5,7 @@ VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
 
-VMLOGOFF_OBJECTS := $(patsubst %,userspace/host/%.o,vmlogoff show status suggest)
+VMLOGOFF_OBJECTS := $(patsubst %,userspace/host/%.o,vmlogoff show status suggest watch)
 VMGUESTOS_OBJECTS := $(filter-out $(VMLOGOFF_OBJECTS),$(patsubst %.c,%.o,$(wildcard userspace/host/*.c)))
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 

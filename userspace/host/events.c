@@ -164,8 +164,8 @@ static HRESULT ask(struct events *events, const char *folder)
 		vmg_last_error(vmg_text_in(object, "error"));
 		return vmg_hresult_in(object);
 	}
-	return vmg_hresult_of(vmg_connection_send(&events->connection,
-						  json_pack("{s:s}", "command", "status")));
+	return vmg_hresult_of(
+		vmg_connection_send(&events->connection, json_pack("{s:s}", "command", "status")));
 }
 
 static HRESULT connect_sink(struct events *events, IVMVirtualMachineEvents *sink)

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "util.h"
 
@@ -84,28 +85,65 @@ static void draw(const struct standing *standing, const char *line)
 	fflush(stdout);
 }
 
-void show_progress(enum show_how how, IVMTask2 *task)
+static bool is_news(struct show *show, char **line)
+{
+	if (show->last && strcmp(show->last, *line) == 0)
+		return false;
+	free(show->last);
+	show->last = *line;
+	*line = NULL;
+	return true;
+}
+
+void show_done(struct show *show)
+{
+	free(show->last);
+}
+
+void show_progress(struct show *show, IVMTask2 *task)
 {
 	_cleanup_(standing_done) struct standing standing = standing_of(task);
 	_cleanup_free_ char *line = standing_to_line(&standing);
 
-	if (how == SHOW_JSON)
+	if (!line || !is_news(show, &line))
+		return;
+	if (show->how == SHOW_JSON)
 		print_json(standing_to_json("progress", &standing));
-	else if (line && how == SHOW_BAR)
-		draw(&standing, line);
-	else if (line)
-		puts(line);
+	else if (show->how == SHOW_BAR)
+		draw(&standing, show->last);
+	else
+		puts(show->last);
 	fflush(stdout);
 }
 
-void show_break(enum show_how how)
+void show_break(const struct show *show)
 {
-	if (how == SHOW_BAR)
+	if (show->how == SHOW_BAR)
 		fputs("\r\033[K", stdout);
 	fflush(stdout);
 }
 
-static void end_json(const char *machine, HRESULT hr, const char *text, IVMTask2 *task)
+static json_t *sessions_to_json(IVMTask2 *task)
+{
+	static const char *const outcomes[] = {
+		[vmSessionOutcome_Ended] = "ended",
+		[vmSessionOutcome_Failed] = "failed",
+		[vmSessionOutcome_Selected] = "selected",
+	};
+	_cleanup_free_ VMSessionResult *results = NULL;
+	json_t *array = json_array();
+	uint32_t count = 0;
+
+	IVMTask2_get_SessionResults(task, &results, &count);
+	for (uint32_t i = 0; i < count; i++)
+		json_array_append_new(array, json_pack("{s:s, s:s, s:I, s:s}", "session",
+						       results[i].session, "user", results[i].user,
+						       "uid", (json_int_t)results[i].uid, "outcome",
+						       outcomes[results[i].outcome]));
+	return array;
+}
+
+static void end_json(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task)
 {
 	_cleanup_(standing_done) struct standing standing = {0};
 	json_t *json;
@@ -113,43 +151,138 @@ static void end_json(const char *machine, HRESULT hr, const char *text, IVMTask2
 	if (task)
 		standing = standing_of(task);
 	json = task ? standing_to_json("result", &standing) : json_pack("{s:s}", "event", "result");
-	json_object_set_new(json, "machine", json_string(machine));
+	if (task)
+		json_object_set_new(json, "sessions", sessions_to_json(task));
+	json_object_set_new(json, "machine", json_string(show->machine));
 	json_object_set_new(json, "hresult", json_integer((uint32_t)hr));
 	json_object_set_new(json, "name", json_string(VMGuestOS_ErrorName(hr)));
 	json_object_set_new(json, "text", json_string(text));
 	print_json(json);
 }
 
-void show_end(enum show_how how, const char *machine, HRESULT hr, const char *text, IVMTask2 *task)
+static void print_success(const struct show *show, IVMTask2 *task)
 {
-	show_break(how);
-	if (how == SHOW_JSON) {
-		end_json(machine, hr, text, task);
-		return;
-	}
-	if (task && hr == S_OK) {
-		_cleanup_(standing_done) struct standing standing = standing_of(task);
+	_cleanup_(standing_done) struct standing standing = standing_of(task);
 
-		printf("%s: %" PRIu32 " of %" PRIu32 " sessions ended.\n", machine, standing.ended,
-		       standing.found);
-		return;
-	}
-	fprintf(stderr, "vmlogoff: %s: %s [0x%08" PRIx32 " %s]\n", machine, text, (uint32_t)hr,
-		VMGuestOS_ErrorName(hr));
+	/* Where something was to be ended and nothing was, and that is right, it was a dry run. */
+	if (standing.ended == 0)
+		printf("%s: %" PRIu32 " %s would be ended.\n", show->machine, standing.found,
+		       standing.found == 1 ? "session" : "sessions");
+	else
+		printf("%s: %" PRIu32 " of %" PRIu32 " sessions ended.\n", show->machine,
+		       standing.ended, standing.found);
 }
 
-void show_started(enum show_how how, const char *machine, IVMTask2 *task)
+static void print_sessions(IVMTask2 *task)
+{
+	static const char *const outcomes[] = {
+		[vmSessionOutcome_Ended] = "ended",
+		[vmSessionOutcome_Failed] = "given up",
+		[vmSessionOutcome_Selected] = "would be ended",
+	};
+	_cleanup_free_ VMSessionResult *results = NULL;
+	uint32_t count = 0;
+
+	IVMTask2_get_SessionResults(task, &results, &count);
+	for (uint32_t i = 0; i < count; i++)
+		printf("  session %s of %s (%" PRIu32 "): %s\n", results[i].session,
+		       results[i].user, results[i].uid, outcomes[results[i].outcome]);
+}
+
+void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task)
+{
+	show_break(show);
+	if (show->how == SHOW_JSON) {
+		end_json(show, hr, text, task);
+		return;
+	}
+	if (task && hr == S_OK)
+		print_success(show, task);
+	else
+		fprintf(stderr, "vmlogoff: %s: %s [0x%08" PRIx32 " %s]\n", show->machine, text,
+			(uint32_t)hr, VMGuestOS_ErrorName(hr));
+	if (task)
+		print_sessions(task);
+}
+
+void show_started(const struct show *show, IVMTask2 *task)
 {
 	_cleanup_(standing_done) struct standing standing = standing_of(task);
 	json_t *json;
 
-	if (how != SHOW_JSON) {
-		printf("%s: the logoff 0x%016" PRIx64 " has been started.\n", machine, standing.id);
+	if (show->how != SHOW_JSON) {
+		printf("%s: the logoff 0x%016" PRIx64 " has been started.\n", show->machine,
+		       standing.id);
 		return;
 	}
 	json = standing_to_json("started", &standing);
-	json_object_set_new(json, "machine", json_string(machine));
+	json_object_set_new(json, "machine", json_string(show->machine));
 	print_json(json);
+}
+
+static void event_json(const struct show *show, const char *when, const VMLogoffEvent *event)
+{
+	static const char *const types[] = {
+		[vmLogoffType_Normal] = "normal",
+		[vmLogoffType_Forced] = "forced",
+		[vmLogoffType_External] = "external",
+	};
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "logoff",
+				 "machine", show->machine, "time", when, "type", types[event->type],
+				 "user", event->user, "session", event->session, "uid",
+				 (json_int_t)event->uid, "lost", (json_int_t)event->lost);
+
+	if (event->task)
+		json_object_set_new(json, "id", json_sprintf("0x%016" PRIx64, event->task));
+	print_json(json);
+}
+
+static void event_line(const struct show *show, const char *when, const VMLogoffEvent *event)
+{
+	static const char *const types[] = {
+		[vmLogoffType_Normal] = "left",
+		[vmLogoffType_Forced] = "was logged off in the guest",
+		[vmLogoffType_External] = "was logged off by the host",
+	};
+
+	if (event->lost)
+		fprintf(stderr, "vmlogoff: %s: %" PRIu32 " events before this one are lost.\n",
+			show->machine, event->lost);
+	printf("%s %s: %s (%" PRIu32 ") %s, session %s", when, show->machine, event->user,
+	       event->uid, types[event->type], event->session);
+	if (event->task)
+		printf(", request 0x%016" PRIx64, event->task);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void show_event(const struct show *show, const VMLogoffEvent *event)
+{
+	time_t now = time(NULL);
+	struct tm utc;
+	char when[32];
+
+	gmtime_r(&now, &utc);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	if (show->how == SHOW_JSON)
+		event_json(show, when, event);
+	else
+		event_line(show, when, event);
+}
+
+void show_reporting(const struct show *show, bool reports)
+{
+	if (show->how == SHOW_JSON)
+		print_json(json_pack("{s:s, s:s, s:b}", "event", "reporting", "machine",
+				     show->machine, "reports", (int)reports));
+	else if (reports)
+		fprintf(stderr, "vmlogoff: %s: the guest reports who is logged off.\n",
+			show->machine);
+	else
+		fprintf(stderr,
+			"vmlogoff: %s: the guest doesn't report who is logged off: does its "
+			"hv-logoffd run, and is it 1.1 or newer?\n",
+			show->machine);
 }
 
 void show_machine(enum show_how how, const char *machine, HRESULT hr)

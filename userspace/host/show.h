@@ -7,14 +7,25 @@
 
 enum show_how { SHOW_LINES, SHOW_BAR, SHOW_JSON };
 
-/* How the task stands. */
-void show_progress(enum show_how how, IVMTask2 *task);
+struct show {
+	enum show_how how;
+	const char *machine;
+	char *last; /* the line of progress that was written last */
+};
+
+void show_done(struct show *show);
+/* How the task stands, if that is news. */
+void show_progress(struct show *show, IVMTask2 *task);
 /* The line is free for other words. */
-void show_break(enum show_how how);
+void show_break(const struct show *show);
 /* The last word; @task is NULL if there is none, or none that is waited for. */
-void show_end(enum show_how how, const char *machine, HRESULT hr, const char *text, IVMTask2 *task);
+void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task);
 /* A task that goes on without anyone who waits for it. */
-void show_started(enum show_how how, const char *machine, IVMTask2 *task);
+void show_started(const struct show *show, IVMTask2 *task);
+/* Somebody was logged off in the guest. */
+void show_event(const struct show *show, const VMLogoffEvent *event);
+/* Whether the guest says so. */
+void show_reporting(const struct show *show, bool reports);
 /* A machine and whether its users can be logged off. */
 void show_machine(enum show_how how, const char *machine, HRESULT hr);
 

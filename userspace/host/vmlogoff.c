@@ -13,6 +13,7 @@
 #include "status.h"
 #include "suggest.h"
 #include "util.h"
+#include "watch.h"
 
 static void task_done(IVMTask2 **task)
 {
@@ -32,6 +33,7 @@ static void closep(const int *fd)
 		close(*fd);
 }
 
+#define _cleanup_show_  _cleanup_(show_done)
 #define _cleanup_task_  _cleanup_(task_done)
 #define _cleanup_guest_ _cleanup_(guest_done)
 #define _cleanup_close_ _cleanup_(closep)
@@ -39,7 +41,9 @@ static void closep(const int *fd)
 struct command {
 	enum show_how how;
 	bool list;
+	bool watch;
 	bool wait;
+	bool is_logoff; /* there are options that only a logoff has */
 	const char *machine;
 	VMLogoffOptions options;
 };
@@ -47,6 +51,7 @@ struct command {
 static void help(void)
 {
 	puts("Usage: vmlogoff [OPTION]... VM\n"
+	     "       vmlogoff --watch [--json] VM\n"
 	     "       vmlogoff --list [--json]\n"
 	     "Log off the users of the virtual machine VM.\n"
 	     "\n"
@@ -54,8 +59,12 @@ static void help(void)
 	     "  -g, --grace=SECONDS    of these, for the users to finish their work (0)\n"
 	     "  -m, --message=TEXT     tell the users this\n"
 	     "  -f, --force            kill the users' processes, don't ask them to end\n"
+	     "  -u, --user=NAME        only this user's sessions\n"
+	     "  -s, --session=ID       only the session with this id in the guest\n"
+	     "  -d, --dry-run          only show who would be logged off\n"
 	     "  -n, --no-wait          return when the guest has the request\n"
 	     "  -j, --json             write one JSON object a line\n"
+	     "  -w, --watch            show who is logged off, in whatever way, until Ctrl-C\n"
 	     "  -l, --list             list the machines, and whether this works on them\n"
 	     "  -h, --help             show this help\n"
 	     "\n"
@@ -80,8 +89,19 @@ static bool parse_seconds(const char *option, const char *text, uint32_t least, 
 	return false;
 }
 
+/* What an empty variable of a script is here must not be taken for everyone. */
+static bool parse_name(const char *option, const char *text, const char **name)
+{
+	*name = text;
+	if (*text)
+		return true;
+	fprintf(stderr, "vmlogoff: --%s names nobody: leave it out to log off everyone.\n", option);
+	return false;
+}
+
 static bool parse_option(struct command *command, int option)
 {
+	command->is_logoff = command->is_logoff || !strchr("jlwh", option);
 	switch (option) {
 	case 't':
 		return parse_seconds("timeout", optarg, 1, &command->options.timeout);
@@ -93,11 +113,21 @@ static bool parse_option(struct command *command, int option)
 	case 'f':
 		command->options.flags |= VM_LOGOFF_FORCE;
 		return true;
+	case 'u':
+		return parse_name("user", optarg, &command->options.user);
+	case 's':
+		return parse_name("session", optarg, &command->options.session);
+	case 'd':
+		command->options.flags |= VM_LOGOFF_DRY_RUN;
+		return true;
 	case 'n':
 		command->wait = false;
 		return true;
 	case 'j':
 		command->how = SHOW_JSON;
+		return true;
+	case 'w':
+		command->watch = true;
 		return true;
 	case 'l':
 		command->list = true;
@@ -111,6 +141,24 @@ static bool parse_option(struct command *command, int option)
 	}
 }
 
+static bool is_consistent(const struct command *command, int machines)
+{
+	const char *wrong = NULL;
+
+	if ((command->list || command->watch) &&
+	    (command->is_logoff || command->list == command->watch))
+		wrong = "--list and --watch have no other option than --json";
+	else if (machines != (command->list ? 0 : 1))
+		wrong = "one machine is named, or with --list none";
+	else if (command->options.grace >= command->options.timeout)
+		wrong = "the grace is part of the timeout: give a longer --timeout";
+	else if ((command->options.flags & VM_LOGOFF_DRY_RUN) && !command->wait)
+		wrong = "--dry-run has to wait for what it shows: leave out --no-wait";
+	if (wrong)
+		fprintf(stderr, "vmlogoff: %s. Try \"vmlogoff --help\".\n", wrong);
+	return !wrong;
+}
+
 static bool parse(struct command *command, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -118,29 +166,24 @@ static bool parse(struct command *command, int argc, char **argv)
 		{"grace", required_argument, NULL, 'g'},
 		{"message", required_argument, NULL, 'm'},
 		{"force", no_argument, NULL, 'f'},
+		{"user", required_argument, NULL, 'u'},
+		{"session", required_argument, NULL, 's'},
+		{"dry-run", no_argument, NULL, 'd'},
 		{"no-wait", no_argument, NULL, 'n'},
 		{"json", no_argument, NULL, 'j'},
+		{"watch", no_argument, NULL, 'w'},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:g:m:fnjlh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:dnjwlh", options, NULL)) != -1) {
 		if (!parse_option(command, option))
 			return false;
 	}
-	if (argc - optind != (command->list ? 0 : 1)) {
-		fputs("vmlogoff: one machine is named, or with --list none. "
-		      "Try \"vmlogoff --help\".\n",
-		      stderr);
-		return false;
-	}
 	command->machine = argv[optind];
-	if (command->options.grace < command->options.timeout)
-		return true;
-	fputs("vmlogoff: the grace is part of the timeout: give a longer --timeout.\n", stderr);
-	return false;
+	return is_consistent(command, argc - optind);
 }
 
 static HRESULT find(const char *name, IVMGuestOS2 **guest)
@@ -157,11 +200,12 @@ static HRESULT find(const char *name, IVMGuestOS2 **guest)
 
 static int list(enum show_how how)
 {
+	const struct show show = {.how = how, .machine = "machines"};
 	_cleanup_free_ char **names = NULL;
 	HRESULT hr = VMGuestOS_Names(&names);
 
 	if (FAILED(hr)) {
-		show_end(how, "machines", hr, VMGuestOS_ErrorText(hr), NULL);
+		show_end(&show, hr, VMGuestOS_ErrorText(hr), NULL);
 		return status_of(hr);
 	}
 	for (char **name = names; *name; name++) {
@@ -194,7 +238,7 @@ static void suggest(const char *typed)
 }
 
 /* Ctrl-C, or a wish to end: of these only the first comes here. */
-static void cancel(const struct command *command, IVMTask2 *task, int signals)
+static void cancel(const struct show *show, IVMTask2 *task, int signals)
 {
 	struct signalfd_siginfo info;
 	sigset_t both;
@@ -202,7 +246,7 @@ static void cancel(const struct command *command, IVMTask2 *task, int signals)
 
 	if (read(signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	show_break(command->how);
+	show_break(show);
 	fputs("vmlogoff: cancelling; once more, and this command ends, but not the logoff.\n",
 	      stderr);
 	sigemptyset(&both);
@@ -237,7 +281,7 @@ static bool is_complete(IVMTask2 *task)
 	return IVMTask2_get_IsComplete(task, &complete) == S_OK && complete;
 }
 
-static HRESULT wait_for(const struct command *command, IVMTask2 *task, int signals)
+static HRESULT wait_for(struct show *show, IVMTask2 *task, int signals)
 {
 	struct pollfd ready[2] = {{.events = POLLIN}, {.fd = signals, .events = POLLIN}};
 	HRESULT hr;
@@ -247,22 +291,19 @@ static HRESULT wait_for(const struct command *command, IVMTask2 *task, int signa
 		if (poll(ready, ELEMENTS(ready), -1) < 0 && errno != EINTR)
 			return DISP_E_EXCEPTION;
 		if (ready[1].revents)
-			cancel(command, task, signals);
+			cancel(show, task, signals);
 		if (ready[0].revents && !is_complete(task))
-			show_progress(command->how, task);
+			show_progress(show, task);
 	}
 	IVMTask2_get_Error(task, &hr);
 	return hr;
 }
 
-static HRESULT start(const struct command *command, IVMTask2 **task)
+static HRESULT start(const VMLogoffOptions *options, IVMGuestOS2 *guest, IVMTask2 **task)
 {
-	_cleanup_guest_ IVMGuestOS2 *guest = NULL;
 	IVMTask *started;
-	HRESULT hr = find(command->machine, &guest);
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, &started);
 
-	if (SUCCEEDED(hr))
-		hr = IVMGuestOS2_LogoffWithOptions(guest, &command->options, &started);
 	if (FAILED(hr))
 		return hr;
 	hr = IVMTask_QueryInterface(started, &IID_IVMTask2, (void **)task);
@@ -270,26 +311,49 @@ static HRESULT start(const struct command *command, IVMTask2 **task)
 	return hr;
 }
 
-static HRESULT run(const struct command *command)
+static void fail(const struct show *show, HRESULT hr)
 {
-	_cleanup_close_ int signals = catch_signals();
+	const char *text = VMGuestOS_LastErrorText();
+
+	show_end(show, hr, *text ? text : VMGuestOS_ErrorText(hr), NULL);
+}
+
+static HRESULT logoff(const struct command *command, struct show *show, IVMGuestOS2 *guest,
+		      int signals)
+{
 	_cleanup_task_ IVMTask2 *task = NULL;
 	_cleanup_free_ char *text = NULL;
-	HRESULT hr = start(command, &task);
+	HRESULT hr = start(&command->options, guest, &task);
 
 	if (FAILED(hr)) {
-		show_end(command->how, command->machine, hr, VMGuestOS_ErrorText(hr), NULL);
-		if (hr == VM_E_VM_UNKNOWN)
-			suggest(command->machine);
+		fail(show, hr);
 		return hr;
 	}
 	if (!command->wait) {
-		show_started(command->how, command->machine, task);
+		show_started(show, task);
 		return S_OK;
 	}
-	hr = wait_for(command, task, signals);
+	hr = wait_for(show, task, signals);
 	IVMTask2_get_ErrorDescription(task, &text);
-	show_end(command->how, command->machine, hr, text ? text : VMGuestOS_ErrorText(hr), task);
+	show_end(show, hr, text ? text : VMGuestOS_ErrorText(hr), task);
+	return hr;
+}
+
+static HRESULT run(const struct command *command)
+{
+	_cleanup_show_ struct show show = {.how = command->how, .machine = command->machine};
+	_cleanup_close_ int signals = catch_signals();
+	_cleanup_guest_ IVMGuestOS2 *guest = NULL;
+	HRESULT hr = find(command->machine, &guest);
+
+	if (SUCCEEDED(hr) && !command->watch)
+		return logoff(command, &show, guest, signals);
+	if (SUCCEEDED(hr))
+		hr = watch(&show, guest, signals);
+	if (FAILED(hr))
+		fail(&show, hr);
+	if (hr == VM_E_VM_UNKNOWN)
+		suggest(command->machine);
 	return hr;
 }
 

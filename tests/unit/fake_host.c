@@ -2,6 +2,7 @@
 #include "fake_host.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -38,11 +39,14 @@ static struct host {
 	uint32_t refusal;
 	uint32_t cancel_answer;
 	const char *before, *behind;
+	char kvp_request[LINE_SIZE], kvp_answer[LINE_SIZE];
+	pthread_cond_t kvp_written;
 	char logoff[LINE_SIZE];
 	char cancel[LINE_SIZE];
 } host = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.hung_up = PTHREAD_COND_INITIALIZER,
+	.kvp_written = PTHREAD_COND_INITIALIZER,
 };
 
 /* What can't fail in a test; with the reason if it does. */
@@ -112,12 +116,68 @@ static void answer_watch(struct client *client)
 	say(client->fd, text);
 }
 
+static void say_json(int fd, json_t *json)
+{
+	char *line = json_dumps(json, JSON_COMPACT);
+
+	say(fd, line);
+	say(fd, "\n");
+	free(line);
+	json_decref(json);
+}
+
+static bool write_request(const json_t *command, bool adds)
+{
+	const char *data = json_string_value(json_object_get(command, "data"));
+
+	must(strcmp(json_string_value(json_object_get(command, "name")), "HvLogoffRequest") == 0,
+	     "the item's name");
+	if (adds == !!*host.kvp_request)
+		return false;
+	snprintf(host.kvp_request, sizeof(host.kvp_request), "%s", data);
+	pthread_cond_broadcast(&host.kvp_written);
+	return true;
+}
+
+static json_t *items(const char *name, const char *value)
+{
+	return json_pack("{s:b, s:i, s:{s:s*}}", "ok", 1, "return", 0, "items", name,
+			 *value ? value : NULL);
+}
+
+static json_t *refusal(uint32_t hresult, int code)
+{
+	return json_pack("{s:b, s:s, s:I, s:i}", "ok", 0, "error", "No.", "hresult",
+			 (json_int_t)hresult, "return", code);
+}
+
+static void answer_kvp(struct client *client)
+{
+	json_t *command = json_loads(client->line, 0, NULL), *reply;
+	const char *verb = json_string_value(json_object_get(command, "command"));
+
+	if (host.refusal)
+		reply = refusal(host.refusal, 32769);
+	else if (strcmp(verb, "kvp_host_items") == 0)
+		reply = items("HvLogoffRequest", host.kvp_request);
+	else if (strcmp(verb, "kvp_guest_items") == 0)
+		reply = items("HvLogoffAnswer", host.kvp_answer);
+	else if (write_request(command, strcmp(verb, "kvp_add") == 0))
+		reply = json_pack("{s:b, s:i}", "ok", 1, "return", 0);
+	else
+		reply = refusal(0x80070057, 32773);
+	say_json(client->fd, reply);
+	json_decref(command);
+}
+
 static void answer(struct client *client)
 {
 	if (strstr(client->line, "\"command\":\"logoff\""))
 		answer_logoff(client);
 	else if (strstr(client->line, "\"command\":\"cancel\""))
 		answer_cancel(client);
+	else if (strstr(client->line, "\"command\":\"kvp_"))
+		answer_kvp(client);
 	else if (strstr(client->line, "\"command\":\"watch\""))
 		answer_watch(client);
 	else
@@ -226,7 +286,7 @@ void fake_host_start(void)
 	host.version = "1.1";
 	host.refusal = host.cancel_answer = 0;
 	host.before = host.behind = NULL;
-	host.logoff[0] = host.cancel[0] = '\0';
+	host.logoff[0] = host.cancel[0] = host.kvp_request[0] = host.kvp_answer[0] = '\0';
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		host.clients[i] = (struct client){.fd = -1};
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/control.sock", host.folder);
@@ -291,6 +351,39 @@ void fake_host_says_early(const char *before, const char *behind)
 	host.before = before;
 	host.behind = behind;
 	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_kvp_answers(const char *value)
+{
+	const char *id = strchr(value, '@'), *asked;
+
+	pthread_mutex_lock(&host.lock);
+	asked = strstr(host.kvp_request, " id=");
+	if (id && asked)
+		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%.*s%.*s%s", (int)(id - value),
+			 value, (int)strcspn(asked + 4, " "), asked + 4, id + 1);
+	else
+		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%s", value);
+	pthread_mutex_unlock(&host.lock);
+}
+
+void fake_host_kvp_put(const char *value)
+{
+	pthread_mutex_lock(&host.lock);
+	snprintf(host.kvp_request, sizeof(host.kvp_request), "%s", value);
+	pthread_mutex_unlock(&host.lock);
+}
+
+const char *fake_host_kvp_wait(const char *part)
+{
+	static char request[LINE_SIZE];
+
+	pthread_mutex_lock(&host.lock);
+	while (!strstr(host.kvp_request, part))
+		pthread_cond_wait(&host.kvp_written, &host.lock);
+	snprintf(request, sizeof(request), "%s", host.kvp_request);
+	pthread_mutex_unlock(&host.lock);
+	return request;
 }
 
 void fake_host_say(const char *bytes)

@@ -32,6 +32,14 @@ void fake_host_cancels(uint32_t hresult);
 /* Sent to the client before a logoff's status is answered, and behind it. */
 void fake_host_says_early(const char *before, const char *behind);
 
+/* The guest's HvLogoffAnswer from now on; "" is none. An "@" in it stands for the id that was
+ * asked for last. */
+void fake_host_kvp_answers(const char *value);
+/* Whether the host has an HvLogoffRequest before anybody writes one. */
+void fake_host_kvp_put(const char *value);
+/* Waits until the host's HvLogoffRequest has that in it, and says what it is. */
+const char *fake_host_kvp_wait(const char *part);
+
 /* Bytes for the client of the last logoff. */
 void fake_host_say(const char *bytes);
 void fake_host_progress(const char *state, int percent, const char *text);

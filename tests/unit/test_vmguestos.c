@@ -18,6 +18,8 @@
 #include <cmocka.h>
 
 #include "tests/unit/fake_host.h"
+#include "userspace/host/kvp.h"
+#include "userspace/host/kvp_text.h"
 #include "userspace/host/status.h"
 #include "userspace/host/suggest.h"
 #include "userspace/host/vmguestos.h"
@@ -691,7 +693,8 @@ static void test_wrong_options(void **state)
 		{.size = size, .timeout = 0},
 		{.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX + 1},
 		{.size = size, .timeout = 60, .grace = 60},
-		{.size = size, .timeout = 60, .flags = 4},
+		{.size = size, .timeout = 60, .flags = 16},
+		{.size = size, .timeout = 60, .flags = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP},
 		{.size = size, .timeout = 60, .message = "\xff"},
 		{.size = size, .timeout = 60, .message = longest},
 		{.size = size, .timeout = 60, .user = ""},
@@ -928,7 +931,7 @@ static void test_endless_line(void **state)
 
 	(void)state;
 	memset(piece, 'x', sizeof(piece) - 1);
-	for (int i = 0; i < 64 && !is_complete(task); i++)
+	for (int i = 0; i < 2048 && !is_complete(task); i++)
 		fake_host_say(piece);
 	complete(task);
 	assert_int_equal(error_of(task), DISP_E_EXCEPTION);
@@ -1446,6 +1449,336 @@ static void test_threads_listen(void **state)
 	assert_int_equal(IVMGuestOS2_Release(guest), 0);
 }
 
+#define IDLE "v=1 state=idle boot=b0-1 time=2026-11-22T16:00:03Z"
+
+/* A guest without the component, but with the other way in. */
+static int setup_kvp(void **state)
+{
+	setup_host(state);
+	fake_host_negotiated(false);
+	fake_host_kvp_answers(IDLE);
+	vmg_kvp_times = (struct kvp_times){.poll_ms = 10, .life = 120, .backstop_ms = 60000};
+	return 0;
+}
+
+static HRESULT try_options(const VMLogoffOptions *options, IVMTask **task)
+{
+	IVMGuestOS2 *guest = find();
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, task);
+
+	IVMGuestOS2_Release(guest);
+	return hr;
+}
+
+static void test_kvp_from_start_to_end(void **state)
+{
+	IVMTask2 *task;
+	uint64_t id;
+	char words[64];
+
+	(void)state;
+	task = logoff();
+	IVMTask2_get_ID(task, &id);
+	snprintf(words, sizeof(words), "v=1 id=%016llx-1 issued=20", (unsigned long long)id);
+	assert_ptr_equal(
+		strstr(fake_host_kvp_wait("life=120 do=logoff boot=b0-1 timeout=60 grace=0"),
+		       words),
+		fake_host_kvp_wait(""));
+	assert_int_equal(state_of(task), vmLogoffState_Pending);
+	assert_true(is_cancelable(task));
+	fake_host_kvp_answers("v=1 id=@ state=grace percent=40 found=3 ended=1 failed=0 boot=b0-1 "
+			      "time=2026-11-22T16:00:04Z text=Waiting for it.");
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_int_equal(percent_of(task), 40);
+	assert_sessions(task, 3, 1, 0);
+	assert_text(task->lpVtbl->get_StatusText, task, "Waiting for it.");
+	fake_host_kvp_answers("v=1 id=@ state=ending percent=60 found=3 ended=2 failed=0 text=");
+	wait_for_state(task, vmLogoffState_Ending);
+	assert_int_equal(IVMTask2_Cancel(task), E_FAIL);
+	fake_host_kvp_answers("v=1 id=@ state=done percent=60 found=3 ended=2 failed=1 "
+			      "result=0xa0040202 text=No.");
+	complete(task);
+	assert_int_equal(error_of(task), VM_E_TIMED_OUT);
+	assert_int_equal(result_of(task), vmTaskResult_TimeOut);
+	assert_sessions(task, 3, 2, 1);
+	assert_text(task->lpVtbl->get_ErrorDescription, task, "No.");
+	assert_non_null(strstr(fake_host_kvp_wait("do=forget"), words));
+	/* It can be polled by who comes late. */
+	wait_for_state(task, vmLogoffState_Done);
+	IVMTask2_Release(task);
+}
+
+static void test_kvp_descriptor_at_the_end(void **state)
+{
+	struct pollfd news = {.events = POLLIN};
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x00000000 percent=90 text=");
+	complete(task);
+	assert_int_equal(percent_of(task), 100);
+	assert_int_equal(IVMTask2_get_Descriptor(task, &news.fd), S_OK);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(poll(&news, 1, BOUND_MS), 1);
+		assert_true(is_complete(task));
+	}
+	IVMTask2_Release(task);
+}
+
+static void test_kvp_options(void **state)
+{
+	VMLogoffOptions options = {.size = sizeof(options),
+				   .flags = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | VM_LOGOFF_VIA_KVP,
+				   .timeout = 300,
+				   .grace = 200,
+				   .user = "anna",
+				   .session = "c3",
+				   .message = "Save your work,  please"};
+	char longest[VM_LOGOFF_MESSAGE_MAX + 1] = "";
+	IVMTask *task;
+
+	(void)state;
+	/* There is one already, of whoever. */
+	fake_host_kvp_put("v=1 id=old issued=2026-11-22T16:00:03Z life=1 do=forget");
+	/* It is asked for, though there is the component. */
+	fake_host_negotiated(true);
+	assert_int_equal(try_options(&options, &task), S_OK);
+	fake_host_kvp_wait(" timeout=300 grace=200 force=yes dry-run=yes user=anna session=c3 "
+			   "message=Save your work,  please");
+	assert_string_equal(fake_host_heard("logoff"), "");
+	IVMTask_Release(task);
+	memset(longest, 'x', sizeof(longest) - 1);
+	options.message = longest;
+	assert_int_equal(try_options(&options, &task), E_INVALIDARG);
+	assert_non_null(strstr(VMGuestOS_LastErrorText(), "too long"));
+	options.message = NULL;
+	options.user = "anna force=yes";
+	assert_int_equal(try_options(&options, &task), E_INVALIDARG);
+	assert_non_null(strstr(VMGuestOS_LastErrorText(), "blank"));
+	fake_host_kvp_wait("message=Save");
+}
+
+static void test_which_way(void **state)
+{
+	VMLogoffOptions options = {.size = sizeof(options), .timeout = 60};
+	IVMGuestOS2 *guest = find();
+	IVMTask *task;
+
+	(void)state;
+	assert_int_equal(IVMGuestOS2_CanLogoff(guest), S_OK);
+	options.flags = VM_LOGOFF_VIA_VMBUS;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task),
+			 VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_string_equal(VMGuestOS_LastErrorText(), "No.");
+	/* The component comes first. */
+	fake_host_negotiated(true);
+	options.flags = 0;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task), S_OK);
+	assert_string_not_equal(fake_host_heard("logoff"), "");
+	IVMTask_Release(task);
+	/* Neither. */
+	fake_host_negotiated(false);
+	fake_host_kvp_answers("");
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task),
+			 VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_int_equal(IVMGuestOS2_CanLogoff(guest), VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	/* One that can't be understood. */
+	fake_host_kvp_answers("v=2 state=idle");
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task),
+			 VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	fake_host_kvp_answers(IDLE);
+	fake_host_refuses((uint32_t)E_ACCESSDENIED);
+	options.flags = VM_LOGOFF_VIA_KVP;
+	assert_int_equal(IVMGuestOS2_LogoffWithOptions(guest, &options, &task), E_ACCESSDENIED);
+	assert_string_equal(VMGuestOS_LastErrorText(), "No.");
+	IVMGuestOS2_Release(guest);
+	fake_host_stop();
+	assert_int_equal(try_options(&options, &task), VM_E_VM_NOT_RUNNING);
+}
+
+static void test_kvp_cancel(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_kvp_answers("v=1 id=@ state=grace percent=4 text=");
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_int_equal(IVMTask2_Cancel(task), S_OK);
+	assert_null(strstr(fake_host_kvp_wait("do=cancel boot=b0-1"), "timeout"));
+	assert_false(is_complete(task));
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x800704c7 text=Cancelled.");
+	complete(task);
+	assert_int_equal(result_of(task), vmTaskResult_Cancelled);
+	IVMTask2_Release(task);
+}
+
+static void assert_busy(IVMTask2 *task)
+{
+	complete(task);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_BUSY));
+	IVMTask2_Release(task);
+}
+
+static void test_kvp_busy(void **state)
+{
+	IVMTask2 *task;
+
+	(void)state;
+	/* Seen before it is asked, and not disturbed. */
+	fake_host_kvp_answers("v=1 id=other state=grace percent=4 text=");
+	assert_busy(logoff());
+	assert_string_equal(fake_host_kvp_wait(""), "");
+	/* What is over is in nobody's way. */
+	fake_host_kvp_answers("v=1 id=other state=done result=0x00000000 text=");
+	task = logoff();
+	fake_host_kvp_wait("do=logoff");
+	fake_host_kvp_answers("v=1 id=other state=ending busy=@ percent=4 text=");
+	assert_busy(task);
+	fake_host_kvp_wait("do=logoff");
+	/* Somebody else was a little later. */
+	fake_host_kvp_answers(IDLE);
+	task = logoff();
+	fake_host_kvp_put("v=1 id=other do=logoff");
+	assert_busy(task);
+	assert_string_equal(fake_host_kvp_wait(""), "v=1 id=other do=logoff");
+	/* And this one when it was over: nothing of that is forgotten. */
+	task = logoff();
+	fake_host_kvp_answers("v=1 id=@ state=ending percent=4 text=");
+	wait_for_state(task, vmLogoffState_Ending);
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x00000000 text=");
+	fake_host_kvp_put("v=1 id=other do=logoff");
+	complete(task);
+	assert_int_equal(error_of(task), S_OK);
+	assert_string_equal(fake_host_kvp_wait(""), "v=1 id=other do=logoff");
+	IVMTask2_Release(task);
+}
+
+/* The guest's clock is a year behind, or ahead: it is asked again by its own time. */
+static void test_kvp_clocks(void **state)
+{
+	IVMTask2 *task;
+
+	(void)state;
+	task = logoff();
+	fake_host_kvp_wait("-1 issued=");
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x80070576 boot=b0-1 "
+			      "time=2025-11-22T16:00:03Z text=The request was issued in 2026.");
+	assert_int_equal(IVMTask2_WaitForCompletion(task, 1), S_OK);
+	while (!is_complete(task) && !strstr(fake_host_kvp_wait(""), "-2 issued="))
+		usleep(1000);
+	fake_host_kvp_wait("-2 issued=2025-11-22T16:00:03Z life=120 do=logoff boot=b0-1");
+	assert_false(is_complete(task));
+	/* Once, and no more. */
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x800705b4 boot=b0-1 "
+			      "time=2026-11-22T16:00:03Z text=Stale.");
+	complete(task);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_TIMEOUT));
+	IVMTask2_Release(task);
+	/* The idle answer says already how late it is at least. */
+	fake_host_kvp_answers("v=1 state=idle boot=b0-2 time=2099-01-01T00:00:00Z");
+	task = logoff();
+	fake_host_kvp_wait("issued=2099-01-01T00:00:00Z life=120 do=logoff boot=b0-2");
+	IVMTask2_Release(task);
+}
+
+static void test_kvp_nobody_answers(void **state)
+{
+	const VMLogoffOptions options = {.size = sizeof(options), .timeout = 1};
+	IVMTask *task;
+
+	(void)state;
+	/* What never begins is withdrawn, … */
+	vmg_kvp_times.life = 1;
+	assert_int_equal(try_options(&options, &task), S_OK);
+	complete((IVMTask2 *)task);
+	assert_int_equal(error_of((IVMTask2 *)task), VM_E_TIMED_OUT);
+	fake_host_kvp_wait("do=cancel");
+	IVMTask_Release(task);
+	/* … and what has begun is not. */
+	vmg_kvp_times.backstop_ms = 1;
+	assert_int_equal(try_options(&options, &task), S_OK);
+	fake_host_kvp_answers("v=1 id=@ state=ending percent=4 text=");
+	complete((IVMTask2 *)task);
+	assert_int_equal(error_of((IVMTask2 *)task), VM_E_TIMED_OUT);
+	fake_host_kvp_wait("do=logoff");
+	IVMTask_Release(task);
+}
+
+static void test_kvp_machine_stops(void **state)
+{
+	IVMTask2 *task = logoff();
+
+	(void)state;
+	fake_host_kvp_answers("v=1 id=@ state=grace percent=4 text=");
+	wait_for_state(task, vmLogoffState_Grace);
+	fake_host_stop();
+	complete(task);
+	assert_int_equal(error_of(task), VM_E_VM_NOT_RUNNING);
+	assert_int_equal(percent_of(task), 4);
+	IVMTask2_Release(task);
+}
+
+static void test_kvp_answers(void **state)
+{
+	static const char *const wrong[] = {
+		"",
+		" ",
+		"v=1",
+		"state=idle",
+		"v=2 state=idle",
+		"v = 1 state=idle",
+		"text=v=1 state=idle",
+		"v=1\tstate= ",
+	};
+	struct kvp_answer answer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(vmg_kvp_parse(&answer, wrong[i]));
+		assert_string_equal(answer.state, "");
+	}
+	assert_true(vmg_kvp_parse(&answer,
+				  "  percent=7  later=9 state=done v=1 =x result=0x80020009 "
+				  "time=1970-01-01T00:01:00Z id=a text= b  state=idle "));
+	assert_string_equal(answer.state, "done");
+	assert_int_equal(answer.percent, 7);
+	assert_int_equal(answer.result, 0x80020009);
+	assert_int_equal(answer.time, 60);
+	assert_string_equal(answer.text, " b  state=idle ");
+}
+
+/* As with the component: one task in many hands. */
+static void test_threads_on_one_kvp_task(void **state)
+{
+	static void *(*const jobs[])(void *) = {
+		wait_in_thread, wait_in_thread, ask_in_thread, poll_in_thread, cancel_in_thread,
+	};
+	enum { JOBS = sizeof(jobs) / sizeof(jobs[0]) };
+	pthread_t threads[JOBS];
+	IVMTask2 *task = logoff();
+	char value[96];
+	void *good;
+
+	(void)state;
+	for (size_t i = 0; i < JOBS; i++) {
+		IVMTask2_AddRef(task);
+		assert_int_equal(pthread_create(&threads[i], NULL, jobs[i], task), 0);
+	}
+	for (int percent = 0; percent <= 90; percent++) {
+		snprintf(value, sizeof(value), "v=1 id=@ state=%s percent=%d text=On the way.",
+			 percent < 80 ? "grace" : "ending", percent);
+		fake_host_kvp_answers(value);
+		usleep(2000);
+	}
+	fake_host_kvp_answers("v=1 id=@ state=done result=0x00000000 text=");
+	for (size_t i = 0; i < JOBS; i++) {
+		pthread_join(threads[i], &good);
+		assert_ptr_equal(good, task);
+	}
+	complete(task);
+	assert_int_equal(IVMTask2_Release(task), 0);
+}
+
 static void test_codes(void **state)
 {
 	(void)state;
@@ -1473,6 +1806,10 @@ static void test_statuses(void **state)
 		E_INVALIDARG,
 		E_FAIL,
 		E_OUTOFMEMORY,
+		HRESULT_FROM_WIN32(ERROR_TIMEOUT),
+		HRESULT_FROM_WIN32(ERROR_TIME_SKEW),
+		HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH),
+		HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS),
 	};
 	bool seen[256] = {[EXIT_FAILURE] = true};
 
@@ -1502,6 +1839,7 @@ static void test_similar_names(void **state)
 }
 
 #define HOST(name)     cmocka_unit_test_setup_teardown(name, setup_host, teardown)
+#define KVP(name)      cmocka_unit_test_setup_teardown(name, setup_kvp, teardown)
 #define REGISTRY(name) cmocka_unit_test_setup_teardown(name, setup_registry, teardown)
 
 int main(void)
@@ -1551,6 +1889,17 @@ int main(void)
 		HOST(test_advise_fails),
 		HOST(test_leave_within_a_call),
 		HOST(test_threads_listen),
+		KVP(test_kvp_from_start_to_end),
+		KVP(test_kvp_descriptor_at_the_end),
+		KVP(test_kvp_options),
+		KVP(test_which_way),
+		KVP(test_kvp_cancel),
+		KVP(test_kvp_busy),
+		KVP(test_kvp_clocks),
+		KVP(test_kvp_nobody_answers),
+		KVP(test_kvp_machine_stops),
+		cmocka_unit_test(test_kvp_answers),
+		KVP(test_threads_on_one_kvp_task),
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_statuses),
 		cmocka_unit_test(test_similar_names),

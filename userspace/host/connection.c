@@ -14,7 +14,8 @@
 
 #include "util.h"
 
-#define LINE_MAX_BYTES (64 << 10) /* the longest that a host writes is some hundred */
+#define LINE_MAX_BYTES (4 << 20) /* the longest that a host writes are all items of a guest */
+#define READ_BYTES     (64 << 10)
 
 int64_t vmg_now_ms(void)
 {
@@ -116,7 +117,7 @@ static int take_line(struct connection *connection, json_t **object)
 
 static int read_more(struct connection *connection)
 {
-	char buffer[4096], *input;
+	char buffer[READ_BYTES], *input;
 	ssize_t got = recv(connection->fd, buffer, sizeof(buffer), MSG_DONTWAIT);
 
 	if (got < 0)

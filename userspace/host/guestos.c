@@ -11,6 +11,7 @@
 #include "error.h"
 #include "events.h"
 #include "iid.h"
+#include "kvp.h"
 #include "registry.h"
 #include "task.h"
 #include "util.h"
@@ -107,8 +108,12 @@ static bool is_name(const char *name, size_t longest)
 
 static bool are_valid(const VMLogoffOptions *options)
 {
-	return !(options->flags & ~(VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN)) && options->timeout > 0 &&
-	       options->timeout <= VM_LOGOFF_TIMEOUT_MAX && options->grace < options->timeout &&
+	const uint32_t ways = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | ways;
+
+	return !(options->flags & ~known) && (options->flags & ways) != ways &&
+	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&
+	       options->grace < options->timeout &&
 	       is_text(options->message, VM_LOGOFF_MESSAGE_MAX) &&
 	       is_name(options->user, VM_LOGOFF_USER_MAX) &&
 	       is_name(options->session, VM_LOGOFF_SESSION_MAX);
@@ -168,7 +173,7 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return vmg_hresult_in(reply);
 	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
-	return negotiated ? S_OK : VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->folder);
 }
 
 static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *out)

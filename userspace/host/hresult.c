@@ -32,12 +32,20 @@ static const struct {
 	 "The logoff was cancelled: nobody was logged off."},
 	{HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), "ERROR_NO_SUCH_LOGON_SESSION",
 	 "Nobody is logged on in the guest."},
+	{HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS), "ERROR_ALREADY_EXISTS",
+	 "The guest has had a request with this id before: try again."},
+	{HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH), "ERROR_REVISION_MISMATCH",
+	 "The guest's hv-logoffd knows another version of requests by KVP: update the older one."},
+	{HRESULT_FROM_WIN32(ERROR_TIME_SKEW), "ERROR_TIME_SKEW",
+	 "The guest's clock is too far behind: correct it."},
+	{HRESULT_FROM_WIN32(ERROR_TIMEOUT), "ERROR_TIMEOUT",
+	 "The guest got the request too late, or its clock is ahead: try again, or correct it."},
 	{VM_E_TIMED_OUT, "VM_E_TIMED_OUT", "The operation did not complete in time."},
 	{VM_E_VM_NOT_RUNNING, "VM_E_VM_NOT_RUNNING",
 	 "The virtual machine is not running: start it first."},
 	{VM_E_VM_UNKNOWN, "VM_E_VM_UNKNOWN", "There is no virtual machine of that name."},
 	{VM_E_ADDITIONS_FEATURE_NOT_AVAIL, "VM_E_ADDITIONS_FEATURE_NOT_AVAIL",
-	 "Logoff is not installed in the guest: is hv_logoff loaded, and does hv-logoffd run?"},
+	 "Logoff is not installed in the guest: does hv-logoffd run in it?"},
 };
 
 const char *VMGuestOS_ErrorName(HRESULT hr)

@@ -99,7 +99,7 @@ static uint32_t add_ref(IVMTask2 *This)
 
 static void task_free(struct task *task)
 {
-	vmg_connection_close(&task->connection);
+	task->way->release(task);
 	pthread_mutex_destroy(&task->lock);
 	vmg_sessions_free(&task->sessions);
 	free(task->text);
@@ -369,7 +369,7 @@ static uint64_t new_id(void)
 	return id;
 }
 
-static struct task *task_new(const char *name, const char *folder)
+static struct task *task_new(const char *name, const char *folder, const struct way *way)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
@@ -378,6 +378,7 @@ static struct task *task_new(const char *name, const char *folder)
 	task->face.lpVtbl = &vtbl;
 	atomic_init(&task->references, 1);
 	pthread_mutex_init(&task->lock, NULL);
+	task->way = way;
 	task->connection.fd = task->descriptor = -1;
 	task->id = new_id();
 	task->folder = strdup(folder);
@@ -389,22 +390,37 @@ static struct task *task_new(const char *name, const char *folder)
 	return NULL;
 }
 
+static HRESULT start(const char *name, const char *folder, const struct way *way,
+		     const VMLogoffOptions *options, IVMTask **out)
+{
+	struct task *task = task_new(name, folder, way);
+	HRESULT hr;
+
+	if (!task)
+		return E_OUTOFMEMORY;
+	hr = way->start(task, options);
+	if (hr == S_OK) {
+		*out = (IVMTask *)&task->face;
+		return hr;
+	}
+	/* Of two ways that are not there it is the first that says why. */
+	if (task->text && (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL || !*VMGuestOS_LastErrorText()))
+		vmg_last_error(task->text);
+	release(&task->face);
+	return hr;
+}
+
 HRESULT vmg_task_start(const char *name, const char *folder, const VMLogoffOptions *options,
 		       IVMTask **out)
 {
-	struct task *task = task_new(name, folder);
-	HRESULT hr;
+	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 
 	vmg_last_error(NULL);
-	if (!task)
-		return E_OUTOFMEMORY;
-	task->way = &vmg_vmbus;
-	hr = task->way->start(task, options);
-	if (hr == S_OK) {
-		*out = (IVMTask *)&task->face;
-	} else {
-		vmg_last_error(task->text);
-		release(&task->face);
-	}
+	if (!(options->flags & VM_LOGOFF_VIA_KVP))
+		hr = start(name, folder, &vmg_vmbus, options, out);
+	if (hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL && !(options->flags & VM_LOGOFF_VIA_VMBUS))
+		hr = start(name, folder, &vmg_kvp, options, out);
+	if (hr == S_OK)
+		vmg_last_error(NULL);
 	return hr;
 }

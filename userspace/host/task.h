@@ -24,9 +24,12 @@ struct way {
 	HRESULT (*cancel)(struct task *task);
 	/* The task is complete: makes its descriptor readable for good. */
 	void (*settle)(struct task *task);
+	/* Gives back what it has of the task's. */
+	void (*release)(struct task *task);
 };
 
-extern const struct way vmg_vmbus;
+/* By the logoff component, and by key-value pairs. */
+extern const struct way vmg_vmbus, vmg_kvp;
 
 struct task {
 	IVMTask2 face;
@@ -39,7 +42,8 @@ struct task {
 
 	pthread_mutex_t lock; /* of all below */
 	struct connection connection;
-	bool accepted; /* the host has passed the request on to the guest */
+	struct kvp *kvp; /* of that way */
+	bool accepted; /* by the component: the host has passed the request on to the guest */
 	bool complete;
 	HRESULT error;
 	VMLogoffState state;

@@ -145,9 +145,15 @@ static void settle(struct task *task)
 	shutdown(task->connection.fd, SHUT_RDWR);
 }
 
+static void release(struct task *task)
+{
+	vmg_connection_close(&task->connection);
+}
+
 const struct way vmg_vmbus = {
 	.start = start,
 	.look = look,
 	.cancel = cancel,
 	.settle = settle,
+	.release = release,
 };

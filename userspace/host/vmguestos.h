@@ -51,9 +51,13 @@ typedef int32_t HRESULT;
 #define HRESULT_FROM_WIN32(error)	((HRESULT)(0x80070000 | (error)))
 #define ERROR_ACCESS_DENIED		0x0005
 #define ERROR_BUSY			0x00aa
+#define ERROR_ALREADY_EXISTS		0x00b7
 #define ERROR_NOT_FOUND			0x0490
 #define ERROR_CANCELLED			0x04c7
+#define ERROR_REVISION_MISMATCH		0x051a
 #define ERROR_NO_SUCH_LOGON_SESSION	0x0520
+#define ERROR_TIME_SKEW			0x0576
+#define ERROR_TIMEOUT			0x05b4
 
 /* An interface's name. */
 typedef struct IID {
@@ -97,6 +101,8 @@ typedef enum VMLogoffState {
 
 #define VM_LOGOFF_FORCE		0x00000001u	/* kill the users' processes, don't ask them to end */
 #define VM_LOGOFF_DRY_RUN	0x00000002u	/* only say whom it would log off */
+#define VM_LOGOFF_VIA_VMBUS	0x00000004u	/* only by the logoff component */
+#define VM_LOGOFF_VIA_KVP	0x00000008u	/* only by key-value pairs */
 #define VM_LOGOFF_TIMEOUT_DEFAULT 60		/* what IVMGuestOS::Logoff gives the guest */
 #define VM_LOGOFF_TIMEOUT_MAX	86400
 #define VM_LOGOFF_MESSAGE_MAX	1023		/* bytes, as the next two */

@@ -62,6 +62,7 @@ static void help(void)
 	     "  -u, --user=NAME        only this user's sessions\n"
 	     "  -s, --session=ID       only the session with this id in the guest\n"
 	     "  -d, --dry-run          only show who would be logged off\n"
+	     "  -v, --via=WAY          only by vmbus, the logoff component, or by kvp\n"
 	     "  -n, --no-wait          return when the guest has the request\n"
 	     "  -j, --json             write one JSON object a line\n"
 	     "  -w, --watch            show who is logged off, in whatever way, until Ctrl-C\n"
@@ -99,6 +100,21 @@ static bool parse_name(const char *option, const char *text, const char **name)
 	return false;
 }
 
+static bool parse_way(const char *text, uint32_t *flags)
+{
+	const uint32_t ways = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	uint32_t way = 0;
+
+	if (strcmp(text, "vmbus") == 0)
+		way = VM_LOGOFF_VIA_VMBUS;
+	else if (strcmp(text, "kvp") == 0)
+		way = VM_LOGOFF_VIA_KVP;
+	else
+		fprintf(stderr, "vmlogoff: --via is vmbus or kvp, not \"%s\".\n", text);
+	*flags = (*flags & ~ways) | way;
+	return way;
+}
+
 static bool parse_option(struct command *command, int option)
 {
 	command->is_logoff = command->is_logoff || !strchr("jlwh", option);
@@ -120,6 +136,8 @@ static bool parse_option(struct command *command, int option)
 	case 'd':
 		command->options.flags |= VM_LOGOFF_DRY_RUN;
 		return true;
+	case 'v':
+		return parse_way(optarg, &command->options.flags);
 	case 'n':
 		command->wait = false;
 		return true;
@@ -169,6 +187,7 @@ static bool parse(struct command *command, int argc, char **argv)
 		{"user", required_argument, NULL, 'u'},
 		{"session", required_argument, NULL, 's'},
 		{"dry-run", no_argument, NULL, 'd'},
+		{"via", required_argument, NULL, 'v'},
 		{"no-wait", no_argument, NULL, 'n'},
 		{"json", no_argument, NULL, 'j'},
 		{"watch", no_argument, NULL, 'w'},
@@ -178,7 +197,7 @@ static bool parse(struct command *command, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:dnjwlh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:dv:njwlh", options, NULL)) != -1) {
 		if (!parse_option(command, option))
 			return false;
 	}

@@ -82,12 +82,13 @@ class Lab:
         self.machine = None
         self.boots = 0
 
-    def boot(self):
+    def boot(self, cpus=1):
         """A new machine with a daemon that is attached."""
         self.close()
         self.boots += 1
         self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
-        self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0])
+        self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0],
+                           "--cpus", str(cpus))
         self.machine.wait("logoff", "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
         self.machine.vmbus = self.vmbus_versions[-1]
@@ -174,6 +175,13 @@ class Lab:
         finally:
             machine.stop()
 
+    def processors(self):
+        """Each has an interrupt controller of its own, and a channel interrupts one of them."""
+        self.boot(cpus=2)
+        cases.same("processors", self.machine.run("nproc").strip(), "2")
+        cases.check_works(self.machine)
+        cases.unbind(self.machine)
+
     def close(self):
         self.check_health()
         self.discard()
@@ -189,6 +197,10 @@ class Lab:
             if not only or name in only or ("core" in only and name in cases.CORE):
                 self.case(function)
         self.close()
+        if not only or "processors" in only:
+            if not self.report.run("two processors", self.processors):
+                self.evidence()
+            self.close()
         if not only or "vmbus" in only:
             for version in self.vmbus_versions:
                 self.report.run(f"VMBus {version}", lambda: self.vmbus(version))
@@ -237,7 +249,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("--faults", action="store_true", help="the table of faults")
-    parser.add_argument("only", nargs="*", help="names of cases, core, or vmbus; with --faults names of "
+    parser.add_argument("only", nargs="*", help="names of cases, core, processors, or vmbus; with --faults names of "
                         "events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:

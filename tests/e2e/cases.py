@@ -471,6 +471,40 @@ def blow(machine, seed, packets):
 
 
 @case
+def lies_about_size(machine):
+    """a packet that claims 64 KiB, an empty one, a header alone, garbage: a logoff works after each"""
+    for options in ({"data": "00", "size": 65536}, {"length": 0}, {"length": 28},
+                    {"length": 4096}, {"data": "deadbeef" * 300}):
+        assert machine.ask("inject", component="logoff", **options)["ok"]
+        machine.wait("logoff", "negotiated")
+        check_result(machine, logoff(machine).finish(), E_NO_SESSION)
+    found = health.complaints(machine)
+    assert not found, found
+
+
+@case
+def hostile_daemon(machine):
+    """a daemon that writes garbage gets errors, and the next one is as well as ever"""
+    machine.run("systemctl stop hv-logoffd")
+    machine.wait("logoff", "negotiated")
+    said = machine.run(
+        "cd /dev/vmbus; for size in 0 1 15 16 24 296 1056 65536; do "
+        "head -c $size /dev/urandom | dd bs=64K status=none of=hv_logoff 2>&1 && echo $size was taken; "
+        "head -c $size /dev/zero | dd bs=64K status=none of=hv_logoff 2>&1 && echo $size zeros were taken; "
+        "done; true")
+    machine.say(said)
+    # Nothing is written of nothing.
+    taken = [line for line in said.splitlines()
+             if "taken" in line and not line.startswith("0 ")]
+    assert not taken, taken
+    machine.run("systemctl start hv-logoffd")
+    machine.wait("logoff", "negotiated")
+    check_works(machine)
+    found = health.complaints(machine)
+    assert not found, found
+
+
+@case
 def hostile_host(machine):
     """a storm of 2000 hostile packets: no complaint, and a logoff works after it"""
     blow(machine, random.SystemRandom().getrandbits(32), 2000)

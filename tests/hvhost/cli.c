@@ -414,6 +414,24 @@ int cli_storm(int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+int cli_inject(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"length", required_argument, NULL, NUMBER},
+		{"size", required_argument, NULL, NUMBER},
+		{0},
+	};
+	_cleanup_json_ json_t *request = request_of("inject"), *reply = NULL;
+
+	if (!parse_options(argc, argv, options, request) || argc - optind < 2 || argc - optind > 3)
+		return usage("inject", "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]");
+	json_object_set_new(request, "component", json_string(argv[optind + 1]));
+	if (argv[optind + 2])
+		json_object_set_new(request, "data", json_string(argv[optind + 2]));
+	reply = client_call(argv[optind], json_incref(request), NULL);
+	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 /* Returns when the machine is gone. */
 int cli_stop(int argc, char **argv)
 {

@@ -26,6 +26,7 @@ int cli_timesync(int argc, char **argv);
 int cli_kvp(int argc, char **argv);
 int cli_component(int argc, char **argv);
 int cli_storm(int argc, char **argv);
+int cli_inject(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 
 /* directory.c: where the machines' folders are. To be freed; NULL without memory. */

@@ -2,6 +2,7 @@
 /* The commands of the control socket; those of one device are in its own file. */
 #include <string.h>
 
+#include "inject.h"
 #include "util.h"
 #include "vm.h"
 
@@ -131,6 +132,7 @@ static const struct {
 	{"stall", stall_command},
 	{"resume", resume_command},
 	{"storm", storm_command},
+	{"inject", inject_command},
 };
 
 void command_run(struct vm *vm, uint64_t client, const json_t *request)

@@ -36,6 +36,7 @@ static const struct {
 	{"stall", cli_component, "NAME COMPONENT"},
 	{"resume", cli_component, "NAME COMPONENT"},
 	{"storm", cli_storm, "NAME [--seed N] [--packets N]"},
+	{"inject", cli_inject, "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]"},
 	{"stop", cli_stop, "NAME"},
 };
 

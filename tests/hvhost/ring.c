@@ -8,8 +8,7 @@
 #include "util.h"
 #include "vm.h"
 
-#define PACKET_IN_BAND 6
-#define TRAILER        8 /* the packet's own index, in the upper half */
+#define TRAILER 8 /* the packet's own index, in the upper half */
 
 #define FEATURE_PENDING_SEND 1
 

@@ -13,6 +13,8 @@
 
 #define RING_PAGES_MAX 1024
 
+#define PACKET_IN_BAND 6 /* ring_packet.type, the only one that components use */
+
 struct vm;
 struct ring_control;
 

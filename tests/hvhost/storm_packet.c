@@ -5,8 +5,7 @@
 
 #include "util.h"
 
-#define PACKET_IN_BAND 6
-#define LIE_MAX        0xffff
+#define LIE_MAX 0xffff
 
 /* SplitMix64, by Steele, Lea and Flood: enough for this, and the same everywhere. */
 uint32_t random_bits(struct storm_random *random)

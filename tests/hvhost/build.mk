@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hvhost is linked statically: in the outer machine it runs alone, as process 1.
 
-HVHOST_SOURCES := $(wildcard tests/hvhost/*.c) driver/wire.c
+HVHOST_SOURCES := $(wildcard tests/hvhost/*.c) driver/wire.c userspace/host/registry.c
 HVHOST_OBJECTS := $(HVHOST_SOURCES:%.c=$(BUILD)/%.o)
 
 # 6033: the VMBus' _HID is Hyper-V's and not one of the ACPI's kind.

@@ -2,13 +2,13 @@
 /* The commands that talk to a machine that runs. */
 #include "cli.h"
 
-#include <dirent.h>
 #include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bar.h"
+#include "userspace/host/registry.h"
 #include "util.h"
 
 #define EXEC_FAILED 125 /* the command did not run, or its status is not known */
@@ -93,24 +93,24 @@ int cli_status(int argc, char **argv)
 
 int cli_list(int argc, char **argv)
 {
-	_cleanup_free_ char *state = state_directory();
-	DIR *directory = state ? opendir(state) : NULL;
-	const struct dirent *entry;
+	_cleanup_free_ char **names = NULL;
+	int ret;
 
 	(void)argv;
 	if (argc != 1)
 		return usage("list", "");
-	while (directory && (entry = readdir(directory))) {
-		struct connection *connection;
+	ret = vmg_registry_names(&names);
+	if (ret < 0) {
+		fprintf(stderr, "hvhost: the machines' folder can't be read: %s.\n",
+			strerror(-ret));
+		return EXIT_FAILURE;
+	}
+	for (char **name = names; *name; name++) {
+		struct connection *connection = client_connect(*name, true);
 
-		if (!is_machine_name(entry->d_name))
-			continue;
-		connection = client_connect(entry->d_name, true);
-		printf("%-20s %s\n", entry->d_name, connection ? "running" : "ended");
+		printf("%-20s %s\n", *name, connection ? "running" : "ended");
 		client_close(&connection);
 	}
-	if (directory)
-		closedir(directory);
 	return EXIT_SUCCESS;
 }
 
@@ -436,15 +436,19 @@ int cli_inject(int argc, char **argv)
 int cli_stop(int argc, char **argv)
 {
 	_cleanup_(client_close) struct connection *connection = NULL;
-	_cleanup_json_ json_t *request = request_of("stop");
-	json_t *reply;
+	_cleanup_json_ json_t *request = request_of("stop"), *reply = NULL;
 
 	if (argc != 2)
 		return usage("stop", "NAME");
 	connection = client_connect(argv[1], false);
 	if (!connection || client_send(connection, request) < 0)
 		return EXIT_FAILURE;
-	while ((reply = client_receive(connection)))
+	reply = client_receive(connection);
+	if (reply && !is_ok(reply))
+		return EXIT_FAILURE;
+	while (reply) {
 		json_decref(reply);
+		reply = client_receive(connection);
+	}
 	return EXIT_SUCCESS;
 }

@@ -29,11 +29,6 @@ int cli_storm(int argc, char **argv);
 int cli_inject(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 
-/* directory.c: where the machines' folders are. To be freed; NULL without memory. */
-char *state_directory(void);
-char *machine_directory(const char *name);
-bool is_machine_name(const char *name);
-
 /* client.c */
 struct connection;
 /* NULL if nothing answers there; quiet: without a word about it. */

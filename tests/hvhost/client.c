@@ -7,6 +7,7 @@
 #include <sys/un.h>
 
 #include "cli.h"
+#include "userspace/host/registry.h"
 #include "util.h"
 
 struct connection {
@@ -17,11 +18,11 @@ struct connection {
 
 static bool make_address(const char *name, struct sockaddr_un *address)
 {
-	_cleanup_free_ char *directory = machine_directory(name);
+	_cleanup_free_ char *directory = NULL;
 	int size = sizeof(address->sun_path);
 
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return directory &&
+	return vmg_registry_find(name, &directory) == 0 &&
 	       snprintf(address->sun_path, (size_t)size, "%s/control.sock", directory) < size;
 }
 
@@ -45,7 +46,7 @@ struct connection *client_connect(const char *name, bool quiet)
 
 	if (!connection)
 		return NULL;
-	fd = is_machine_name(name) ? connect_to(name) : -1;
+	fd = connect_to(name);
 	if (fd >= 0)
 		connection->stream = fdopen(fd, "r+");
 	if (connection->stream)

@@ -2,6 +2,7 @@
 /* The commands of the control socket; those of one device are in its own file. */
 #include <string.h>
 
+#include "hresult.h"
 #include "inject.h"
 #include "util.h"
 #include "vm.h"
@@ -101,49 +102,66 @@ static void resume_command(struct vm *vm, uint64_t client, const json_t *request
 	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
 }
 
-static const struct {
+static const struct command {
 	const char *name;
+	enum permission needs;
 	void (*run)(struct vm *vm, uint64_t client, const json_t *request);
 } commands[] = {
-	{"status", status_command},
-	{"stop", stop_command},
-	{"wait", wait_command},
-	{"console", console_command},
-	{"input", console_input_command},
-	{"exec", exec_run_command},
-	{"logoff", ic_logoff_command},
-	{"cancel", ic_logoff_cancel_command},
-	{"query", ic_logoff_query_command},
-	{"complete_count", ic_logoff_count_command},
-	{"shutdown", ic_shutdown_command},
-	{"heartbeat", ic_heartbeat_command},
-	{"timesync", ic_timesync_command},
-	{"kvp_add", ic_kvp_add_command},
-	{"kvp_modify", ic_kvp_modify_command},
-	{"kvp_remove", ic_kvp_remove_command},
-	{"kvp_host_items", ic_kvp_host_items_command},
-	{"kvp_guest_items", ic_kvp_guest_items_command},
-	{"kvp_intrinsic_items", ic_kvp_intrinsic_items_command},
-	{"kvp_get", ic_kvp_get_command},
-	{"kvp_pool", ic_kvp_pool_command},
-	{"rescind", rescind_command},
-	{"offer", offer_command},
-	{"negotiate", negotiate_command},
-	{"stall", stall_command},
-	{"resume", resume_command},
-	{"storm", storm_command},
-	{"inject", inject_command},
+	{"status", PERMISSION_NONE, status_command},
+	{"wait", PERMISSION_EXECUTE, wait_command},
+	{"logoff", PERMISSION_EXECUTE, ic_logoff_command},
+	{"cancel", PERMISSION_EXECUTE, ic_logoff_cancel_command},
+	{"query", PERMISSION_EXECUTE, ic_logoff_query_command},
+	{"complete_count", PERMISSION_EXECUTE, ic_logoff_count_command},
+	{"shutdown", PERMISSION_EXECUTE, ic_shutdown_command},
+	{"heartbeat", PERMISSION_EXECUTE, ic_heartbeat_command},
+	{"timesync", PERMISSION_EXECUTE, ic_timesync_command},
+	{"kvp_add", PERMISSION_EXECUTE, ic_kvp_add_command},
+	{"kvp_modify", PERMISSION_EXECUTE, ic_kvp_modify_command},
+	{"kvp_remove", PERMISSION_EXECUTE, ic_kvp_remove_command},
+	{"kvp_host_items", PERMISSION_EXECUTE, ic_kvp_host_items_command},
+	{"kvp_guest_items", PERMISSION_EXECUTE, ic_kvp_guest_items_command},
+	{"kvp_intrinsic_items", PERMISSION_EXECUTE, ic_kvp_intrinsic_items_command},
+	{"kvp_get", PERMISSION_EXECUTE, ic_kvp_get_command},
+	{"kvp_pool", PERMISSION_EXECUTE, ic_kvp_pool_command},
+	{"console", PERMISSION_OWNER, console_command},
+	{"input", PERMISSION_OWNER, console_input_command},
+	{"exec", PERMISSION_OWNER, exec_run_command},
+	{"rescind", PERMISSION_OWNER, rescind_command},
+	{"offer", PERMISSION_OWNER, offer_command},
+	{"negotiate", PERMISSION_OWNER, negotiate_command},
+	{"stall", PERMISSION_OWNER, stall_command},
+	{"resume", PERMISSION_OWNER, resume_command},
+	{"storm", PERMISSION_OWNER, storm_command},
+	{"inject", PERMISSION_OWNER, inject_command},
+	{"stop", PERMISSION_OWNER, stop_command},
 };
 
-void command_run(struct vm *vm, uint64_t client, const json_t *request)
+static void refuse(struct vm *vm, uint64_t client, const struct peer *peer,
+		   const struct command *command)
+{
+	say("refused: %s, to user %u, group %u, process %d.", command->name, peer->uid, peer->gid,
+	    peer->pid);
+	control_fail(&vm->control, client, (uint32_t)E_ACCESSDENIED,
+		     command->needs == PERMISSION_OWNER
+			     ? "Only root and the user who has started the machine may do that."
+			     : "Only root, the user who has started the machine, and those whom "
+			       "\"hvhost start\" has allowed it (--allow-user, --allow-group) may "
+			       "do that.");
+}
+
+void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "command"));
 
 	for (size_t i = 0; name && i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0) {
+		if (strcmp(commands[i].name, name) != 0)
+			continue;
+		if (peer->permission >= commands[i].needs)
 			commands[i].run(vm, client, request);
-			return;
-		}
+		else
+			refuse(vm, client, peer, &commands[i]);
+		return;
 	}
 	control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
 		     "There is no such command: see docs/hvhost.md.");

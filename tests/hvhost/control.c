@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "hresult.h"
@@ -16,12 +17,16 @@
 
 #define LINE_MAX_BYTES   (1 << 20)
 #define OUTPUT_MAX_BYTES (64 << 20) /* of a client that doesn't read */
+#define CROWDED          128        /* clients; those without permission are not let in then */
 
 struct client {
 	LIST_ENTRY(client) entry;
 	struct control *control;
 	struct source source;
 	uint64_t number;
+	bool known; /* whose connection it is */
+	struct peer peer;
+	unsigned int unanswered; /* commands without a final reply */
 	char *input;
 	size_t input_length;
 	char *output;
@@ -33,6 +38,7 @@ static void client_free(struct client *client)
 {
 	loop_remove(&client->control->vm->loop, &client->source);
 	LIST_REMOVE(client, entry);
+	client->control->client_count--;
 	close_fd(&client->source.fd);
 	free(client->input);
 	free(client->output);
@@ -86,9 +92,9 @@ static void append(struct client *client, const char *data, size_t length)
 	client->output_length += length;
 }
 
-void control_event(struct control *control, uint64_t number, json_t *json)
+/* Takes @json. */
+static void say_to(struct client *client, json_t *json)
 {
-	struct client *client = find(control, number);
 	_cleanup_free_ char *line = json_dumps(json, JSON_COMPACT);
 
 	json_decref(json);
@@ -99,9 +105,18 @@ void control_event(struct control *control, uint64_t number, json_t *json)
 	flush(client);
 }
 
-void control_reply(struct control *control, uint64_t client, json_t *json)
+void control_event(struct control *control, uint64_t number, json_t *json)
 {
-	control_event(control, client, json);
+	say_to(find(control, number), json);
+}
+
+void control_reply(struct control *control, uint64_t number, json_t *json)
+{
+	struct client *client = find(control, number);
+
+	if (client)
+		client->unanswered--;
+	say_to(client, json);
 }
 
 json_t *control_failure(uint32_t hresult, const char *why)
@@ -126,8 +141,15 @@ static void run_line(struct client *client, const char *line, size_t length)
 	json_error_t error;
 	_cleanup_json_ json_t *request = json_loadb(line, length, 0, &error);
 
+	if (!client->known) {
+		client->known =
+			peer_from_json(json_object_get(request, "peer"), &client->peer) == 0;
+		client->lost = !client->known;
+		return;
+	}
+	client->unanswered++;
 	if (json_is_object(request))
-		command_run(client->control->vm, client->number, request);
+		command_run(client->control->vm, client->number, &client->peer, request);
 	else
 		control_fail(client->control, client->number, HV_LOGOFF_E_INVALIDARG,
 			     "A command is one JSON object on one line.");
@@ -137,7 +159,7 @@ static void run_lines(struct client *client)
 {
 	char *line = client->input, *end = client->input + client->input_length, *newline;
 
-	while ((newline = memchr(line, '\n', (size_t)(end - line)))) {
+	while (!client->lost && (newline = memchr(line, '\n', (size_t)(end - line)))) {
 		run_line(client, line, (size_t)(newline - line));
 		line = newline + 1;
 	}
@@ -178,27 +200,47 @@ static void client_ready(struct source *source, uint32_t events)
 		client_free(client);
 }
 
-static void accept_client(struct source *source, uint32_t events)
+/* Those without permission can't keep the others out by being many. */
+static bool is_welcome(const struct control *control, int fd, struct peer *peer)
 {
-	struct control *control = container_of(source, struct control, listener);
-	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct client *client;
+	return peer_of_socket(fd, &control->vm->config->access, peer) == 0 &&
+	       (peer->permission != PERMISSION_NONE || control->client_count < CROWDED);
+}
 
-	(void)events;
-	if (fd < 0)
-		return;
-	client = calloc(1, sizeof(*client));
+/* Takes @fd. */
+static void add_client(struct control *control, int fd, const struct peer *peer)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
 	if (!client) {
 		close(fd);
 		return;
 	}
 	client->control = control;
 	client->number = ++control->last_client;
+	client->known = !control->relayed;
+	client->peer = *peer;
 	client->source.fd = fd;
 	client->source.ready = client_ready;
 	LIST_INSERT_HEAD(&control->clients, client, entry);
+	control->client_count++;
 	if (loop_add(&control->vm->loop, &client->source, EPOLLIN) < 0)
 		client_free(client);
+}
+
+static void accept_client(struct source *source, uint32_t events)
+{
+	struct control *control = container_of(source, struct control, listener);
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct peer peer;
+
+	(void)events;
+	if (fd < 0)
+		return;
+	if (is_welcome(control, fd, &peer))
+		add_client(control, fd, &peer);
+	else
+		close(fd);
 }
 
 void control_changed(struct control *control)
@@ -217,11 +259,12 @@ static void changed(struct source *source, uint32_t events)
 	waits_check(&control->waits);
 }
 
-int control_init(struct control *control, struct vm *vm)
+int control_init(struct control *control, struct vm *vm, bool relayed)
 {
 	int ret;
 
 	control->vm = vm;
+	control->relayed = relayed;
 	control->listener.fd = -1;
 	control->change.ready = changed;
 	control->change.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -255,7 +298,7 @@ int control_listen(struct control *control)
 	control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (control->listener.fd < 0 ||
 	    bind(control->listener.fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(control->listener.fd, 16) < 0)
+	    chmod(control->path, 0666) < 0 || listen(control->listener.fd, 16) < 0)
 		return -errno;
 	return loop_add(&control->vm->loop, &control->listener, EPOLLIN);
 }
@@ -269,8 +312,12 @@ void control_done(struct control *control)
 		return;
 	console_done(&control->console);
 	waits_done(&control->waits);
-	while ((client = LIST_FIRST(&control->clients)))
+	while ((client = LIST_FIRST(&control->clients))) {
+		if (client->unanswered)
+			say_to(client, control_failure((uint32_t)VM_E_VM_NOT_RUNNING,
+						       "The machine has ended."));
 		client_free(client);
+	}
 	if (control->listener.fd >= 0)
 		unlink(control->path);
 	close_fd(&control->listener.fd);

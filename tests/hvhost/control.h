@@ -12,6 +12,7 @@
 
 #include "console.h"
 #include "loop.h"
+#include "peer.h"
 #include "wait.h"
 
 struct vm;
@@ -20,15 +21,17 @@ struct client;
 struct control {
 	struct vm *vm;
 	char *path;
+	bool relayed; /* see vmm_run() */
 	struct source listener;
 	struct source change; /* eventfd: see control_changed() */
 	uint64_t last_client;
+	size_t client_count;
 	LIST_HEAD(clients, client) clients;
 	struct console console;
 	struct waits waits;
 };
 
-int control_init(struct control *control, struct vm *vm);
+int control_init(struct control *control, struct vm *vm, bool relayed);
 int control_listen(struct control *control);
 void control_done(struct control *control);
 
@@ -44,7 +47,7 @@ json_t *control_failure(uint32_t hresult, const char *why);
 json_t *control_result(uint32_t hresult);
 bool control_has_client(const struct control *control, uint64_t client);
 
-/* commands.c */
-void command_run(struct vm *vm, uint64_t client, const json_t *request);
+/* commands.c: what @peer, who is @client, asks for. */
+void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const json_t *request);
 
 #endif /* HVHOST_CONTROL_H */

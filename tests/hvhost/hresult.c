@@ -20,6 +20,8 @@ static const struct {
 	{HV_LOGOFF_E_NO_SESSION, "ERROR_NO_SUCH_LOGON_SESSION"},
 	{HV_LOGOFF_E_TIMED_OUT, "VM_E_TIMED_OUT"},
 	{HV_LOGOFF_E_NOT_AVAIL, "VM_E_ADDITIONS_FEATURE_NOT_AVAIL"},
+	{(uint32_t)E_ACCESSDENIED, "E_ACCESSDENIED"},
+	{(uint32_t)VM_E_VM_NOT_RUNNING, "VM_E_VM_NOT_RUNNING"},
 };
 
 const char *hresult_name(uint32_t hresult)

@@ -4,6 +4,9 @@
 
 #include <stdint.h>
 
+/* Those that the host gives itself. */
+#include "userspace/host/vmguestos.h"
+
 /* The symbol that winerror.h or VPCCOMInterfaces.h has for it. */
 const char *hresult_name(uint32_t hresult);
 

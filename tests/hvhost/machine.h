@@ -12,30 +12,39 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "permission.h"
+
 struct machine_config {
 	char *name;
-	char *directory;	/* of this machine's files: control.sock, console.log, hvhost.log */
-	char *kernel;		/* bzImage */
-	char *initrd;		/* one file, or NULL */
-	char *append;		/* kernel command line */
-	unsigned int memory;	/* MiB */
-	unsigned int cpus;	/* 1 to 4 */
-	uint32_t vmbus_version;	/* highest that the host speaks, major << 16 | minor */
+	char *directory;        /* of this machine's files: control.sock, machine.json, logs */
+	char *kernel;           /* bzImage */
+	char *initrd;           /* one file, or NULL */
+	char *append;           /* kernel command line */
+	unsigned int memory;    /* MiB */
+	unsigned int cpus;      /* 1 to 4 */
+	uint32_t vmbus_version; /* highest that the host speaks, major << 16 | minor */
+	struct access access;   /* its owner is whoever starts the machine, and not kept */
 };
 
-/* config.c; the JSON form goes into the outer machine. 0 or -errno. */
+/*
+ * config.c; the JSON form is kept in DIRECTORY/machine.json and goes into the
+ * outer machine. 0 or -errno.
+ */
 void machine_config_done(struct machine_config *config);
 json_t *machine_config_to_json(const struct machine_config *config);
 int machine_config_from_json(const json_t *json, struct machine_config *config);
+int machine_config_save(const struct machine_config *config);
+int machine_config_load(const char *directory, struct machine_config *config);
 
 /*
  * Both serve DIRECTORY/control.sock, write the guest's first serial port to
  * DIRECTORY/console.log, and return when the guest has powered off or was
  * stopped: 0, or -errno after saying why on standard error. `ready` is written
  * one line at a time of what is being waited for while the machine starts, and
- * is closed once the control socket answers.
+ * is closed once the control socket answers. @relayed: whoever connects is the
+ * outer machine's relay, which says first for whom; see peer.h.
  */
-int vmm_run(const struct machine_config *config, int ready);
+int vmm_run(const struct machine_config *config, bool relayed, int ready);
 int outer_run(const struct machine_config *config, int ready);
 
 /* outer.c: whether this machine's KVM can't do it. */

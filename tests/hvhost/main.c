@@ -13,8 +13,8 @@ static const struct {
 	const char *usage;
 } commands[] = {
 	{"start", cli_start,
-	 "NAME --kernel FILE [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
-	 "[--vmbus VERSION]"},
+	 "NAME [--kernel FILE] [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
+	 "[--vmbus VERSION] [--allow-user USER]... [--allow-group GROUP]..."},
 	{"run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)"},
 	{"list", cli_list, ""},
 	{"status", cli_status, "NAME"},

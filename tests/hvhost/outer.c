@@ -3,6 +3,7 @@
 #include "machine.h"
 #include "outer_cpio.h"
 #include "outer_mux.h"
+#include "peer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,9 @@
 #define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
 #define OWN_MEMORY     512u /* MiB, of the outer machine beside the guest and the files */
+#define MACHINE_ENDED                                                                              \
+	"{\"ok\":false,\"error\":\"The machine has ended.\",\"hresult\":2684617222,"               \
+	"\"name\":\"VM_E_VM_NOT_RUNNING\"}\n"
 
 struct outer {
 	const struct machine_config *config;
@@ -240,15 +244,40 @@ static void stop_qemu(struct outer *outer)
 	waitpid(outer->qemu, NULL, 0);
 }
 
+/* Before anything that the client sends, and in no stream of a client's. */
+static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
+{
+	json_t *json =
+		json_pack("{s:I, s:o}", "stream", (json_int_t)number, "peer", peer_to_json(peer));
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char *line = NULL;
+	int length = text ? asprintf(&line, "%s\n", text) : -1;
+	int error = length < 0 ? -ENOMEM : mux_send(mux, MUX_CONNECT, line, (size_t)length);
+
+	if (length >= 0)
+		free(line);
+	free(text);
+	json_decref(json);
+	return error;
+}
+
+/* Those without permission can't keep the others out by being many. */
 static int on_connect(struct mux *mux, int fd)
 {
 	struct outer *outer = mux_userdata(mux);
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	struct peer peer;
+	uint32_t number;
 
 	if (client < 0)
 		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
-	mux_add(mux, MUX_CLIENT + outer->clients++, client, true);
-	return 0;
+	if (peer_of_socket(client, &outer->config->access, &peer) < 0 ||
+	    (peer.permission == PERMISSION_NONE && mux_is_crowded(mux))) {
+		close(client);
+		return 0;
+	}
+	number = MUX_CLIENT + outer->clients++;
+	return mux_add(mux, number, client, true) < 0 ? 0 : announce(mux, number, &peer);
 }
 
 static int listen_control(struct mux *mux)
@@ -267,7 +296,7 @@ static int listen_control(struct mux *mux)
 	unlink(address.sun_path);
 	if (outer->control < 0 ||
 	    bind(outer->control, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(outer->control, 16) < 0) {
+	    chmod(address.sun_path, 0666) < 0 || listen(outer->control, 16) < 0) {
 		int error = -errno;
 
 		fprintf(stderr, "hvhost: %s: %s\n", address.sun_path, strerror(-error));
@@ -351,6 +380,7 @@ static int on_signal(struct mux *mux, int fd)
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return errno == EAGAIN ? 0 : -errno;
 	if (info.ssi_signo != SIGCHLD) {
+		mux_deliver_clients(mux, MACHINE_ENDED);
 		mux_stop(mux);
 		return 0;
 	}
@@ -431,10 +461,7 @@ static int relay(struct outer *outer)
 		fprintf(stderr,
 			"hvhost: the outer machine ended on its own; %s/outer.log says why\n",
 			outer->config->directory);
-		mux_deliver_clients(mux,
-				    "{\"ok\": false, \"error\": \"The outer machine ended.\", "
-				    "\"hresult\": 2684617222, "
-				    "\"name\": \"VM_E_VM_NOT_RUNNING\"}\n");
+		mux_deliver_clients(mux, MACHINE_ENDED);
 		error = -EIO;
 	}
 	mux_free(mux);

@@ -80,7 +80,7 @@ static _Noreturn void vmm_main(int ready)
 	if (error)
 		fprintf(stderr, "hvhost: /machine.json does not describe a machine\n");
 	else
-		error = vmm_run(&config, ready);
+		error = vmm_run(&config, true, ready);
 	exit(-error);
 }
 
@@ -122,19 +122,26 @@ static int connect_control(void)
 	return fd;
 }
 
-/* The first bytes of a new client. */
-static int on_unknown(struct mux *mux, uint32_t number, const void *bytes, size_t size)
+/* What tells of a new client is the first line of its connection. */
+static int on_connect(struct mux *mux, const char *line, size_t size)
 {
-	int error;
+	json_t *json = json_loadb(line, size, 0, NULL);
+	uint32_t number = (uint32_t)json_integer_value(json_object_get(json, "stream"));
 	int fd;
 
-	if (number < MUX_CLIENT || size == 0)
-		return 0;
+	json_decref(json);
+	if (number < MUX_CLIENT)
+		return -EPROTO;
 	fd = connect_control();
-	if (fd < 0)
+	if (fd < 0 || mux_add(mux, number, fd, true) < 0)
 		return mux_send_end(mux, number);
-	error = mux_add(mux, number, fd, true);
-	return error ? error : mux_deliver(mux, number, bytes, size);
+	return mux_deliver(mux, number, line, size);
+}
+
+/* Bytes of a client that has been hung up on are dropped: they must not open a connection. */
+static int on_unknown(struct mux *mux, uint32_t number, const void *bytes, size_t size)
+{
+	return number == MUX_CONNECT ? on_connect(mux, bytes, size) : 0;
 }
 
 static int send_console(struct mux *mux)
@@ -223,6 +230,7 @@ void outer_init(void)
 
 	send_console(mux);
 	mux_drain(mux, MUX_LOG);
+	mux_drain_clients(mux);
 	snprintf(status, sizeof(status), "%d", inside.status);
 	mux_send(mux, MUX_STATUS, status, strlen(status));
 	mux_flush(mux, 10000);

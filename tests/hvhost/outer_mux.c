@@ -161,6 +161,15 @@ int mux_add(struct mux *mux, uint32_t number, int fd, bool both)
 	return 0;
 }
 
+bool mux_is_crowded(const struct mux *mux)
+{
+	size_t taken = 0;
+
+	for (size_t i = 0; i < ENTRIES_MAX; i++)
+		taken += mux->entries[i].fd >= 0;
+	return taken > ENTRIES_MAX / 2;
+}
+
 int mux_watch(struct mux *mux, int fd, int (*ready)(struct mux *mux, int fd))
 {
 	struct entry *entry = entry_free(mux);
@@ -261,15 +270,31 @@ static int stream_read(struct mux *mux, struct entry *entry)
 	return error;
 }
 
-void mux_drain(struct mux *mux, uint32_t number)
+static void entry_drain(struct mux *mux, struct entry *entry)
 {
-	struct entry *entry;
-
-	while ((entry = stream_find(mux, number))) {
+	while (entry->fd >= 0 && entry->reading) {
 		struct pollfd polled = {.fd = entry->fd, .events = POLLIN};
 
 		if (poll(&polled, 1, -1) < 0 || stream_read(mux, entry) < 0)
 			return;
+	}
+}
+
+void mux_drain(struct mux *mux, uint32_t number)
+{
+	struct entry *entry = stream_find(mux, number);
+
+	if (entry)
+		entry_drain(mux, entry);
+}
+
+void mux_drain_clients(struct mux *mux)
+{
+	for (size_t i = 0; i < ENTRIES_MAX; i++) {
+		struct entry *entry = &mux->entries[i];
+
+		if (entry->fd >= 0 && !entry->ready && entry->number >= MUX_CLIENT)
+			entry_drain(mux, entry);
 	}
 }
 

@@ -18,6 +18,7 @@ enum mux_number {
 	MUX_LOG = 2,     /* to the outside: what hvhost says on standard error */
 	MUX_READY = 3,   /* to the outside: the lines of vmm_run()'s `ready` */
 	MUX_STATUS = 4,  /* to the outside: vmm_run() returned this, as text */
+	MUX_CONNECT = 5, /* to the inside: {"stream": number, "peer": …}, of a new client */
 	MUX_CLIENT = 16, /* this and up: a client of the control socket */
 };
 
@@ -35,6 +36,8 @@ void *mux_userdata(const struct mux *mux);
  * @fd. Takes the descriptor, also when it fails.
  */
 int mux_add(struct mux *mux, uint32_t number, int fd, bool both);
+/* Whether more than half of what there is room for is taken. */
+bool mux_is_crowded(const struct mux *mux);
 /* Calls @ready when there is something to read from @fd, which stays the caller's. */
 int mux_watch(struct mux *mux, int fd, int (*ready)(struct mux *mux, int fd));
 
@@ -48,8 +51,9 @@ void mux_deliver_clients(struct mux *mux, const char *text);
 /* Relays until mux_stop(), or -errno; -EPIPE when the port has no other end. */
 int mux_run(struct mux *mux);
 void mux_stop(struct mux *mux);
-/* Reads a stream's descriptor to its end. */
+/* Reads a stream's descriptor, or those of all clients, to the end. */
 void mux_drain(struct mux *mux, uint32_t number);
+void mux_drain_clients(struct mux *mux);
 /* Tries for a while to write out all that waits. */
 void mux_flush(struct mux *mux, int milliseconds);
 

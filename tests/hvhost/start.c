@@ -10,6 +10,7 @@
 
 #include "cli.h"
 #include "machine.h"
+#include "userspace/host/registry.h"
 #include "util.h"
 #include "vmbus_wire.h"
 
@@ -58,6 +59,16 @@ static bool parse_file(const char *path, char **file)
 	return false;
 }
 
+static bool parse_allowed(const char *argument, const char *what, bool good)
+{
+	if (!good)
+		fprintf(stderr,
+			"hvhost: there is no %s \"%s\" in this machine's files: one that is found "
+			"elsewhere is given by its number.\n",
+			what, argument);
+	return good;
+}
+
 static bool parse_option(int option, const char *argument, struct machine_config *config)
 {
 	bool good = true;
@@ -80,6 +91,12 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	case 'v':
 		good = parse_version(argument, &config->vmbus_version);
 		break;
+	case 'U':
+		return parse_allowed(argument, "user",
+				     access_allow_user(&config->access, argument));
+	case 'G':
+		return parse_allowed(argument, "group",
+				     access_allow_group(&config->access, argument));
 	default:
 		return false;
 	}
@@ -91,7 +108,7 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	return good;
 }
 
-static bool parse(int argc, char **argv, struct machine_config *config)
+static bool parse_options(int argc, char **argv, struct machine_config *config)
 {
 	static const struct option options[] = {
 		{"kernel", required_argument, NULL, 'k'},
@@ -100,33 +117,68 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 		{"memory", required_argument, NULL, 'm'},
 		{"cpus", required_argument, NULL, 'c'},
 		{"vmbus", required_argument, NULL, 'v'},
+		{"allow-user", required_argument, NULL, 'U'},
+		{"allow-group", required_argument, NULL, 'G'},
 		{0},
 	};
 	int option;
 
-	*config = (struct machine_config){
-		.memory = MEMORY_DEFAULT, .cpus = 1, .vmbus_version = VMBUS_V5_3};
+	optind = 0; /* from the first one again */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (!parse_option(option, optarg, config))
 			return false;
 	}
-	if (optind != argc - 1 || !config->kernel) {
-		fprintf(stderr, "hvhost: give the machine's name and its --kernel.\n");
-		return false;
-	}
-	if (!is_machine_name(argv[optind])) {
-		fprintf(stderr, "hvhost: a machine's name is letters, digits, \"-\", \"_\" and "
-				"\".\", and begins with a letter or a digit.\n");
-		return false;
-	}
-	config->name = strdup(argv[optind]);
-	config->directory = machine_directory(argv[optind]);
-	return config->name && config->directory;
+	return true;
 }
 
+static bool is_name(int argc, char **argv)
+{
+	if (optind == argc - 1 && vmg_registry_is_name(argv[optind]))
+		return true;
+	fprintf(stderr,
+		"hvhost: give the machine's name, which is letters, digits, \"-\", \"_\" and "
+		"\".\", and begins with a letter or a digit.\n");
+	return false;
+}
+
+/* Without a kernel it is the machine that was there before, with changes. */
+static bool parse_again(int argc, char **argv, struct machine_config *config)
+{
+	_cleanup_free_ char *directory = config->directory;
+
+	config->directory = NULL;
+	machine_config_done(config);
+	if (machine_config_load(directory, config) == 0)
+		return parse_options(argc, argv, config);
+	fprintf(stderr, "hvhost: give the --kernel: %s has no machine.json of before.\n",
+		directory);
+	return false;
+}
+
+static bool parse(int argc, char **argv, struct machine_config *config)
+{
+	_cleanup_free_ char *registry = NULL;
+
+	*config = (struct machine_config){
+		.memory = MEMORY_DEFAULT, .cpus = 1, .vmbus_version = VMBUS_V5_3};
+	if (!parse_options(argc, argv, config) || !is_name(argc, argv))
+		return false;
+	config->name = strdup(argv[optind]);
+	if (!config->name || vmg_registry_own(&registry) < 0 ||
+	    asprintf(&config->directory, "%s/%s", registry, config->name) < 0)
+		return false;
+	if (!config->kernel && !parse_again(argc, argv, config))
+		return false;
+	config->access.owner = geteuid();
+	return true;
+}
+
+/* Anyone may look for a machine; what he may do with it is the control socket's matter. */
 static bool make_one(const char *path)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (mkdir(path, 0700) == 0 && chmod(path, 0755) == 0)
+		return true;
+	if (errno == EEXIST)
 		return true;
 	fprintf(stderr,
 		"hvhost: the folder %s can't be made: %s; HVHOST_DIR names another place.\n", path,
@@ -137,10 +189,10 @@ static bool make_one(const char *path)
 /* The folder of all machines, and this one's own, whose path gets absolute. */
 static bool make_directory(struct machine_config *config)
 {
-	_cleanup_free_ char *state = state_directory();
+	_cleanup_free_ char *registry = NULL;
 	char *absolute;
 
-	if (!state || !make_one(state) || !make_one(config->directory))
+	if (vmg_registry_own(&registry) < 0 || !make_one(registry) || !make_one(config->directory))
 		return false;
 	absolute = realpath(config->directory, NULL);
 	if (!absolute)
@@ -161,9 +213,18 @@ static bool is_running(const char *name)
 	return connection;
 }
 
+static bool keep(const struct machine_config *config)
+{
+	if (machine_config_save(config) == 0)
+		return true;
+	fprintf(stderr, "hvhost: %s/machine.json can't be written.\n", config->directory);
+	return false;
+}
+
 static bool prepare(int argc, char **argv, struct machine_config *config)
 {
-	return parse(argc, argv, config) && !is_running(config->name) && make_directory(config);
+	return parse(argc, argv, config) && !is_running(config->name) && make_directory(config) &&
+	       keep(config);
 }
 
 /* Standard error becomes the machine's log, and there is no terminal any more. */
@@ -188,7 +249,7 @@ static _Noreturn void machine_process(const struct machine_config *config, int r
 
 	if (!detach(config))
 		_exit(EXIT_FAILURE);
-	ret = outer_needed() ? outer_run(config, ready) : vmm_run(config, ready);
+	ret = outer_needed() ? outer_run(config, ready) : vmm_run(config, false, ready);
 	_exit(ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
@@ -267,5 +328,5 @@ int cli_run(int argc, char **argv)
 
 	if (!prepare(argc, argv, &config))
 		return EXIT_USAGE;
-	return vmm_run(&config, dup(STDOUT_FILENO)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return vmm_run(&config, false, dup(STDOUT_FILENO)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

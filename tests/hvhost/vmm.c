@@ -311,11 +311,12 @@ static int create_devices(struct vm *vm)
 static void destroy(struct vm *vm)
 {
 	stop_vcpus(vm);
+	/* First, for all who wait: that their channel closes is not why they get no answer. */
+	control_done(&vm->control);
 	exec_done(&vm->exec);
 	vmbus_done(&vm->bus);
 	ic_kvp_done(&vm->kvp);
 	ic_logoff_done(&vm->logoff);
-	control_done(&vm->control);
 	serial_done(&vm->console);
 	serial_done(&vm->agent);
 	loop_done(&vm->loop);
@@ -335,7 +336,7 @@ static struct vm *create(const struct machine_config *config)
 	return vm;
 }
 
-int vmm_run(const struct machine_config *config, int ready)
+int vmm_run(const struct machine_config *config, bool relayed, int ready)
 {
 	struct vm *vm = create(config);
 	int ret;
@@ -347,7 +348,7 @@ int vmm_run(const struct machine_config *config, int ready)
 		config->vmbus_version & 0xffff);
 	ret = loop_init(&vm->loop);
 	if (ret == 0)
-		ret = control_init(&vm->control, vm);
+		ret = control_init(&vm->control, vm, relayed);
 	if (ret == 0)
 		ret = open_kvm(vm);
 	if (ret == 0)

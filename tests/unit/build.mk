@@ -16,9 +16,12 @@ $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.m
 $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o
 $(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/ring.o
+$(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/registry.o
+$(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/,permission.o peer.o)
+$(BUILD)/asan/test_permission: UNIT_LIBS = -ljansson
 $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm_packet.o $(BUILD)/asan/driver/wire.o
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/utf16.o
-$(filter-out %/test_wire %/test_ring %/test_storm %/test_utf16 %/test_vmguestos,$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(filter-out $(addprefix %/test_,wire ring storm utf16 vmguestos registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS) $(UNIT_LIBS)

@@ -237,25 +237,6 @@ static void test_names(void **state)
 	free(names);
 }
 
-static void test_default_registry(void **state)
-{
-	IVMGuestOS *guest;
-	const char *runtime = fake_host_registry_path();
-
-	(void)state;
-	make("hvhost", S_IFDIR);
-	make("hvhost/inside", S_IFDIR);
-	setenv("HVHOST_DIR", "", 1);
-	setenv("XDG_RUNTIME_DIR", runtime, 1);
-	assert_int_equal(VMGuestOS_Find("inside", &guest), S_OK);
-	assert_int_equal(IVMGuestOS_Release(guest), 0);
-	assert_int_equal(VMGuestOS_Find(FAKE_HOST_NAME, &guest), VM_E_VM_UNKNOWN);
-	unsetenv("XDG_RUNTIME_DIR");
-	setenv("HVHOST_DIR", runtime, 1);
-	unmake("hvhost/inside");
-	unmake("hvhost");
-}
-
 static void test_not_running(void **state)
 {
 	IVMGuestOS2 *guest = find();
@@ -1847,7 +1828,6 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		REGISTRY(test_unknown_machine),
 		REGISTRY(test_names),
-		REGISTRY(test_default_registry),
 		REGISTRY(test_not_running),
 		REGISTRY(test_too_long_a_path),
 		HOST(test_access_denied),

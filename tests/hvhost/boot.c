@@ -17,15 +17,16 @@
 #include "vm.h"
 
 /* Where things lie below 1 MiB; the ACPI tables have 0xe0000 to themselves. */
-#define GDT_ADDRESS      0x500
-#define PAGE_TABLES      0x1000 /* 6 pages */
-#define BOOT_PARAMS      0x10000
-#define COMMAND_LINE     0x20000
-#define COMMAND_LINE_MAX 4096
-#define BOOT_STACK       0x8ff0
-#define LOW_MEMORY_END   0x9fc00
-#define RESET_CODE       0xffff0
-#define HIGH_MEMORY      0x100000
+#define GDT_ADDRESS       0x500
+#define PAGE_TABLES       0x1000 /* 6 pages */
+#define BOOT_PARAMS       0x10000
+#define COMMAND_LINE      0x20000
+#define COMMAND_LINE_MAX  4096
+#define BOOT_STACK        0x8ff0
+#define LOW_MEMORY_END    0x9fc00
+#define PERSISTENT_MEMORY 12 /* of the e820's types: without a description elsewhere */
+#define RESET_CODE        0xffff0
+#define HIGH_MEMORY       0x100000
 
 #define ENTRY_64_OFFSET 0x200
 #define SECTOR          512
@@ -163,6 +164,10 @@ int boot_load(struct vm *vm)
 	add_memory(&params, 0, LOW_MEMORY_END, 1);
 	add_memory(&params, LOW_MEMORY_END, HIGH_MEMORY, 2);
 	add_memory(&params, HIGH_MEMORY, vm->ram_size, 1);
+	if (vm->persistent)
+		add_memory(&params, PERSISTENT_ADDRESS,
+			   PERSISTENT_ADDRESS + ((uint64_t)vm->config->persistent << 20),
+			   PERSISTENT_MEMORY);
 	put(vm, BOOT_PARAMS, &params, sizeof(params));
 	build_page_tables(vm);
 	build_gdt(vm);

@@ -372,8 +372,7 @@ static json_t *kvp_request(int count, char **words)
 int cli_kvp(int argc, char **argv)
 {
 	_cleanup_json_ json_t *reply = NULL;
-	json_t *request = argc < 3 ? NULL : kvp_request(argc - 2, argv + 2), *data;
-	const char *name;
+	json_t *request = argc < 3 ? NULL : kvp_request(argc - 2, argv + 2), *items;
 
 	if (!request)
 		return usage("kvp", "NAME add KEY VALUE | modify KEY VALUE | remove KEY | "
@@ -381,8 +380,10 @@ int cli_kvp(int argc, char **argv)
 	reply = client_call(argv[1], request, NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
-	json_object_foreach(json_object_get(reply, "items"), name, data)
-		printf("%s=%s\n", name, json_string_value(data));
+	items = json_object_get(reply, "items");
+	for (void *at = json_object_iter(items); at; at = json_object_iter_next(items, at))
+		printf("%s=%s\n", json_object_iter_key(at),
+		       json_string_value(json_object_iter_value(at)));
 	return EXIT_SUCCESS;
 }
 
@@ -429,6 +430,16 @@ int cli_inject(int argc, char **argv)
 	if (argv[optind + 2])
 		json_object_set_new(request, "data", json_string(argv[optind + 2]));
 	reply = client_call(argv[optind], json_incref(request), NULL);
+	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int cli_reset(int argc, char **argv)
+{
+	_cleanup_json_ json_t *reply = NULL;
+
+	if (argc != 2)
+		return usage("reset", "NAME");
+	reply = client_call(argv[1], request_of("reset"), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

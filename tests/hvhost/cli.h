@@ -27,6 +27,7 @@ int cli_kvp(int argc, char **argv);
 int cli_component(int argc, char **argv);
 int cli_storm(int argc, char **argv);
 int cli_inject(int argc, char **argv);
+int cli_reset(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 
 /* client.c */

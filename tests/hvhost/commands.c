@@ -36,6 +36,13 @@ static void stop_command(struct vm *vm, uint64_t client, const json_t *request)
 	vm_end(vm, "it was told to stop");
 }
 
+static void reset_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	(void)request;
+	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	vm_reset(vm, "it was told to");
+}
+
 /* The component that a command is about; if there is none, the client knows. */
 static struct ic *component_of(struct vm *vm, uint64_t client, const json_t *request)
 {
@@ -134,6 +141,7 @@ static const struct command {
 	{"resume", PERMISSION_OWNER, resume_command},
 	{"storm", PERMISSION_OWNER, storm_command},
 	{"inject", PERMISSION_OWNER, inject_command},
+	{"reset", PERMISSION_OWNER, reset_command},
 	{"stop", PERMISSION_OWNER, stop_command},
 };
 

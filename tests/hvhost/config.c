@@ -13,16 +13,18 @@ void machine_config_done(struct machine_config *config)
 	free(config->kernel);
 	free(config->initrd);
 	free(config->append);
+	free(config->no_offer);
 	access_done(&config->access);
 	*config = (struct machine_config){0};
 }
 
 json_t *machine_config_to_json(const struct machine_config *config)
 {
-	return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:i, s:i, s:i, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:i, s:i, s:i, s:i, s:o, s:o}", "name",
 			 config->name, "directory", config->directory, "kernel", config->kernel,
-			 "initrd", config->initrd, "append", config->append, "memory",
-			 (int)config->memory, "cpus", (int)config->cpus, "vmbus",
+			 "initrd", config->initrd, "append", config->append, "no_offer",
+			 config->no_offer, "memory", (int)config->memory, "persistent",
+			 (int)config->persistent, "cpus", (int)config->cpus, "vmbus",
 			 (int)config->vmbus_version, "allow_users",
 			 id_list_to_json(&config->access.users), "allow_groups",
 			 id_list_to_json(&config->access.groups));
@@ -39,21 +41,26 @@ static bool copy(char **to, const char *from)
 int machine_config_from_json(const json_t *json, struct machine_config *config)
 {
 	const char *name, *directory, *kernel, *initrd = NULL, *append = NULL;
+	const char *no_offer = NULL;
 	const json_t *users, *groups;
-	int memory, cpus, version;
+	int memory, persistent = 0, cpus, version;
 
 	*config = (struct machine_config){0};
-	if (json_unpack((json_t *)json, "{s:s, s:s, s:s, s?:s, s?:s, s:i, s:i, s:i, s:o, s:o}",
-			"name", &name, "directory", &directory, "kernel", &kernel, "initrd",
-			&initrd, "append", &append, "memory", &memory, "cpus", &cpus, "vmbus",
-			&version, "allow_users", &users, "allow_groups", &groups) < 0)
+	if (json_unpack((json_t *)json,
+			"{s:s, s:s, s:s, s?:s, s?:s, s?:s, s:i, s?:i, s:i, s:i, s:o, s:o}", "name",
+			&name, "directory", &directory, "kernel", &kernel, "initrd", &initrd,
+			"append", &append, "no_offer", &no_offer, "memory", &memory, "persistent",
+			&persistent, "cpus", &cpus, "vmbus", &version, "allow_users", &users,
+			"allow_groups", &groups) < 0)
 		return -EINVAL;
 	config->memory = (unsigned int)memory;
+	config->persistent = (unsigned int)persistent;
 	config->cpus = (unsigned int)cpus;
 	config->vmbus_version = (uint32_t)version;
 	if (copy(&config->name, name) && copy(&config->directory, directory) &&
 	    copy(&config->kernel, kernel) && copy(&config->initrd, initrd) &&
-	    copy(&config->append, append) && id_list_from_json(users, &config->access.users) == 0 &&
+	    copy(&config->append, append) && copy(&config->no_offer, no_offer) &&
+	    id_list_from_json(users, &config->access.users) == 0 &&
 	    id_list_from_json(groups, &config->access.groups) == 0)
 		return 0;
 	machine_config_done(config);

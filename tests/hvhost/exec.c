@@ -101,21 +101,33 @@ static void ended(struct exec *exec, unsigned long number, int status)
 	start_next(exec);
 }
 
-/* A new agent knows nothing of what the old one was doing. */
-static void agent_started(struct exec *exec)
+/* Nobody knows any more what the agent was doing. */
+static void fail_running(struct exec *exec, const char *why)
 {
 	struct exec_command *command = running(exec);
 
-	if (command) {
-		if (command->client)
-			control_fail(&exec->vm->control, command->client, HV_LOGOFF_E_FAIL,
-				     "The agent in the guest has restarted.");
-		drop(exec, command);
-		exec->running = false;
-		arm_timer(exec);
-	}
+	if (!command)
+		return;
+	if (command->client)
+		control_fail(&exec->vm->control, command->client, HV_LOGOFF_E_FAIL, why);
+	drop(exec, command);
+	exec->running = false;
+	arm_timer(exec);
+}
+
+static void agent_started(struct exec *exec)
+{
+	fail_running(exec, "The agent in the guest has restarted.");
 	exec->ready = true;
 	start_next(exec);
+}
+
+void exec_reset(struct exec *exec)
+{
+	fail_running(exec, "The guest was reset.");
+	exec->ready = false;
+	exec->line_length = 0;
+	exec->data_left = 0;
 }
 
 static void line_complete(struct exec *exec)

@@ -33,6 +33,8 @@ struct exec {
 
 int exec_init(struct exec *exec, struct vm *vm);
 void exec_done(struct exec *exec);
+/* The guest is reset, and the agent with it. */
+void exec_reset(struct exec *exec);
 void exec_input(struct exec *exec, uint8_t byte);
 void exec_run_command(struct vm *vm, uint64_t client, const json_t *request);
 

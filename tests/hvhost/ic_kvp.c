@@ -273,13 +273,13 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 static void negotiated(struct ic *ic)
 {
 	struct ic_kvp *kvp = container_of(ic, struct ic_kvp, ic);
-	const char *name;
-	json_t *data;
+	json_t *items = kvp->host_items;
 
 	set(kvp, KVP_POOL_AUTO_EXTERNAL, "HostName", "hvhost");
 	set(kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineName", ic->vm->config->name);
-	json_object_foreach(kvp->host_items, name, data)
-		set(kvp, KVP_POOL_EXTERNAL, name, json_string_value(data));
+	for (void *at = json_object_iter(items); at; at = json_object_iter_next(items, at))
+		set(kvp, KVP_POOL_EXTERNAL, json_object_iter_key(at),
+		    json_string_value(json_object_iter_value(at)));
 }
 
 static void closed(struct ic *ic)

@@ -38,6 +38,10 @@ int loop_run(struct loop *loop, pthread_mutex_t *lock)
 			return -errno;
 		pthread_mutex_lock(lock);
 		if (loop->stopped) {
+			eventfd_t wakes;
+
+			eventfd_read(loop->wake, &wakes);
+			loop->stopped = false;
 			pthread_mutex_unlock(lock);
 			return 0;
 		}

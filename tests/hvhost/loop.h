@@ -25,7 +25,7 @@ struct timer {
 
 int loop_init(struct loop *loop);
 void loop_done(struct loop *loop);
-/* Callbacks run with @lock held. Returns after loop_stop(). */
+/* Callbacks run with @lock held. Returns after loop_stop(), and may be called again. */
 int loop_run(struct loop *loop, pthread_mutex_t *lock);
 void loop_stop(struct loop *loop);
 

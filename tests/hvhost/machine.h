@@ -16,14 +16,16 @@
 
 struct machine_config {
 	char *name;
-	char *directory;        /* of this machine's files: control.sock, machine.json, logs */
-	char *kernel;           /* bzImage */
-	char *initrd;           /* one file, or NULL */
-	char *append;           /* kernel command line */
-	unsigned int memory;    /* MiB */
-	unsigned int cpus;      /* 1 to 4 */
-	uint32_t vmbus_version; /* highest that the host speaks, major << 16 | minor */
-	struct access access;   /* its owner is whoever starts the machine, and not kept */
+	char *directory;         /* of this machine's files: control.sock, machine.json, logs */
+	char *kernel;            /* bzImage */
+	char *initrd;            /* one file, or NULL */
+	char *append;            /* kernel command line */
+	unsigned int memory;     /* MiB */
+	unsigned int cpus;       /* 1 to 4 */
+	unsigned int persistent; /* MiB of memory that a reset leaves alone; 0: none */
+	char *no_offer;          /* components that are not offered, separated by commas; or NULL */
+	uint32_t vmbus_version;  /* highest that the host speaks, major << 16 | minor */
+	struct access access;    /* its owner is whoever starts the machine, and not kept */
 };
 
 /*

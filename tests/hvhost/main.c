@@ -14,7 +14,8 @@ static const struct {
 } commands[] = {
 	{"start", cli_start,
 	 "NAME [--kernel FILE] [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
-	 "[--vmbus VERSION] [--allow-user USER]... [--allow-group GROUP]..."},
+	 "[--vmbus VERSION] [--persistent MIB] [--no-offer COMPONENT[,COMPONENT...]] "
+	 "[--allow-user USER]... [--allow-group GROUP]..."},
 	{"run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)"},
 	{"list", cli_list, ""},
 	{"status", cli_status, "NAME"},
@@ -37,6 +38,7 @@ static const struct {
 	{"resume", cli_component, "NAME COMPONENT"},
 	{"storm", cli_storm, "NAME [--seed N] [--packets N]"},
 	{"inject", cli_inject, "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]"},
+	{"reset", cli_reset, "NAME"},
 	{"stop", cli_stop, "NAME"},
 };
 

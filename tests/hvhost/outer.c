@@ -184,7 +184,8 @@ static unsigned int memory_needed(const struct outer *outer)
 	/* While the outer machine unpacks its files they are there twice. */
 	if (stat(outer->initrd, &status) < 0)
 		return 0;
-	return outer->config->memory + 2 * (unsigned int)(status.st_size >> 20) + OWN_MEMORY;
+	return outer->config->memory + outer->config->persistent +
+	       2 * (unsigned int)(status.st_size >> 20) + OWN_MEMORY;
 }
 
 static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t parent)

@@ -17,7 +17,7 @@ static void port_out(struct vm *vm, uint16_t port, uint8_t value)
 	if (port == PORT_SLEEP_CONTROL)
 		sleep_control(vm, value);
 	else if (port == PORT_RESET && (value & 4))
-		vm_end(vm, "the guest was reset");
+		vm_guest_reset(vm, "its reset register was written");
 	else if ((port & ~7) == PORT_COM1)
 		serial_out(&vm->console, port & 7, value);
 	else if ((port & ~7) == PORT_COM2)

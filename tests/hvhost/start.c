@@ -16,6 +16,7 @@
 
 #define MEMORY_DEFAULT 768
 #define MEMORY_MIN     128
+#define PERSISTENT_MAX 64
 #define MEMORY_MAX     3072 /* the rest of the first 4 GiB is for the interrupt controllers */
 
 static const struct {
@@ -85,6 +86,13 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	case 'm':
 		good = parse_number(argument, MEMORY_MIN, MEMORY_MAX, &config->memory);
 		break;
+	case 'p':
+		good = parse_number(argument, 1, PERSISTENT_MAX, &config->persistent);
+		break;
+	case 'n':
+		free(config->no_offer);
+		config->no_offer = strdup(argument);
+		return config->no_offer;
 	case 'c':
 		good = parse_number(argument, 1, 4, &config->cpus);
 		break;
@@ -102,9 +110,9 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	}
 	if (!good)
 		fprintf(stderr,
-			"hvhost: %s does not do: --memory is %d to %d MiB, --cpus 1 to 4, "
-			"--vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3.\n",
-			argument, MEMORY_MIN, MEMORY_MAX);
+			"hvhost: %s does not do: --memory is %d to %d MiB, --persistent 1 to %d, "
+			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3.\n",
+			argument, MEMORY_MIN, MEMORY_MAX, PERSISTENT_MAX);
 	return good;
 }
 
@@ -115,6 +123,8 @@ static bool parse_options(int argc, char **argv, struct machine_config *config)
 		{"initrd", required_argument, NULL, 'i'},
 		{"append", required_argument, NULL, 'a'},
 		{"memory", required_argument, NULL, 'm'},
+		{"persistent", required_argument, NULL, 'p'},
+		{"no-offer", required_argument, NULL, 'n'},
 		{"cpus", required_argument, NULL, 'c'},
 		{"vmbus", required_argument, NULL, 'v'},
 		{"allow-user", required_argument, NULL, 'U'},

@@ -147,3 +147,16 @@ int synic_init(struct synic *synic, struct vm *vm, unsigned int gsi)
 		return -errno;
 	return loop_add(&vm->loop, &synic->eom, EPOLLIN);
 }
+
+void synic_done(struct synic *synic)
+{
+	struct synic_message *message;
+
+	while ((message = STAILQ_FIRST(&synic->queue))) {
+		STAILQ_REMOVE_HEAD(&synic->queue, entry);
+		free(message);
+	}
+	loop_remove(&synic->vm->loop, &synic->eom);
+	close_fd(&synic->eom.fd);
+	close_fd(&synic->interrupt);
+}

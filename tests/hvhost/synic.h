@@ -36,6 +36,7 @@ struct synic {
 };
 
 int synic_init(struct synic *synic, struct vm *vm, unsigned int gsi);
+void synic_done(struct synic *synic);
 /* The guest wrote one of the MSRs: the values of all of them. */
 void synic_set_pages(struct synic *synic, uint64_t control, uint64_t message_page,
 		     uint64_t event_page);

@@ -27,11 +27,12 @@
 #include "synic.h"
 #include "vmbus.h"
 
-#define CPUS_MAX    4
-#define PAGE        4096
-#define IOAPIC_PINS 24
-#define COM1_IRQ    4
-#define COM2_IRQ    3
+#define CPUS_MAX           4
+#define PAGE               4096
+#define PERSISTENT_ADDRESS 0x100000000ULL
+#define IOAPIC_PINS        24
+#define COM1_IRQ           4
+#define COM2_IRQ           3
 
 struct kvm_run;
 
@@ -55,9 +56,13 @@ struct vm {
 	size_t run_size;
 	uint8_t *ram;
 	size_t ram_size;
+	uint8_t *persistent; /* as a battery would keep it over a reset; may be NULL */
 	pthread_mutex_t lock;
 	struct loop loop;
-	atomic_bool stopping;
+	atomic_bool stopping; /* the vCPUs: at the end, or for a reset */
+	bool restarting;      /* for a reset */
+	bool panicked;        /* since it was started, or reset */
+	bool met;             /* has contacted the VMBus since then */
 	struct vcpu vcpus[CPUS_MAX];
 
 	struct rtc rtc;
@@ -78,8 +83,12 @@ struct vm {
 /* vmm.c. @length bytes of the guest's memory, or NULL if it has not got them. */
 void *guest_memory(struct vm *vm, uint64_t address, size_t length);
 void vm_set_irq(struct vm *vm, unsigned int gsi, bool level);
-/* The guest is over: powered off, reset or stopped. */
+/* The guest is over: powered off or stopped. */
 void vm_end(struct vm *vm, const char *why);
+/* The guest starts anew, in the same machine. */
+void vm_reset(struct vm *vm, const char *why);
+/* The same, at the guest's own wish. */
+void vm_guest_reset(struct vm *vm, const char *why);
 
 /* boot.c, acpi.c, cpuid.c, stats.c */
 int boot_load(struct vm *vm);

@@ -39,7 +39,7 @@ void vmbus_send(struct vmbus *bus, const void *message, size_t length)
 	synic_post(&bus->vm->vcpus[bus->message_vp].synic, message, length);
 }
 
-static void reset(struct vmbus *bus)
+void vmbus_reset(struct vmbus *bus)
 {
 	struct channel *channel;
 
@@ -63,7 +63,8 @@ static void contact(struct vmbus *bus, const void *data)
 	struct msg_version_response response = {.header.type = MSG_VERSION_RESPONSE,
 						.connection = CONNECTION_MESSAGE};
 
-	reset(bus);
+	bus->vm->met = true;
+	vmbus_reset(bus);
 	bus->message_vp = message->target_vp;
 	if (message->target_vp >= bus->vm->config->cpus)
 		bus->message_vp = 0;
@@ -98,7 +99,7 @@ static void unload(struct vmbus *bus, const void *data)
 
 	(void)data;
 	say("VMBus: the guest has left.");
-	reset(bus);
+	vmbus_reset(bus);
 	vmbus_send(bus, &response, sizeof(response));
 }
 

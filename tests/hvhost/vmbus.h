@@ -82,6 +82,8 @@ struct vmbus {
 
 void vmbus_init(struct vmbus *bus, struct vm *vm);
 void vmbus_done(struct vmbus *bus);
+/* The guest has left, or is no more: forget all that it had. */
+void vmbus_reset(struct vmbus *bus);
 /* The result of a hypercall that made the guest exit, from its first parameter. */
 uint64_t vmbus_hypercall(struct vmbus *bus, uint64_t input, uint64_t parameter);
 

@@ -33,10 +33,32 @@ void vm_set_irq(struct vm *vm, unsigned int gsi, bool level)
 
 void vm_end(struct vm *vm, const char *why)
 {
+	/* Also when a reset is on its way. */
+	vm->restarting = false;
 	if (atomic_exchange(&vm->stopping, true))
 		return;
 	say("The machine ends: %s.", why);
 	loop_stop(&vm->loop);
+}
+
+void vm_reset(struct vm *vm, const char *why)
+{
+	if (atomic_exchange(&vm->stopping, true))
+		return;
+	say("The guest is reset: %s.", why);
+	vm->restarting = true;
+	loop_stop(&vm->loop);
+}
+
+/* One that gets nowhere must not do so for ever. */
+void vm_guest_reset(struct vm *vm, const char *why)
+{
+	if (vm->panicked)
+		vm_end(vm, "the guest was reset after a panic");
+	else if (!vm->met)
+		vm_end(vm, "the guest was reset before it found the VMBus");
+	else
+		vm_reset(vm, why);
 }
 
 static void port_exit(struct vm *vm, struct kvm_run *run)
@@ -60,10 +82,12 @@ static void hyperv_exit(struct vcpu *vcpu, struct kvm_hyperv_exit *exit)
 
 static void system_event(struct vm *vm, uint32_t type)
 {
-	if (type == KVM_SYSTEM_EVENT_CRASH)
+	if (type == KVM_SYSTEM_EVENT_CRASH) {
+		vm->panicked = true;
 		say("The guest's kernel has panicked: see console.log.");
-	else
-		vm_end(vm, "the guest was reset");
+	} else {
+		vm_guest_reset(vm, "by its hypervisor's interface");
+	}
 }
 
 static void handle_exit(struct vcpu *vcpu)
@@ -86,7 +110,7 @@ static void handle_exit(struct vcpu *vcpu)
 		system_event(vm, run->system_event.type);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		vm_end(vm, "the guest was reset by a triple fault");
+		vm_guest_reset(vm, "by a triple fault");
 		break;
 	default:
 		say("vCPU %u stopped with KVM's exit reason %u.", vcpu->index, run->exit_reason);
@@ -144,6 +168,7 @@ static void stop_vcpus(struct vm *vm)
 		vm->vcpus[i].run->immediate_exit = 1;
 		pthread_kill(vm->vcpus[i].thread, KICK_SIGNAL);
 		pthread_join(vm->vcpus[i].thread, NULL);
+		vm->vcpus[i].started = false;
 	}
 }
 
@@ -211,20 +236,42 @@ static int route_interrupts(struct vm *vm)
 	return ioctl(vm->fd, KVM_SET_GSI_ROUTING, table) < 0 ? -errno : 0;
 }
 
+static void *map_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static int add_memory(struct vm *vm, uint32_t slot, uint64_t address, void *memory, size_t size)
+{
+	struct kvm_userspace_memory_region region = {.slot = slot,
+						     .guest_phys_addr = address,
+						     .memory_size = size,
+						     .userspace_addr = (uintptr_t)memory};
+
+	if (!memory)
+		return -ENOMEM;
+	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+}
+
+/* At a reset the memory is given back, and is zeroes when it is touched again. */
 static int create_memory(struct vm *vm)
 {
-	struct kvm_userspace_memory_region region = {0};
+	size_t persistent = (size_t)vm->config->persistent << 20;
+	int ret;
 
+	if (vm->ram)
+		munmap(vm->ram, vm->ram_size);
 	vm->ram_size = (size_t)vm->config->memory << 20;
-	vm->ram = mmap(NULL, vm->ram_size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (vm->ram == MAP_FAILED) {
-		vm->ram = NULL;
-		return -errno;
-	}
-	region.memory_size = vm->ram_size;
-	region.userspace_addr = (uintptr_t)vm->ram;
-	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
+	vm->ram = map_memory(vm->ram_size);
+	ret = add_memory(vm, 0, 0, vm->ram, vm->ram_size);
+	if (ret < 0 || !persistent)
+		return ret;
+	if (!vm->persistent)
+		vm->persistent = map_memory(persistent);
+	return add_memory(vm, 1, PERSISTENT_ADDRESS, vm->persistent, persistent);
 }
 
 static int open_kvm(struct vm *vm)
@@ -235,10 +282,17 @@ static int open_kvm(struct vm *vm)
 	if (vm->kvm < 0)
 		return -errno;
 	size = ioctl(vm->kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0UL);
-	if (size < 0 || vm->fd < 0)
+	if (size < 0)
 		return -errno;
 	vm->run_size = (size_t)size;
+	return 0;
+}
+
+static int create_vm(struct vm *vm)
+{
+	vm->fd = ioctl(vm->kvm, KVM_CREATE_VM, 0UL);
+	if (vm->fd < 0)
+		return -errno;
 	if (ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) <= 0 ||
 	    ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_ENFORCE_CPUID) <= 0) {
 		say("This machine's KVM can't play Hyper-V: it has no SynIC.");
@@ -250,8 +304,10 @@ static int open_kvm(struct vm *vm)
 static int create_machine(struct vm *vm)
 {
 	uint64_t identity_map = IDENTITY_MAP_ADDRESS;
-	int ret;
+	int ret = create_vm(vm);
 
+	if (ret < 0)
+		return ret;
 	if (ioctl(vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
 	    ioctl(vm->fd, KVM_SET_TSS_ADDR, (unsigned long)TSS_ADDRESS) < 0 ||
 	    ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0)
@@ -279,6 +335,26 @@ static void agent_output(struct vm *vm, uint8_t byte)
 	exec_input(&vm->exec, byte);
 }
 
+/* Offered later, if someone asks for it. */
+static int withhold(struct vm *vm)
+{
+	_cleanup_free_ char *names = strdup(vm->config->no_offer ? vm->config->no_offer : "");
+	char *state;
+
+	if (!names)
+		return -ENOMEM;
+	for (char *name = strtok_r(names, ",", &state); name; name = strtok_r(NULL, ",", &state)) {
+		struct ic *ic = ic_by_name(vm, name);
+
+		if (!ic) {
+			say("There is no component \"%s\" that could be left out.", name);
+			return -EINVAL;
+		}
+		ic->channel.wanted = false;
+	}
+	return 0;
+}
+
 static int create_devices(struct vm *vm)
 {
 	int ret;
@@ -304,13 +380,67 @@ static int create_devices(struct vm *vm)
 		ret = ic_logoff_init(&vm->logoff, vm);
 	if (ret == 0)
 		ret = storm_init(&vm->storm, vm);
+	if (ret == 0)
+		ret = withhold(vm);
 	return ret;
+}
+
+/* All that is KVM's; KVM gives up a machine when its last vCPU is closed. */
+static void destroy_machine(struct vm *vm)
+{
+	for (unsigned int i = 0; i < vm->config->cpus; i++) {
+		struct vcpu *vcpu = &vm->vcpus[i];
+
+		synic_done(&vcpu->synic);
+		munmap(vcpu->run, vm->run_size);
+		close_fd(&vcpu->stats_fd);
+		close_fd(&vcpu->fd);
+	}
+	close_fd(&vm->fd);
+}
+
+static int start_again(struct vm *vm)
+{
+	int ret;
+
+	/* Here the devices' clients learn of it; what the host knows, it keeps. */
+	vmbus_reset(&vm->bus);
+	exec_reset(&vm->exec);
+	serial_done(&vm->console);
+	serial_done(&vm->agent);
+	serial_init(&vm->console, vm, COM1_IRQ, console_output);
+	serial_init(&vm->agent, vm, COM2_IRQ, agent_output);
+	destroy_machine(vm);
+	vm->met = false;
+	vm->panicked = false;
+	vm->restarting = false;
+	atomic_store(&vm->stopping, false);
+	ret = create_machine(vm);
+	if (ret < 0)
+		say("The machine can't be started again: %s.", strerror(-ret));
+	return ret;
+}
+
+/* From start to end, over all of the guest's resets. */
+static int run_guest(struct vm *vm)
+{
+	for (;;) {
+		int ret = start_vcpus(vm);
+
+		if (ret == 0)
+			ret = loop_run(&vm->loop, &vm->lock);
+		stop_vcpus(vm);
+		if (ret < 0 || !vm->restarting)
+			return ret;
+		ret = start_again(vm);
+		if (ret < 0)
+			return ret;
+	}
 }
 
 /* What goes down with the process anyway (KVM's objects, queues, timers) is left to it. */
 static void destroy(struct vm *vm)
 {
-	stop_vcpus(vm);
 	/* First, for all who wait: that their channel closes is not why they get no answer. */
 	control_done(&vm->control);
 	exec_done(&vm->exec);
@@ -357,12 +487,10 @@ int vmm_run(const struct machine_config *config, bool relayed, int ready)
 		ret = create_machine(vm);
 	if (ret == 0)
 		ret = control_listen(&vm->control);
-	if (ret == 0)
-		ret = start_vcpus(vm);
 	if (ret == 0) {
 		say("The machine %s runs.", config->name);
 		close(ready);
-		ret = loop_run(&vm->loop, &vm->lock);
+		ret = run_guest(vm);
 	} else {
 		say("The machine %s can't be started: %s.", config->name, strerror(-ret));
 	}

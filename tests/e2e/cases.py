@@ -9,6 +9,7 @@ import random
 import time
 
 import health
+import kvp
 import vmguestos
 from machine import BOUND
 
@@ -401,6 +402,7 @@ def rmmod(machine):
 
 
 CASES.extend(vmguestos.CASES)
+CASES.extend(kvp.CASES)
 
 
 def beats(machine, wanted):

@@ -9,7 +9,7 @@ $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
 $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
-GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam) \
+GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
 	$(wildcard userspace/guest/hv-* userspace/guest/*.rules)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \

@@ -13,10 +13,10 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 
 install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
-	"$stage/etc/systemd/system/multi-user.target.wants"
+	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
 # All but hv_utils are built into some kernels.
-find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
+find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
 # In an emulated guest on a busy machine a daemon takes longer than 5 s to come back.
@@ -25,6 +25,9 @@ echo 'options hv_logoff reattach_seconds=300' >"$stage/etc/modprobe.d/hv_logoff.
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
 install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
+install -t "$stage/usr/lib/hv-logoff-test" "$here/persistent"
+install -m 644 "$here/persistent.service" "$stage/etc/systemd/system/"
+ln -s ../persistent.service "$stage/etc/systemd/system/sysinit.target.wants/"
 install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth}
 install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"

@@ -151,14 +151,19 @@ static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
 	       READ_ONCE(ring->ring_buffer->read_index) < ring->ring_datasize;
 }
 
-/* 0 when there is nothing left to send, -EAGAIN when the ring is full, -ENODEV, -EIO. */
+/*
+ * 0 when there is nothing left to send, 1 when there may be, -EAGAIN when the ring is full,
+ * -ENODEV, -EIO. An answer is always sent, so that there is room for the next.
+ */
 static int hvl_channel_transmit(struct hvl_channel *channel)
 {
 	struct vmbus_channel *vmbus = channel->device->channel;
 	struct hvl_message *tx = &channel->tx;
+	unsigned int budget;
 	int ret;
 
-	for (;;) {
+	/* A daemon that never ends to talk does not keep the host from being heard. */
+	for (budget = HVL_BUDGET; budget; budget--) {
 		if (!channel->transmitting)
 			channel->transmitting = hvl_host_transmit(channel->core, tx);
 		if (!channel->transmitting)
@@ -171,30 +176,30 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 			return ret;
 		channel->transmitting = false;
 	}
+	return 1;
 }
 
 /* Return: milliseconds until there is more to do, -1 when not before a kick. */
 static int hvl_channel_run(struct hvl_channel *channel)
 {
 	unsigned int budget;
+	int ret, more;
 	u32 length;
-	int ret;
 
 	for (budget = HVL_BUDGET; budget; budget--) {
-		ret = hvl_channel_transmit(channel);
-		if (ret == -EAGAIN)
+		more = hvl_channel_transmit(channel);
+		if (more == -EAGAIN)
 			return HVL_RETRY_MS;
 		/* Rescinded: we are about to be removed. */
-		if (ret == -ENODEV)
+		if (more == -ENODEV)
 			return -1;
-		if (!ret)
-			ret = hvl_channel_receive(channel, &length);
-		if (!ret)
-			return -1;
+		ret = more < 0 ? more : hvl_channel_receive(channel, &length);
 		if (ret < 0)
 			hvl_channel_reset(channel);
-		else
+		else if (ret)
 			hvl_host_receive(channel->core, &channel->rx, length);
+		else if (!more)
+			return -1;
 		if (!channel->open)
 			return -1;
 	}
@@ -219,11 +224,15 @@ static void hvl_channel_work(struct work_struct *work)
 static void hvl_channel_close(struct hvl_channel *channel)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(HVL_DRAIN_MS);
+	int ret;
 
 	mutex_lock(&channel->lock);
 	if (channel->open) {
-		while (hvl_channel_transmit(channel) == -EAGAIN && time_before(jiffies, end))
-			msleep(HVL_RETRY_MS);
+		do {
+			ret = hvl_channel_transmit(channel);
+			if (ret == -EAGAIN)
+				msleep(HVL_RETRY_MS);
+		} while ((ret == -EAGAIN || ret > 0) && time_before(jiffies, end));
 		channel->open = false;
 		vmbus_close(channel->device->channel);
 	}

@@ -100,9 +100,11 @@ static ssize_t hvl_write(struct file *file, const char __user *buffer, size_t co
 		return ret;
 
 	if (record.header.type == HV_LOGOFF_HELLO)
-		ret = hvl_daemon_hello(core);
-	else
+		ret = hvl_daemon_hello(core, &record.hello);
+	else if (record.header.type == HV_LOGOFF_REPORT)
 		ret = hvl_daemon_report(core, &record.report);
+	else
+		ret = hvl_daemon_session(core, &record.session);
 	return ret ?: count;
 }
 

@@ -26,13 +26,19 @@ struct hvl_core *hvl_core_create(void (*kick)(void *data), void *kick_data)
 	core->kick = kick;
 	core->kick_data = kick_data;
 	core->request.report.state = HV_LOGOFF_DONE;
+	INIT_LIST_HEAD(&core->sessions);
 	INIT_DELAYED_WORK(&core->expiry, hvl_request_expire);
 	return core;
 }
 
 static void hvl_core_free(struct kref *ref)
 {
-	kfree(container_of(ref, struct hvl_core, ref));
+	struct hvl_core *core = container_of(ref, struct hvl_core, ref);
+
+	spin_lock(&core->lock);
+	hvl_session_drop_all(core);
+	spin_unlock(&core->lock);
+	kfree(core);
 }
 
 void hvl_core_put(struct hvl_core *core)

@@ -8,6 +8,7 @@
 #define HV_LOGOFF_CORE_H
 
 #include <linux/kref.h>
+#include <linux/list.h>
 #include <linux/miscdevice.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
@@ -18,6 +19,9 @@
 
 /* Seconds past its timeout after which a request is answered for the daemon. */
 #define HVL_OVERTIME_SECONDS	5
+
+/* What became of sessions, kept for a host that reads slowly. */
+#define HVL_SESSIONS_MAX	256
 
 /**
  * struct hvl_message - a packet and the number that VMBus gives it
@@ -36,6 +40,7 @@ union hvl_record {
 	struct hv_logoff_header header;
 	struct hv_logoff_hello hello;
 	struct hv_logoff_request request;
+	struct hv_logoff_target target;
 	struct hv_logoff_cancel cancel;
 };
 
@@ -50,9 +55,10 @@ enum hvl_daemon {
 /**
  * struct hvl_request - the request in flight, or the last one
  * @id: the host's; 0 when there was none yet
- * @trans_id: VMBus' number of the host's latest LOGOFF for it
+ * @record: what the daemon reads of it: HV_LOGOFF_REQUEST or HV_LOGOFF_TARGET
+ * @trans_id: VMBus' number of the host's latest LOGOFF or TARGET for it
  * @transaction: the IC header's number of the same
- * @flags: HV_LOGOFF_FORCE
+ * @flags: HV_LOGOFF_FORCE, HV_LOGOFF_DRY_RUN
  * @deadline: jiffies when the daemon must have reported the result
  * @grace_end: jiffies when the first session may be ended
  * @delivered: a daemon has read it; not necessarily the one that is attached
@@ -60,9 +66,12 @@ enum hvl_daemon {
  * @reattach: jiffies when a daemon that went away is given up
  * @report: what the host is told
  * @message: for the users
+ * @user: of a TARGET, whose sessions
+ * @session: of a TARGET, which session
  */
 struct hvl_request {
 	u64 id;
+	u32 record;
 	u64 trans_id;
 	u8 transaction;
 	u32 flags;
@@ -73,6 +82,18 @@ struct hvl_request {
 	unsigned long reattach;
 	struct hvl_report report;
 	char message[HV_LOGOFF_MESSAGE_SIZE];
+	char user[HV_LOGOFF_USER_SIZE];
+	char session[HV_LOGOFF_SESSION_SIZE];
+};
+
+/**
+ * struct hvl_queued - what became of a session, for the host
+ * @list: in hvl_core.sessions
+ * @body: the message's
+ */
+struct hvl_queued {
+	struct list_head list;
+	struct hvl_session body;
 };
 
 /**
@@ -88,18 +109,23 @@ struct hvl_request {
  * @kick_data: argument of @kick
  * @stopped: the offer is gone, or the driver is being unbound from it
  * @daemon: how far the handshake with the daemon has come
- * @negotiated: the host's negotiation was answered since the channel was opened
+ * @daemon_version: that the daemon and we speak; from its HELLO on
  * @framework: framework version that was negotiated
- * @version: message version that was negotiated
+ * @version: message version that was negotiated since the channel was opened; 0.0
+ *	when none was
  * @request: in flight while its state is below HV_LOGOFF_DONE
  * @expiry: fires at the request's deadline and overtime, or when a daemon that
  *	went away has not come back; ends in hvl_core_stop()
  * @progress_pending: the host hasn't got the request's report
  * @complete_pending: the host hasn't got the request's result
+ * @sessions: of struct hvl_queued, at most HVL_SESSIONS_MAX; oldest first
+ * @session_count: of @sessions
+ * @sessions_ahead: of @sessions, those that the host gets before the result
+ * @sessions_lost: since the last of @sessions
  * @cancel_id: request that the daemon has to be told to stop; 0 when none
  * @cancel_reason: enum hv_logoff_cancel_reason
- * @negotiation: answer to the host's, held back until a daemon is attached
- * @negotiation_pending: @negotiation has not been transmitted
+ * @negotiation: the host's; its answer waits until a daemon is attached
+ * @negotiation_pending: @negotiation has not been answered
  * @answer: to the host's last other message
  * @answer_pending: @answer has not been transmitted
  */
@@ -115,13 +141,17 @@ struct hvl_core {
 	void *kick_data;
 	bool stopped;
 	enum hvl_daemon daemon;
-	bool negotiated;
+	u32 daemon_version;
 	struct hvl_version framework;
 	struct hvl_version version;
 	struct hvl_request request;
 	struct delayed_work expiry;
 	bool progress_pending;
 	bool complete_pending;
+	struct list_head sessions;
+	unsigned int session_count;
+	unsigned int sessions_ahead;
+	u32 sessions_lost;
 	u64 cancel_id;
 	u32 cancel_reason;
 	struct hvl_message negotiation;
@@ -144,8 +174,9 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message);
 /* daemon.c, for the char device */
 int hvl_daemon_attach(struct hvl_core *core);
 void hvl_daemon_detach(struct hvl_core *core);
-int hvl_daemon_hello(struct hvl_core *core);
+int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello);
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report);
+int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session);
 int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record);
 bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record);
 __poll_t hvl_daemon_events(struct hvl_core *core);
@@ -157,6 +188,12 @@ void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, co
 void hvl_request_arm(struct hvl_core *core);
 void hvl_request_expire(struct work_struct *work);
 void hvl_request_changed(struct hvl_core *core);
+
+/* session.c; all but the first with the core's lock held */
+struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session);
+void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued);
+bool hvl_session_take(struct hvl_core *core, struct hvl_session *body);
+void hvl_session_drop_all(struct hvl_core *core);
 
 /* chardev.c */
 int hvl_chardev_register(struct hvl_core *core);

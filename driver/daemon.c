@@ -6,6 +6,7 @@
 #include <linux/minmax.h>
 #include <linux/moduleparam.h>
 #include <linux/poll.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 
 #include "core.h"
@@ -63,10 +64,11 @@ void hvl_daemon_detach(struct hvl_core *core)
 /**
  * hvl_daemon_hello() - the daemon opens the handshake
  * @core: the component
+ * @hello: passed hvl_record_check()
  *
  * Return: 0, -EPROTO when it did so before, -ENODEV.
  */
-int hvl_daemon_hello(struct hvl_core *core)
+int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 {
 	int ret = 0;
 
@@ -77,6 +79,7 @@ int hvl_daemon_hello(struct hvl_core *core)
 		ret = -EPROTO;
 	} else {
 		core->daemon = HVL_DAEMON_GREETED;
+		core->daemon_version = min_t(u32, hello->version, HV_LOGOFF_VERSION);
 		wake_up_all(&core->wait);
 	}
 	spin_unlock(&core->lock);
@@ -101,6 +104,18 @@ static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report
 	hvl_request_changed(core);
 }
 
+/* Whether the daemon may say something about a request: 0, or what it is told. */
+static int hvl_daemon_may_tell(const struct hvl_core *core, u64 id)
+{
+	if (core->stopped)
+		return -ENODEV;
+	if (core->daemon != HVL_DAEMON_READY)
+		return -EPROTO;
+	if (id != core->request.id || !core->request.with_daemon || !hvl_request_in_flight(core))
+		return -ESTALE;
+	return 0;
+}
+
 /**
  * hvl_daemon_report() - the daemon says how far it is, or that it is done
  * @core: the component
@@ -111,19 +126,44 @@ static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report
  */
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report)
 {
-	int ret = 0;
+	int ret;
 
 	spin_lock(&core->lock);
-	if (core->stopped)
-		ret = -ENODEV;
-	else if (core->daemon != HVL_DAEMON_READY)
-		ret = -EPROTO;
-	else if (report->header.id != core->request.id || !core->request.with_daemon ||
-		 !hvl_request_in_flight(core))
-		ret = -ESTALE;
-	else
+	ret = hvl_daemon_may_tell(core, report->header.id);
+	if (!ret)
 		hvl_daemon_note(core, report);
 	spin_unlock(&core->lock);
+	return ret;
+}
+
+/**
+ * hvl_daemon_session() - the daemon says what became of a session
+ * @core: the component
+ * @session: passed hvl_record_check()
+ *
+ * Return: as hvl_daemon_report(), but -ESTALE only for one that names a request;
+ * -EINVAL from a daemon that said it doesn't know of these, -ENOMEM.
+ */
+int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session)
+{
+	struct hvl_queued *queued = hvl_session_create(session);
+	int ret;
+
+	if (!queued)
+		return -ENOMEM;
+	spin_lock(&core->lock);
+	ret = hvl_daemon_may_tell(core, session->header.id);
+	if (ret == -ESTALE && !session->header.id)
+		ret = 0;
+	if (!ret && core->daemon_version < HV_LOGOFF_VERSION_1_1)
+		ret = -EINVAL;
+	/* A host that doesn't know of these misses nothing. */
+	if (!ret && core->version.minor) {
+		hvl_session_queue(core, queued);
+		queued = NULL;
+	}
+	spin_unlock(&core->lock);
+	kfree(queued);
 	return ret;
 }
 
@@ -132,11 +172,11 @@ static u32 seconds_until(unsigned long when)
 	return time_after(when, jiffies) ? DIV_ROUND_UP(when - jiffies, HZ) : 0;
 }
 
-static void hvl_build_hello(union hvl_record *record)
+static void hvl_build_hello(const struct hvl_core *core, union hvl_record *record)
 {
 	record->hello.header.type = HV_LOGOFF_HELLO;
 	record->hello.header.size = sizeof(record->hello);
-	record->hello.version = HV_LOGOFF_VERSION;
+	record->hello.version = core->daemon_version;
 	record->hello.minimum = HV_LOGOFF_VERSION_1_0;
 }
 
@@ -152,8 +192,9 @@ static void hvl_build_request(const struct hvl_core *core, union hvl_record *rec
 {
 	const struct hvl_request *request = &core->request;
 
-	record->request.header.type = HV_LOGOFF_REQUEST;
-	record->request.header.size = sizeof(record->request);
+	record->request.header.type = request->record;
+	record->request.header.size = request->record == HV_LOGOFF_TARGET ?
+				      sizeof(record->target) : sizeof(record->request);
 	record->request.header.id = request->id;
 	record->request.flags = request->flags;
 	if (request->delivered)
@@ -163,6 +204,8 @@ static void hvl_build_request(const struct hvl_core *core, union hvl_record *rec
 	if (request->report.state < HV_LOGOFF_ENDING)
 		record->request.grace = seconds_until(request->grace_end);
 	memcpy(record->request.message, request->message, sizeof(request->message));
+	memcpy(record->target.user, request->user, sizeof(request->user));
+	memcpy(record->target.session, request->session, sizeof(request->session));
 }
 
 /*
@@ -179,7 +222,7 @@ static u32 hvl_next_record(const struct hvl_core *core)
 	if (core->cancel_id)
 		return HV_LOGOFF_CANCEL;
 	if (hvl_request_in_flight(core) && !core->request.with_daemon)
-		return HV_LOGOFF_REQUEST;
+		return core->request.record;
 	return 0;
 }
 
@@ -203,12 +246,13 @@ int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record)
 	}
 	switch (hvl_next_record(core)) {
 	case HV_LOGOFF_HELLO:
-		hvl_build_hello(record);
+		hvl_build_hello(core, record);
 		break;
 	case HV_LOGOFF_CANCEL:
 		hvl_build_cancel(core, record);
 		break;
 	case HV_LOGOFF_REQUEST:
+	case HV_LOGOFF_TARGET:
 		hvl_build_request(core, record);
 		break;
 	default:
@@ -217,6 +261,19 @@ int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record)
 unlock:
 	spin_unlock(&core->lock);
 	return ret;
+}
+
+static void hvl_consume_hello(struct hvl_core *core)
+{
+	core->daemon = HVL_DAEMON_READY;
+	if (core->request.record == HV_LOGOFF_TARGET &&
+	    core->daemon_version < HV_LOGOFF_VERSION_1_1)
+		hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, 0,
+				   "the daemon in the guest went away, and the next is too old for this");
+	if (hvl_request_in_flight(core))
+		hvl_request_arm(core);
+	/* A negotiation may have waited. */
+	core->kick(core->kick_data);
 }
 
 static bool hvl_consume_request(struct hvl_core *core, const union hvl_record *record)
@@ -248,10 +305,7 @@ bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record)
 		goto unlock;
 	switch (record->header.type) {
 	case HV_LOGOFF_HELLO:
-		core->daemon = HVL_DAEMON_READY;
-		if (hvl_request_in_flight(core))
-			hvl_request_arm(core);
-		core->kick(core->kick_data);
+		hvl_consume_hello(core);
 		counts = true;
 		break;
 	case HV_LOGOFF_CANCEL:
@@ -261,6 +315,7 @@ bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record)
 			core->cancel_id = 0;
 		break;
 	case HV_LOGOFF_REQUEST:
+	case HV_LOGOFF_TARGET:
 		counts = hvl_consume_request(core, record);
 		break;
 	}

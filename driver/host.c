@@ -90,18 +90,24 @@ static void hvl_host_repeat(struct hvl_core *core, const struct hvl_message *mes
 	answer->body.op.flags = HVL_REPLAY;
 }
 
+/* LOGOFF and TARGET. */
 static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *message)
 {
-	if (message->packet.body.op.id == core->request.id)
+	const struct hvl_op_header *op = &message->packet.body.op;
+
+	if (op->id == core->request.id)
 		hvl_host_repeat(core, message);
-	else if (hvl_request_in_flight(core))
+	else if (hvl_request_in_flight(core) || core->complete_pending)
 		hvl_host_decline(core, message, HV_LOGOFF_E_BUSY,
 				 "the guest is working on another request");
 	else if (!hvl_daemon_ready(core))
 		hvl_host_decline(core, message, HV_LOGOFF_E_NOT_AVAIL,
 				 "no daemon is running in the guest");
-	else if (!core->negotiated)
+	else if (!core->version.major)
 		hvl_host_refuse(core, message, HV_LOGOFF_E_FAIL);
+	else if (op->op == HVL_OP_TARGET && core->daemon_version < HV_LOGOFF_VERSION_1_1)
+		hvl_host_decline(core, message, HV_LOGOFF_E_NOT_AVAIL,
+				 "the daemon in the guest is too old for this request");
 	else
 		hvl_request_accept(core, message);
 }
@@ -140,25 +146,28 @@ static void hvl_host_cancel_or_query(struct hvl_core *core, const struct hvl_mes
 	answer->header.status = status;
 }
 
+/* Which version it will be says the daemon; here, whether there can be one at all. */
 static void hvl_host_negotiate(struct hvl_core *core, const struct hvl_message *message)
 {
-	core->negotiation.trans_id = message->trans_id;
+	struct hvl_version framework, version;
+
+	core->negotiation = *message;
 	core->negotiation_pending =
-		hvl_answer_negotiate(&message->packet, &core->negotiation.packet,
-				     &core->framework, &core->version);
-	if (!core->negotiation_pending)
-		*hvl_host_answer(core, message) = core->negotiation.packet;
+		hvl_answer_negotiate(&message->packet, hvl_host_answer(core, message),
+				     hvl_message_versions, ARRAY_SIZE(hvl_message_versions),
+				     &framework, &version);
+	core->answer_pending = !core->negotiation_pending;
 }
 
 /**
  * hvl_host_receive() - a message has come from the host
- * @core: has nothing left for hvl_host_transmit()
+ * @core: has left no answer for hvl_host_transmit()
  * @message: private copy; all zero past @length
  * @length: bytes of the packet that were received
  */
 void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, u32 length)
 {
-	u32 status;
+	u32 status, op;
 
 	spin_lock(&core->lock);
 	if (!hvl_packet_check(&message->packet, length)) {
@@ -169,10 +178,11 @@ void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, 
 		hvl_host_negotiate(core, message);
 		goto unlock;
 	}
-	status = hvl_check_request(&message->packet);
+	status = hvl_check_request(&message->packet, core->version);
+	op = message->packet.body.op.op;
 	if (status != HV_LOGOFF_S_OK)
 		hvl_host_refuse(core, message, status);
-	else if (message->packet.body.op.op == HVL_OP_LOGOFF)
+	else if (op == HVL_OP_LOGOFF || op == HVL_OP_TARGET)
 		hvl_host_logoff(core, message);
 	else
 		hvl_host_cancel_or_query(core, message);
@@ -180,17 +190,25 @@ unlock:
 	spin_unlock(&core->lock);
 }
 
-/* Whether a negotiation went into @message. */
+/* Whether the answer to a negotiation went into @message. */
 static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_message *message)
 {
+	/* A daemon of 1.0 couldn't do what the host would expect of 1.1. */
+	size_t skip = core->daemon_version < HV_LOGOFF_VERSION_1_1;
+
 	if (!core->negotiation_pending || !hvl_daemon_ready(core))
 		return false;
-	*message = core->negotiation;
 	core->negotiation_pending = false;
-	core->negotiated = true;
-	pr_info_ratelimited("logoff IC version %u.%u, framework %u.%u\n",
-			    core->version.major, core->version.minor,
-			    core->framework.major, core->framework.minor);
+	message->trans_id = core->negotiation.trans_id;
+	if (hvl_answer_negotiate(&core->negotiation.packet, &message->packet,
+				 hvl_message_versions + skip,
+				 ARRAY_SIZE(hvl_message_versions) - skip,
+				 &core->framework, &core->version))
+		pr_info_ratelimited("logoff IC version %u.%u, framework %u.%u\n",
+				    core->version.major, core->version.minor,
+				    core->framework.major, core->framework.minor);
+	if (!core->version.minor)
+		hvl_session_drop_all(core);
 	return true;
 }
 
@@ -199,7 +217,7 @@ static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *
 {
 	const struct hvl_request *request = &core->request;
 
-	if (!core->complete_pending && !core->progress_pending)
+	if (core->complete_pending ? core->sessions_ahead : !core->progress_pending)
 		return false;
 	message->trans_id = request->trans_id;
 	hvl_host_build_report(&message->packet, request->transaction,
@@ -211,6 +229,16 @@ static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *
 	core->complete_pending = false;
 	core->progress_pending = false;
 	return true;
+}
+
+/* Whether what became of a session went into @message. */
+static bool hvl_host_transmit_session(struct hvl_core *core, struct hvl_message *message)
+{
+	if (list_empty(&core->sessions))
+		return false;
+	message->trans_id = 0;
+	hvl_packet_init(&message->packet, HVL_MSGTYPE_LOGOFF, sizeof(struct hvl_session), 0, 0);
+	return hvl_session_take(core, &message->packet.body.session);
 }
 
 /**
@@ -230,7 +258,8 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
 		core->answer_pending = false;
 	} else {
 		found = hvl_host_transmit_negotiation(core, message) ||
-			hvl_host_transmit_report(core, message);
+			hvl_host_transmit_report(core, message) ||
+			hvl_host_transmit_session(core, message);
 	}
 	if (found && message->packet.header.type != HVL_MSGTYPE_NEGOTIATE) {
 		message->packet.header.framework = core->framework;
@@ -249,8 +278,10 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
 void hvl_host_opened(struct hvl_core *core)
 {
 	spin_lock(&core->lock);
-	core->negotiated = false;
+	core->framework = (struct hvl_version){ 0 };
+	core->version = (struct hvl_version){ 0 };
 	core->negotiation_pending = false;
+	hvl_session_drop_all(core);
 	core->answer_pending = false;
 	spin_unlock(&core->lock);
 }

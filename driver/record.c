@@ -48,13 +48,29 @@ static int check_report(const struct hv_logoff_report *report, size_t count)
 	return 0;
 }
 
+static int check_session(const struct hv_logoff_session *session, size_t count)
+{
+	bool ended;
+
+	if (count != sizeof(*session))
+		return -EINVAL;
+	ended = session->outcome == HV_LOGOFF_ENDED;
+	if (session->outcome < HV_LOGOFF_ENDED || session->outcome > HV_LOGOFF_SELECTED ||
+	    (!ended && !session->header.id) ||
+	    session->kind > (ended ? HV_LOGOFF_EXTERNAL : 0) || session->reserved ||
+	    !text_valid(session->user, sizeof(session->user)) ||
+	    !text_valid(session->session, sizeof(session->session)))
+		return -EINVAL;
+	return 0;
+}
+
 /**
  * hvl_record_check() - whether a record makes sense, whatever the state
  * @record: private copy of what was written
  * @count: bytes that were written; only these are looked at
  *
- * Return: 0 for a HELLO or a REPORT that is as it has to be, -EPROTONOSUPPORT
- * for a HELLO with none of our versions, -EINVAL for anything else.
+ * Return: 0 for a HELLO, REPORT or SESSION that is as it has to be,
+ * -EPROTONOSUPPORT for a HELLO with none of our versions, -EINVAL for anything else.
  */
 int hvl_record_check(const union hvl_written *record, size_t count)
 {
@@ -65,6 +81,8 @@ int hvl_record_check(const union hvl_written *record, size_t count)
 		return check_hello(&record->hello, count);
 	case HV_LOGOFF_REPORT:
 		return check_report(&record->report, count);
+	case HV_LOGOFF_SESSION:
+		return check_session(&record->session, count);
 	default:
 		return -EINVAL;
 	}

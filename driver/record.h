@@ -20,6 +20,7 @@ union hvl_written {
 	struct hv_logoff_header header;
 	struct hv_logoff_hello hello;
 	struct hv_logoff_report report;
+	struct hv_logoff_session session;
 };
 
 int hvl_record_check(const union hvl_written *record, size_t count);

@@ -42,10 +42,17 @@ void hvl_request_arm(struct hvl_core *core)
 			 time_after(expires, jiffies) ? expires - jiffies : 0);
 }
 
+static void hvl_request_narrow(struct hvl_request *request, const struct hvl_target *target)
+{
+	request->record = HV_LOGOFF_TARGET;
+	strscpy(request->user, target->user, sizeof(request->user));
+	strscpy(request->session, target->session, sizeof(request->session));
+}
+
 /**
  * hvl_request_accept() - start working on a request
- * @core: has no request in flight, but a daemon
- * @message: a LOGOFF that passed hvl_check_request()
+ * @core: has no request in flight and no result to transmit, but a daemon
+ * @message: a LOGOFF or TARGET that passed hvl_check_request()
  */
 void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message)
 {
@@ -55,14 +62,16 @@ void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message
 	lockdep_assert_held(&core->lock);
 	memset(request, 0, sizeof(*request));
 	request->id = logoff->header.id;
+	request->record = HV_LOGOFF_REQUEST;
 	request->trans_id = message->trans_id;
 	request->transaction = message->packet.header.transaction;
 	request->flags = logoff->header.flags;
 	request->deadline = jiffies + logoff->timeout * HZ;
 	request->grace_end = jiffies + logoff->grace * HZ;
 	strscpy(request->message, logoff->message, sizeof(request->message));
+	if (logoff->header.op == HVL_OP_TARGET)
+		hvl_request_narrow(request, &message->packet.body.target);
 	request->report.state = HV_LOGOFF_PENDING;
-	core->complete_pending = false;
 	hvl_request_arm(core);
 	wake_up_all(&core->wait);
 }
@@ -87,6 +96,7 @@ void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, co
 	strscpy(request->report.text, text, sizeof(request->report.text));
 	core->progress_pending = false;
 	core->complete_pending = true;
+	core->sessions_ahead = core->session_count;
 	core->cancel_id = 0;
 	if (cancel_reason && request->with_daemon) {
 		core->cancel_id = request->id;

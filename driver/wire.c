@@ -11,7 +11,7 @@
 #endif
 
 const struct hvl_version hvl_framework_versions[2] = { { 3, 0 }, { 1, 0 } };
-const struct hvl_version hvl_message_versions[1] = { { 1, 0 } };
+const struct hvl_version hvl_message_versions[2] = { { 1, 1 }, { 1, 0 } };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -131,6 +131,9 @@ static bool negotiate_sizes_fit(const struct hvl_packet *packet)
  * @request: passed hvl_packet_check(), type is HVL_MSGTYPE_NEGOTIATE
  * @answer: filled in any case: with counts of 1, with counts of 0 when nothing
  *	is in common, and with HV_LOGOFF_E_FAIL too when @request is malformed
+ * @versions: message versions that the guest speaks, highest first:
+ *	hvl_message_versions, or its end
+ * @count: of these
  * @framework: the chosen framework version
  * @message: the chosen message version
  *
@@ -138,6 +141,7 @@ static bool negotiate_sizes_fit(const struct hvl_packet *packet)
  * what was negotiated before goes on.
  */
 bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *answer,
+			  const struct hvl_version *versions, size_t count,
 			  struct hvl_version *framework, struct hvl_version *message)
 {
 	const struct hvl_negotiate *offered = &request->body.negotiate;
@@ -155,8 +159,7 @@ bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *a
 	}
 	if (!choose_version(hvl_framework_versions, COUNT(hvl_framework_versions),
 			    offered->versions, offered->framework_count, &chosen[0]) ||
-	    !choose_version(hvl_message_versions, COUNT(hvl_message_versions),
-			    offered->versions + offered->framework_count,
+	    !choose_version(versions, count, offered->versions + offered->framework_count,
 			    offered->message_count, &chosen[1]))
 		return false;
 	body->framework_count = 1;
@@ -203,6 +206,20 @@ static __u16 op_size(__u32 op)
 	case HVL_OP_CANCEL:
 	case HVL_OP_QUERY:
 		return sizeof(struct hvl_op_header);
+	case HVL_OP_TARGET:
+		return sizeof(struct hvl_target);
+	default:
+		return 0;
+	}
+}
+
+static __u32 op_flags(__u32 op)
+{
+	switch (op) {
+	case HVL_OP_LOGOFF:
+		return HV_LOGOFF_FORCE;
+	case HVL_OP_TARGET:
+		return HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN;
 	default:
 		return 0;
 	}
@@ -210,9 +227,9 @@ static __u16 op_size(__u32 op)
 
 /**
  * hvl_build_op() - a request of the host
- * @packet: to be filled; of a LOGOFF the caller fills in the rest of the body
+ * @packet: to be filled; of a LOGOFF or TARGET the caller fills in the rest of the body
  * @transaction: repeated in the answer
- * @op: HVL_OP_LOGOFF, HVL_OP_CANCEL or HVL_OP_QUERY
+ * @op: HVL_OP_LOGOFF, HVL_OP_CANCEL, HVL_OP_QUERY or HVL_OP_TARGET
  * @id: of the request
  */
 void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, __u64 id)
@@ -223,30 +240,45 @@ void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, _
 	packet->body.op.id = id;
 }
 
+static bool logoff_valid(const struct hvl_logoff *logoff)
+{
+	return logoff->timeout && logoff->timeout <= HV_LOGOFF_TIMEOUT_MAX &&
+	       logoff->grace < logoff->timeout &&
+	       terminated(logoff->message, sizeof(logoff->message));
+}
+
+static bool target_valid(const struct hvl_target *target)
+{
+	return logoff_valid(&target->logoff) &&
+	       terminated(target->user, sizeof(target->user)) &&
+	       terminated(target->session, sizeof(target->session));
+}
+
 /**
  * hvl_check_request() - whether the guest can act on a message of the host
  * @packet: passed hvl_packet_check()
+ * @version: message version that was negotiated; 0.0 when none was: taken as 1.0
  *
  * Return: HV_LOGOFF_S_OK; HV_LOGOFF_E_FAIL for a type, operation, size or flag
  * that this version doesn't know; HV_LOGOFF_E_INVALIDARG for a value out of range.
  */
-__u32 hvl_check_request(const struct hvl_packet *packet)
+__u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version version)
 {
-	const struct hvl_logoff *logoff = &packet->body.logoff;
 	const struct hvl_op_header *op = &packet->body.op;
 
 	if (packet->header.type != HVL_MSGTYPE_LOGOFF ||
 	    packet->header.size < sizeof(*op) ||
 	    packet->header.size != op_size(op->op))
 		return HV_LOGOFF_E_FAIL;
-	if (op->flags & ~(op->op == HVL_OP_LOGOFF ? HV_LOGOFF_FORCE : 0))
+	if (op->op == HVL_OP_TARGET && !version.minor)
+		return HV_LOGOFF_E_FAIL;
+	if (op->flags & ~op_flags(op->op))
 		return HV_LOGOFF_E_FAIL;
 	if (!op->id)
 		return HV_LOGOFF_E_INVALIDARG;
-	if (op->op == HVL_OP_LOGOFF &&
-	    (!logoff->timeout || logoff->timeout > HV_LOGOFF_TIMEOUT_MAX ||
-	     logoff->grace >= logoff->timeout ||
-	     !terminated(logoff->message, sizeof(logoff->message))))
+	if (op->op == HVL_OP_LOGOFF && !logoff_valid(&packet->body.logoff))
+		return HV_LOGOFF_E_INVALIDARG;
+	if (op->op == HVL_OP_TARGET && !target_valid(&packet->body.target))
 		return HV_LOGOFF_E_INVALIDARG;
 	return HV_LOGOFF_S_OK;
 }
@@ -273,6 +305,26 @@ bool hvl_check_report(const struct hvl_packet *packet)
 	       report->ended <= report->found &&
 	       report->failed <= report->found - report->ended &&
 	       terminated(report->text, sizeof(report->text));
+}
+
+/**
+ * hvl_check_session() - whether the host can believe what became of a session
+ * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_LOGOFF
+ */
+bool hvl_check_session(const struct hvl_packet *packet)
+{
+	const struct hvl_session *session = &packet->body.session;
+	bool ended;
+
+	if (packet->header.size != sizeof(*session))
+		return false;
+	ended = session->outcome == HV_LOGOFF_ENDED;
+	return session->header.op == HVL_OP_SESSION && !session->header.flags &&
+	       session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_SELECTED &&
+	       (ended || session->header.id) &&
+	       session->kind <= (ended ? HV_LOGOFF_EXTERNAL : 0) &&
+	       terminated(session->user, sizeof(session->user)) &&
+	       terminated(session->session, sizeof(session->session));
 }
 
 /**

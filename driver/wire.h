@@ -99,8 +99,10 @@ enum hvl_op {
 /**
  * struct hvl_op_header - start of every body of HVL_MSGTYPE_LOGOFF, 16 bytes
  * @op: enum hvl_op
- * @flags: of HVL_OP_LOGOFF HV_LOGOFF_FORCE; of HVL_OP_COMPLETE HVL_REPLAY; else 0
- * @id: the request, chosen by the host, never 0, never used twice in a boot
+ * @flags: of HVL_OP_LOGOFF HV_LOGOFF_FORCE, of HVL_OP_TARGET HV_LOGOFF_DRY_RUN too;
+ *	of HVL_OP_COMPLETE HVL_REPLAY; else 0
+ * @id: the request, chosen by the host, never 0, never used twice in a boot;
+ *	of HVL_OP_SESSION 0 when it is about none
  */
 struct hvl_op_header {
 	__u32 op;
@@ -108,7 +110,7 @@ struct hvl_op_header {
 	__u64 id;
 } __packed __aligned(4); /* it follows a header of 28 bytes */
 
-/* hvl_op_header.flags of a COMPLETE that was sent before, for a repeated LOGOFF */
+/* hvl_op_header.flags of a COMPLETE that was sent before, for a repeated request */
 #define HVL_REPLAY		0x00000001
 
 /**
@@ -165,8 +167,8 @@ struct hvl_target {
  * @outcome: enum hv_logoff_outcome
  * @kind: with HV_LOGOFF_ENDED enum hv_logoff_kind, otherwise 0
  * @uid: the user's number
- * @lost: messages of this op that were lost before this one, since the host
- *	didn't read
+ * @lost: messages of this op that were lost between the one before and this
+ *	one: the host didn't read, or the channel was opened anew
  * @user: the user's name, NUL terminated
  * @session: logind's id of the session, NUL terminated
  */
@@ -200,7 +202,7 @@ struct hvl_packet {
 
 /* Highest first. */
 extern const struct hvl_version hvl_framework_versions[2];
-extern const struct hvl_version hvl_message_versions[1];
+extern const struct hvl_version hvl_message_versions[2];
 
 /* Bytes to send for @packet. */
 static inline size_t hvl_packet_size(const struct hvl_packet *packet)
@@ -222,13 +224,15 @@ bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
 void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op,
 		  __u64 id);
 bool hvl_check_report(const struct hvl_packet *packet);
+bool hvl_check_session(const struct hvl_packet *packet);
 
 /* The guest's side: check requests, build answers. */
 bool hvl_answer_negotiate(const struct hvl_packet *request,
 			  struct hvl_packet *answer,
+			  const struct hvl_version *versions, size_t count,
 			  struct hvl_version *framework,
 			  struct hvl_version *message);
-__u32 hvl_check_request(const struct hvl_packet *packet);
+__u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version version);
 void hvl_build_refusal(struct hvl_packet *packet, __u16 type,
 		       __u8 transaction, __u32 status);
 

@@ -96,7 +96,7 @@ static struct opened *open_and_greet(struct kunit *test)
 
 	KUNIT_ASSERT_EQ(test, write_bytes(test, opened, &hello, sizeof(hello)), sizeof(hello));
 	KUNIT_ASSERT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)), sizeof(answer));
-	KUNIT_EXPECT_EQ(test, answer.version, HV_LOGOFF_VERSION_1_0);
+	KUNIT_EXPECT_EQ(test, answer.version, HV_LOGOFF_VERSION);
 	return opened;
 }
 
@@ -126,6 +126,24 @@ static const struct hv_logoff_report *a_report(struct kunit *test)
 		.text = "telling the users",
 	};
 	return &fixture->report;
+}
+
+static const struct hv_logoff_session *a_session(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	fixture->session = (struct hv_logoff_session){
+		.header = {
+			.type = HV_LOGOFF_SESSION,
+			.size = sizeof(struct hv_logoff_session),
+		},
+		.outcome = HV_LOGOFF_ENDED,
+		.kind = HV_LOGOFF_FORCED,
+		.uid = 1000,
+		.user = "anna",
+		.session = "c3",
+	};
+	return &fixture->session;
 }
 
 static void one_opener_at_a_time(struct kunit *test)
@@ -175,12 +193,18 @@ static void versions_must_meet(struct kunit *test)
 	static const struct {
 		u32 version, minimum;
 		ssize_t result;
+		u32 spoken;
 	} cases[] = {
 		{ 0x00020000, 0x00020000, -EPROTONOSUPPORT },
+		{ 0x00010002, 0x00010002, -EPROTONOSUPPORT },
 		{ 0x0000ffff, 0x00000001, -EPROTONOSUPPORT },
 		{ 0x00010000, 0x00020000, -EINVAL },
-		{ 0x00020003, 0x00010000, sizeof(hello) },
+		{ 0x00010000, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_0 },
+		{ 0x00010001, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
+		{ 0x00010001, 0x00010001, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
+		{ 0x00020003, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
 	};
+	struct hv_logoff_hello answer;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -191,6 +215,11 @@ static void versions_must_meet(struct kunit *test)
 		mine.minimum = cases[i].minimum;
 		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &mine, sizeof(mine)),
 				cases[i].result);
+		if (cases[i].spoken) {
+			KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)),
+					sizeof(answer));
+			KUNIT_EXPECT_EQ(test, answer.version, cases[i].spoken);
+		}
 		close_device(test, opened);
 	}
 }
@@ -216,6 +245,21 @@ static void records_are_read_whole(struct kunit *test)
 	close_device(test, opened);
 }
 
+static void targets_are_read_whole(struct kunit *test)
+{
+	struct opened *opened = open_and_greet(test);
+	static struct hv_logoff_target target;
+
+	host_negotiates(test);
+	host_hears_version(test, hvl_message_versions[0]);
+	host_sends(test, HVL_OP_TARGET, ID);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &target, sizeof(target) - 1), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &target, sizeof(target)), sizeof(target));
+	KUNIT_EXPECT_EQ(test, target.request.header.type, HV_LOGOFF_TARGET);
+	KUNIT_EXPECT_STREQ(test, target.user, "anna");
+	close_device(test, opened);
+}
+
 static void records_are_written_whole(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -228,7 +272,10 @@ static void records_are_written_whole(struct kunit *test)
 	a_report(test);
 	for (size = 0; size < sizeof(fixture->report); size++)
 		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, size), -EINVAL);
-	for (size = sizeof(fixture->report) + 1; size < PAGE_SIZE / 2; size++)
+	for (; size <= sizeof(struct hv_logoff_session); size++)
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, size),
+				size == sizeof(fixture->report) ? (ssize_t)size : -EINVAL);
+	for (; size < PAGE_SIZE / 2; size++)
 		KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, opened->buffer, size, NULL),
 				-EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, NULL, sizeof(fixture->report), NULL),
@@ -273,14 +320,61 @@ static void reports_are_checked(struct kunit *test)
 	close_device(test, opened);
 }
 
+static void sessions_are_checked(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_session *session = &fixture->session;
+	struct opened *opened = open_device(test, O_NONBLOCK);
+	struct hv_logoff_hello answer;
+
+	a_session(test);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)), -EPROTO);
+	write_bytes(test, opened, &hello, sizeof(hello));
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)), -EPROTO);
+	read_bytes(test, opened, &answer, sizeof(answer));
+	host_negotiates(test);
+	host_hears_version(test, hvl_message_versions[0]);
+
+#define REFUSED(change, error) do { \
+		a_session(test); \
+		change; \
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)), \
+				error); \
+	} while (0)
+	REFUSED(session->header.size--, -EINVAL);
+	REFUSED(session->outcome = 0, -EINVAL);
+	REFUSED(session->outcome = HV_LOGOFF_SELECTED + 1, -EINVAL);
+	REFUSED(session->outcome = HV_LOGOFF_FAILED, -EINVAL);
+	REFUSED((session->outcome = HV_LOGOFF_FAILED, session->kind = 0), -EINVAL);
+	REFUSED(session->kind = HV_LOGOFF_EXTERNAL + 1, -EINVAL);
+	REFUSED(session->reserved = 1, -EINVAL);
+	REFUSED(memset(session->user, 'x', sizeof(session->user)), -EINVAL);
+	REFUSED(session->user[sizeof(session->user) - 1] = 'x', -EINVAL);
+	REFUSED(memset(session->session, 'x', sizeof(session->session)), -EINVAL);
+	REFUSED(session->session[sizeof(session->session) - 1] = 'x', -EINVAL);
+	REFUSED(session->header.id = ID, -ESTALE);
+#undef REFUSED
+	/* Nothing of it has reached the host. */
+	host_hears_nothing(test);
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_session(test), sizeof(*session)),
+			sizeof(*session));
+	host_hears_session(test, 0, 1000, 0);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.session.kind, HV_LOGOFF_FORCED);
+	KUNIT_EXPECT_STREQ(test, fixture->tx.packet.body.session.user, "anna");
+	KUNIT_EXPECT_STREQ(test, fixture->tx.packet.body.session.session, "c3");
+	close_device(test, opened);
+}
+
 static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(one_opener_at_a_time),
 	KUNIT_CASE(open_file_outlives_the_offer),
 	KUNIT_CASE(nothing_goes_before_the_handshake),
 	KUNIT_CASE(versions_must_meet),
 	KUNIT_CASE(records_are_read_whole),
+	KUNIT_CASE(targets_are_read_whole),
 	KUNIT_CASE(records_are_written_whole),
 	KUNIT_CASE(reports_are_checked),
+	KUNIT_CASE(sessions_are_checked),
 	{}
 };
 

@@ -32,14 +32,23 @@ void fixture_exit(struct kunit *test)
 	hvl_core_put(fixture->core);
 }
 
-void host_negotiates(struct kunit *test)
+static void negotiate(struct kunit *test, const struct hvl_version *versions, size_t count)
 {
 	struct fixture *fixture = test->priv;
 
-	hvl_build_negotiate(&fixture->rx.packet, 3, hvl_message_versions,
-			    ARRAY_SIZE(hvl_message_versions));
+	hvl_build_negotiate(&fixture->rx.packet, 3, versions, count);
 	fixture->rx.trans_id = 33;
 	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
+}
+
+void host_negotiates(struct kunit *test)
+{
+	negotiate(test, hvl_message_versions, ARRAY_SIZE(hvl_message_versions));
+}
+
+void host_negotiates_version(struct kunit *test, struct hvl_version version)
+{
+	negotiate(test, &version, 1);
 }
 
 void host_sends(struct kunit *test, enum hvl_op op, u64 id)
@@ -48,7 +57,12 @@ void host_sends(struct kunit *test, enum hvl_op op, u64 id)
 	struct hvl_packet *packet = &fixture->rx.packet;
 
 	hvl_build_op(packet, 7, op, id);
-	if (op == HVL_OP_LOGOFF) {
+	if (op == HVL_OP_TARGET) {
+		packet->body.op.flags = HV_LOGOFF_DRY_RUN;
+		strscpy(packet->body.target.user, "anna", sizeof(packet->body.target.user));
+		strscpy(packet->body.target.session, "c3", sizeof(packet->body.target.session));
+	}
+	if (op == HVL_OP_LOGOFF || op == HVL_OP_TARGET) {
 		packet->body.logoff.timeout = TIMEOUT;
 		packet->body.logoff.grace = GRACE;
 		strscpy(packet->body.logoff.message, "save your work",
@@ -93,14 +107,57 @@ void host_hears_refusal(struct kunit *test, u32 status)
 	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, fixture->rx.trans_id);
 }
 
-void daemon_arrives(struct kunit *test)
+void host_hears_version(struct kunit *test, struct hvl_version version)
 {
 	struct fixture *fixture = test->priv;
+	const struct hvl_packet *packet = &fixture->tx.packet;
+	const struct hvl_version *chosen = packet->body.negotiate.versions;
+
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	KUNIT_ASSERT_EQ(test, packet->header.type, HVL_MSGTYPE_NEGOTIATE);
+	KUNIT_EXPECT_EQ(test, packet->header.transaction, 3);
+	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, 33);
+	KUNIT_EXPECT_EQ(test, packet->body.negotiate.framework_count, 1);
+	KUNIT_EXPECT_EQ(test, packet->body.negotiate.message_count, 1);
+	KUNIT_EXPECT_EQ(test, chosen[1].major, version.major);
+	KUNIT_EXPECT_EQ(test, chosen[1].minor, version.minor);
+}
+
+void host_hears_session(struct kunit *test, u64 id, u32 uid, u32 lost)
+{
+	struct fixture *fixture = test->priv;
+	const struct hvl_packet *packet = &fixture->tx.packet;
+
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	KUNIT_ASSERT_EQ(test, packet->header.type, HVL_MSGTYPE_LOGOFF);
+	KUNIT_ASSERT_TRUE(test, hvl_packet_check(packet, hvl_packet_size(packet)));
+	KUNIT_ASSERT_TRUE(test, hvl_check_session(packet));
+	KUNIT_EXPECT_EQ(test, packet->header.flags, 0);
+	KUNIT_EXPECT_EQ(test, packet->body.op.id, id);
+	KUNIT_EXPECT_EQ(test, packet->body.session.uid, uid);
+	KUNIT_EXPECT_EQ(test, packet->body.session.lost, lost);
+}
+
+static void daemon_arrives_with(struct kunit *test, u32 version)
+{
+	struct fixture *fixture = test->priv;
+	const struct hv_logoff_hello hello = { .version = version };
 
 	KUNIT_ASSERT_EQ(test, hvl_daemon_attach(fixture->core), 0);
-	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core), 0);
+	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core, &hello), 0);
 	daemon_reads(test, HV_LOGOFF_HELLO, 0);
-	KUNIT_EXPECT_EQ(test, fixture->record.hello.version, HV_LOGOFF_VERSION_1_0);
+	KUNIT_EXPECT_EQ(test, fixture->record.hello.version, version);
+	KUNIT_EXPECT_EQ(test, fixture->record.hello.minimum, HV_LOGOFF_VERSION_1_0);
+}
+
+void daemon_arrives(struct kunit *test)
+{
+	daemon_arrives_with(test, HV_LOGOFF_VERSION_1_1);
+}
+
+void old_daemon_arrives(struct kunit *test)
+{
+	daemon_arrives_with(test, HV_LOGOFF_VERSION_1_0);
 }
 
 void daemon_leaves(struct kunit *test)
@@ -138,13 +195,32 @@ int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result)
 	return hvl_daemon_report(fixture->core, report);
 }
 
+int daemon_tells_session(struct kunit *test, u64 id, u32 uid)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_session *session = &fixture->session;
+
+	session->header.id = id;
+	session->outcome = HV_LOGOFF_ENDED;
+	session->kind = id ? HV_LOGOFF_EXTERNAL : HV_LOGOFF_NORMAL;
+	session->uid = uid;
+	strscpy(session->user, "anna", sizeof(session->user));
+	strscpy(session->session, "c3", sizeof(session->session));
+	return hvl_daemon_session(fixture->core, session);
+}
+
+void both_are_ready(struct kunit *test)
+{
+	daemon_arrives(test);
+	host_negotiates(test);
+	host_hears_version(test, hvl_message_versions[0]);
+}
+
 void request_is_delivered(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
-	daemon_arrives(test);
-	host_negotiates(test);
-	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	both_are_ready(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
 	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);

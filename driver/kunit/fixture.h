@@ -22,6 +22,7 @@
  * @rx: what the host sends
  * @record: what the daemon read last
  * @report: what the daemon writes
+ * @session: what the daemon writes
  */
 struct fixture {
 	struct hvl_core *core;
@@ -30,6 +31,7 @@ struct fixture {
 	struct hvl_message rx;
 	union hvl_record record;
 	struct hv_logoff_report report;
+	struct hv_logoff_session session;
 };
 
 int fixture_init(struct kunit *test);
@@ -37,17 +39,26 @@ void fixture_exit(struct kunit *test);
 
 /* The host. */
 void host_negotiates(struct kunit *test);
+void host_negotiates_version(struct kunit *test, struct hvl_version version);
 void host_sends(struct kunit *test, enum hvl_op op, u64 id);
 void host_hears_nothing(struct kunit *test);
 void host_hears(struct kunit *test, enum hvl_op op, u64 id, u32 status);
 void host_hears_refusal(struct kunit *test, u32 status);
+void host_hears_version(struct kunit *test, struct hvl_version version);
+void host_hears_session(struct kunit *test, u64 id, u32 uid, u32 lost);
 
 /* The daemon. */
 void daemon_arrives(struct kunit *test);
+void old_daemon_arrives(struct kunit *test);
 void daemon_leaves(struct kunit *test);
 void daemon_reads(struct kunit *test, u32 type, u64 id);
 void daemon_reads_nothing(struct kunit *test);
 int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result);
+
+int daemon_tells_session(struct kunit *test, u64 id, u32 uid);
+
+/* A daemon and a host that have nothing to ask each other yet. */
+void both_are_ready(struct kunit *test);
 
 /* A request that the daemon has read, and the host has heard so. */
 void request_is_delivered(struct kunit *test);

@@ -10,12 +10,12 @@ static void negotiated(const uint8_t *data, size_t size)
 	struct hvl_packet packet = {0};
 
 	memcpy(&packet, data, size < sizeof(packet) ? size : sizeof(packet));
-	if (!hvl_check_negotiate_answer(&packet, hvl_message_versions, 1, &framework, &message))
+	if (!hvl_check_negotiate_answer(&packet, hvl_message_versions, 2, &framework, &message))
 		return;
 	must(packet.header.status == HV_LOGOFF_S_OK);
 	must(packet.body.negotiate.framework_count == 1 && packet.body.negotiate.message_count == 1);
 	must((framework.major == 3 || framework.major == 1) && framework.minor == 0);
-	must(message.major == 1 && message.minor == 0);
+	must(message.major == 1 && message.minor <= 1);
 }
 
 /* The limits of docs/protocol.md. */
@@ -37,6 +37,27 @@ static void must_be_report(const struct hvl_packet *packet)
 	must(memchr(report->text, 0, HV_LOGOFF_TEXT_SIZE));
 }
 
+static void must_be_session(const struct hvl_packet *packet)
+{
+	const struct hvl_session *session = &packet->body.session;
+
+	must(packet->header.size == 352);
+	must(session->header.op == HVL_OP_SESSION && !session->header.flags);
+	switch (session->outcome) {
+	case HV_LOGOFF_ENDED:
+		must(session->kind <= HV_LOGOFF_EXTERNAL);
+		break;
+	case HV_LOGOFF_FAILED:
+	case HV_LOGOFF_SELECTED:
+		must(session->header.id && !session->kind);
+		break;
+	default:
+		must(false);
+	}
+	must(memchr(session->user, 0, HV_LOGOFF_USER_SIZE));
+	must(memchr(session->session, 0, HV_LOGOFF_SESSION_SIZE));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hvl_packet *packet = exact_copy(data, size);
@@ -46,6 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(hvl_packet_size(packet) <= size);
 		if (packet->header.type == HVL_MSGTYPE_LOGOFF && hvl_check_report(packet))
 			must_be_report(packet);
+		if (packet->header.type == HVL_MSGTYPE_LOGOFF && hvl_check_session(packet))
+			must_be_session(packet);
 	}
 	free(packet);
 	return 0;

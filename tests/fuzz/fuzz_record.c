@@ -6,22 +6,56 @@
 #include "driver/wire.h"
 #include "fuzz.h"
 
+static void must_be_padded(const char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+
+	must(length < size);
+	for (; length < size; length++)
+		must(!text[length]);
+}
+
 /* The limits of docs/uapi.md. */
 static void must_be_report(const struct hv_logoff_report *report)
 {
-	size_t length = strnlen(report->text, HV_LOGOFF_TEXT_SIZE);
-
 	must(report->state == HV_LOGOFF_GRACE || report->state == HV_LOGOFF_ENDING ||
 	     report->state == HV_LOGOFF_DONE);
 	must(report->percent <= 100);
 	must((__u64)report->ended + report->failed <= report->found);
 	must(report->state == HV_LOGOFF_DONE || !report->result);
-	must(length < HV_LOGOFF_TEXT_SIZE);
-	for (; length < HV_LOGOFF_TEXT_SIZE; length++)
-		must(!report->text[length]);
+	must_be_padded(report->text, HV_LOGOFF_TEXT_SIZE);
+}
+
+static void must_be_session(const struct hv_logoff_session *session)
+{
+	bool ended = session->outcome == HV_LOGOFF_ENDED;
+
+	must(ended || session->outcome == HV_LOGOFF_FAILED ||
+	     session->outcome == HV_LOGOFF_SELECTED);
+	must(ended ? session->kind <= HV_LOGOFF_EXTERNAL : !session->kind && session->header.id);
+	must(!session->reserved);
+	must_be_padded(session->user, HV_LOGOFF_USER_SIZE);
+	must_be_padded(session->session, HV_LOGOFF_SESSION_SIZE);
 }
 
 /* What the driver takes from the daemon, it passes on: the host has to believe it. */
+static void session_must_reach_the_host(const struct hv_logoff_session *session)
+{
+	struct hvl_packet packet;
+	struct hvl_session *heard = &packet.body.session;
+
+	hvl_packet_init(&packet, HVL_MSGTYPE_LOGOFF, sizeof(*heard), 0, 0);
+	heard->header.op = HVL_OP_SESSION;
+	heard->header.id = session->header.id;
+	heard->outcome = session->outcome;
+	heard->kind = session->kind;
+	heard->uid = session->uid;
+	memcpy(heard->user, session->user, sizeof(heard->user));
+	memcpy(heard->session, session->session, sizeof(heard->session));
+	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
+	must(hvl_check_session(&packet));
+}
+
 static void must_reach_the_host(const struct hv_logoff_report *report)
 {
 	struct hvl_packet packet;
@@ -46,12 +80,25 @@ static void must_be_record(const union hvl_written *record, size_t size)
 	must(record->header.size == size);
 	if (record->header.type == HV_LOGOFF_HELLO) {
 		must(size == 24 && !record->header.id);
-		must(record->hello.minimum <= 0x10000 && record->hello.version >= 0x10000);
+		must(record->hello.minimum <= 0x10001 && record->hello.version >= 0x10000);
+		return;
+	}
+	if (record->header.type == HV_LOGOFF_SESSION) {
+		must(size == 352);
+		must_be_session(&record->session);
+		session_must_reach_the_host(&record->session);
 		return;
 	}
 	must(record->header.type == HV_LOGOFF_REPORT && size == 296);
 	must_be_report(&record->report);
 	must_reach_the_host(&record->report);
+}
+
+static void pad(char *text, size_t size)
+{
+	text[size - 1] = 0;
+	for (size_t i = strlen(text); i < size; i++)
+		text[i] = 0;
 }
 
 /* Whatever a daemon reports within the limits, the driver takes. */
@@ -69,11 +116,31 @@ static void report_rightly(const uint8_t *data, size_t size)
 	report->failed %= (__u64)report->found - report->ended + 1;
 	if (report->state != HV_LOGOFF_DONE)
 		report->result = 0;
-	report->text[HV_LOGOFF_TEXT_SIZE - 1] = 0;
-	for (size_t i = strlen(report->text); i < HV_LOGOFF_TEXT_SIZE; i++)
-		report->text[i] = 0;
+	pad(report->text, sizeof(report->text));
 	must(hvl_record_check(&record, sizeof(*report)) == 0);
 	must_reach_the_host(report);
+}
+
+static void tell_of_a_session_rightly(const uint8_t *data, size_t size)
+{
+	union hvl_written record = {0};
+	struct hv_logoff_session *session = &record.session;
+
+	memcpy(&record, data, size < sizeof(record) ? size : sizeof(record));
+	record.header.type = HV_LOGOFF_SESSION;
+	record.header.size = sizeof(*session);
+	session->outcome = HV_LOGOFF_ENDED + session->outcome % 3;
+	if (session->outcome == HV_LOGOFF_ENDED) {
+		session->kind %= 3;
+	} else {
+		session->kind = 0;
+		session->header.id |= 1;
+	}
+	session->reserved = 0;
+	pad(session->user, sizeof(session->user));
+	pad(session->session, sizeof(session->session));
+	must(hvl_record_check(&record, sizeof(*session)) == 0);
+	session_must_reach_the_host(session);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -89,10 +156,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ret)
 		must_be_record(record, size);
 	else if (ret == -EPROTONOSUPPORT)
-		must(record->hello.minimum > 0x10000 || record->hello.version < 0x10000);
+		must(record->hello.minimum > 0x10001 || record->hello.version < 0x10000);
 	else
 		must(ret == -EINVAL);
 	report_rightly(data, size);
+	tell_of_a_session_rightly(data, size);
 	free(record);
 	return 0;
 }

@@ -3,6 +3,8 @@
 #include "driver/wire.h"
 #include "fuzz.h"
 
+#define VERSIONS (sizeof(hvl_message_versions) / sizeof(hvl_message_versions[0]))
+
 static bool same(struct hvl_version a, struct hvl_version b)
 {
 	return a.major == b.major && a.minor == b.minor;
@@ -34,16 +36,19 @@ static void must_answer(const struct hvl_packet *answer, const struct hvl_packet
 	must(answer->header.flags == (HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE));
 }
 
-static void negotiate(const struct hvl_packet *request)
+/* A guest with @count of our versions, the lowest ones. */
+static void negotiate(const struct hvl_packet *request, size_t count)
 {
+	const struct hvl_version *ours = hvl_message_versions + VERSIONS - count;
 	const struct hvl_version before = {0xdead, 0xbeef};
 	const struct hvl_negotiate *offer = &request->body.negotiate;
 	struct hvl_version framework = before, message = before, heard_framework, heard_message;
 	struct hvl_packet answer;
-	bool chosen = hvl_answer_negotiate(request, &answer, &framework, &message);
+	bool chosen =
+		hvl_answer_negotiate(request, &answer, ours, count, &framework, &message);
 
 	must_answer(&answer, request);
-	must(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &heard_framework,
+	must(hvl_check_negotiate_answer(&answer, ours, count, &heard_framework,
 					&heard_message) == chosen);
 	if (!chosen) {
 		must(!answer.body.negotiate.framework_count &&
@@ -55,63 +60,82 @@ static void negotiate(const struct hvl_packet *request)
 	must(answer.header.status == HV_LOGOFF_S_OK);
 	must(same(heard_framework, framework) && same(heard_message, message));
 	must_be_best(framework, hvl_framework_versions, 2, offer->versions, offer->framework_count);
-	must_be_best(message, hvl_message_versions, 1, offer->versions + offer->framework_count,
+	must_be_best(message, ours, count, offer->versions + offer->framework_count,
 		     offer->message_count);
 }
 
 /* The limits of docs/protocol.md. */
-static void must_be_request(const struct hvl_packet *packet)
+static void must_be_request(const struct hvl_packet *packet, struct hvl_version version)
 {
 	const struct hvl_op_header *op = &packet->body.op;
 	const struct hvl_logoff *logoff = &packet->body.logoff;
+	const struct hvl_target *target = &packet->body.target;
 
 	must(packet->header.type == HVL_MSGTYPE_LOGOFF);
 	must(op->id != 0);
-	if (op->op != HVL_OP_LOGOFF) {
-		must(op->op == HVL_OP_CANCEL || op->op == HVL_OP_QUERY);
+	if (op->op == HVL_OP_CANCEL || op->op == HVL_OP_QUERY) {
 		must(packet->header.size == 16 && !op->flags);
 		return;
 	}
-	must(packet->header.size == 1048 && op->flags <= HV_LOGOFF_FORCE);
+	if (op->op == HVL_OP_TARGET) {
+		must(same(version, (struct hvl_version){1, 1}));
+		must(packet->header.size == 1368 && op->flags <= 3);
+		must(memchr(target->user, 0, HV_LOGOFF_USER_SIZE));
+		must(memchr(target->session, 0, HV_LOGOFF_SESSION_SIZE));
+	} else {
+		must(op->op == HVL_OP_LOGOFF);
+		must(packet->header.size == 1048 && op->flags <= HV_LOGOFF_FORCE);
+	}
 	must(logoff->timeout >= 1 && logoff->timeout <= 86400);
 	must(logoff->grace < logoff->timeout);
 	must(memchr(logoff->message, 0, HV_LOGOFF_MESSAGE_SIZE));
 }
 
-static void ask(const struct hvl_packet *packet)
+static void ask(const struct hvl_packet *packet, struct hvl_version version)
 {
-	__u32 status = hvl_check_request(packet);
+	__u32 status = hvl_check_request(packet, version);
 	struct hvl_packet refusal;
 
 	if (status == HV_LOGOFF_S_OK) {
-		must_be_request(packet);
+		must_be_request(packet, version);
 		return;
 	}
 	must(status == HV_LOGOFF_E_FAIL || status == HV_LOGOFF_E_INVALIDARG);
 	hvl_build_refusal(&refusal, packet->header.type, packet->header.transaction, status);
 	must_answer(&refusal, packet);
 	must(refusal.header.size == 0 && refusal.header.status == status);
-	must(!hvl_check_report(&refusal));
+	must(!hvl_check_report(&refusal) && !hvl_check_session(&refusal));
 }
 
 /* Whatever a host builds within the limits, the guest takes. */
 static void ask_rightly(const uint8_t *data, size_t size)
 {
 	struct hvl_packet packet;
+	static const enum hvl_op ops[] = {HVL_OP_LOGOFF, HVL_OP_CANCEL, HVL_OP_QUERY,
+					  HVL_OP_TARGET};
 	struct hvl_logoff *logoff = &packet.body.logoff;
-	struct hvl_logoff any = {0};
+	struct hvl_target any = {0}, *target = &packet.body.target;
+	struct hvl_version version;
 
 	memcpy(&any, data, size < sizeof(any) ? size : sizeof(any));
-	hvl_build_op(&packet, any.message[0], 1 + any.header.op % 3, any.header.id | 1);
-	if (packet.body.op.op == HVL_OP_LOGOFF) {
-		packet.body.op.flags = any.header.flags & HV_LOGOFF_FORCE;
-		logoff->timeout = 1 + any.timeout % HV_LOGOFF_TIMEOUT_MAX;
-		logoff->grace = any.grace % logoff->timeout;
-		memcpy(logoff->message, any.message, sizeof(any.message) - 1);
+	hvl_build_op(&packet, any.logoff.message[0], ops[any.logoff.header.op % 4],
+		     any.logoff.header.id | 1);
+	if (packet.body.op.op == HVL_OP_LOGOFF || packet.body.op.op == HVL_OP_TARGET) {
+		packet.body.op.flags = any.logoff.header.flags & HV_LOGOFF_FORCE;
+		logoff->timeout = 1 + any.logoff.timeout % HV_LOGOFF_TIMEOUT_MAX;
+		logoff->grace = any.logoff.grace % logoff->timeout;
+		memcpy(logoff->message, any.logoff.message, sizeof(logoff->message) - 1);
+	}
+	version = hvl_message_versions[1];
+	if (packet.body.op.op == HVL_OP_TARGET) {
+		version = hvl_message_versions[0];
+		packet.body.op.flags = any.logoff.header.flags & 3;
+		memcpy(target->user, any.user, sizeof(any.user) - 1);
+		memcpy(target->session, any.session, sizeof(any.session) - 1);
 	}
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
-	must(hvl_check_request(&packet) == HV_LOGOFF_S_OK);
-	must_be_request(&packet);
+	must(hvl_check_request(&packet, version) == HV_LOGOFF_S_OK);
+	must_be_request(&packet, version);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -121,10 +145,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (hvl_packet_check(packet, size)) {
 		must(packet->header.size <= size - 28);
 		must(packet->header.pipe_size == 20u + packet->header.size);
-		if (packet->header.type == HVL_MSGTYPE_NEGOTIATE)
-			negotiate(packet);
-		else
-			ask(packet);
+		for (size_t i = 0; i < VERSIONS; i++) {
+			if (packet->header.type == HVL_MSGTYPE_NEGOTIATE)
+				negotiate(packet, VERSIONS - i);
+			else
+				ask(packet, hvl_message_versions[i]);
+		}
 	}
 	ask_rightly(data, size);
 	free(packet);

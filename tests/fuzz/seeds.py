@@ -33,6 +33,18 @@ def logoff(flags=0, timeout=60, grace=10, text="Save your work.", request=ID):
                                                              text.encode()))
 
 
+def target(flags=0, user=b"anna", session=b"c3", version=(1, 1), request=ID):
+    return packet(operation(6, flags, request) + struct.pack("<II1024s256s64s", 60, 10,
+                                                             b"Save your work.", user, session),
+                  message=version)
+
+
+def session(outcome, kind, request=ID, user=b"anna", name=b"c3", lost=0, op_flags=0):
+    return packet(operation(7, op_flags, request) + struct.pack("<IIII256s64s", outcome, kind,
+                                                                1000, lost, user, name),
+                  flags=0, message=(1, 1))
+
+
 def report(op, state, result=0, flags=5, op_flags=0, counts=(3, 1, 1), percent=40):
     body = operation(op, op_flags) + struct.pack("<IIIIII256s", state, percent, *counts, result,
                                                  b"one is left")
@@ -43,6 +55,8 @@ REQUEST = {
     "negotiate": negotiation([(3, 0), (1, 0)], [(1, 0)]),
     "negotiate-old": negotiation([(1, 0)], [(1, 0)]),
     "negotiate-new": negotiation([(4, 0), (3, 0)], [(2, 0), (1, 1), (1, 0)]),
+    "negotiate-both": negotiation([(3, 0), (1, 0)], [(1, 1), (1, 0)]),
+    "negotiate-newest-only": negotiation([(3, 0)], [(1, 1)]),
     "negotiate-strange": negotiation([(9, 0)], [(9, 9)]),
     "negotiate-half": negotiation([(3, 0)], [(9, 9)]),
     "negotiate-full": negotiation([(2, n) for n in range(31)], [(1, 0)]),
@@ -51,6 +65,15 @@ REQUEST = {
     "logoff-force": logoff(flags=1, timeout=86400, grace=0, text=""),
     "logoff-late": logoff(timeout=10, grace=10),
     "logoff-unterminated": logoff(text="x" * 1024),
+    "target": target(),
+    "target-user": target(flags=1, session=b""),
+    "target-session": target(user=b""),
+    "target-everyone-dry": target(flags=2, user=b"", session=b""),
+    "target-dry-force": target(flags=3),
+    "target-flags": target(flags=4),
+    "target-user-unterminated": target(user=b"x" * 256),
+    "target-session-unterminated": target(session=b"x" * 64),
+    "target-as-logoff": packet(operation(6) + struct.pack("<II1024s", 60, 10, b"")),
     "cancel": packet(operation(2)),
     "query": packet(operation(3)),
     "query-padded": packet(operation(3)) + b"\0" * 4,
@@ -64,6 +87,15 @@ ANSWER = {
     "negotiated": negotiation([(3, 0)], [(1, 0)], flags=5),
     "negotiated-none": negotiation([], [], flags=5) + b"\0" * 8,
     "negotiated-failed": negotiation([], [], flags=5, status=0x80004005) + b"\0" * 8,
+    "negotiated-1-1": negotiation([(3, 0)], [(1, 1)], flags=5),
+    "session-left": session(1, 0, request=0),
+    "session-ended": session(1, 2, lost=3),
+    "session-failed": session(2, 0),
+    "session-selected": session(3, 0),
+    "session-selected-by-none": session(3, 0, request=0),
+    "session-failed-kind": session(2, 1),
+    "session-flags": session(1, 0, op_flags=1),
+    "session-unterminated": session(1, 0, name=b"x" * 64),
     "refusal": packet(status=0x80070057, flags=5),
     "progress": report(4, 2, flags=0),
     "complete": report(5, 4, result=0xA0040202, counts=(3, 2, 1), percent=100),
@@ -88,6 +120,11 @@ def said(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
     return record(4, struct.pack("<IIIIII256s", state, percent, *counts, result, text))
 
 
+def session_said(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c3"):
+    return record(6, struct.pack("<IIII256s64s", outcome, kind, 1000, reserved, user, name),
+                  request)
+
+
 REQUESTED = record(2, struct.pack("<IIII1024s", 1, 60, 10, 0, b"Save your work."))
 TARGETED = record(5, struct.pack("<IIII1024s256s64s", 2, 60, 10, 0, b"Save your work.", b"anna",
                                  b"c3"))
@@ -95,6 +132,8 @@ CANCELLED = record(3, struct.pack("<II", 1, 0))
 
 RECORD = {
     "hello": hello(),
+    "hello-1-1": hello(version=0x10001),
+    "hello-1-1-only": hello(version=0x10001, minimum=0x10001),
     "hello-new": hello(version=0x20003),
     "hello-foreign": hello(version=0x20000, minimum=0x20000),
     "hello-reversed": hello(minimum=0x20000),
@@ -106,6 +145,14 @@ RECORD = {
     "unterminated": said(3, text=b"x" * 256),
     "result-early": said(3, result=0x80004005),
     "not-for-writing": CANCELLED,
+    "session-left": session_said(1, 0, request=0),
+    "session-ended": session_said(1, 2),
+    "session-failed": session_said(2, 0),
+    "session-selected-by-none": session_said(3, 0, request=0),
+    "session-failed-kind": session_said(2, 1),
+    "session-reserved": session_said(1, 0, reserved=1),
+    "session-unpadded": session_said(1, 0, user=b"anna\0x"),
+    "session-unterminated": session_said(1, 0, name=b"x" * 64),
 }
 
 

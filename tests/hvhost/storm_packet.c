@@ -70,18 +70,57 @@ static void make_cancel(struct storm_maker *maker, struct storm_packet *packet)
 }
 
 /* Short, so that there is an end; the message is what no user could read. */
-static void make_logoff(struct storm_maker *maker, struct storm_packet *packet)
+static void build_logoff(struct storm_maker *maker, struct hvl_packet *message, enum hvl_op op)
 {
 	struct storm_random *random = &maker->random;
-	struct hvl_packet message;
-	struct hvl_logoff *body = &message.body.logoff;
+	struct hvl_logoff *body = &message->body.logoff;
 
-	hvl_build_op(&message, ++maker->transaction, HVL_OP_LOGOFF, pick_id(maker));
+	hvl_build_op(message, ++maker->transaction, op, pick_id(maker));
 	body->header.flags = random_below(random, 2) ? HV_LOGOFF_FORCE : 0;
 	body->timeout = 1 + random_below(random, 3);
 	body->grace = random_below(random, body->timeout);
 	random_fill(random, body->message, random_below(random, sizeof(body->message)));
 	body->message[sizeof(body->message) - 1] = 0;
+}
+
+static void make_logoff(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct hvl_packet message;
+
+	build_logoff(maker, &message, HVL_OP_LOGOFF);
+	set(packet, &message);
+}
+
+/* Of nobody, of everybody, or of somebody that no guest has. */
+static void make_target(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+	struct hvl_packet message;
+	struct hvl_target *body = &message.body.target;
+
+	build_logoff(maker, &message, HVL_OP_TARGET);
+	body->logoff.header.flags |= random_below(random, 2) ? HV_LOGOFF_DRY_RUN : 0;
+	random_fill(random, body->user, random_below(random, sizeof(body->user)));
+	random_fill(random, body->session, random_below(random, sizeof(body->session)));
+	body->user[random_below(random, sizeof(body->user))] = 0;
+	set(packet, &message);
+}
+
+/* One of the three texts has no end. */
+static void make_unterminated(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct hvl_packet message;
+	struct hvl_target *body = &message.body.target;
+	const struct {
+		char *text;
+		size_t size;
+	} texts[] = {{body->logoff.message, sizeof(body->logoff.message)},
+		     {body->user, sizeof(body->user)},
+		     {body->session, sizeof(body->session)}};
+	uint32_t which = random_below(&maker->random, ARRAY_SIZE(texts));
+
+	build_logoff(maker, &message, HVL_OP_TARGET);
+	memset(texts[which].text, 'x', texts[which].size);
 	set(packet, &message);
 }
 
@@ -97,7 +136,7 @@ static void make_negotiation(struct storm_maker *maker, struct storm_packet *pac
 static void make_valid(struct storm_maker *maker, struct storm_packet *packet)
 {
 	static void (*const makers[])(struct storm_maker *, struct storm_packet *) = {
-		make_query, make_cancel, make_logoff, make_negotiation};
+		make_query, make_cancel, make_logoff, make_target, make_negotiation};
 
 	makers[random_below(&maker->random, ARRAY_SIZE(makers))](maker, packet);
 }
@@ -123,12 +162,14 @@ static void make_absurd_negotiation(struct storm_maker *maker, struct storm_pack
 static void make_backwards(struct storm_maker *maker, struct storm_packet *packet)
 {
 	struct storm_random *random = &maker->random;
+	uint32_t op = HVL_OP_CANCEL + random_below(random, 6);
 	struct hvl_packet message;
 	struct hvl_report *body = &message.body.report;
 
-	hvl_packet_init(&message, HVL_MSGTYPE_LOGOFF, sizeof(*body), ++maker->transaction,
-			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
-	body->header.op = HVL_OP_CANCEL + random_below(random, 4);
+	hvl_packet_init(&message, HVL_MSGTYPE_LOGOFF,
+			op == HVL_OP_SESSION ? sizeof(struct hvl_session) : sizeof(*body),
+			++maker->transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
+	body->header.op = op;
 	body->header.id = pick_id(maker);
 	body->state = random_below(random, HV_LOGOFF_DONE + 2);
 	body->percent = random_below(random, 102);
@@ -250,13 +291,15 @@ static const struct {
 	void (*make)(struct storm_maker *maker, struct storm_packet *packet);
 	void (*lie)(struct storm_maker *maker, struct storm_packet *packet);
 } kinds[] = {
-	{"query", 110, make_query, NULL},
-	{"cancel", 60, make_cancel, NULL},
+	{"query", 60, make_query, NULL},
+	{"cancel", 50, make_cancel, NULL},
 	{"logoff", 60, make_logoff, NULL},
+	{"target", 60, make_target, NULL},
+	{"unterminated", 20, make_unterminated, NULL},
 	{"negotiation", 40, make_negotiation, NULL},
 	{"absurd negotiation", 60, make_absurd_negotiation, NULL},
 	{"backwards", 40, make_backwards, NULL},
-	{"mutated", 200, make_mutated, NULL},
+	{"mutated", 180, make_mutated, NULL},
 	{"wrong size", 120, make_wrong_size, NULL},
 	{"truncated", 80, make_truncated, NULL},
 	{"oversized", 40, make_oversized, NULL},
@@ -268,7 +311,10 @@ static const struct {
 	{"a packet claimed less", 6, make_valid, claim_less},
 };
 
-/* Whether the guest has to answer it at once, by the wire's own rules. */
+/*
+ * Whether the guest has to answer it at once, by the wire's own rules. A TARGET it refuses
+ * where version 1.0 was negotiated, which is the daemon's to say.
+ */
 static bool is_owed(const void *data, size_t length)
 {
 	struct hvl_packet packet = {0}, answer;
@@ -279,8 +325,11 @@ static bool is_owed(const void *data, size_t length)
 	if (!hvl_packet_check(&packet, length))
 		return true;
 	if (packet.header.type == HVL_MSGTYPE_NEGOTIATE)
-		return !hvl_answer_negotiate(&packet, &answer, &framework, &message);
-	return hvl_check_request(&packet) != HV_LOGOFF_S_OK || packet.body.op.op != HVL_OP_LOGOFF;
+		return !hvl_answer_negotiate(&packet, &answer, hvl_message_versions,
+					     ARRAY_SIZE(hvl_message_versions), &framework,
+					     &message);
+	return hvl_check_request(&packet, hvl_message_versions[0]) != HV_LOGOFF_S_OK ||
+	       (packet.body.op.op != HVL_OP_LOGOFF && packet.body.op.op != HVL_OP_TARGET);
 }
 
 void storm_frame(struct storm_packet *packet)

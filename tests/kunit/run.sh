@@ -21,6 +21,6 @@ timeout 600 qemu-system-x86_64 -accel tcg -smp 2 -m 1024 -nographic -no-reboot \
 	-kernel "$tree/arch/x86/boot/bzImage" -initrd "$stage/root.cpio" \
 	-append "console=ttyS0 printk.time=0 loglevel=7 panic=-1 reboot=t" </dev/null | tr -d '\r' >"$log"
 
-awk -f "$here/results.awk" -v suites="hv_logoff_request hv_logoff_chardev" "$log" |
+awk -f "$here/results.awk" -v suites="hv_logoff_request hv_logoff_target hv_logoff_session hv_logoff_chardev" "$log" |
 	tee "$build/results/kunit.tap"
 ! grep -q '^not ok' "$build/results/kunit.tap"

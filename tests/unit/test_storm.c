@@ -47,6 +47,7 @@ static void no_more_than_fits(void **state)
 static void every_sort_is_there(void **state)
 {
 	unsigned int owed = 0, fatal = 0, unframed = 0, empty = 0, large = 0, logoff = 0;
+	unsigned int target = 0, unterminated = 0;
 
 	(void)state;
 	storm_maker_init(&maker, 1);
@@ -57,10 +58,13 @@ static void every_sort_is_there(void **state)
 		unframed += !packet.framed;
 		empty += packet.length == 0;
 		large += packet.length == ROOM;
-		logoff += packet.kind && strcmp(packet.kind, "logoff") == 0;
+		logoff += strcmp(packet.kind, "logoff") == 0;
+		target += strcmp(packet.kind, "target") == 0 && !packet.owed;
+		unterminated += strcmp(packet.kind, "unterminated") == 0 && packet.owed;
 		assert_true(packet.fatal || packet.header.length8 <= (packet.length + 7) / 8 + 2);
 	}
 	assert_true(owed && fatal && unframed && empty && large && logoff);
+	assert_true(target && unterminated);
 }
 
 /* The guest's part is known: what it must answer at once, and what it need not. */

@@ -14,13 +14,22 @@
 #include "tests/unit/layout.h"
 
 #define ID 0x1122334455667788ULL
+#define VERSIONS 2
 
 static struct hvl_packet request, answer;
 static struct hvl_version framework, message;
+static const struct hvl_version version_1_1 = { 1, 1 }, version_1_0 = { 1, 0 };
 
 static bool same(struct hvl_version version, unsigned int major, unsigned int minor)
 {
 	return version.major == major && version.minor == minor;
+}
+
+/* A guest that has only the lowest @count versions. */
+static bool answer_negotiate(size_t count)
+{
+	return hvl_answer_negotiate(&request, &answer, hvl_message_versions + VERSIONS - count,
+				    count, &framework, &message);
 }
 
 static void build_logoff(uint32_t timeout, uint32_t grace)
@@ -29,6 +38,27 @@ static void build_logoff(uint32_t timeout, uint32_t grace)
 	request.body.logoff.timeout = timeout;
 	request.body.logoff.grace = grace;
 	strcpy(request.body.logoff.message, "maintenance");
+}
+
+static void build_target(const char *user, const char *session)
+{
+	hvl_build_op(&request, 7, HVL_OP_TARGET, ID);
+	request.body.logoff.timeout = 60;
+	strcpy(request.body.target.user, user);
+	strcpy(request.body.target.session, session);
+}
+
+static void build_session(uint32_t outcome, uint32_t kind, uint64_t id)
+{
+	hvl_packet_init(&answer, HVL_MSGTYPE_LOGOFF, sizeof(struct hvl_session), 0, 0);
+	answer.body.session = (struct hvl_session){
+		.header = { .op = HVL_OP_SESSION, .id = id },
+		.outcome = outcome,
+		.kind = kind,
+		.uid = 1000,
+		.user = "anna",
+		.session = "c3",
+	};
 }
 
 static void build_report(void)
@@ -49,24 +79,41 @@ static void documented_layouts_are_asserted(void **state)
 {
 	(void)state;
 	/* The assertions themselves are static; this sees that there were any. */
-	assert_int_equal(LAYOUT_STRUCTS, 10);
-	assert_true(LAYOUT_FIELDS >= 50);
-	assert_int_equal(LAYOUT_VALUES, 10);
+	assert_int_equal(LAYOUT_STRUCTS, 14);
+	assert_true(LAYOUT_FIELDS >= 70);
+	assert_int_equal(LAYOUT_VALUES, 12);
 }
 
 static void negotiation_takes_the_highest(void **state)
 {
 	(void)state;
-	hvl_build_negotiate(&request, 9, hvl_message_versions, 1);
+	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
 	assert_true(hvl_packet_check(&request, hvl_packet_size(&request)));
-	assert_true(hvl_answer_negotiate(&request, &answer, &framework, &message));
-	assert_true(same(framework, 3, 0) && same(message, 1, 0));
+	assert_true(answer_negotiate(VERSIONS));
+	assert_true(same(framework, 3, 0) && same(message, 1, 1));
 	assert_int_equal(answer.header.transaction, 9);
 	assert_int_equal(answer.header.flags, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
 	assert_true(hvl_packet_check(&answer, hvl_packet_size(&answer)));
 	framework = message = (struct hvl_version){ 0, 0 };
-	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &framework, &message));
-	assert_true(same(framework, 3, 0) && same(message, 1, 0));
+	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework, &message));
+	assert_true(same(framework, 3, 0) && same(message, 1, 1));
+}
+
+static void negotiation_with_an_old_side_takes_1_0(void **state)
+{
+	(void)state;
+	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
+	assert_true(answer_negotiate(1));
+	assert_true(same(message, 1, 0));
+	hvl_build_negotiate(&request, 9, &version_1_0, 1);
+	assert_true(answer_negotiate(VERSIONS));
+	assert_true(same(message, 1, 0));
+	hvl_build_negotiate(&request, 9, &version_1_1, 1);
+	assert_false(answer_negotiate(1));
+	/* What the guest chose was not offered. */
+	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
+	assert_true(answer_negotiate(VERSIONS));
+	assert_false(hvl_check_negotiate_answer(&answer, &version_1_0, 1, &framework, &message));
 }
 
 static void negotiation_ignores_versions_of_the_future(void **state)
@@ -81,7 +128,7 @@ static void negotiation_ignores_versions_of_the_future(void **state)
 	body->versions[1] = (struct hvl_version){ 1, 0 };
 	body->versions[2] = (struct hvl_version){ 7, 3 };
 	body->versions[3] = (struct hvl_version){ 1, 0 };
-	assert_true(hvl_answer_negotiate(&request, &answer, &framework, &message));
+	assert_true(answer_negotiate(VERSIONS));
 	assert_true(same(framework, 1, 0) && same(message, 1, 0));
 }
 
@@ -97,13 +144,13 @@ static void negotiation_without_common_version_says_so(void **state)
 	body->versions[1] = (struct hvl_version){ 2, 0 };
 	framework = (struct hvl_version){ 1, 0 };
 	message = (struct hvl_version){ 9, 9 };
-	assert_false(hvl_answer_negotiate(&request, &answer, &framework, &message));
+	assert_false(answer_negotiate(VERSIONS));
 	/* What was negotiated before goes on. */
 	assert_true(same(framework, 1, 0) && same(message, 9, 9));
 	assert_int_equal(answer.body.negotiate.framework_count, 0);
 	assert_int_equal(answer.body.negotiate.message_count, 0);
 	assert_int_equal(answer.header.status, HV_LOGOFF_S_OK);
-	assert_false(hvl_check_negotiate_answer(&answer, hvl_message_versions, 1, &framework, &message));
+	assert_false(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework, &message));
 }
 
 static void negotiation_with_false_counts_fails(void **state)
@@ -117,7 +164,7 @@ static void negotiation_with_false_counts_fails(void **state)
 		hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, cases[i].size, 1, 3);
 		request.body.negotiate.framework_count = cases[i].framework;
 		request.body.negotiate.message_count = cases[i].message;
-		assert_false(hvl_answer_negotiate(&request, &answer, &framework, &message));
+		assert_false(answer_negotiate(VERSIONS));
 		assert_int_equal(answer.header.status, HV_LOGOFF_E_FAIL);
 	}
 }
@@ -146,14 +193,14 @@ static void good_requests_pass(void **state)
 {
 	(void)state;
 	build_logoff(1, 0);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
 	build_logoff(HV_LOGOFF_TIMEOUT_MAX, HV_LOGOFF_TIMEOUT_MAX - 1);
 	request.body.op.flags = HV_LOGOFF_FORCE;
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, ID);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
 	hvl_build_op(&request, 1, HVL_OP_QUERY, ID);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
 }
 
 static void requests_out_of_range_are_invalid(void **state)
@@ -163,13 +210,13 @@ static void requests_out_of_range_are_invalid(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		build_logoff(times[i][0], times[i][1]);
-		assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_INVALIDARG);
+		assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
 	}
 	build_logoff(60, 0);
 	memset(request.body.logoff.message, 'x', HV_LOGOFF_MESSAGE_SIZE);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_INVALIDARG);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, 0);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_INVALIDARG);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
 }
 
 static void unknown_requests_fail(void **state)
@@ -177,25 +224,108 @@ static void unknown_requests_fail(void **state)
 	(void)state;
 	build_logoff(60, 0);
 	request.header.type++;
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
 	request.header.size--;
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
 	request.body.op.flags = HV_LOGOFF_REDELIVERED;
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, ID);
 	request.body.op.flags = HV_LOGOFF_FORCE;
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
 	for (uint32_t op = 0; op < 70000; op += op < 16 ? 1 : 257) {
 		if (op >= HVL_OP_LOGOFF && op <= HVL_OP_QUERY)
 			continue;
 		hvl_build_op(&request, 1, HVL_OP_QUERY, ID);
 		request.body.op.op = op;
-		assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+		assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
 	}
 	hvl_packet_init(&request, HVL_MSGTYPE_LOGOFF, 0, 1, 3);
-	assert_int_equal(hvl_check_request(&request), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+}
+
+static void targets_need_1_1(void **state)
+{
+	(void)state;
+	build_target("anna", "");
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_E_FAIL);
+	/* Nothing was negotiated. */
+	assert_int_equal(hvl_check_request(&request, (struct hvl_version){ 0, 0 }), HV_LOGOFF_E_FAIL);
+	build_logoff(60, 0);
+	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, (struct hvl_version){ 0, 0 }), HV_LOGOFF_S_OK);
+}
+
+static void targets_are_checked(void **state)
+{
+	struct hvl_target *target = &request.body.target;
+
+	(void)state;
+	build_target("", "");
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	target->logoff.header.flags = HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN;
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	target->logoff.header.flags = 4;
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	build_target("anna", "c3");
+	request.header.size = sizeof(struct hvl_logoff);
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	build_target("anna", "c3");
+	target->logoff.timeout = 0;
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	build_target("anna", "c3");
+	memset(target->user, 'x', sizeof(target->user));
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	build_target("anna", "c3");
+	memset(target->session, 'x', sizeof(target->session));
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	/* Only a TARGET can be one that does nothing. */
+	build_logoff(60, 0);
+	request.body.op.flags = HV_LOGOFF_DRY_RUN;
+	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+}
+
+static void sessions_are_checked(void **state)
+{
+	struct hvl_session *session = &answer.body.session;
+
+	(void)state;
+	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_NORMAL, 0);
+	assert_true(hvl_check_session(&answer));
+	assert_false(hvl_check_report(&answer));
+	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_EXTERNAL, ID);
+	session->lost = 7;
+	assert_true(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_FAILED, 0, ID);
+	assert_true(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_SELECTED, 0, ID);
+	assert_true(hvl_check_session(&answer));
+	answer.header.size--;
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_SELECTED, 0, 0);
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_FAILED, HV_LOGOFF_FORCED, ID);
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_EXTERNAL + 1, ID);
+	assert_false(hvl_check_session(&answer));
+	build_session(0, 0, ID);
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_SELECTED + 1, 0, ID);
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_ENDED, 0, ID);
+	session->header.flags = 1;
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_ENDED, 0, ID);
+	session->header.op = HVL_OP_COMPLETE;
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_ENDED, 0, ID);
+	memset(session->user, 'x', sizeof(session->user));
+	assert_false(hvl_check_session(&answer));
+	build_session(HV_LOGOFF_ENDED, 0, ID);
+	memset(session->session, 'x', sizeof(session->session));
+	assert_false(hvl_check_session(&answer));
 }
 
 static void reports_are_checked(void **state)
@@ -262,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(documented_layouts_are_asserted),
 		cmocka_unit_test(negotiation_takes_the_highest),
+		cmocka_unit_test(negotiation_with_an_old_side_takes_1_0),
 		cmocka_unit_test(negotiation_ignores_versions_of_the_future),
 		cmocka_unit_test(negotiation_without_common_version_says_so),
 		cmocka_unit_test(negotiation_with_false_counts_fails),
@@ -269,6 +400,9 @@ int main(void)
 		cmocka_unit_test(good_requests_pass),
 		cmocka_unit_test(requests_out_of_range_are_invalid),
 		cmocka_unit_test(unknown_requests_fail),
+		cmocka_unit_test(targets_need_1_1),
+		cmocka_unit_test(targets_are_checked),
+		cmocka_unit_test(sessions_are_checked),
 		cmocka_unit_test(reports_are_checked),
 		cmocka_unit_test(refusal_is_a_header),
 	};

@@ -17,7 +17,7 @@
 /* Versions are major << 16 | minor. A minor version only adds record types. */
 #define HV_LOGOFF_VERSION_1_0	0x00010000
 #define HV_LOGOFF_VERSION_1_1	0x00010001	/* adds TARGET and SESSION */
-#define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_0
+#define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_1
 
 /* Bytes, with the terminating NUL; UTF-8; the bytes after the NUL are zero. */
 #define HV_LOGOFF_MESSAGE_SIZE	1024
@@ -91,7 +91,7 @@ enum hv_logoff_kind {
  * struct hv_logoff_header - the start of every record, 16 bytes
  * @type: enum hv_logoff_record_type
  * @size: size of the whole record in bytes, header included
- * @id: the request's id, never 0; 0 in a HELLO
+ * @id: the request's id, never 0; 0 in a HELLO, and in a SESSION about none
  */
 struct hv_logoff_header {
 	__u32 type;

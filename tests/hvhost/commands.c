@@ -9,6 +9,11 @@
 
 static void status_command(struct vm *vm, uint64_t client, const json_t *request)
 {
+	static const char *const permissions[] = {
+		[PERMISSION_NONE] = "none",
+		[PERMISSION_EXECUTE] = "execute",
+		[PERMISSION_OWNER] = "owner",
+	};
 	json_t *components = json_object(), *status;
 	uint64_t exits = 0;
 
@@ -22,6 +27,8 @@ static void status_command(struct vm *vm, uint64_t client, const json_t *request
 			   "vmbus", "cpus", (int)vm->config->cpus, "components", components,
 			   "console_bytes", (json_int_t)vm->control.console.bytes, "exits",
 			   (json_int_t)exits);
+	json_object_set_new(status, "permission",
+			    json_string(permissions[control_permission(&vm->control, client)]));
 	if (vm->bus.version)
 		json_object_set_new(
 			status, "vmbus",

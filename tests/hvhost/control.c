@@ -61,6 +61,13 @@ bool control_has_client(const struct control *control, uint64_t client)
 	return find(control, client);
 }
 
+enum permission control_permission(const struct control *control, uint64_t number)
+{
+	const struct client *client = find(control, number);
+
+	return client ? client->peer.permission : PERMISSION_NONE;
+}
+
 /* What can't be written now waits for the socket; a hang-up shows in the loop. */
 static void flush(struct client *client)
 {

@@ -46,6 +46,7 @@ void control_fail(struct control *control, uint64_t client, uint32_t hresult, co
 json_t *control_failure(uint32_t hresult, const char *why);
 json_t *control_result(uint32_t hresult);
 bool control_has_client(const struct control *control, uint64_t client);
+enum permission control_permission(const struct control *control, uint64_t client);
 
 /* commands.c: what @peer, who is @client, asks for. */
 void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const json_t *request);

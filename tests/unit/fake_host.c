@@ -95,8 +95,9 @@ static void answer_status(const struct client *client)
 	char text[256];
 
 	snprintf(text, sizeof(text),
-		 "{\"ok\":true,\"state\":\"running\",\"components\":{\"logoff\":"
-		 "{\"negotiated\":%s,\"version\":\"%s\"}}}\n%s",
+		 "{\"ok\":true,\"state\":\"running\",\"permission\":\"%s\",\"components\":"
+		 "{\"logoff\":{\"negotiated\":%s,\"version\":\"%s\"}}}\n%s",
+		 host.refusal == 0x80070005 ? "none" : "execute",
 		 host.negotiated ? "true" : "false", host.version,
 		 host.behind && client->fd == host.task ? host.behind : "");
 	say(client->fd, text);

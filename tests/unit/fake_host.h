@@ -23,7 +23,7 @@ void fake_host_start(void);
 void fake_host_stop(void);
 
 void fake_host_negotiated(bool negotiated);
-/* A logoff is refused with that, or taken if it is 0. */
+/* A logoff is refused with that, or taken if it is 0; a status is answered in any case. */
 void fake_host_refuses(uint32_t hresult);
 /* The version of the message that was negotiated, which who watches is told. */
 void fake_host_version(const char *version);

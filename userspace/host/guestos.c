@@ -14,6 +14,7 @@
 #include "kvp.h"
 #include "registry.h"
 #include "task.h"
+#include "text.h"
 #include "util.h"
 
 #define OPTIONS_SIZE_MAX 4096 /* larger than any header will ever have it */
@@ -172,6 +173,9 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 		return vmg_hresult_of(ret);
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return vmg_hresult_in(reply);
+	/* Anyone may ask that, but not everyone may go on. */
+	if (strcmp(vmg_text_in(reply, "permission"), "none") == 0)
+		return E_ACCESSDENIED;
 	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
 	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->folder);
 }

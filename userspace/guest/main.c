@@ -15,6 +15,7 @@
 #include "log.h"
 #include "module.h"
 #include "util.h"
+#include "watchdog.h"
 
 #define EVENT_TIMEOUT (5 * USEC_PER_SEC)
 
@@ -167,7 +168,7 @@ static int prepare_event(sd_event **event)
 	if (r >= 0)
 		r = sd_event_add_signal(*event, NULL, SIGINT, NULL, NULL);
 	if (r >= 0)
-		r = sd_event_set_watchdog(*event, true);
+		r = watchdog_start(*event);
 	return r;
 }
 

@@ -62,6 +62,13 @@ static int world_list(void *outside)
 	return world.logind_down ? -ECONNREFUSED : 0;
 }
 
+static void world_begin(void *outside, const struct session *session)
+{
+	(void)outside;
+	(void)session;
+	must(world.in_flight && !world.dry_run);
+}
+
 /* A session's number decides how it can be reached. */
 static int world_signal(void *outside, const struct session *session)
 {
@@ -133,6 +140,7 @@ static const struct engine_ops ops = {
 	.now = world_now,
 	.wake = world_wake,
 	.list = world_list,
+	.begin = world_begin,
 	.signal = world_signal,
 	.kill = world_kill,
 	.kill_session = world_kill_session,

@@ -196,6 +196,41 @@ static void test_report(void **state)
 	assert_memory_equal(&heard, &report, sizeof(report));
 }
 
+static void test_session(void **state)
+{
+	const struct hv_logoff_session session = {
+		.header = { .type = HV_LOGOFF_SESSION, .size = sizeof(session) },
+		.outcome = HV_LOGOFF_ENDED,
+		.kind = HV_LOGOFF_FORCED,
+		.uid = 1000,
+		.user = "alice",
+		.session = "c3",
+	};
+	struct hv_logoff_session heard;
+	char hello[64];
+
+	(void)state;
+	assert_true(recv(fixture.driver, hello, sizeof(hello), 0) > 0);
+	say_hello(HV_LOGOFF_VERSION_1_1);
+	assert_int_equal(device_session(&fixture.device, &session), 0);
+	assert_int_equal(recv(fixture.driver, &heard, sizeof(heard), 0), sizeof(heard));
+	assert_memory_equal(&heard, &session, sizeof(session));
+}
+
+static void test_session_to_an_older_driver(void **state)
+{
+	const struct hv_logoff_session session = { .header.size = sizeof(session) };
+	char bytes[64];
+
+	(void)state;
+	assert_true(recv(fixture.driver, bytes, sizeof(bytes), 0) > 0);
+	assert_int_equal(device_session(&fixture.device, &session), -EOPNOTSUPP);
+	say_hello(HV_LOGOFF_VERSION_1_0);
+	assert_int_equal(device_session(&fixture.device, &session), -EOPNOTSUPP);
+	assert_int_equal(recv(fixture.driver, bytes, sizeof(bytes), 0), -1);
+	assert_int_equal(errno, EAGAIN);
+}
+
 static void test_report_to_nobody(void **state)
 {
 	const struct hv_logoff_report report = { .header.size = sizeof(report) };
@@ -303,6 +338,8 @@ int main(void)
 		TEST(test_request_and_cancel),
 		TEST(test_target),
 		TEST(test_report),
+		TEST(test_session),
+		TEST(test_session_to_an_older_driver),
 		TEST(test_report_to_nobody),
 		TEST(test_unknown_record_is_skipped),
 		TEST(test_no_hello),

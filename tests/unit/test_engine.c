@@ -42,6 +42,7 @@ struct member {
 	bool removal_due;
 	unsigned int failures_due;
 	unsigned int told;
+	bool begun;
 	unsigned int signalled;
 	unsigned int killed;
 	unsigned int kills_by_logind;
@@ -127,6 +128,18 @@ static int fake_list(void *outside)
 		return -ECONNREFUSED;
 	world.list_due = !world.logind_mute;
 	return 0;
+}
+
+static void fake_begin(void *outside, const struct session *session)
+{
+	struct member *member = member_of(session);
+
+	(void)outside;
+	/* Before anything is done to it. */
+	if (!member->begun)
+		assert_int_equal(member->signalled + member->killed + member->kills_by_logind +
+					 member->stopped, 0);
+	member->begun = true;
 }
 
 static int fake_signal(void *outside, const struct session *session)
@@ -250,6 +263,7 @@ static const struct engine_ops fake_ops = {
 	.now = fake_now,
 	.wake = fake_wake,
 	.list = fake_list,
+	.begin = fake_begin,
 	.signal = fake_signal,
 	.kill = fake_kill,
 	.kill_session = fake_kill_session,
@@ -260,6 +274,17 @@ static const struct engine_ops fake_ops = {
 
 static const struct engine_front front = { .report = fake_report, .outcome = fake_outcome };
 static const struct engine_front other_front = { .report = fake_report };
+
+/* Nothing is done to a session whose end has not begun. */
+static void assert_begun(void)
+{
+	for (size_t i = 0; i < world.count; i++) {
+		const struct member *member = &world.members[i];
+
+		if (member->signalled + member->killed + member->kills_by_logind + member->stopped)
+			assert_true(member->begun);
+	}
+}
 
 static int setup(void **state)
 {
@@ -407,6 +432,7 @@ static void assert_done(uint32_t result, uint32_t found, uint32_t ended, uint32_
 	for (size_t i = 0; i < world.count; i++)
 		failed -= world.members[i].outcomes[HV_LOGOFF_FAILED];
 	assert_int_equal(failed, 0);
+	assert_begun();
 	snprintf(outcome, sizeof(outcome), "0x%08x", result);
 	assert_string_equal(world.last_outcome, outcome);
 }
@@ -784,6 +810,7 @@ static void test_all_leave_in_grace(void **state)
 	run(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 	assert_int_equal(world.audits_by_itself, 1);
+	assert_false(world.members[0].begun);
 	assert_int_equal(world.members[0].signalled, 0);
 	assert_true(world.time < begin + 12 * USEC_PER_SEC);
 }

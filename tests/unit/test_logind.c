@@ -24,6 +24,7 @@
 #define NAME "org.freedesktop.login1"
 #define PATH "/org/freedesktop/login1"
 #define MANAGER "org.freedesktop.login1.Manager"
+#define PID1_MANAGER "org.freedesktop.systemd1.Manager"
 
 static struct fixture {
 	char directory[32];
@@ -35,16 +36,19 @@ static struct fixture {
 	/* The logind of this test. */
 	bool with_list_ex;
 	unsigned int sessions;
+	const char *removed_while_listed;
 	unsigned int vanished;	/* of these, so many are gone when one looks closer */
 	const char *kill_error;
-	unsigned int list_calls, list_ex_calls, kills, stops;
+	int kill_user_processes;
+	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets;
 	char killed[64];
 
 	/* What came back. */
-	unsigned int lists, opened, removed, restarted, kill_failures;
+	unsigned int lists, opened, found, stopping, removed, gone, back, kill_failures;
 	int list_error, kill_failure;
 	struct session_list list;
-	char removed_id[16];
+	struct session found_session;
+	char stopping_id[16], removed_id[16];
 } fixture;
 
 static void on_listed(void *userdata, struct session_list *list, int error)
@@ -63,6 +67,23 @@ static void on_opened(void *userdata)
 	fixture.opened++;
 }
 
+static void on_found(void *userdata, const struct session *session)
+{
+	(void)userdata;
+	session_done(&fixture.found_session);
+	assert_int_equal(session_init(&fixture.found_session, session->id, session->uid,
+				      session->user, session->class, session->tty,
+				      session->leader), 0);
+	fixture.found++;
+}
+
+static void on_stopping(void *userdata, const char *id)
+{
+	(void)userdata;
+	fixture.stopping++;
+	snprintf(fixture.stopping_id, sizeof(fixture.stopping_id), "%s", id);
+}
+
 static void on_removed(void *userdata, const char *id)
 {
 	(void)userdata;
@@ -70,10 +91,11 @@ static void on_removed(void *userdata, const char *id)
 	snprintf(fixture.removed_id, sizeof(fixture.removed_id), "%s", id);
 }
 
-static void on_restarted(void *userdata)
+static void on_restarted(void *userdata, bool there)
 {
 	(void)userdata;
-	fixture.restarted++;
+	fixture.gone += !there;
+	fixture.back += there;
 }
 
 static void on_kill_failed(void *userdata, const char *id, int error)
@@ -87,6 +109,8 @@ static void on_kill_failed(void *userdata, const char *id, int error)
 static const struct logind_handler handler = {
 	.listed = on_listed,
 	.opened = on_opened,
+	.found = on_found,
+	.stopping = on_stopping,
 	.removed = on_removed,
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
@@ -143,16 +167,34 @@ static int reply_list(sd_bus_message *call)
 	return 1;
 }
 
+static void emit(const char *member, const char *id);
+
 static int reply_properties(sd_bus_message *call)
 {
-	unsigned int index = strtoul(sd_bus_message_get_path(call) + strlen(PATH "/session/c"),
-				     NULL, 10);
+	const char *id = sd_bus_message_get_path(call) + strlen(PATH "/session/");
+	unsigned int index = strtoul(id + 1, NULL, 10);
 
+	/* The last of those that are asked for at first. */
+	if (fixture.removed_while_listed && index == 63)
+		emit("SessionRemoved", fixture.removed_while_listed);
 	if (index < fixture.vanished)
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
-	return sd_bus_reply_method_return(call, "a{sv}", 5, "Id", "s", "x", "Class", "s",
-					  index % 2 ? "greeter" : "user", "IdleHint", "b", 0, "TTY",
-					  "s", "pts/7", "Leader", "u", 1000 + index);
+	return sd_bus_reply_method_return(call, "a{sv}", 7, "Id", "s", id, "User", "(uo)",
+					  1000 + index, PATH "/user/x", "Name", "s", "alice",
+					  "Class", "s", index % 2 ? "greeter" : "user", "IdleHint",
+					  "b", 0, "TTY", "s", "pts/7", "Leader", "u",
+					  1000 + index);
+}
+
+static int reply_kill_user_processes(sd_bus_message *call)
+{
+	const char *interface, *property;
+
+	assert_true(sd_bus_message_read(call, "ss", &interface, &property) > 0);
+	assert_string_equal(interface, MANAGER);
+	assert_string_equal(property, "KillUserProcesses");
+	fixture.gets++;
+	return sd_bus_reply_method_return(call, "v", "b", fixture.kill_user_processes);
 }
 
 static int reply_kill(sd_bus_message *call)
@@ -178,10 +220,14 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		return reply_list_ex(call);
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
 		return reply_properties(call);
+	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get"))
+		return reply_kill_user_processes(call);
 	if (sd_bus_message_is_method_call(call, MANAGER, "KillSession"))
 		return reply_kill(call);
-	if (sd_bus_message_is_method_call(call, "org.freedesktop.systemd1.Manager", "StopUnit"))
+	if (sd_bus_message_is_method_call(call, PID1_MANAGER, "StopUnit"))
 		fixture.stops++;
+	if (sd_bus_message_is_method_call(call, PID1_MANAGER, "Subscribe"))
+		fixture.subscriptions++;
 	if (sd_bus_message_is_method_call(call, NULL, NULL))
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_METHOD, "unknown");
 	return 0;
@@ -258,8 +304,17 @@ static void start_service(void)
 
 static void emit(const char *member, const char *id)
 {
-	assert_true(sd_bus_emit_signal(fixture.service, PATH, MANAGER, member, "so", id,
-				       PATH "/session/x") >= 0);
+	char path[64];
+
+	snprintf(path, sizeof(path), PATH "/session/%s", id);
+	assert_true(sd_bus_emit_signal(fixture.service, PATH, MANAGER, member, "so", id, path) >= 0);
+}
+
+static void emit_job(const char *unit)
+{
+	assert_true(sd_bus_emit_signal(fixture.service, "/org/freedesktop/systemd1", PID1_MANAGER,
+				       "JobNew", "uos", 7, "/org/freedesktop/systemd1/job/7",
+				       unit) >= 0);
 }
 
 static int setup(void **state)
@@ -285,6 +340,7 @@ static int teardown(void **state)
 	stop_service();
 	stop_bus();
 	session_list_done(&fixture.list);
+	session_done(&fixture.found_session);
 	sd_event_unref(fixture.event);
 	in_directory(path, sizeof(path), "bus.conf");
 	unlink(path);
@@ -392,9 +448,76 @@ static void test_signals(void **state)
 	list();
 	emit("SessionNew", "c7");
 	run_until(&fixture.opened, 1);
+	run_until(&fixture.found, 1);
+	assert_string_equal(fixture.found_session.id, "c7");
+	assert_int_equal(fixture.found_session.uid, 1007);
+	assert_string_equal(fixture.found_session.user, "alice");
+	assert_string_equal(fixture.found_session.class, "greeter");
+	assert_int_equal(fixture.found_session.leader, 1007);
 	emit("SessionRemoved", "c7");
 	run_until(&fixture.removed, 1);
 	assert_string_equal(fixture.removed_id, "c7");
+}
+
+static void test_new_session_ends_at_once(void **state)
+{
+	(void)state;
+	list();
+	fixture.vanished = 8;
+	emit("SessionNew", "c7");
+	emit("SessionRemoved", "c7");
+	run_until(&fixture.removed, 1);
+	list();
+	assert_int_equal(fixture.opened, 1);
+	assert_int_equal(fixture.found, 0);
+}
+
+/* Its properties have come; then it goes, while those of the others are awaited still. */
+static void test_removed_while_listed(void **state)
+{
+	(void)state;
+	fixture.sessions = 100;
+	fixture.removed_while_listed = "c3";
+	list();
+	run_until(&fixture.removed, 1);
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 99);
+	for (size_t i = 0; i < 99; i++)
+		assert_string_not_equal(fixture.list.items[i].id, "c3");
+}
+
+static void test_scope_is_stopped(void **state)
+{
+	(void)state;
+	list();
+	assert_int_equal(fixture.subscriptions, 1);
+	emit_job("session-c7.scope");
+	run_until(&fixture.stopping, 1);
+	assert_string_equal(fixture.stopping_id, "c7");
+	emit_job("session-c7.service");
+	emit_job("user-1000.slice");
+	emit_job("session-c8.scope");
+	run_until(&fixture.stopping, 2);
+	assert_string_equal(fixture.stopping_id, "c8");
+}
+
+/* Every logout stops the scope, so that says nothing about who wanted it. */
+static void test_logouts_stop_scopes(void **state)
+{
+	(void)state;
+	fixture.kill_user_processes = 1;
+	list();
+	emit_job("session-c7.scope");
+	list();
+	assert_int_equal(fixture.stopping, 0);
+	/* Another configuration. */
+	fixture.kill_user_processes = 0;
+	stop_service();
+	start_service();
+	run_until(&fixture.gets, 2);
+	list();
+	emit_job("session-c7.scope");
+	run_until(&fixture.stopping, 1);
 }
 
 static void test_kill(void **state)
@@ -443,10 +566,10 @@ static void test_logind_restarts(void **state)
 	(void)state;
 	list();
 	stop_service();
-	run_until(&fixture.restarted, 1);
+	run_until(&fixture.gone, 1);
 	fixture.with_list_ex = true;
 	start_service();
-	run_until(&fixture.restarted, 2);
+	run_until(&fixture.back, 1);
 	/* It may be a newer one. */
 	list();
 	assert_int_equal(fixture.list_ex_calls, 1);
@@ -476,7 +599,7 @@ static void test_bus_restarts(void **state)
 	fixture.sessions = 2;
 	list();
 	stop_bus();
-	run_until(&fixture.restarted, 1);
+	run_until(&fixture.gone, 1);
 	assert_true(logind_list(&fixture.logind) < 0);
 	stop_service();
 	start_bus();
@@ -494,7 +617,7 @@ static void test_bus_goes_with_a_list_on_its_way(void **state)
 	stop_bus();
 	run_until(&fixture.lists, 2);
 	assert_true(fixture.list_error < 0);
-	run_until(&fixture.restarted, 1);
+	run_until(&fixture.gone, 1);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_service, teardown)
@@ -508,6 +631,10 @@ int main(void)
 		TEST(test_session_vanishes_while_listed),
 		TEST(test_newer_list_replaces_older),
 		TEST(test_signals),
+		TEST(test_new_session_ends_at_once),
+		TEST(test_removed_while_listed),
+		TEST(test_scope_is_stopped),
+		TEST(test_logouts_stop_scopes),
 		TEST(test_kill),
 		TEST(test_kill_fails),
 		TEST(test_stop_unit),

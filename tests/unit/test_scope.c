@@ -212,6 +212,20 @@ static void test_unit(void **state)
 	assert_string_equal(unit, "session-hvltest.scope");
 }
 
+static void test_session_of_unit(void **state)
+{
+	static const char *const others[] = {
+		"", "session-.scope", "session-3.service", "xsession-3.scope", "session-3.scope.d",
+		"session-scope", "user-1000.slice",
+	};
+	_cleanup_free_ char *id = scope_session("session-c12.scope");
+
+	(void)state;
+	assert_string_equal(id, "c12");
+	for (size_t i = 0; i < ELEMENTS(others); i++)
+		assert_null(scope_session(others[i]));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -224,6 +238,7 @@ int main(void)
 		TEST(test_no_scope),
 		TEST(test_no_cgroup_v2),
 		TEST(test_unit),
+		TEST(test_session_of_unit),
 	};
 
 	return cmocka_run_group_tests_name("scope", tests, NULL, NULL);

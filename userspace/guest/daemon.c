@@ -12,9 +12,70 @@
 #include "log.h"
 #include "notice.h"
 #include "scope.h"
+#include "text.h"
 #include "util.h"
 
-/* The engine's way out. */
+/* The char device's front. */
+
+static int device_front_report(void *userdata, const struct hv_logoff_report *report)
+{
+	const struct daemon *daemon = userdata;
+	struct hv_logoff_report named = *report;
+	int r;
+
+	named.header.id = daemon->device_request;
+	r = device_report(&daemon->device, &named);
+	sd_notifyf(0, "STATUS=%s", report->text);
+	if (r < 0 && r != -ESTALE)
+		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
+	return r;
+}
+
+/* What became of a session. A driver of version 1.0 has no ear for it. */
+static void report_session(const struct daemon *daemon, uint64_t request,
+			   const struct session *session, enum hv_logoff_outcome outcome,
+			   enum hv_logoff_kind kind)
+{
+	struct hv_logoff_session record = {
+		.header = {
+			.type = HV_LOGOFF_SESSION, .size = sizeof(record), .id = request,
+		},
+		.outcome = outcome,
+		.kind = kind,
+		.uid = session->uid,
+	};
+	int r;
+
+	text_clean(record.user, sizeof(record.user), session->user, strlen(session->user));
+	text_clean(record.session, sizeof(record.session), session->id, strlen(session->id));
+	r = device_session(&daemon->device, &record);
+	/* The request that began to end it is over. */
+	if (r == -ESTALE && outcome == HV_LOGOFF_ENDED && request) {
+		record.header.id = 0;
+		r = device_session(&daemon->device, &record);
+	}
+	if (r < 0 && r != -EOPNOTSUPP && r != -ESTALE)
+		log_message(LOG_WARNING, "The driver does not take the end of session %s: %s.",
+			    session->id, strerror(-r));
+}
+
+static void device_front_outcome(void *userdata, const struct session *session,
+				 enum hv_logoff_outcome outcome)
+{
+	const struct daemon *daemon = userdata;
+
+	report_session(daemon, daemon->device_request, session, outcome, 0);
+}
+
+static const struct engine_front device_front = {
+	.report = device_front_report,
+	.outcome = device_front_outcome,
+};
+
+/* After logind failed to answer. */
+#define LIST_RETRY (5 * USEC_PER_SEC)
+
+/* The way out of the engine and the watch. */
 
 static uint64_t outside_now(void *outside)
 {
@@ -39,7 +100,17 @@ static int outside_list(void *outside)
 {
 	struct daemon *daemon = outside;
 
+	watch_list_asked(&daemon->watch);
 	return logind_list(&daemon->logind);
+}
+
+/* Only the char device's requests have a number that the driver knows. */
+static void outside_begin(void *outside, const struct session *session)
+{
+	struct daemon *daemon = outside;
+
+	watch_claim(&daemon->watch, session->id,
+		    engine_serves(&daemon->engine, &device_front) ? daemon->device_request : 0);
 }
 
 static int outside_signal(void *outside, const struct session *session)
@@ -97,6 +168,7 @@ static const struct engine_ops engine_ops = {
 	.now = outside_now,
 	.wake = outside_wake,
 	.list = outside_list,
+	.begin = outside_begin,
 	.signal = outside_signal,
 	.kill = outside_kill,
 	.kill_session = outside_kill_session,
@@ -105,25 +177,27 @@ static const struct engine_ops engine_ops = {
 	.audit = outside_audit,
 };
 
-/* The char device's front. */
-
-static int device_front_report(void *userdata, const struct hv_logoff_report *report)
+static void outside_list_later(void *outside)
 {
-	const struct daemon *daemon = userdata;
-	struct hv_logoff_report named = *report;
-	int r;
+	struct daemon *daemon = outside;
 
-	named.header.id = daemon->device_request;
-	r = device_report(&daemon->device, &named);
-	sd_notifyf(0, "STATUS=%s", report->text);
-	if (r < 0 && r != -ESTALE)
-		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
-	return r;
+	sd_event_source_set_time_relative(daemon->list_timer, LIST_RETRY);
+	sd_event_source_set_enabled(daemon->list_timer, SD_EVENT_ONESHOT);
 }
 
-static const struct engine_front device_front = {
-	.report = device_front_report,
+static void outside_ended(void *outside, const struct session *session, enum hv_logoff_kind kind,
+			  uint64_t request)
+{
+	report_session(outside, request, session, HV_LOGOFF_ENDED, kind);
+}
+
+static const struct watch_ops watch_ops = {
+	.list = outside_list,
+	.list_later = outside_list_later,
+	.ended = outside_ended,
 };
+
+/* What the driver says. */
 
 static void on_hello(void *userdata, uint32_t version)
 {
@@ -194,12 +268,13 @@ static const struct device_handler device_handler = {
 	.gone = on_gone,
 };
 
-/* What logind says. */
+/* What logind says. The watch hears it first: an end is reported before the result that it brings. */
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
 	struct daemon *daemon = userdata;
 
+	watch_listed(&daemon->watch, list, error);
 	engine_listed(&daemon->engine, list, error);
 }
 
@@ -210,17 +285,37 @@ static void on_opened(void *userdata)
 	engine_opened(&daemon->engine);
 }
 
+static void on_found(void *userdata, const struct session *session)
+{
+	struct daemon *daemon = userdata;
+
+	watch_found(&daemon->watch, session);
+}
+
+static void on_stopping(void *userdata, const char *id)
+{
+	struct daemon *daemon = userdata;
+
+	watch_stopping(&daemon->watch, id);
+}
+
 static void on_removed(void *userdata, const char *id)
 {
 	struct daemon *daemon = userdata;
 
+	watch_removed(&daemon->watch, id);
 	engine_removed(&daemon->engine, id);
 }
 
-static void on_restarted(void *userdata)
+/* A logind that has gone is not asked, since that would start it; it says when it is back. */
+static void on_restarted(void *userdata, bool there)
 {
 	struct daemon *daemon = userdata;
 
+	if (there)
+		watch_list(&daemon->watch);
+	else if (!daemon->logind.bus)
+		outside_list_later(daemon);
 	engine_resync(&daemon->engine);
 }
 
@@ -228,12 +323,16 @@ static void on_kill_failed(void *userdata, const char *id, int error)
 {
 	struct daemon *daemon = userdata;
 
+	if (error == -ENOENT)
+		watch_dead(&daemon->watch, id);
 	engine_call_failed(&daemon->engine, id, error);
 }
 
 static const struct logind_handler logind_handler = {
 	.listed = on_listed,
 	.opened = on_opened,
+	.found = on_found,
+	.stopping = on_stopping,
 	.removed = on_removed,
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
@@ -249,31 +348,55 @@ static int on_time(sd_event_source *source, uint64_t time, void *userdata)
 	return 0;
 }
 
+static int on_list_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	(void)source;
+	(void)time;
+	watch_list(&daemon->watch);
+	return 0;
+}
+
+static int add_timer(struct daemon *daemon, sd_event_source **timer, uint64_t accuracy,
+		     sd_event_time_handler_t handler)
+{
+	int r = sd_event_add_time(daemon->event, timer, CLOCK_MONOTONIC, USEC_NEVER, accuracy,
+				  handler, daemon);
+
+	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
+}
+
 int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct config *config)
 {
 	int r;
 
 	*daemon = (struct daemon){ .event = sd_event_ref(event), .device.fd = -1 };
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
+	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
-	/* So that a request finds it connected; if that fails now, it tries again. */
-	logind_connect(&daemon->logind);
 	/* The least accuracy that does not keep an idle machine awake. */
-	r = sd_event_add_time(event, &daemon->timer, CLOCK_MONOTONIC, USEC_NEVER,
-			      10 * USEC_PER_MSEC, on_time, daemon);
+	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
+	if (r >= 0)
+		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
-	sd_event_source_set_enabled(daemon->timer, SD_EVENT_OFF);
-	return device_start(&daemon->device, fd, event, &device_handler, daemon);
+	r = device_start(&daemon->device, fd, event, &device_handler, daemon);
+	/* Which connects too, so that a request finds it connected; if it fails, it tries again. */
+	if (r >= 0)
+		watch_list(&daemon->watch);
+	return r;
 }
 
 void daemon_done(struct daemon *daemon)
 {
 	engine_drop(&daemon->engine);
+	watch_done(&daemon->watch);
 	device_done(&daemon->device);
 	logind_done(&daemon->logind);
 	sd_event_source_disable_unref(daemon->timer);
+	sd_event_source_disable_unref(daemon->list_timer);
 	sd_event_unref(daemon->event);
 }

@@ -141,3 +141,10 @@ int device_report(const struct device *device, const struct hv_logoff_report *re
 {
 	return write_record(device, report, sizeof(*report));
 }
+
+int device_session(const struct device *device, const struct hv_logoff_session *session)
+{
+	if (device->version < HV_LOGOFF_VERSION_1_1)
+		return -EOPNOTSUPP;
+	return write_record(device, session, sizeof(*session));
+}

@@ -291,6 +291,8 @@ static void take_next_step(const struct engine *engine, struct target *target)
 {
 	const struct session *session = &target->session;
 
+	if (target->step == STEP_FOUND)
+		engine->ops->begin(engine->outside, session);
 	target->step++;
 	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
 	if (target->step == STEP_ASKED && engine->request.flags & HV_LOGOFF_FORCE)

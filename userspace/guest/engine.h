@@ -53,6 +53,8 @@ struct engine_ops {
 	void (*wake)(void *outside, uint64_t time);
 	/* Ask for all sessions; unless it fails, engine_listed() follows. 0 or -errno. */
 	int (*list)(void *outside);
+	/* From here on it's the request that ends the session. May be said again. */
+	void (*begin)(void *outside, const struct session *session);
 	/* TERM, HUP, CONT to all processes of the scope: how many there were, or -errno. */
 	int (*signal)(void *outside, const struct session *session);
 	/* Kill all processes of the scope, whatever they do. 0 or -errno. */

@@ -5,12 +5,18 @@
 #include <string.h>
 
 #include "log.h"
+#include "scope.h"
 #include "util.h"
 
 #define NAME "org.freedesktop.login1"
 #define PATH "/org/freedesktop/login1"
 #define MANAGER "org.freedesktop.login1.Manager"
 #define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+#define SESSION "org.freedesktop.login1.Session"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+#define PID1_NAME "org.freedesktop.systemd1"
+#define PID1_PATH "/org/freedesktop/systemd1"
+#define PID1_MANAGER "org.freedesktop.systemd1.Manager"
 #define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
@@ -119,26 +125,40 @@ static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 	return r;
 }
 
-/* Of a session's properties, those that a list before v256 does not have. */
-static int read_properties(sd_bus_message *reply, const char **class, const char **tty,
-			   uint32_t *leader)
+/* What is of interest here; "" and 0 if it isn't told. */
+struct properties {
+	const char *id, *user, *class, *tty;
+	uint32_t uid, leader;
+};
+
+static int read_property(sd_bus_message *reply, const char *key, struct properties *properties)
+{
+	if (!strcmp(key, "Id"))
+		return sd_bus_message_read(reply, "v", "s", &properties->id);
+	if (!strcmp(key, "User"))
+		return sd_bus_message_read(reply, "v", "(uo)", &properties->uid, NULL);
+	if (!strcmp(key, "Name"))
+		return sd_bus_message_read(reply, "v", "s", &properties->user);
+	if (!strcmp(key, "Class"))
+		return sd_bus_message_read(reply, "v", "s", &properties->class);
+	if (!strcmp(key, "TTY"))
+		return sd_bus_message_read(reply, "v", "s", &properties->tty);
+	if (!strcmp(key, "Leader"))
+		return sd_bus_message_read(reply, "v", "u", &properties->leader);
+	return sd_bus_message_skip(reply, "v");
+}
+
+static int read_properties(sd_bus_message *reply, struct properties *properties)
 {
 	const char *key;
 	int r;
 
+	*properties = (struct properties){ .id = "", .user = "", .class = "", .tty = "" };
 	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(reply, "s", &key);
-		if (r < 0)
-			return r;
-		if (!strcmp(key, "Class"))
-			r = sd_bus_message_read(reply, "v", "s", class);
-		else if (!strcmp(key, "TTY"))
-			r = sd_bus_message_read(reply, "v", "s", tty);
-		else if (!strcmp(key, "Leader"))
-			r = sd_bus_message_read(reply, "v", "u", leader);
-		else
-			r = sd_bus_message_skip(reply, "v");
+		if (r >= 0)
+			r = read_property(reply, key, properties);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(reply);
 	}
@@ -148,9 +168,7 @@ static int read_properties(sd_bus_message *reply, const char **class, const char
 /* A session that has ended since it was listed is not an error. */
 static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 {
-	const char *class = "";
-	const char *tty = "";
-	uint32_t leader = 0;
+	struct properties properties;
 	int r;
 
 	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
@@ -158,11 +176,11 @@ static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 		return 0;
 	if (sd_bus_message_is_method_error(reply, NULL))
 		return reply_error(lookup->listing->logind, reply);
-	r = read_properties(reply, &class, &tty, &leader);
+	r = read_properties(reply, &properties);
 	if (r < 0)
 		return r;
-	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, class, tty,
-			   leader);
+	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user,
+			   properties.class, properties.tty, properties.leader);
 }
 
 static int look_up_more(struct listing *listing);
@@ -191,9 +209,8 @@ static int look_up_more(struct listing *listing)
 		struct lookup *lookup = &listing->lookups[listing->asked++];
 
 		r = sd_bus_call_method_async(listing->logind->bus, &lookup->slot, NAME,
-					     lookup->path, "org.freedesktop.DBus.Properties",
-					     "GetAll", on_properties, lookup, "s",
-					     "org.freedesktop.login1.Session");
+					     lookup->path, PROPERTIES, "GetAll", on_properties,
+					     lookup, "s", SESSION);
 	}
 	return r < 0 ? r : 0;
 }
@@ -308,14 +325,48 @@ int logind_list(struct logind *logind)
 	return 0;
 }
 
+/* Whose session is new; one that has ended meanwhile is nobody's. */
+static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct logind *logind = userdata;
+	struct properties found;
+	struct session session;
+
+	(void)error;
+	if (sd_bus_message_is_method_error(reply, NULL) || read_properties(reply, &found) < 0 ||
+	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
+			 found.leader) < 0)
+		return 0;
+	logind->handler->found(logind->userdata, &session);
+	session_done(&session);
+	return 0;
+}
+
 static int on_new(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
+	const char *path;
 
-	(void)signal;
 	(void)error;
+	if (sd_bus_message_read(signal, "so", NULL, &path) >= 0)
+		sd_bus_call_method_async(logind->bus, NULL, NAME, path, PROPERTIES, "GetAll",
+					 on_found, logind, "s", SESSION);
 	logind->handler->opened(logind->userdata);
 	return 0;
+}
+
+/* What was looked up before it was removed is no session that a list still on its way has. */
+static void forget(struct listing *listing, const char *id)
+{
+	struct session_list *list = &listing->sessions;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i].id, id) != 0)
+			continue;
+		session_done(&list->items[i]);
+		list->items[i] = list->items[--list->count];
+		return;
+	}
 }
 
 static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *error)
@@ -324,20 +375,68 @@ static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *erro
 	const char *id;
 
 	(void)error;
-	if (sd_bus_message_read(signal, "so", &id, NULL) >= 0)
-		logind->handler->removed(logind->userdata, id);
+	if (sd_bus_message_read(signal, "so", &id, NULL) < 0)
+		return 0;
+	if (logind->listing)
+		forget(logind->listing, id);
+	logind->handler->removed(logind->userdata, id);
 	return 0;
+}
+
+/*
+ * When a user logs out, logind abandons the session's scope, and what is left in it may stay. Only
+ * when somebody ends the session, or idleness does, or the machine shuts down, is there a job to
+ * stop the scope. A scope has one job before that, to start it, and logind speaks of the session
+ * only when it has begun.
+ */
+static int on_job(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	const struct logind *logind = userdata;
+	_cleanup_free_ char *id = NULL;
+	const char *unit;
+
+	(void)error;
+	if (logind->logout_stops || sd_bus_message_read(signal, "uos", NULL, NULL, &unit) < 0)
+		return 0;
+	id = scope_session(unit);
+	if (id)
+		logind->handler->stopping(logind->userdata, id);
+	return 0;
+}
+
+static int on_kill_user_processes(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	int value;
+
+	(void)error;
+	if (!sd_bus_message_is_method_error(reply, NULL) &&
+	    sd_bus_message_read(reply, "v", "b", &value) >= 0)
+		logind->logout_stops = value;
+	return 0;
+}
+
+/* It reads its configuration when it starts. */
+static int ask_for_kill_user_processes(struct logind *logind)
+{
+	return sd_bus_call_method_async(logind->bus, NULL, NAME, PATH, PROPERTIES, "Get",
+					on_kill_user_processes, logind, "ss", MANAGER,
+					"KillUserProcesses");
 }
 
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
+	const char *owner;
 
-	(void)signal;
 	(void)error;
+	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
+		return 0;
 	/* It has gone, so that nothing else would be heard of it, or is back, perhaps upgraded. */
 	logind->without_list_ex = false;
-	logind->handler->restarted(logind->userdata);
+	if (owner[0])
+		ask_for_kill_user_processes(logind);
+	logind->handler->restarted(logind->userdata, owner[0]);
 	return 0;
 }
 
@@ -357,7 +456,7 @@ static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error 
 	(void)error;
 	log_message(LOG_WARNING, "The system bus has closed the connection.");
 	disconnect(logind);
-	logind->handler->restarted(logind->userdata);
+	logind->handler->restarted(logind->userdata, false);
 	return 0;
 }
 
@@ -379,6 +478,18 @@ static int subscribe(struct logind *logind)
 				   "path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',"
 				   "member='NameOwnerChanged',arg0='" NAME "'",
 				   on_owner, NULL, logind);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "JobNew",
+				      on_job, NULL, logind);
+	if (r < 0)
+		return r;
+	/* PID 1 is silent unless somebody listens; so does logind, as long as it runs. */
+	r = sd_bus_call_method_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "Subscribe",
+				     NULL, NULL, NULL);
+	if (r < 0)
+		return r;
+	r = ask_for_kill_user_processes(logind);
 	if (r < 0)
 		return r;
 	return sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local",
@@ -472,9 +583,7 @@ int logind_stop_unit(struct logind *logind, const char *unit)
 
 	if (r < 0)
 		return r;
-	r = sd_bus_call_method_async(logind->bus, NULL, "org.freedesktop.systemd1",
-				     "/org/freedesktop/systemd1",
-				     "org.freedesktop.systemd1.Manager", "StopUnit", NULL, NULL,
-				     "ss", unit, "replace");
+	r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
+				     "StopUnit", NULL, NULL, "ss", unit, "replace");
 	return r < 0 ? r : 0;
 }

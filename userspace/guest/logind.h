@@ -13,9 +13,13 @@ struct logind_handler {
 	/* The answer to logind_list(). What the handler leaves in @list is freed. */
 	void (*listed)(void *userdata, struct session_list *list, int error);
 	void (*opened)(void *userdata);
+	/* Who that is; a session that ends at once may never get here. */
+	void (*found)(void *userdata, const struct session *session);
+	/* Somebody has PID 1 stop the session's scope; not if a user's own logout does that too. */
+	void (*stopping)(void *userdata, const char *id);
 	void (*removed)(void *userdata, const char *id);
-	/* Logind has gone or come: signals may have been missed meanwhile. */
-	void (*restarted)(void *userdata);
+	/* Logind is @there again or has gone: signals may have been missed meanwhile. */
+	void (*restarted)(void *userdata, bool there);
 	/* -ENOENT: no such session, or no process of it. */
 	void (*kill_failed)(void *userdata, const char *id, int error);
 };
@@ -27,6 +31,7 @@ struct logind {
 	void *userdata;
 	struct listing *listing;	/* on its way */
 	bool without_list_ex;		/* before v256 */
+	bool logout_stops;		/* KillUserProcesses= */
 	bool complained;		/* said why it does not answer */
 };
 

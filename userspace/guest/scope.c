@@ -13,6 +13,9 @@
 #include "proc.h"
 #include "util.h"
 
+#define PREFIX "session-"
+#define SUFFIX ".scope"
+
 static void fclosep(FILE **file)
 {
 	if (*file)
@@ -23,7 +26,17 @@ char *scope_unit(const struct session *session)
 {
 	char *unit;
 
-	return asprintf(&unit, "session-%s.scope", session->id) < 0 ? NULL : unit;
+	return asprintf(&unit, PREFIX "%s" SUFFIX, session->id) < 0 ? NULL : unit;
+}
+
+char *scope_session(const char *unit)
+{
+	size_t length = strlen(unit);
+
+	if (length <= strlen(PREFIX SUFFIX) || strncmp(unit, PREFIX, strlen(PREFIX)) != 0 ||
+	    strcmp(unit + length - strlen(SUFFIX), SUFFIX) != 0)
+		return NULL;
+	return strndup(unit + strlen(PREFIX), length - strlen(PREFIX SUFFIX));
 }
 
 /* As /proc/PID/cgroup has it. Logind puts every session's scope into the slice of its user. */

@@ -14,6 +14,8 @@
 
 /* The unit's name, allocated, or NULL: "session-3.scope". */
 char *scope_unit(const struct session *session);
+/* The other way round: "3", allocated, or NULL if @unit is no session's scope. */
+char *scope_session(const char *unit);
 
 /* Asks every process to end: TERM, HUP, CONT. How many there were, or -errno. */
 int scope_signal(const char *root, const struct session *session);

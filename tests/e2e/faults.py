@@ -24,6 +24,7 @@ NAMES = {
 
 STATES = ("none", "delivered", "grace", "ending", "completing")
 
+# Seconds on a stock kernel: what is to happen must fit into them, on a slow machine too.
 GRACE = 8
 LONG, SHORT = 120, 14  # the timeout of a request, and of one that is to run into it
 
@@ -69,7 +70,7 @@ class Held:
     def hold_grace(self):
         """The users were told."""
         self.machine.open_session("pam", "alice")
-        self.send("grace", grace=GRACE)
+        self.send("grace", grace=GRACE * self.machine.pace)
         self.let_go = lambda: None
 
     def hold_ending(self):
@@ -255,7 +256,7 @@ def is_slow(event, state):
 
 def prepare(machine):
     """A session that does not end stays long enough for what is to happen meanwhile."""
-    configure(machine, "EscalateSec=60")
+    configure(machine, f"EscalateSec={60 * machine.pace}")
 
 
 def check_works(machine):
@@ -266,7 +267,7 @@ def check_works(machine):
 
 
 def run(machine, event, state):
-    held = Held(machine, state, event.timeout)
+    held = Held(machine, state, event.timeout * machine.pace)
     with event.happen(machine, held):
         held.release()
         reply = held.finish()

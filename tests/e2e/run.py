@@ -92,6 +92,7 @@ class Lab:
         self.machine.wait("logoff", "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
         self.machine.vmbus = self.vmbus_versions[-1]
+        self.machine.pace = 3 if self.sanitizer else 1
         if self.sanitizer:
             health.prepare(self.machine)
 

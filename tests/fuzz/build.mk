@@ -14,6 +14,8 @@ $(BUILD)/fuzz/%.o: %.c
 
 $(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.o
 $(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o
+$(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/host/%.o,kvp_text sessions text)
+$(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \

@@ -23,7 +23,9 @@ struct events {
 	struct connection connection;
 	pthread_t thread;
 	atomic_bool stopped;
-	bool left; /* of the thread: it is the one that stopped it, and frees it */
+	/* Of the thread: */
+	enum { UNKNOWN, REPORTS, SILENT } reporting;
+	bool left; /* it is the one that stopped it, and frees it */
 };
 
 /* Whose thread this is, if it is one of ours. */
@@ -78,10 +80,12 @@ static void tell_session(struct events *events, const json_t *object)
 static void tell_reporting(struct events *events, const json_t *component)
 {
 	const char *version = vmg_text_in(component, "version");
+	int before = (int)events->reporting;
 	bool reports = json_is_true(json_object_get(component, "negotiated")) && *version &&
 		       strcmp(version, "1.0") != 0;
 
-	if (events->extended)
+	events->reporting = reports ? REPORTS : SILENT;
+	if (events->extended && (int)events->reporting != before)
 		events->extended->lpVtbl->OnReporting(events->extended, reports);
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* A guest's words in libvmguestos: its answer by KVP, and what it says of sessions. */
+#include "fuzz.h"
+#include "userspace/host/kvp_text.h"
+#include "userspace/host/sessions.h"
+
+static void must_be_text(const char *text, size_t size)
+{
+	must(strnlen(text, size) < size);
+}
+
+static void must_be_answer(const struct kvp_answer *answer, bool good)
+{
+	must_be_text(answer->id, sizeof(answer->id));
+	must_be_text(answer->busy, sizeof(answer->busy));
+	must_be_text(answer->boot, sizeof(answer->boot));
+	must_be_text(answer->state, sizeof(answer->state));
+	must_be_text(answer->text, sizeof(answer->text));
+	must(good == !!*answer->state);
+	must(good || (!*answer->id && !*answer->busy && !*answer->boot && !answer->time));
+}
+
+static void must_be_clean(const char *text)
+{
+	for (; *text; text++)
+		must((unsigned char)*text >= ' ' && *text != 0x7f);
+}
+
+static void must_be_results(const VMSessionResult *results, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		must_be_clean(results[i].session);
+		must_be_clean(results[i].user);
+		must(results[i].outcome >= vmSessionOutcome_Ended &&
+		     results[i].outcome <= vmSessionOutcome_Selected);
+		for (uint32_t j = 0; j < i; j++)
+			must(strcmp(results[i].session, results[j].session) != 0);
+	}
+}
+
+/* One object a line, as from the host. */
+static void take_lines(struct sessions *sessions, const char *text, size_t size)
+{
+	while (size > 0) {
+		const char *end = memchr(text, '\n', size);
+		size_t length = end ? (size_t)(end - text) : size;
+		json_t *event = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
+
+		if (event)
+			vmg_sessions_take(sessions, event);
+		json_decref(event);
+		length += end != NULL;
+		text += length;
+		size -= length;
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct sessions sessions = {0};
+	struct kvp_answer answer;
+	VMSessionResult *results;
+	uint32_t count;
+	char *text = malloc(size + 1);
+	bool good;
+
+	must(text);
+	if (size)
+		memcpy(text, data, size);
+	text[size] = '\0';
+	good = vmg_kvp_parse(&answer, text);
+	must_be_answer(&answer, good);
+
+	take_lines(&sessions, text, size);
+	must(vmg_sessions_copy(&sessions, &results, &count) == S_OK);
+	must(count == sessions.count);
+	vmg_sessions_free(&sessions);
+	must_be_results(results, count);
+	free(results);
+	free(text);
+	return 0;
+}

@@ -23,6 +23,10 @@ $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm_packet.o $(BUILD)/asa
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 vmguestos registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
+$(filter %/test_kvp %/test_kvp_pool %/test_kvp_journal %/test_kvp_items,$(UNIT_PROGRAMS)): \
+	$(BUILD)/asan/tests/unit/kvp_fixture.o
+$(BUILD)/asan/tests/unit/kvp_fixture.o: CPPFLAGS += $(shell pkg-config --cflags cmocka)
+
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS) $(UNIT_LIBS)
 

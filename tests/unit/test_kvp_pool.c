@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The pools' files: one's own record and nobody else's, the lock, and whose files are believed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "kvp_fixture.h"
+#include "userspace/guest/util.h"
+
+#define POOL ".kvp_pool_1"
+#define KEY "Mine"
+
+static char value[KVP_VALUE_SIZE + 1];
+
+static int setup(void **state)
+{
+	(void)state;
+	make_folder();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	remove_folder();
+	return 0;
+}
+
+static int read_own(void)
+{
+	return kvp_pool_read(folder, KVP_POOL_GUEST, KEY, value);
+}
+
+static int write_own(const char *text)
+{
+	return kvp_pool_write(folder, KVP_POOL_GUEST, KEY, text);
+}
+
+static int remove_own(void)
+{
+	return kvp_pool_remove(folder, KVP_POOL_GUEST, KEY);
+}
+
+/* The pool is these records, byte for byte. */
+static void assert_pool(const struct pool_record *records, size_t count)
+{
+	_cleanup_free_ char *bytes = NULL;
+	size_t size;
+
+	bytes = read_file(POOL, &size);
+	assert_int_equal(size, count * sizeof(*records));
+	assert_memory_equal(bytes, records, size);
+}
+
+static struct pool_record own_record(const char *text)
+{
+	struct pool_record record = { .key = KEY };
+
+	strcpy(record.value, text);
+	return record;
+}
+
+static void test_no_pool(void **state)
+{
+	(void)state;
+	assert_int_equal(read_own(), -ENOENT);
+	/* It is hv_kvp_daemon that makes it. */
+	assert_int_equal(write_own("x"), -ENOENT);
+	assert_int_equal(remove_own(), -ENOENT);
+	remove_folder();
+	assert_int_equal(read_own(), -ENOENT);
+}
+
+static void test_append_change_remove(void **state)
+{
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	assert_int_equal(read_own(), 0);
+	assert_int_equal(write_own("first"), 0);
+	assert_int_equal(read_own(), 1);
+	assert_string_equal(value, "first");
+	assert_int_equal(write_own("2nd"), 0);
+	assert_pool((struct pool_record[]){ own_record("2nd") }, 1);
+	assert_int_equal(remove_own(), 0);
+	assert_int_equal(remove_own(), 0);
+	assert_pool(NULL, 0);
+}
+
+static void test_others_keep_every_byte(void **state)
+{
+	const struct pool_record a = make_record("Mine too", "a");
+	const struct pool_record b = make_record("Min", "b");
+	const struct pool_record c = make_record("", "");
+
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){ a, b }, 2);
+	assert_int_equal(write_own("x"), 0);
+	assert_pool((struct pool_record[]){ a, b, own_record("x") }, 3);
+	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){ a, own_record("x"), b, c }, 4);
+	assert_int_equal(write_own("y"), 0);
+	assert_pool((struct pool_record[]){ a, own_record("y"), b, c }, 4);
+	assert_int_equal(remove_own(), 0);
+	assert_pool((struct pool_record[]){ a, b, c }, 3);
+}
+
+/* That daemon leaves what was behind the NUL, and changes a value only up to its end. */
+static void test_what_is_behind_the_end(void **state)
+{
+	const struct pool_record record = make_record(KEY, "x");
+
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, &record, 1);
+	assert_int_equal(read_own(), 1);
+	assert_string_equal(value, "x");
+}
+
+static void test_longest(void **state)
+{
+	struct pool_record record;
+
+	(void)state;
+	memset(&record, 'x', sizeof(record));
+	rewrite_pool(KVP_POOL_GUEST, &record, 1);
+	assert_int_equal(read_own(), 0);
+	strcpy(record.key, KEY);
+	rewrite_pool(KVP_POOL_GUEST, &record, 1);
+	assert_int_equal(read_own(), 1);
+	assert_int_equal(strlen(value), KVP_VALUE_SIZE);
+}
+
+static void test_torn_end(void **state)
+{
+	struct pool_record records[2] = { make_record("Other", "a"), own_record("x") };
+	_cleanup_free_ char *bytes = NULL;
+	size_t size;
+
+	(void)state;
+	write_file(POOL, records, sizeof(records) - 1);
+	assert_int_equal(read_own(), 0);
+	assert_int_equal(write_own("x"), -EBADMSG);
+	bytes = read_file(POOL, &size);
+	assert_int_equal(size, sizeof(records) - 1);
+	assert_memory_equal(bytes, records, size);
+	assert_non_null(strstr(kvp_pool_explain(-EBADMSG), "restart hv-kvp-daemon"));
+}
+
+static void test_locked(void **state)
+{
+	const struct pool_record record = own_record("x");
+	struct holder holder;
+
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, &record, 1);
+	holder = hold_lock(KVP_POOL_GUEST);
+	assert_int_equal(read_own(), -EAGAIN);
+	assert_int_equal(write_own("y"), -EAGAIN);
+	assert_int_equal(remove_own(), -EAGAIN);
+	let_go(holder);
+	assert_pool(&record, 1);
+	assert_int_equal(write_own("y"), 0);
+}
+
+static void test_links(void **state)
+{
+	const struct pool_record record = own_record("x");
+
+	(void)state;
+	write_file("elsewhere", &record, sizeof(record));
+	assert_int_equal(symlink("elsewhere", path_of(POOL)), 0);
+	assert_int_equal(read_own(), -ELOOP);
+	assert_int_equal(write_own("y"), -ELOOP);
+	assert_int_equal(unlink(path_of(POOL)), 0);
+	write_file(POOL, &record, sizeof(record));
+	{
+		_cleanup_free_ char *pool = strdup(path_of(POOL));
+
+		assert_int_equal(link(pool, path_of("second")), 0);
+	}
+	assert_int_equal(read_own(), -EMLINK);
+	assert_int_equal(write_own("y"), -EMLINK);
+	assert_pool(&record, 1);
+}
+
+static void test_folder_that_is_a_link(void **state)
+{
+	char link[80];
+
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	snprintf(link, sizeof(link), "%s.link", folder);
+	assert_int_equal(symlink(folder, link), 0);
+	assert_int_equal(kvp_pool_read(link, KVP_POOL_GUEST, KEY, value), -ENOTDIR);
+	unlink(link);
+}
+
+static void test_not_regular(void **state)
+{
+	(void)state;
+	assert_int_equal(mkfifo(path_of(POOL), 0600), 0);
+	assert_int_equal(read_own(), -EINVAL);
+	assert_int_equal(write_own("y"), -EINVAL);
+	assert_int_equal(unlink(path_of(POOL)), 0);
+	assert_int_equal(mkdir(path_of(POOL), 0700), 0);
+	assert_int_equal(read_own(), -EINVAL);
+	assert_int_equal(write_own("y"), -EISDIR);
+}
+
+static void test_others_may_write(void **state)
+{
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	assert_int_equal(chmod(path_of(POOL), 0664), 0);
+	assert_int_equal(read_own(), -EPERM);
+	assert_int_equal(chmod(path_of(POOL), 0646), 0);
+	assert_int_equal(write_own("y"), -EPERM);
+	assert_int_equal(chmod(path_of(POOL), 0644), 0);
+	assert_int_equal(read_own(), 0);
+	assert_int_equal(chmod(folder, 0770), 0);
+	assert_int_equal(read_own(), -EPERM);
+	assert_non_null(strstr(kvp_pool_explain(-EPERM), "chmod go-w"));
+}
+
+static void test_another_owner(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	assert_int_equal(chown(path_of(POOL), 12345, 0), 0);
+	assert_int_equal(read_own(), -EPERM);
+	assert_int_equal(chown(path_of(POOL), 0, 12345), 0);
+	assert_int_equal(read_own(), 0);
+	assert_int_equal(chown(folder, 12345, 0), 0);
+	assert_int_equal(read_own(), -EPERM);
+}
+
+static void test_too_long(void **state)
+{
+	(void)state;
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	assert_int_equal(truncate(path_of(POOL), 4096 * sizeof(struct pool_record)), 0);
+	assert_int_equal(read_own(), 0);
+	assert_int_equal(truncate(path_of(POOL), 4097 * sizeof(struct pool_record)), 0);
+	assert_int_equal(read_own(), -EFBIG);
+	assert_int_equal(write_own("x"), -EFBIG);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_no_pool),
+		TEST(test_append_change_remove),
+		TEST(test_others_keep_every_byte),
+		TEST(test_what_is_behind_the_end),
+		TEST(test_longest),
+		TEST(test_torn_end),
+		TEST(test_locked),
+		TEST(test_links),
+		TEST(test_folder_that_is_a_link),
+		TEST(test_not_regular),
+		TEST(test_others_may_write),
+		TEST(test_another_owner),
+		TEST(test_too_long),
+	};
+
+	return cmocka_run_group_tests_name("kvp_pool", tests, NULL, NULL);
+}

@@ -23,6 +23,7 @@ $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/device.o
 $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/proc.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/guest/text.o
+$(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,kvp_journal kvp_pool kvp_text text)
 $(BUILD)/fuzz/fuzz_device: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
 

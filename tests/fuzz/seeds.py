@@ -248,9 +248,33 @@ RING = {
 }
 
 
+def item(key, value=b""):
+    """A record of a pool; behind a text's end is what was there before."""
+    return (key.encode() + b"\0").ljust(512, b"x") + (value + b"\0").ljust(2048, b"y")
+
+
+LOGOFF = (b"v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff timeout=60 grace=30 force=yes "
+          b"user=anna session=c3 dry-run=no boot=0b0fc1ae-5a1c message=Save your work")
+KVP = {
+    "logoff": LOGOFF,
+    "cancel": b"v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=cancel",
+    "forget": b"do=forget life=1 issued=2026-02-29T16:00:00Z id=a v=1",
+    "later-version": b"v=2 id=a-1 when=now",
+    "oversized": LOGOFF.ljust(1100, b"!"),
+    "pool": item("Other", b"something") + item("HvLogoffAnswer", b"idle") + item("Last"),
+    "pool-of-others": item("HvLogoffAnswer2") + item("HvLogoffAnswe"),
+    "pool-torn": item("HvLogoffAnswer", b"idle") + item("Other")[:1000],
+    "pool-twice": item("HvLogoffAnswer", b"a") + item("HvLogoffAnswer", b"b"),
+    "journal": b"hv-logoff kvp journal 1\nfloor 1795363200\nbegun b-2\n"
+               b"answer a-1 100 3 3 0 0x00000000 All 3 sessions have ended.\n"
+               b"id a-1 1795363500\nid b-2 1795363600\nend\n",
+    "journal-cut": b"hv-logoff kvp journal 1\nfloor 0\nid a-1 1795363500\n",
+}
+
+
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
-                        "device": DEVICE, "engine": ENGINE, "ring": RING}.items():
+                        "device": DEVICE, "engine": ENGINE, "ring": RING, "kvp": KVP}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

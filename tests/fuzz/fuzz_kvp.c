@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The way in by KVP: an input is the file of a pool, the value of a request in one, and the
+ * journal of what was carried out.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "fuzz.h"
+#include "userspace/guest/kvp_journal.h"
+#include "userspace/guest/kvp_pool.h"
+#include "userspace/guest/kvp_text.h"
+#include "userspace/guest/util.h"
+
+#define RECORD (KVP_KEY_SIZE + KVP_VALUE_SIZE)
+
+static char folder[64];
+
+static void make_folder(void)
+{
+	snprintf(folder, sizeof(folder), "%s/hv-logoff-fuzz-XXXXXX",
+		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	must(mkdtemp(folder));
+}
+
+static void path_of(char path[128], const char *name)
+{
+	snprintf(path, 128, "%s/%s", folder, name);
+}
+
+static void remove_folder(void)
+{
+	static const char *const names[] = {".kvp_pool_1", KVP_JOURNAL_NAME,
+					    KVP_JOURNAL_NAME ".new"};
+	char path[128];
+
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		path_of(path, names[i]);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+static void write_file(const char *name, const void *bytes, size_t size)
+{
+	char path[128];
+	int fd;
+
+	path_of(path, name);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+	close(fd);
+}
+
+static void must_be_file(const char *name, const void *bytes, size_t size)
+{
+	char *found = malloc(size + 1);
+	char path[128];
+	int fd;
+
+	path_of(path, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	must(found && fd >= 0 && read(fd, found, size + 1) == (ssize_t)size);
+	must(!size || !memcmp(found, bytes, size));
+	close(fd);
+	free(found);
+}
+
+/* Nothing but one's own value changes, and without one the pool is as it was. */
+static void try_pool(const uint8_t *data, size_t size)
+{
+	static const char name[] = ".kvp_pool_1";
+	char value[KVP_VALUE_SIZE + 1];
+	char *after = malloc(size + RECORD);
+	int had;
+	int r;
+
+	must(after);
+	write_file(name, data, size);
+	had = kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, value);
+	must(had == 0 || had == 1);
+	r = kvp_pool_write(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, "mine");
+	must(r == (had || size % RECORD == 0 ? 0 : -EBADMSG));
+	if (r == 0) {
+		must(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, value) == 1);
+		must(!strcmp(value, "mine"));
+	}
+	if (!had) {
+		must(kvp_pool_remove(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY) == 0);
+		must_be_file(name, data, size);
+	}
+	for (size_t i = 0; had && i + RECORD <= size; i += RECORD) {
+		if (strncmp((const char *)data + i, KVP_ANSWER_KEY, KVP_KEY_SIZE) != 0)
+			continue;
+		memcpy(after, data, size);
+		memset(after + i + KVP_KEY_SIZE, 0, KVP_VALUE_SIZE);
+		strcpy(after + i + KVP_KEY_SIZE, "mine");
+		must_be_file(name, after, size);
+		must(kvp_pool_remove(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY) == 0);
+		memmove(after + i, after + i + RECORD, size - i - RECORD);
+		must_be_file(name, after, size - RECORD);
+		break;
+	}
+	free(after);
+}
+
+static void must_be_id(const char *id)
+{
+	must(id[0] && strlen(id) < KVP_ID_SIZE && strcmp(id, "-") != 0);
+	for (; *id; id++)
+		must(isalnum((unsigned char)*id) || *id == '-');
+}
+
+static void must_be_answer(const struct kvp_answer *answer)
+{
+	static const char start[] = "v=1 id=";
+	char value[KVP_TEXT_MAX + 1];
+
+	kvp_answer_format(value, answer, "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10", 1795363200);
+	must(!strncmp(value, start, strlen(start)));
+	must(strlen(value) <= KVP_TEXT_MAX);
+	must(strstr(value, " text="));
+	for (const char *next = value; *next; next++)
+		must(!iscntrl((unsigned char)*next));
+}
+
+/* The limits of docs/kvp.md. */
+static void try_value(const uint8_t *data, size_t size)
+{
+	char *value = malloc(size + 1);
+	struct kvp_request request;
+	struct kvp_answer refusal;
+
+	must(value);
+	memcpy(value, data, size);
+	value[size] = '\0';
+	if (kvp_request_parse(&request, value, &refusal) < 0) {
+		must(refusal.state == HV_LOGOFF_DONE && refusal.result && refusal.text[0]);
+		if (strcmp(refusal.id, "-") != 0)
+			must_be_id(refusal.id);
+		must_be_answer(&refusal);
+	} else {
+		must(strlen(value) <= KVP_TEXT_MAX && strstr(value, "v=1"));
+		must_be_id(request.id);
+		must(!strcmp(request.id, request.logoff.id));
+		must(request.verb == KVP_LOGOFF || request.verb == KVP_CANCEL ||
+		     request.verb == KVP_FORGET);
+		must(request.life >= 1 && request.life <= KVP_LIFE_MAX);
+		must(request.logoff.timeout >= 1 &&
+		     request.logoff.timeout <= HV_LOGOFF_TIMEOUT_MAX);
+		must(request.logoff.grace < request.logoff.timeout);
+		must(!(request.logoff.flags & ~(HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN)));
+	}
+	free(value);
+}
+
+/* What is loaded is saved as it was. */
+static void try_journal(const uint8_t *data, size_t size)
+{
+	static struct kvp_journal journal, again;
+
+	write_file(KVP_JOURNAL_NAME, data, size);
+	if (kvp_journal_load(&journal, folder) < 0) {
+		must(journal.count == 0 && !journal.begun[0]);
+		return;
+	}
+	must(journal.count <= KVP_JOURNAL_MAX);
+	must(kvp_journal_save(&journal) == 0);
+	must(kvp_journal_load(&again, folder) == 0);
+	must(journal.floor == again.floor && journal.count == again.count);
+	must(!strcmp(journal.begun, again.begun) && !strcmp(journal.answer.id, again.answer.id));
+	for (unsigned int i = 0; i < journal.count; i++)
+		must(!strcmp(journal.entries[i].id, again.entries[i].id) &&
+		     journal.entries[i].end == again.entries[i].end);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t *copy = exact_copy(data, size);
+
+	if (!folder[0]) {
+		make_folder();
+		atexit(remove_folder);
+	}
+	if (size < KVP_VALUE_SIZE)
+		try_value(copy, size);
+	try_pool(copy, size);
+	try_journal(copy, size);
+	free(copy);
+	return 0;
+}

@@ -158,6 +158,18 @@ static void session_of_another_request_is_stale(struct kunit *test)
 	host_hears_nothing(test);
 }
 
+/* kmemleak would find them, after the suites. */
+static void what_nobody_reads_is_freed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	both_are_ready(test);
+	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 2), 0);
+	hvl_core_stop(fixture->core);
+	host_hears_session(test, 0, 1, 0);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_reaches_the_host),
 	KUNIT_CASE(sessions_come_before_the_result),
@@ -170,6 +182,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(host_that_has_not_negotiated_hears_nothing),
 	KUNIT_CASE(old_daemon_knows_no_sessions),
 	KUNIT_CASE(session_of_another_request_is_stale),
+	KUNIT_CASE(what_nobody_reads_is_freed),
 	{}
 };
 

@@ -17,6 +17,7 @@ S_OK = 0
 DISP_E_EXCEPTION = 0x80020009
 E_BUSY = 0x800700AA
 E_CANCELLED = 0x800704C7
+E_NOT_FOUND = 0x80070490
 E_NO_SESSION = 0x80070520
 E_TIMED_OUT = 0xA0040202
 E_NOT_AVAIL = 0xA0040505
@@ -500,6 +501,35 @@ def hostile_daemon(machine):
              if "taken" in line and not line.startswith("0 ")]
     assert not taken, taken
     machine.run("systemctl start hv-logoffd")
+    machine.wait("logoff", "negotiated")
+    check_works(machine)
+    found = health.complaints(machine)
+    assert not found, found
+
+
+@case
+def talkative_daemon(machine):
+    """a daemon that tells of sessions without end does not keep the host from being heard"""
+    machine.run("systemctl stop hv-logoffd")
+    machine.run(r"""cat >/run/talk <<'END'
+set -e
+exec 3<>/dev/vmbus/hv_logoff
+pad() { head -c $1 /dev/zero; }
+{ printf '\1\0\0\0\30\0\0\0'; pad 8; printf '\1\0\1\0\0\0\1\0'; } | dd bs=24 iflag=fullblock status=none >&3
+dd bs=4096 count=1 status=none <&3 >/dev/null
+{ printf '\6\0\0\0\140\1\0\0'; pad 8; printf '\1'; pad 335; } >/run/session
+for i in $(seq 200); do cat /run/session; done >/run/sessions
+while dd if=/run/sessions bs=352 status=none >&3; do :; done
+END
+systemd-run --quiet --unit=talk bash /run/talk""")
+    machine.wait("logoff", "negotiated")
+    for _ in range(3):
+        machine.ask("negotiate", component="logoff")
+        machine.wait("logoff", "negotiated")
+        for _ in range(20):
+            reply = machine.send("query", id="0x1").finish()
+            same("the result", reply["hresult"], E_NOT_FOUND)
+    machine.run("systemctl is-active talk; systemctl stop talk; systemctl start hv-logoffd")
     machine.wait("logoff", "negotiated")
     check_works(machine)
     found = health.complaints(machine)

@@ -16,11 +16,13 @@ install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
 # All but hv_utils are built into some kernels.
-find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
+find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
-# In an emulated guest on a busy machine a daemon takes longer than 5 s to come back.
+# For the machines that have some, and there by name.
 install -d "$stage/etc/modprobe.d"
+echo 'blacklist nfit' >"$stage/etc/modprobe.d/persistent.conf"
+# In an emulated guest on a busy machine a daemon takes longer than 5 s to come back.
 echo 'options hv_logoff reattach_seconds=300' >"$stage/etc/modprobe.d/hv_logoff.conf"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr

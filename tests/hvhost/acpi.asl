@@ -38,6 +38,12 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 			})
 		}
 
+		// Persistent memory, of which there is some if there is an NFIT.
+		Device (NVDR)
+		{
+			Name (_HID, "ACPI0012")
+		}
+
 		Device (COM1)
 		{
 			Name (_HID, EisaId ("PNP0501"))

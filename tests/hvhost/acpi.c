@@ -49,7 +49,7 @@ struct rsdp {
 
 struct xsdt {
 	struct table_header header;
-	uint64_t entries[2];
+	uint64_t entries[3];
 } __attribute__((packed));
 
 /* Of the fields of a real machine's chipset none is there in a hardware-reduced one. */
@@ -91,6 +91,26 @@ struct madt {
 	struct madt_ioapic ioapic;
 	struct madt_lapic lapics[CPUS_MAX];
 } __attribute__((packed));
+
+/* Persistent memory (ACPI 6.5, 5.2.26), as one range of physical addresses. */
+struct nfit {
+	struct table_header header;
+	uint32_t reserved;
+	uint16_t type, length, range_index, flags;
+	uint32_t range_reserved;
+	uint32_t proximity_domain;
+	uint8_t range_type[16];
+	uint64_t address;
+	uint64_t size;
+	uint64_t attributes;
+} __attribute__((packed));
+
+_Static_assert(sizeof(struct nfit) == 96, "ACPI 6.5, tables 5.135 and 5.137");
+
+/* 66f0d379-b4f3-4074-ac43-0d3318b78cdb */
+static const uint8_t persistent_range[16] = {0x79, 0xd3, 0xf0, 0x66, 0xf3, 0xb4, 0x74, 0x40,
+					     0xac, 0x43, 0x0d, 0x33, 0x18, 0xb7, 0x8c, 0xdb};
+#define ATTRIBUTES_WRITE_BACK_NON_VOLATILE 0x8008
 
 static uint8_t checksum(const void *data, size_t length)
 {
@@ -162,6 +182,19 @@ static uint64_t place_madt(struct vm *vm, uint64_t *next)
 	return place(vm, next, &madt, length);
 }
 
+static uint64_t place_nfit(struct vm *vm, uint64_t *next)
+{
+	struct nfit nfit = {.length = sizeof(nfit) - offsetof(struct nfit, type),
+			    .range_index = 1,
+			    .address = PERSISTENT_ADDRESS,
+			    .size = (uint64_t)vm->config->persistent << 20,
+			    .attributes = ATTRIBUTES_WRITE_BACK_NON_VOLATILE};
+
+	memcpy(nfit.range_type, persistent_range, sizeof(persistent_range));
+	finish(&nfit.header, "NFIT", 1, sizeof(nfit));
+	return place(vm, next, &nfit, sizeof(nfit));
+}
+
 /* The address of the root pointer, for boot_params. */
 uint64_t acpi_build(struct vm *vm)
 {
@@ -172,9 +205,14 @@ uint64_t acpi_build(struct vm *vm)
 			    .oem_id = {'H', 'V', 'H', 'O', 'S', 'T'},
 			    .revision = 2,
 			    .length = sizeof(rsdp)};
+	size_t size = sizeof(xsdt);
 
-	finish(&xsdt.header, "XSDT", 1, sizeof(xsdt));
-	rsdp.xsdt = place(vm, &next, &xsdt, sizeof(xsdt));
+	if (vm->persistent)
+		xsdt.entries[2] = place_nfit(vm, &next);
+	else
+		size -= sizeof(xsdt.entries[2]);
+	finish(&xsdt.header, "XSDT", 1, size);
+	rsdp.xsdt = place(vm, &next, &xsdt, size);
 	rsdp.checksum = checksum(&rsdp, 20);
 	rsdp.extended_checksum = checksum(&rsdp, sizeof(rsdp));
 	memcpy(vm->ram + TABLES, &rsdp, sizeof(rsdp));

@@ -24,7 +24,7 @@
 #define COMMAND_LINE_MAX  4096
 #define BOOT_STACK        0x8ff0
 #define LOW_MEMORY_END    0x9fc00
-#define PERSISTENT_MEMORY 12 /* of the e820's types: without a description elsewhere */
+#define PERSISTENT_MEMORY 7 /* of the e820's types */
 #define RESET_CODE        0xffff0
 #define HIGH_MEMORY       0x100000
 

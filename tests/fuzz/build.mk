@@ -20,6 +20,7 @@ $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 	$(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config engine session text)
+$(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config log session watch)
 $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/device.o
 $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/proc.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/guest/text.o

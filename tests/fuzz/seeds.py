@@ -223,6 +223,28 @@ ENGINE = {
 }
 
 
+FOUND, GONE, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, UNANSWERED = range(8)
+
+
+def seen(*items):
+    """What the daemon's watch sees: see fuzz_watch.c."""
+    return b"".join(struct.pack("<BBB", *item) for item in items)
+
+
+WATCHED = ((LIST, 0, 0), (ANSWERED, 0x0F, 0))
+WATCH = {
+    "logout": seen((FOUND, 1, 0), (FOUND, 2, 0), (GONE, 1, 0), (GONE, 1, 0)),
+    "forced": seen(*WATCHED, (STOPPING, 1, 0), (GONE, 1, 0), (GONE, 2, 0)),
+    "claimed": seen(*WATCHED, (CLAIMED, 1, 9), (STOPPING, 1, 0), (DEAD, 1, 0), (LIST, 0, 0),
+                    (ANSWERED, 0x0F, 0), (GONE, 1, 0)),
+    "missing": seen(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x05, 0), (LIST, 0, 0), (ANSWERED, 0x05, 0)),
+    "found-while-listed": seen((LIST, 0, 0), (FOUND, 5, 0), (ANSWERED, 0x01, 0), (GONE, 5, 0)),
+    "id-used-again": seen(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x0F, 1), (FOUND, 0, 0)),
+    "no-logind": seen(*WATCHED, (LIST, 0, 1), (UNANSWERED, 0, 0), (LIST, 0, 0), (ANSWERED, 0, 0)),
+    "no-user": seen((FOUND, 7, 0), (STOPPING, 7, 0), (GONE, 7, 0)),
+}
+
+
 def ring(indices, data=b"", lengths=(0,) * 8, start=0, features=0, pending=0):
     indices = [*indices, *[indices[-1]] * (8 - len(indices))]
     return struct.pack("<III8I8H", features, pending, start, *indices, *lengths) + data
@@ -274,7 +296,8 @@ KVP = {
 
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
-                        "device": DEVICE, "engine": ENGINE, "ring": RING, "kvp": KVP}.items():
+                        "device": DEVICE, "engine": ENGINE, "watch": WATCH, "ring": RING,
+                        "kvp": KVP}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

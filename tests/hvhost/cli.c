@@ -191,14 +191,28 @@ static bool set_number(json_t *request, const char *name, const char *text)
 
 enum argument_kind { FLAG, NUMBER, TEXT };
 
+/* As the option, with "_" for each "-". To be freed. */
+static char *member_of(const struct option *option)
+{
+	char *name = strdup(option->name);
+
+	for (char *at = name; at && *at; at++) {
+		if (*at == '-')
+			*at = '_';
+	}
+	return name;
+}
+
 /* Options become the request's members of the same names; getopt_long() returns the kind. */
 static bool parse_options(int argc, char **argv, const struct option *options, json_t *request)
 {
 	int index, kind;
 
 	while ((kind = getopt_long(argc, argv, "", options, &index)) != -1) {
-		const char *name = options[index].name;
+		_cleanup_free_ char *name = member_of(&options[index]);
 
+		if (!name)
+			return false;
 		if (kind == FLAG)
 			json_object_set_new(request, name, json_true());
 		else if (kind == TEXT)
@@ -230,6 +244,51 @@ int cli_exec(int argc, char **argv)
 	return (int)number_of(reply, "status");
 }
 
+static void print_session(const json_t *session)
+{
+	const char *kind = text_of(session, "kind"), *id = text_of(session, "id");
+
+	bar_end();
+	printf("session %s of %s: %s", text_of(session, "session"), text_of(session, "user"),
+	       text_of(session, "outcome"));
+	if (*kind)
+		printf(", %s", kind);
+	if (strcmp(id, "0x0") != 0)
+		printf(", request %s", id);
+	if (number_of(session, "lost"))
+		printf(" (%" JSON_INTEGER_FORMAT " before it were not told)",
+		       number_of(session, "lost"));
+	printf("\n");
+}
+
+static void show_logoff(const json_t *event)
+{
+	if (strcmp(text_of(event, "event"), "session") == 0)
+		print_session(event);
+	else
+		bar_show(event);
+}
+
+static void show_watched(const json_t *event)
+{
+	if (strcmp(text_of(event, "event"), "session") == 0)
+		print_session(event);
+	else if (strcmp(text_of(event, "event"), "component") == 0)
+		print_component("logoff", event);
+	fflush(stdout);
+}
+
+/* Until the machine ends. */
+int cli_watch(int argc, char **argv)
+{
+	_cleanup_json_ json_t *reply = NULL;
+
+	if (argc != 2)
+		return usage("watch", "NAME");
+	reply = client_call(argv[1], request_of("watch"), show_watched);
+	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int cli_logoff(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -237,7 +296,10 @@ int cli_logoff(int argc, char **argv)
 		{"grace", required_argument, NULL, NUMBER},
 		{"message", required_argument, NULL, TEXT},
 		{"id", required_argument, NULL, TEXT},
+		{"user", required_argument, NULL, TEXT},
+		{"session", required_argument, NULL, TEXT},
 		{"force", no_argument, NULL, FLAG},
+		{"dry-run", no_argument, NULL, FLAG},
 		{"no-wait", no_argument, NULL, FLAG},
 		{0},
 	};
@@ -245,8 +307,9 @@ int cli_logoff(int argc, char **argv)
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
 		return usage("logoff", "NAME [--timeout S] [--grace S] [--message TEXT] [--force] "
-				       "[--id HEX] [--no-wait]");
-	reply = client_call(argv[optind], json_incref(request), bar_show);
+				       "[--user USER] [--session SESSION] [--dry-run] [--id HEX] "
+				       "[--no-wait]");
+	reply = client_call(argv[optind], json_incref(request), show_logoff);
 	bar_end();
 	if (!is_ok(reply)) {
 		if (reply)

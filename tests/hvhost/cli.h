@@ -18,6 +18,7 @@ int cli_status(int argc, char **argv);
 int cli_console(int argc, char **argv);
 int cli_exec(int argc, char **argv);
 int cli_logoff(int argc, char **argv);
+int cli_watch(int argc, char **argv);
 int cli_cancel(int argc, char **argv);
 int cli_query(int argc, char **argv);
 int cli_shutdown(int argc, char **argv);

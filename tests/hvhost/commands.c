@@ -122,6 +122,7 @@ static const struct command {
 	void (*run)(struct vm *vm, uint64_t client, const json_t *request);
 } commands[] = {
 	{"status", PERMISSION_NONE, status_command},
+	{"watch", PERMISSION_EXECUTE, watch_command},
 	{"wait", PERMISSION_EXECUTE, wait_command},
 	{"logoff", PERMISSION_EXECUTE, ic_logoff_command},
 	{"cancel", PERMISSION_EXECUTE, ic_logoff_cancel_command},

@@ -264,6 +264,7 @@ static void changed(struct source *source, uint32_t events)
 	eventfd_read(source->fd, &count);
 	console_flush(&control->console);
 	waits_check(&control->waits);
+	watches_check(&control->watches);
 }
 
 int control_init(struct control *control, struct vm *vm, bool relayed)
@@ -272,6 +273,7 @@ int control_init(struct control *control, struct vm *vm, bool relayed)
 
 	control->vm = vm;
 	control->relayed = relayed;
+	watches_init(&control->watches, vm);
 	control->listener.fd = -1;
 	control->change.ready = changed;
 	control->change.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -317,17 +319,19 @@ void control_done(struct control *control)
 
 	if (!control->vm)
 		return;
+	/* First: who has seen the end connects to nothing any more. */
+	if (control->listener.fd >= 0)
+		unlink(control->path);
+	close_fd(&control->listener.fd);
 	console_done(&control->console);
 	waits_done(&control->waits);
+	watches_done(&control->watches);
 	while ((client = LIST_FIRST(&control->clients))) {
 		if (client->unanswered)
 			say_to(client, control_failure((uint32_t)VM_E_VM_NOT_RUNNING,
 						       "The machine has ended."));
 		client_free(client);
 	}
-	if (control->listener.fd >= 0)
-		unlink(control->path);
-	close_fd(&control->listener.fd);
 	close_fd(&control->change.fd);
 	free(control->path);
 }

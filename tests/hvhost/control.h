@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "peer.h"
 #include "wait.h"
+#include "watch.h"
 
 struct vm;
 struct client;
@@ -29,6 +30,7 @@ struct control {
 	LIST_HEAD(clients, client) clients;
 	struct console console;
 	struct waits waits;
+	struct watches watches;
 };
 
 int control_init(struct control *control, struct vm *vm, bool relayed);

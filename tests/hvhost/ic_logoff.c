@@ -46,9 +46,21 @@ static const char *const state_names[] = {
 	[HV_LOGOFF_DONE] = "done",
 };
 
+static const char *const outcome_names[] = {
+	[HV_LOGOFF_ENDED] = "ended",
+	[HV_LOGOFF_FAILED] = "failed",
+	[HV_LOGOFF_SELECTED] = "selected",
+};
+
+static const char *const kind_names[] = {
+	[HV_LOGOFF_NORMAL] = "normal",
+	[HV_LOGOFF_FORCED] = "forced",
+	[HV_LOGOFF_EXTERNAL] = "external",
+};
+
 static json_t *id_to_json(uint64_t id)
 {
-	return json_sprintf("%#llx", (unsigned long long)id);
+	return json_sprintf("0x%llx", (unsigned long long)id);
 }
 
 static uint64_t id_from_json(const json_t *request)
@@ -153,6 +165,12 @@ static void backstop_expired(struct timer *timer)
 	arm_backstop(logoff);
 }
 
+/* Since message version 1.1 there are TARGET and SESSION. */
+static bool has_targets(const struct ic *ic)
+{
+	return ic->message.major > 1 || (ic->message.major == 1 && ic->message.minor >= 1);
+}
+
 static void negotiated(struct ic *ic)
 {
 	(void)ic;
@@ -164,6 +182,12 @@ static void closed(struct ic *ic)
 		    CHANNEL_CLOSED);
 }
 
+/* Of a string in a message. */
+static json_t *string_to_json(const char *string, size_t size)
+{
+	return text_to_json(string, strnlen(string, size));
+}
+
 static void add_report(json_t *json, const struct hvl_report *report)
 {
 	json_object_set_new(json, "state", json_string(state_names[report->state]));
@@ -171,15 +195,21 @@ static void add_report(json_t *json, const struct hvl_report *report)
 	json_object_set_new(json, "found", json_integer(report->found));
 	json_object_set_new(json, "ended", json_integer(report->ended));
 	json_object_set_new(json, "failed", json_integer(report->failed));
-	json_object_set_new(
-		json, "text",
-		text_to_json(report->text, strnlen(report->text, sizeof(report->text))));
+	json_object_set_new(json, "text", string_to_json(report->text, sizeof(report->text)));
+}
+
+static void tell_waiters(struct ic_logoff *logoff, const struct logoff_request *request,
+			 json_t *event)
+{
+	struct waiter *waiter;
+
+	STAILQ_FOREACH(waiter, &request->waiters, entry)
+		control_event(&logoff->ic.vm->control, waiter->client, json_incref(event));
 }
 
 static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
 {
 	struct logoff_request *request = find_request(logoff, report->header.id);
-	struct waiter *waiter;
 	json_t *event;
 
 	if (!request)
@@ -187,8 +217,40 @@ static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
 	request->progress++;
 	event = json_pack("{s:s, s:o}", "event", "progress", "id", id_to_json(request->id));
 	add_report(event, report);
-	STAILQ_FOREACH(waiter, &request->waiters, entry)
-		control_event(&logoff->ic.vm->control, waiter->client, json_incref(event));
+	tell_waiters(logoff, request, event);
+	json_decref(event);
+}
+
+static json_t *session_to_json(const struct hvl_session *session)
+{
+	bool ended = session->outcome == HV_LOGOFF_ENDED;
+
+	return json_pack("{s:s, s:o, s:s, s:s?, s:I, s:I, s:o, s:o}", "event", "session", "id",
+			 id_to_json(session->header.id), "outcome", outcome_names[session->outcome],
+			 "kind", ended ? kind_names[session->kind] : NULL, "uid",
+			 (json_int_t)session->uid, "lost", (json_int_t)session->lost, "user",
+			 string_to_json(session->user, sizeof(session->user)), "session",
+			 string_to_json(session->session, sizeof(session->session)));
+}
+
+/* What became of one session: for those who wait for the request that it is about, and for all
+ * who watch.
+ */
+static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
+{
+	const struct hvl_session *session = &packet->body.session;
+	struct logoff_request *request;
+	json_t *event;
+
+	if (!has_targets(&logoff->ic) || !hvl_check_session(packet)) {
+		say("logoff: what is said of a session makes no sense, and is ignored.");
+		return;
+	}
+	request = find_request(logoff, session->header.id);
+	event = session_to_json(session);
+	if (request)
+		tell_waiters(logoff, request, event);
+	watches_tell(&logoff->ic.vm->control.watches, event);
 	json_decref(event);
 }
 
@@ -257,6 +319,10 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		refused(logoff, packet);
 		return;
 	}
+	if (packet->body.op.op == HVL_OP_SESSION) {
+		session(logoff, packet);
+		return;
+	}
 	if (!hvl_check_report(packet)) {
 		say("logoff: a report that makes no sense is ignored.");
 		return;
@@ -279,6 +345,18 @@ static const struct ic_ops ops = {
 	.received = received,
 };
 
+/* Those from @highest on; of a host that is older there are less. */
+static void limit_versions(struct ic *ic, uint32_t highest)
+{
+	ic->versions = hvl_message_versions;
+	ic->version_count = ARRAY_SIZE(hvl_message_versions);
+	while (ic->version_count > 1 &&
+	       ((uint32_t)ic->versions->major << 16 | ic->versions->minor) > highest) {
+		ic->versions++;
+		ic->version_count--;
+	}
+}
+
 int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
 {
 	int ret;
@@ -286,8 +364,7 @@ int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
 	STAILQ_INIT(&logoff->requests);
 	STAILQ_INIT(&logoff->questions);
 	logoff->ic.ops = &ops;
-	logoff->ic.versions = hvl_message_versions;
-	logoff->ic.version_count = ARRAY_SIZE(hvl_message_versions);
+	limit_versions(&logoff->ic, vm->config->message_version);
 	logoff->ic.channel.name = "logoff";
 	logoff->ic.channel.class = (struct guid){
 		0x99fea0db, 0x4880, 0x499a, {0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe}};
@@ -364,18 +441,57 @@ static uint32_t seconds(const json_t *request, const char *name, uint32_t otherw
 	return value ? (uint32_t)json_integer_value(value) : otherwise;
 }
 
+static const char *string(const json_t *command, const char *name)
+{
+	const char *value = json_string_value(json_object_get(command, name));
+
+	return value ? value : "";
+}
+
+static bool is_target(const json_t *command)
+{
+	return *string(command, "user") || *string(command, "session") ||
+	       json_is_true(json_object_get(command, "dry_run"));
+}
+
 static void build_logoff(struct hvl_packet *packet, const struct logoff_request *request,
 			 const json_t *command)
 {
-	const char *message = json_string_value(json_object_get(command, "message"));
+	struct hvl_target *target = &packet->body.target;
 	struct hvl_logoff *body = &packet->body.logoff;
+	bool some = is_target(command);
 
-	hvl_build_op(packet, request->transaction, HVL_OP_LOGOFF, request->id);
+	hvl_build_op(packet, request->transaction, some ? HVL_OP_TARGET : HVL_OP_LOGOFF,
+		     request->id);
 	if (json_is_true(json_object_get(command, "force")))
 		body->header.flags |= HV_LOGOFF_FORCE;
 	body->timeout = seconds(command, "timeout", TIMEOUT_DEFAULT);
 	body->grace = seconds(command, "grace", 0);
-	snprintf(body->message, sizeof(body->message), "%s", message ? message : "");
+	snprintf(body->message, sizeof(body->message), "%s", string(command, "message"));
+	if (!some)
+		return;
+	if (json_is_true(json_object_get(command, "dry_run")))
+		body->header.flags |= HV_LOGOFF_DRY_RUN;
+	snprintf(target->user, sizeof(target->user), "%s", string(command, "user"));
+	snprintf(target->session, sizeof(target->session), "%s", string(command, "session"));
+}
+
+/* Whether the guest can be told of whom this is; if it can't, the client knows. */
+static bool is_expressible(struct vm *vm, uint64_t client, const json_t *command)
+{
+	if (strlen(string(command, "user")) >= HV_LOGOFF_USER_SIZE ||
+	    strlen(string(command, "session")) >= HV_LOGOFF_SESSION_SIZE) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "A user has a name of at most 255 bytes, a session one of 63.");
+		return false;
+	}
+	if (is_target(command) && !has_targets(&vm->logoff.ic)) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
+			     "The hv-logoff in the guest is too old for that: it can log off "
+			     "everyone, and nothing else.");
+		return false;
+	}
+	return true;
 }
 
 static bool add_waiter(struct logoff_request *request, uint64_t client)
@@ -393,11 +509,11 @@ void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
 {
 	struct ic_logoff *logoff = &vm->logoff;
 	uint64_t id = id_from_json(command);
-	bool wait = !json_is_true(json_object_get(command, "no-wait"));
+	bool wait = !json_is_true(json_object_get(command, "no_wait"));
 	struct logoff_request *request;
 	struct hvl_packet packet;
 
-	if (!is_available(vm, client))
+	if (!is_available(vm, client) || !is_expressible(vm, client, command))
 		return;
 	request = take_request(logoff, id ? id : new_id());
 	if (!request || (wait && !add_waiter(request, client))) {

@@ -25,7 +25,8 @@ struct machine_config {
 	unsigned int persistent; /* MiB of memory that a reset leaves alone; 0: none */
 	char *no_offer;          /* components that are not offered, separated by commas; or NULL */
 	uint32_t vmbus_version;  /* highest that the host speaks, major << 16 | minor */
-	struct access access;    /* its owner is whoever starts the machine, and not kept */
+	uint32_t message_version; /* the same, of the logoff component's messages */
+	struct access access;     /* its owner is whoever starts the machine, and not kept */
 };
 
 /*

@@ -14,7 +14,8 @@ static const struct {
 } commands[] = {
 	{"start", cli_start,
 	 "NAME [--kernel FILE] [--initrd FILE] [--append TEXT] [--memory MIB] [--cpus N] "
-	 "[--vmbus VERSION] [--persistent MIB] [--no-offer COMPONENT[,COMPONENT...]] "
+	 "[--vmbus VERSION] [--message-version VERSION] [--persistent MIB] [--no-offer "
+	 "COMPONENT[,COMPONENT...]] "
 	 "[--allow-user USER]... [--allow-group GROUP]..."},
 	{"run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)"},
 	{"list", cli_list, ""},
@@ -22,7 +23,9 @@ static const struct {
 	{"console", cli_console, "NAME [--follow]"},
 	{"exec", cli_exec, "NAME [--timeout S] -- SHELL COMMAND..."},
 	{"logoff", cli_logoff,
-	 "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--id HEX] [--no-wait]"},
+	 "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--user USER] "
+	 "[--session SESSION] [--dry-run] [--id HEX] [--no-wait]"},
+	{"watch", cli_watch, "NAME"},
 	{"cancel", cli_cancel, "NAME [ID]"},
 	{"query", cli_query, "NAME ID"},
 	{"shutdown", cli_shutdown, "NAME [--reboot]"},

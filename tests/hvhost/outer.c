@@ -306,6 +306,19 @@ static int listen_control(struct mux *mux)
 	return mux_watch(mux, outer->control, on_connect);
 }
 
+/* Before any client is hung up on: who has seen the end connects to nothing any more. */
+static void stop_listening(struct outer *outer)
+{
+	char path[512];
+
+	if (outer->control < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/control.sock", outer->config->directory);
+	unlink(path);
+	close(outer->control);
+	outer->control = -1;
+}
+
 /* The control socket inside answers: from now on this one does. */
 static int on_ready(struct mux *mux)
 {
@@ -458,6 +471,7 @@ static int relay(struct outer *outer)
 		error = watch_nudge(mux);
 	if (!error)
 		error = mux_run(mux);
+	stop_listening(outer);
 	if (error == -EPIPE) {
 		fprintf(stderr,
 			"hvhost: the outer machine ended on its own; %s/outer.log says why\n",
@@ -487,8 +501,6 @@ int outer_run(const struct machine_config *config, int ready)
 	stop_qemu(&outer);
 	if (outer.initrd[0])
 		unlink(outer.initrd);
-	if (outer.control >= 0)
-		close(outer.control);
 	if (outer.console >= 0)
 		close(outer.console);
 	if (outer.ready >= 0)

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "cli.h"
+#include "driver/wire.h"
 #include "machine.h"
 #include "userspace/host/registry.h"
 #include "util.h"
@@ -45,6 +46,25 @@ static bool parse_version(const char *text, uint32_t *version)
 			*version = versions[i].version;
 			return true;
 		}
+	}
+	return false;
+}
+
+static uint32_t number_of(const struct hvl_version *version)
+{
+	return (uint32_t)version->major << 16 | version->minor;
+}
+
+static bool parse_message_version(const char *text, uint32_t *number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hvl_message_versions); i++) {
+		const struct hvl_version *version = &hvl_message_versions[i];
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u.%u", version->major, version->minor);
+		*number = number_of(version);
+		if (strcmp(text, name) == 0)
+			return true;
 	}
 	return false;
 }
@@ -99,6 +119,9 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	case 'v':
 		good = parse_version(argument, &config->vmbus_version);
 		break;
+	case 'M':
+		good = parse_message_version(argument, &config->message_version);
+		break;
 	case 'U':
 		return parse_allowed(argument, "user",
 				     access_allow_user(&config->access, argument));
@@ -111,7 +134,8 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	if (!good)
 		fprintf(stderr,
 			"hvhost: %s does not do: --memory is %d to %d MiB, --persistent 1 to %d, "
-			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3.\n",
+			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3, "
+			"--message-version 1.0 or 1.1.\n",
 			argument, MEMORY_MIN, MEMORY_MAX, PERSISTENT_MAX);
 	return good;
 }
@@ -127,6 +151,7 @@ static bool parse_options(int argc, char **argv, struct machine_config *config)
 		{"no-offer", required_argument, NULL, 'n'},
 		{"cpus", required_argument, NULL, 'c'},
 		{"vmbus", required_argument, NULL, 'v'},
+		{"message-version", required_argument, NULL, 'M'},
 		{"allow-user", required_argument, NULL, 'U'},
 		{"allow-group", required_argument, NULL, 'G'},
 		{0},
@@ -170,7 +195,11 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 	_cleanup_free_ char *registry = NULL;
 
 	*config = (struct machine_config){
-		.memory = MEMORY_DEFAULT, .cpus = 1, .vmbus_version = VMBUS_V5_3};
+		.memory = MEMORY_DEFAULT,
+		.cpus = 1,
+		.vmbus_version = VMBUS_V5_3,
+		.message_version = number_of(&hvl_message_versions[0]),
+	};
 	if (!parse_options(argc, argv, config) || !is_name(argc, argv))
 		return false;
 	config->name = strdup(argv[optind]);

@@ -135,13 +135,13 @@ static int add_entries(struct entries *entries, const char *registry)
 
 	if (count <= 0)
 		return count < 0 && errno != ENOENT ? -errno : 0;
-	list = realloc(entries->list, (entries->count + (size_t)count) * sizeof(*list));
+	list = realloc(entries->list, (entries->count + (size_t)count) * sizeof(struct dirent *));
 	if (!list) {
 		while (count > 0)
 			free(found[--count]);
 		return -ENOMEM;
 	}
-	memcpy(list + entries->count, found, (size_t)count * sizeof(*list));
+	memcpy(list + entries->count, found, (size_t)count * sizeof(struct dirent *));
 	entries->list = list;
 	entries->count += (size_t)count;
 	return 0;
@@ -160,7 +160,7 @@ static void sort(struct entries *entries)
 	size_t kept = 0;
 
 	if (entries->count)
-		qsort(entries->list, entries->count, sizeof(*entries->list), compare);
+		qsort(entries->list, entries->count, sizeof(struct dirent *), compare);
 	for (size_t i = 0; i < entries->count; i++) {
 		if (kept && compare(&entries->list[kept - 1], &entries->list[i]) == 0)
 			free(entries->list[i]);

@@ -4,23 +4,18 @@ daemon is attached and where nobody is logged on, and leaves it so; a machine th
 is not so after a case is started anew."""
 
 import contextlib
-import json
 import random
 import time
 
+import administrators
 import health
 import kvp
+import versions
 import vmguestos
+from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_NO_SESSION, E_NOT_AVAIL, E_NOT_FOUND,
+                    E_TIMED_OUT, S_OK, audited, check_complete_once, check_result, in_grace, logoff,
+                    same)
 from machine import BOUND
-
-S_OK = 0
-DISP_E_EXCEPTION = 0x80020009
-E_BUSY = 0x800700AA
-E_CANCELLED = 0x800704C7
-E_NOT_FOUND = 0x80070490
-E_NO_SESSION = 0x80070520
-E_TIMED_OUT = 0xA0040202
-E_NOT_AVAIL = 0xA0040505
 
 DRIVER = "/sys/bus/vmbus/drivers/hv_logoff"
 
@@ -32,44 +27,6 @@ CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegot
 def case(function):
     CASES.append(function)
     return function
-
-
-def same(what, value, wanted):
-    def text(number):
-        return f"{number:#x}" if isinstance(number, int) and number > 0xFFFF else repr(number)
-
-    assert value == wanted, f"{what} is {text(value)}, and should be {text(wanted)}"
-
-
-def logoff(machine, timeout=120, **options):
-    """Sends a LOGOFF; the reply is waited for by its finish()."""
-    return machine.send("logoff", timeout + BOUND, timeout=timeout, **options)
-
-
-def in_grace(machine, grace=100, **options):
-    """A LOGOFF that has told the users and ends nobody yet, and its id."""
-    request = logoff(machine, timeout=grace + 120, grace=grace, **options)
-    event = request.until(lambda event: event.get("state") == "grace")
-    return request, event["id"]
-
-
-def check_result(machine, reply, hresult):
-    machine.say(f"{reply.get('hresult', 0):#010x} {reply.get('name', '')}: {reply.get('text', '')}")
-    same("the HRESULT", reply["hresult"], hresult)
-
-
-def check_complete_once(machine, request):
-    same("the number of COMPLETEs", machine.ask("complete_count", id=request)["complete"], 1)
-
-
-def audited(machine, request):
-    """The sessions that the journal tells of, for one request."""
-    name = f"0x{int(request, 16):016x}"
-    text = machine.run("journalctl --sync; journalctl --no-pager -o json "
-                       f"HV_LOGOFF_REQUEST_ID={name} --output-fields=HV_LOGOFF_SESSION")
-    entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert entries, f"the journal has nothing about request {name}"
-    return {entry["HV_LOGOFF_SESSION"] for entry in entries if "HV_LOGOFF_SESSION" in entry}
 
 
 def check_works(machine):
@@ -403,6 +360,8 @@ def rmmod(machine):
 
 
 CASES.extend(vmguestos.CASES)
+CASES.extend(administrators.CASES)
+CASES.extend(versions.CASES)
 CASES.extend(kvp.CASES)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A guest on hvhost: its control socket, and shell commands inside it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -71,6 +72,7 @@ class Machine:
         self.say = say
         self.path = self.folder / name
         self.environment = {**os.environ, "HVHOST_DIR": str(folder)}
+        self.started = ()
 
     def command(self, *arguments, timeout=BOUND, check=True):
         """Runs the hvhost command line for this machine."""
@@ -85,11 +87,24 @@ class Machine:
 
     def start(self, kernel, initrd, append, *options):
         began = time.monotonic()
+        self.started = (kernel, initrd, append, *options)
         done = self.command("start", "--kernel", str(kernel), "--initrd", str(initrd),
                             "--append", append, *options, timeout=BOOT)
         for line in done.stdout.splitlines():
             self.say(line)
         self.say(f"hvhost answers after {time.monotonic() - began:.0f} s")
+
+    @contextlib.contextmanager
+    def sibling(self, name, *options):
+        """Another machine like this one, that runs beside it."""
+        other = Machine(self.hvhost, self.folder, name, self.say)
+        try:
+            other.start(*self.started, *options)
+            other.wait("logoff", "negotiated", BOOT)
+            other.run("true", timeout=BOOT)
+            yield other
+        finally:
+            other.stop()
 
     def send(self, command, patience=BOUND, **options):
         """Sends a command whose events and reply come within so many seconds of each other."""

@@ -12,6 +12,7 @@ import tempfile
 import time
 import traceback
 
+import administrators
 import cases
 import faults
 import health
@@ -88,7 +89,9 @@ class Lab:
         self.boots += 1
         self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
         self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0],
-                           "--cpus", str(cpus))
+                           "--cpus", str(cpus),
+                           "--allow-user", administrators.ALLOWED_USER,
+                           "--allow-group", administrators.ALLOWED_GROUP)
         self.machine.wait("logoff", "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
         self.machine.vmbus = self.vmbus_versions[-1]

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -44,8 +45,8 @@ static void build_target(const char *user, const char *session)
 {
 	hvl_build_op(&request, 7, HVL_OP_TARGET, ID);
 	request.body.logoff.timeout = 60;
-	strcpy(request.body.target.user, user);
-	strcpy(request.body.target.session, session);
+	snprintf(request.body.target.user, HV_LOGOFF_USER_SIZE, "%s", user);
+	snprintf(request.body.target.session, HV_LOGOFF_SESSION_SIZE, "%s", session);
 }
 
 static void build_session(uint32_t outcome, uint32_t kind, uint64_t id)

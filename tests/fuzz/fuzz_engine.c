@@ -18,13 +18,13 @@ struct event {
 	uint16_t time;
 };
 
+static const char longest[] =
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
+	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in";
 /* As bad as names get. */
 static const char *const users[SESSIONS] = {
-	"root", "\033[2J", "\xc3\xa9t\xc3\xa9", "\xff\xfe",
-	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
-	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in"
-	"a-name-that-is-as-long-as-a-name-of-a-user-may-be-and-longer-than-some-text-that-it-is-in",
-	"", "root", "%s%n",
+	"root", "\033[2J", "\xc3\xa9t\xc3\xa9", "\xff\xfe", longest, "", "root", "%s%n",
 };
 
 static struct world {

@@ -136,6 +136,7 @@ static void happen(const struct event *event)
 {
 	unsigned int number = event->whom % SESSIONS;
 	struct known *known = &world.sessions[number];
+	struct session_list nothing = {0};
 	char id[] = {(char)('0' + number), '\0'};
 
 	switch (event->what % 8) {
@@ -172,7 +173,7 @@ static void happen(const struct event *event)
 	case 7:
 		world.list_due = false;
 		world.list_later = false;
-		watch_listed(&world.watch, NULL, -EIO);
+		watch_listed(&world.watch, &nothing, -EIO);
 		must(world.list_later);
 		break;
 	}

@@ -815,22 +815,6 @@ static void test_all_leave_in_grace(void **state)
 	assert_true(world.time < begin + 12 * USEC_PER_SEC);
 }
 
-static void test_removed_before_the_list(void **state)
-{
-	(void)state;
-	add("1", "alice", BY_SIGNAL);
-	add("2", "bob", BY_SIGNAL);
-	request(0, 60, 0, "");
-	/* The list was made before, and comes after. */
-	engine_removed(&world.engine, "1");
-	answer_list();
-	world.members[0].there = false;
-	run(60);
-	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_int_equal(world.members[0].signalled, 0);
-	assert_int_equal(world.members[0].told, 0);
-}
-
 static void test_removed_is_unknown(void **state)
 {
 	(void)state;
@@ -1165,7 +1149,6 @@ int main(void)
 		TEST(test_opened_a_few_times),
 		TEST(test_opened_again_and_again),
 		TEST(test_all_leave_in_grace),
-		TEST(test_removed_before_the_list),
 		TEST(test_removed_is_unknown),
 		TEST(test_logind_absent),
 		TEST(test_logind_mute),

@@ -288,6 +288,8 @@ static void test_dead(void **state)
 
 static void test_list_fails(void **state)
 {
+	struct session_list nothing = { 0 };
+
 	(void)state;
 	list("ab");
 	world.list_result = -ECONNREFUSED;
@@ -295,7 +297,7 @@ static void test_list_fails(void **state)
 	assert_int_equal(world.lists_later, 1);
 	world.list_result = 0;
 	watch_list(&world.watch);
-	watch_listed(&world.watch, NULL, -ETIMEDOUT);
+	watch_listed(&world.watch, &nothing, -ETIMEDOUT);
 	assert_int_equal(world.lists_later, 2);
 	/* Nobody has gone by that. */
 	assert_int_equal(world.ends, 0);

@@ -40,7 +40,6 @@ struct target {
 	struct session session;
 	enum step step;
 	uint64_t next;		/* when the next step is due */
-	bool counted;		/* was in a list; otherwise gone before it was */
 };
 
 struct counts {
@@ -66,14 +65,10 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static struct counts count(const struct engine *engine)
 {
-	struct counts counts = { 0 };
+	struct counts counts = { .found = engine->target_count };
 
-	for (size_t i = 0; i < engine->target_count; i++) {
-		const struct target *target = &engine->targets[i];
-
-		counts.found += target->counted;
-		counts.gone += target->counted && target->step == STEP_GONE;
-	}
+	for (size_t i = 0; i < engine->target_count; i++)
+		counts.gone += engine->targets[i].step == STEP_GONE;
 	return counts;
 }
 
@@ -383,7 +378,7 @@ static int add_target(struct engine *engine, struct session *session)
 	if (!targets)
 		return -ENOMEM;
 	engine->targets = targets;
-	targets[engine->target_count++] = (struct target){ .session = *session, .counted = true };
+	targets[engine->target_count++] = (struct target){ .session = *session };
 	*session = (struct session){ 0 };
 	return 0;
 }
@@ -419,7 +414,6 @@ static int merge(struct engine *engine, struct session_list *list)
 			engine->exempt++;
 			continue;
 		}
-		/* Removed while the list was on its way, or known already. */
 		if (find(engine, list->items[i].id))
 			continue;
 		if (add_target(engine, &list->items[i]) < 0)
@@ -471,8 +465,7 @@ static void finish_dry_run(struct engine *engine)
 	char names[HV_LOGOFF_TEXT_SIZE];
 
 	for (size_t i = 0; i < engine->target_count; i++)
-		if (engine->targets[i].counted)
-			tell_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
+		tell_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
 	name_those_left(engine, names, sizeof(names));
 	finish(engine, HV_LOGOFF_S_OK, "%u sessions would be ended: %s", count(engine).found,
 	       names);
@@ -521,24 +514,6 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	update(engine);
 }
 
-/* A session may well be removed before it was in any list: then it must not be added later. */
-static void remember_removed(struct engine *engine, const char *id)
-{
-	struct session session;
-	struct target *target;
-
-	if (session_init(&session, id, 0, "", "", "", 0) < 0)
-		return;
-	if (add_target(engine, &session) < 0) {
-		session_done(&session);
-		return;
-	}
-	target = &engine->targets[engine->target_count - 1];
-	target->step = STEP_GONE;
-	target->next = USEC_NEVER;
-	target->counted = false;
-}
-
 void engine_removed(struct engine *engine, const char *id)
 {
 	struct counts counts;
@@ -547,8 +522,6 @@ void engine_removed(struct engine *engine, const char *id)
 	if (engine->phase == ENGINE_IDLE)
 		return;
 	target = find(engine, id);
-	if (!target && engine->listing)
-		remember_removed(engine, id);
 	if (!target || target->step == STEP_GONE)
 		return;
 	mark_gone(engine, target);

@@ -514,3 +514,7 @@ def shutdown(machine):
     assert "witness: stopped in order" in console, "systemd did not stop its units"
     assert "Power down" in console, "the kernel did not power off"
     assert "Call Trace" not in console, "the kernel complained"
+
+
+# There is no machine any more after these.
+ENDS = (shutdown, *vmguestos.ENDS)

@@ -129,13 +129,13 @@ class Lab:
     def case(self, function):
         """One case; one that leaves the machine in disorder costs a boot."""
         self.up()
-        if function is cases.shutdown:
+        if function in cases.ENDS:
             self.check_health()
         name = f"{function.__name__}: {function.__doc__}"
         good = self.report.run(name, lambda: function(self.machine))
         if not good:
             self.evidence()
-        if function is cases.shutdown:
+        if function in cases.ENDS:
             self.discard()
         elif not good and not self.clean():
             self.close()

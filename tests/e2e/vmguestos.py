@@ -10,7 +10,7 @@ import subprocess
 from machine import BOUND
 
 # Exit statuses of vmlogoff(1).
-OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 3, 5, 6, 7, 8
+OK, EXCEPTION, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 2, 3, 5, 6, 7, 8
 
 CASES = []
 
@@ -58,16 +58,19 @@ class Vmlogoff:
         return self.last
 
 
+def walk(machine, program, *arguments):
+    environment = {**machine.environment, "HVHOST": os.path.abspath(machine.hvhost)}
+    done = subprocess.run([built(machine, program), machine.name, *arguments], env=environment,
+                          text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=2 * BOUND, check=False)
+    machine.say(done.stdout)
+    assert done.returncode == 0, f"{program} ended with {done.returncode}"
+
+
 @case
 def walk_codes(machine):
     """a program gets every code of libvmguestos: in C from one kernel, in C++ from the others"""
-    program = "walk-c" if machine.run("uname -r").startswith("6.1.") else "walk-c++"
-    environment = {**machine.environment, "HVHOST": os.path.abspath(machine.hvhost)}
-    done = subprocess.run([built(machine, program), machine.name], env=environment, text=True,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=BOUND, check=False)
-    machine.say(done.stdout)
-    assert done.returncode == 0, f"{program} ended with {done.returncode}"
+    walk(machine, "walk-c" if machine.run("uname -r").startswith("6.1.") else "walk-c++")
 
 
 @case
@@ -85,6 +88,47 @@ def vmlogoff(machine):
     machine.say(done.stderr)
     assert done.returncode == UNKNOWN, done.returncode
     assert machine.name in done.stderr, "the name that was meant is not suggested"
+
+
+@case
+def vmlogoff_some(machine):
+    """vmlogoff: a dry run shows who, one user goes, one session goes, and the others stay"""
+    alice, bob, second = [machine.open_session("pam", user) for user in ("alice", "bob", "bob")]
+    last = Vmlogoff(machine, "--dry-run").finish(OK)
+    selected = {(session["session"], session["user"]) for session in last["sessions"]}
+    assert selected == {(alice, "alice"), (bob, "bob"), (second, "bob")}, last
+    assert all(session["outcome"] == "selected" for session in last["sessions"]), last
+    assert (last["found"], last["ended"]) == (3, 0), last
+    assert len(machine.sessions()) == 3, "a dry run has logged somebody off"
+    last = Vmlogoff(machine, "--session", bob).finish(OK)
+    assert [(session["session"], session["outcome"]) for session in last["sessions"]] == \
+        [(bob, "ended")], last
+    assert set(machine.sessions()) == {alice, second}, "not that session is gone"
+    Vmlogoff(machine, "--session", second, "--user", "alice").finish(NO_SESSION)
+    last = Vmlogoff(machine, "--user", "bob").finish(OK)
+    assert last["found"] == 1, last
+    assert machine.sessions() == [alice], "not that user is gone"
+    Vmlogoff(machine, "--user", "bob").finish(NO_SESSION)
+    Vmlogoff(machine, "--force").finish(OK)
+
+
+@case
+def vmlogoff_watch(machine):
+    """vmlogoff --watch: who was logged off by the host, and who by somebody in the guest"""
+    watch = Vmlogoff(machine, "--watch")
+    watch.until(lambda event: event["event"] == "reporting" and event["reports"])
+    alice = machine.open_session("pam", "alice")
+    request = Vmlogoff(machine).finish(OK)["id"]
+    event = watch.until(lambda event: event["event"] == "logoff")
+    assert (event["session"], event["user"], event["type"]) == (alice, "alice", "external"), event
+    assert event["id"] == request, event
+    bob = machine.open_session("pam", "bob")
+    machine.run(f"loginctl terminate-session {bob}")
+    event = watch.until(lambda event: event["event"] == "logoff")
+    assert (event["session"], event["user"], event["type"]) == (bob, "bob", "forced"), event
+    assert "id" not in event, event
+    watch.process.send_signal(signal.SIGINT)
+    watch.finish(OK)
 
 
 @case
@@ -113,3 +157,23 @@ def vmlogoff_killed(machine):
         pass
     answer = machine.ask("query", id=name)
     assert (answer["result"], answer["ended"]) == (0, 1), answer
+
+
+@case
+def vmlogoff_machine_stopped(machine):
+    """the machine is stopped mid-task: the task is complete, and who watches is told"""
+    machine.open_session("pam", "alice")
+    watch = Vmlogoff(machine, "--watch")
+    watch.until(lambda event: event["event"] == "reporting")
+    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    machine.stop()
+    rest = command.process.communicate(timeout=BOUND)[0]
+    machine.say(rest)
+    assert command.process.returncode in (EXCEPTION, NOT_RUNNING), command.process.returncode
+    assert watch.finish(NOT_RUNNING)["event"] == "result"
+    Vmlogoff(machine).finish(NOT_RUNNING)
+
+
+# There is no machine any more after these.
+ENDS = (vmlogoff_machine_stopped,)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * walk VM: gets every code that libvmguestos has from a guest that runs and on which nobody is
- * logged on, and prints it with its name and its text. Written with the header and the manual
- * page alone; built as C and as C++. $HVHOST is the host's command.
+ * walk VM [kvp]: gets every code that libvmguestos has from a guest that runs and on which nobody
+ * is logged on, and prints it with its name and its text; with kvp those that come by key-value
+ * pairs. Written with the header and the manual page alone; built as C and as C++. $HVHOST is the
+ * host's command.
  */
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,7 @@
 	      "systemctl restart hv-logoffd")
 
 static IVMGuestOS2 *guest;
+static uint32_t way; /* VM_LOGOFF_VIA_KVP, or 0 */
 static int failed;
 
 static void expect(const char *what, HRESULT hr, HRESULT wanted)
@@ -35,6 +38,15 @@ static void expect(const char *what, HRESULT hr, HRESULT wanted)
 		failed++;
 	}
 	fflush(stdout);
+}
+
+static void expect_number(const char *what, uint64_t number, uint64_t wanted)
+{
+	printf("%-46s %llu\n", what, (unsigned long long)number);
+	if (number != wanted) {
+		printf("  and should be %llu\n", (unsigned long long)wanted);
+		failed++;
+	}
 }
 
 /* What has to be done to get at a code. */
@@ -56,25 +68,49 @@ static HRESULT try_logoff(IVMGuestOS *machine)
 	return hr;
 }
 
-static IVMTask2 *start(uint32_t timeout, uint32_t grace, uint32_t flags)
+static VMLogoffOptions options_of(uint32_t timeout, uint32_t flags)
 {
 	VMLogoffOptions options;
-	IVMTask *task;
-	void *extended;
 
 	memset(&options, 0, sizeof(options));
 	options.size = sizeof(options);
 	options.timeout = timeout;
-	options.grace = grace;
-	options.flags = flags;
-	options.message = "You are logged off.";
-	if (FAILED(IVMGuestOS2_LogoffWithOptions(guest, &options, &task)) ||
-	    FAILED(IVMTask_QueryInterface(task, &IID_IVMTask2, &extended))) {
-		puts("  no logoff was started");
+	options.flags = flags | way;
+	return options;
+}
+
+static HRESULT try_options(const VMLogoffOptions *options)
+{
+	IVMTask *task;
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, &task);
+
+	if (SUCCEEDED(hr))
+		IVMTask_Release(task);
+	return hr;
+}
+
+static IVMTask2 *start_with(const VMLogoffOptions *options)
+{
+	IVMTask *task;
+	void *extended;
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, &task);
+
+	if (FAILED(hr) || FAILED(IVMTask_QueryInterface(task, &IID_IVMTask2, &extended))) {
+		printf("  no logoff was started: %s %s\n", VMGuestOS_ErrorName(hr),
+		       VMGuestOS_LastErrorText());
 		exit(1);
 	}
 	IVMTask_Release(task);
 	return (IVMTask2 *)extended;
+}
+
+static IVMTask2 *start(uint32_t timeout, uint32_t grace, uint32_t flags)
+{
+	VMLogoffOptions options = options_of(timeout, flags);
+
+	options.grace = grace;
+	options.message = "You are logged off.";
+	return start_with(&options);
 }
 
 /* The users have been told, and nobody is logged off yet. */
@@ -116,13 +152,19 @@ static HRESULT end_of(IVMTask2 *task)
 
 static void wait_until_available(void)
 {
-	HRESULT hr = IVMGuestOS2_CanLogoff(guest);
+	VMLogoffOptions options = options_of(60, VM_LOGOFF_DRY_RUN);
+	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	IVMTask *task = NULL;
 
 	for (int i = 0; hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL && i < BOUND_MS / 100; i++) {
 		usleep(100000);
-		hr = IVMGuestOS2_CanLogoff(guest);
+		hr = IVMGuestOS2_LogoffWithOptions(guest, &options, &task);
 	}
-	expect("CanLogoff", hr, S_OK);
+	expect("Logoff: with the guest's daemon", hr, S_OK);
+	if (SUCCEEDED(hr)) {
+		IVMTask_WaitForCompletion(task, BOUND_MS);
+		IVMTask_Release(task);
+	}
 }
 
 static void walk_machines(const char *name)
@@ -173,9 +215,26 @@ static HRESULT logoff_unprivileged(const char *name)
 
 static void walk_permission(const char *name)
 {
-	run("chmod 711 \"$HVHOST_DIR\" && chmod 0 \"$HVHOST_DIR/$VM/control.sock\"");
+	run("chmod 711 \"$HVHOST_DIR\"");
 	expect("Logoff: unprivileged", logoff_unprivileged(name), E_ACCESSDENIED);
-	run("chmod 700 \"$HVHOST_DIR\" && chmod 755 \"$HVHOST_DIR/$VM/control.sock\"");
+	run("chmod 700 \"$HVHOST_DIR\"");
+	/* What the host says comes to the file a little later. */
+	run("timeout 300 sh -c 'until grep -q \"refused: logoff, to user 65534\" "
+	    "\"$HVHOST_DIR/$VM/hvhost.log\"; do sleep 0.2; done'");
+}
+
+static void walk_options(void)
+{
+	VMLogoffOptions options = options_of(0, 0);
+
+	expect("LogoffWithOptions: no time", try_options(&options), E_INVALIDARG);
+	options = options_of(60, 0);
+	options.user = "";
+	expect("LogoffWithOptions: nobody's name", try_options(&options), E_INVALIDARG);
+	options.user = NULL;
+	options.flags = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	expect("LogoffWithOptions: only two ways", try_options(&options), E_INVALIDARG);
+	expect("LogoffWithOptions: NULL", try_options(NULL), E_POINTER);
 }
 
 static void walk_success(void)
@@ -202,7 +261,192 @@ static void walk_cancel(void)
 	expect("Error: cancelled", end_of(task), HRESULT_FROM_WIN32(ERROR_CANCELLED));
 }
 
-/* Alice is still there. */
+/* How many sessions a logoff of @user and @session has found; and what became of it. */
+static void walk_some(const char *what, const char *user, const char *session, uint32_t flags,
+		      HRESULT wanted, uint32_t wanted_count)
+{
+	VMLogoffOptions options = options_of(120, flags);
+	uint32_t found, ended, failures;
+	IVMTask2 *task;
+
+	options.user = user;
+	options.session = session;
+	task = start_with(&options);
+	IVMTask2_WaitForCompletion(task, BOUND_MS);
+	IVMTask2_get_Sessions(task, &found, &ended, &failures);
+	expect(what, end_of(task), wanted);
+	expect_number("  sessions found", found, wanted_count);
+}
+
+/* The session of that user's that a dry run selects, to be freed; NULL if there is none. */
+static char *find_session(const char *user)
+{
+	VMLogoffOptions options = options_of(60, VM_LOGOFF_DRY_RUN);
+	IVMTask2 *task = start_with(&options);
+	VMSessionResult *results = NULL;
+	uint32_t count = 0;
+	char *session = NULL;
+
+	IVMTask2_WaitForCompletion(task, BOUND_MS);
+	IVMTask2_get_SessionResults(task, &results, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		printf("  %s: session %s, uid %u\n", results[i].user, results[i].session,
+		       (unsigned int)results[i].uid);
+		if (strcmp(results[i].user, user) == 0 &&
+		    results[i].outcome == vmSessionOutcome_Selected)
+			session = strdup(results[i].session);
+	}
+	free(results);
+	IVMTask2_Release(task);
+	return session;
+}
+
+static void walk_target(void)
+{
+	char *session;
+
+	run(GUEST("open-session pam alice"));
+	run(GUEST("open-session pam bob"));
+	walk_some("Error: a dry run", NULL, NULL, VM_LOGOFF_DRY_RUN, S_OK, 2);
+	walk_some("Error: no such user", "nobody", NULL, 0,
+		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	walk_some("Error: no such session", NULL, "no-such-session", 0,
+		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	walk_some("Error: alice", "alice", NULL, 0, S_OK, 1);
+	walk_some("Error: not alice any more", "alice", NULL, 0,
+		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	session = way ? NULL : find_session("bob");
+	walk_some("Error: bob's session", "bob", session, 0, S_OK, 1);
+	free(session);
+}
+
+/* What has been heard. */
+static struct listener {
+	IVMVirtualMachineEvents2 face;
+	pthread_mutex_t lock;
+	pthread_cond_t news;
+	bool reports;
+	int events;
+	VMLogoffType type;
+	uint64_t task;
+	char user[64];
+} listener;
+
+static HRESULT query_interface(IVMVirtualMachineEvents2 *This, const IID *iid, void **out)
+{
+	bool known = memcmp(iid, &DIID_IVMVirtualMachineEvents, sizeof(*iid)) == 0 ||
+		     memcmp(iid, &IID_IVMVirtualMachineEvents2, sizeof(*iid)) == 0;
+
+	*out = known ? This : NULL;
+	return known ? S_OK : E_NOINTERFACE;
+}
+
+static HRESULT query_nothing(IVMVirtualMachineEvents2 *This, const IID *iid, void **out)
+{
+	(void)This;
+	(void)iid;
+	*out = NULL;
+	return E_NOINTERFACE;
+}
+
+static uint32_t count_reference(IVMVirtualMachineEvents2 *This)
+{
+	(void)This;
+	return 1;
+}
+
+static HRESULT on_guest_logoff(IVMVirtualMachineEvents2 *This, VMLogoffType type)
+{
+	(void)This;
+	pthread_mutex_lock(&listener.lock);
+	listener.type = type;
+	pthread_mutex_unlock(&listener.lock);
+	return S_OK;
+}
+
+static HRESULT on_session_ended(IVMVirtualMachineEvents2 *This, const VMLogoffEvent *event)
+{
+	(void)This;
+	pthread_mutex_lock(&listener.lock);
+	listener.events++;
+	listener.task = event->task;
+	snprintf(listener.user, sizeof(listener.user), "%s", event->user);
+	printf("  %s is logged off (%d), session %s\n", event->user, (int)event->type,
+	       event->session);
+	pthread_cond_signal(&listener.news);
+	pthread_mutex_unlock(&listener.lock);
+	return S_OK;
+}
+
+static HRESULT on_reporting(IVMVirtualMachineEvents2 *This, bool reports)
+{
+	(void)This;
+	pthread_mutex_lock(&listener.lock);
+	listener.reports = reports;
+	pthread_cond_signal(&listener.news);
+	pthread_mutex_unlock(&listener.lock);
+	return S_OK;
+}
+
+static HRESULT on_end(IVMVirtualMachineEvents2 *This, HRESULT reason)
+{
+	(void)This;
+	printf("  the events have ended: %s\n", VMGuestOS_ErrorName(reason));
+	return S_OK;
+}
+
+static void wait_for_events(int count)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += BOUND_MS / 1000;
+	pthread_mutex_lock(&listener.lock);
+	while ((!listener.reports || listener.events < count) &&
+	       pthread_cond_timedwait(&listener.news, &listener.lock, &until) == 0)
+		;
+	pthread_mutex_unlock(&listener.lock);
+}
+
+static void walk_events(void)
+{
+	static const IVMVirtualMachineEvents2Vtbl deaf = {
+		query_nothing,    count_reference, count_reference, on_guest_logoff,
+		on_session_ended, on_reporting,    on_end};
+	static const IVMVirtualMachineEvents2Vtbl hearing = {
+		query_interface,  count_reference, count_reference, on_guest_logoff,
+		on_session_ended, on_reporting,    on_end};
+	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&listener.face;
+	uint32_t cookie = 0;
+	uint64_t id = 0;
+	IVMTask2 *task;
+
+	pthread_mutex_init(&listener.lock, NULL);
+	pthread_cond_init(&listener.news, NULL);
+	listener.face.lpVtbl = &deaf;
+	expect("Advise: NULL", IVMGuestOS2_Advise(guest, NULL, &cookie), E_POINTER);
+	expect("Advise: no such interface", IVMGuestOS2_Advise(guest, events, &cookie),
+	       CONNECT_E_CANNOTCONNECT);
+	listener.face.lpVtbl = &hearing;
+	expect("Advise", IVMGuestOS2_Advise(guest, events, &cookie), S_OK);
+	wait_for_events(0);
+	run(GUEST("open-session pam alice"));
+	task = start(120, 0, 0);
+	IVMTask2_get_ID(task, &id);
+	expect("Error: alice, who is watched", end_of(task), S_OK);
+	wait_for_events(1);
+	expect_number("OnGuestLogoff: External", listener.type, vmLogoffType_External);
+	expect_number("OnSessionEnded: whose task", listener.task, id);
+	expect_number("OnSessionEnded: is of alice", strcmp(listener.user, "alice") == 0, 1);
+	run(GUEST("open-session pam bob >/run/bob; loginctl terminate-session $(cat /run/bob)"));
+	wait_for_events(2);
+	expect_number("OnGuestLogoff: Forced", listener.type, vmLogoffType_Forced);
+	expect_number("OnSessionEnded: no task", listener.task, 0);
+	expect("Unadvise", IVMGuestOS2_Unadvise(guest, cookie), S_OK);
+	expect("Unadvise: again", IVMGuestOS2_Unadvise(guest, cookie), CONNECT_E_NOCONNECTION);
+}
+
+/* Alice is still there, and goes with carol. */
 static void walk_component(void)
 {
 	IVMTask2 *task = start_in_grace();
@@ -229,16 +473,26 @@ static void walk_timeout(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2 || !getenv("HVHOST") || !getenv("HVHOST_DIR")) {
-		fputs("Usage: HVHOST=FILE HVHOST_DIR=FOLDER walk VM\n", stderr);
+	bool by_kvp = argc == 3 && strcmp(argv[2], "kvp") == 0;
+
+	if (argc != 2 + by_kvp || !getenv("HVHOST") || !getenv("HVHOST_DIR")) {
+		fputs("Usage: HVHOST=FILE HVHOST_DIR=FOLDER walk VM [kvp]\n", stderr);
 		return 64;
 	}
+	way = by_kvp ? VM_LOGOFF_VIA_KVP : 0;
 	setenv("VM", argv[1], 1);
 	walk_machines(argv[1]);
 	walk_permission(argv[1]);
+	walk_options();
 	walk_success();
+	walk_target();
+	if (!by_kvp)
+		walk_events();
 	walk_cancel();
-	walk_component();
+	if (!by_kvp)
+		walk_component();
+	else
+		expect("Error: by force", end_of(start(120, 0, VM_LOGOFF_FORCE)), S_OK);
 	walk_timeout();
 	IVMGuestOS2_Release(guest);
 	printf("%d wrong\n", failed);

@@ -449,7 +449,7 @@ static void finish_with_nobody(struct engine *engine)
 
 	/* What the daemon before this one has ended is no session that never was. */
 	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
-		finish(engine, HV_LOGOFF_S_OK, "Nobody is logged on any more.");
+		finish(engine, HV_LOGOFF_S_OK, "None of those who were to be logged off is left.");
 	else if (request->user[0] || request->session[0])
 		finish_without_target(engine);
 	else if (engine->exempt > 0)

@@ -10,11 +10,12 @@ import time
 import administrators
 import health
 import kvp
+import sessions
 import versions
 import vmguestos
 from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_NO_SESSION, E_NOT_AVAIL, E_NOT_FOUND,
-                    E_TIMED_OUT, S_OK, audited, check_complete_once, check_result, in_grace, logoff,
-                    same)
+                    E_TIMED_OUT, S_OK, audited, check_complete_once, check_result, configure,
+                    in_grace, logoff, same)
 from machine import BOUND
 
 DRIVER = "/sys/bus/vmbus/drivers/hv_logoff"
@@ -124,12 +125,6 @@ def force(machine):
     configure(machine)
     check_result(machine, reply, S_OK)
     same("the sessions after", machine.sessions(), [])
-
-
-def configure(machine, *lines):
-    """Gives the daemon a configuration, and waits until it has it."""
-    text = "\\n".join(["[Logoff]", *lines, ""])
-    machine.run(f"printf '{text}' >/etc/hv-logoff/hv-logoffd.conf; systemctl restart hv-logoffd")
 
 
 @case
@@ -362,6 +357,7 @@ def rmmod(machine):
 CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
+CASES.extend(sessions.CASES)
 CASES.extend(kvp.CASES)
 
 

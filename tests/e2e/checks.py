@@ -54,3 +54,9 @@ def audited(machine, request):
     entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
     assert entries, f"the journal has nothing about request {name}"
     return {entry["HV_LOGOFF_SESSION"] for entry in entries if "HV_LOGOFF_SESSION" in entry}
+
+
+def configure(machine, *lines):
+    """Gives the daemon a configuration, and waits until it has it."""
+    text = "\\n".join(["[Logoff]", *lines, ""])
+    machine.run(f"printf '{text}' >/etc/hv-logoff/hv-logoffd.conf; systemctl restart hv-logoffd")

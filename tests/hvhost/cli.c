@@ -506,6 +506,17 @@ int cli_reset(int argc, char **argv)
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* With an outer machine, connections end a moment before nothing can be connected to any more. */
+static void wait_gone(const char *name)
+{
+	struct connection *connection;
+
+	while ((connection = client_connect(name, true))) {
+		json_decref(client_receive(connection));
+		client_close(&connection);
+	}
+}
+
 /* Returns when the machine is gone. */
 int cli_stop(int argc, char **argv)
 {
@@ -524,5 +535,6 @@ int cli_stop(int argc, char **argv)
 		json_decref(reply);
 		reply = client_receive(connection);
 	}
+	wait_gone(argv[1]);
 	return EXIT_SUCCESS;
 }

@@ -13,7 +13,7 @@ import time
 
 from checks import (E_BUSY, E_CANCELLED, E_DENIED, E_INVALIDARG, E_NO_SESSION, E_NOT_AVAIL,
                     E_NOT_RUNNING, S_OK, check_complete_once, check_result, in_grace, logoff, same)
-from machine import BOUND
+from machine import BOOT, BOUND
 
 # A user and a group whom every machine of these tests allows; run.py starts them so.
 ALLOWED_USER = "64010"  # nobody's number
@@ -114,11 +114,15 @@ def wait_logged(machine, lines):
         time.sleep(0.2)
 
 
+def configuration(machine):
+    return json.loads((machine.path / "machine.json").read_text())
+
+
 @case
 def permission(machine):
     """the caller's credentials decide: 0x80070005 and a line in the log, and a forged word is none"""
     assert os.geteuid() == 0, "only root can try this as other users: sudo make e2e"
-    kept = json.loads((machine.path / "machine.json").read_text())
+    kept = configuration(machine)
     same("the allowed", (kept["allow_users"], kept["allow_groups"]), ([64010], [60]))
     session = machine.open_session("pam", "alice")
     with reachable(machine):
@@ -220,3 +224,7 @@ def second_machine(machine):
         check_result(machine, here.finish(), E_CANCELLED)
         same("the sessions", machine.sessions(), [session])
         check_result(machine, logoff(machine).finish(), S_OK)
+        kept = configuration(other)
+        other.command("start", timeout=BOOT)
+        same("what it is started with again", configuration(other), kept)
+        check_listed(machine, second="running")

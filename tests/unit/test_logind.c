@@ -38,13 +38,14 @@ static struct fixture {
 	unsigned int sessions;
 	const char *removed_while_listed;
 	unsigned int vanished;	/* of these, so many are gone when one looks closer */
+	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;
 	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets;
 	char killed[64];
 
 	/* What came back. */
-	unsigned int lists, opened, found, stopping, removed, gone, back, kill_failures;
+	unsigned int lists, opened, found, unsaid, stopping, removed, gone, back, kill_failures;
 	int list_error, kill_failure;
 	struct session_list list;
 	struct session found_session;
@@ -70,6 +71,10 @@ static void on_opened(void *userdata)
 static void on_found(void *userdata, const struct session *session)
 {
 	(void)userdata;
+	if (!session) {
+		fixture.unsaid++;
+		return;
+	}
 	session_done(&fixture.found_session);
 	assert_int_equal(session_init(&fixture.found_session, session->id, session->uid,
 				      session->user, session->class, session->tty,
@@ -177,6 +182,8 @@ static int reply_properties(sd_bus_message *call)
 	/* The last of those that are asked for at first. */
 	if (fixture.removed_while_listed && index == 63)
 		emit("SessionRemoved", fixture.removed_while_listed);
+	if (fixture.lookup_error)
+		return sd_bus_reply_method_errorf(call, fixture.lookup_error, "no");
 	if (index < fixture.vanished)
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
 	return sd_bus_reply_method_return(call, "a{sv}", 7, "Id", "s", id, "User", "(uo)",
@@ -469,6 +476,17 @@ static void test_new_session_ends_at_once(void **state)
 	run_until(&fixture.removed, 1);
 	list();
 	assert_int_equal(fixture.opened, 1);
+	assert_int_equal(fixture.found + fixture.unsaid, 0);
+}
+
+static void test_logind_does_not_say_who_is_new(void **state)
+{
+	(void)state;
+	list();
+	fixture.lookup_error = SD_BUS_ERROR_LIMITS_EXCEEDED;
+	emit("SessionNew", "c7");
+	run_until(&fixture.unsaid, 1);
+	assert_int_equal(fixture.opened, 1);
 	assert_int_equal(fixture.found, 0);
 }
 
@@ -632,6 +650,7 @@ int main(void)
 		TEST(test_newer_list_replaces_older),
 		TEST(test_signals),
 		TEST(test_new_session_ends_at_once),
+		TEST(test_logind_does_not_say_who_is_new),
 		TEST(test_removed_while_listed),
 		TEST(test_scope_is_stopped),
 		TEST(test_logouts_stop_scopes),

@@ -289,7 +289,10 @@ static void on_found(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
 
-	watch_found(&daemon->watch, session);
+	if (session)
+		watch_found(&daemon->watch, session);
+	else
+		outside_list_later(daemon);
 }
 
 static void on_stopping(void *userdata, const char *id)

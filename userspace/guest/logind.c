@@ -165,14 +165,19 @@ static int read_properties(sd_bus_message *reply, struct properties *properties)
 	return r;
 }
 
+static bool has_ended(sd_bus_message *reply)
+{
+	return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+	       sd_bus_message_is_method_error(reply, NO_SUCH_SESSION);
+}
+
 /* A session that has ended since it was listed is not an error. */
 static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 {
 	struct properties properties;
 	int r;
 
-	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-	    sd_bus_message_is_method_error(reply, NO_SUCH_SESSION))
+	if (has_ended(reply))
 		return 0;
 	if (sd_bus_message_is_method_error(reply, NULL))
 		return reply_error(lookup->listing->logind, reply);
@@ -325,7 +330,6 @@ int logind_list(struct logind *logind)
 	return 0;
 }
 
-/* Whose session is new; one that has ended meanwhile is nobody's. */
 static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
 	const struct logind *logind = userdata;
@@ -333,10 +337,15 @@ static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 	struct session session;
 
 	(void)error;
+	if (has_ended(reply))
+		return 0;
+	/* Such as too many calls at once, while many log on. */
 	if (sd_bus_message_is_method_error(reply, NULL) || read_properties(reply, &found) < 0 ||
 	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
-			 found.leader) < 0)
+			 found.leader) < 0) {
+		logind->handler->found(logind->userdata, NULL);
 		return 0;
+	}
 	logind->handler->found(logind->userdata, &session);
 	session_done(&session);
 	return 0;

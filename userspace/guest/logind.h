@@ -13,7 +13,7 @@ struct logind_handler {
 	/* The answer to logind_list(). What the handler leaves in @list is freed. */
 	void (*listed)(void *userdata, struct session_list *list, int error);
 	void (*opened)(void *userdata);
-	/* Who that is; a session that ends at once may never get here. */
+	/* Who that is, unless the session has ended already; NULL: logind failed to say. */
 	void (*found)(void *userdata, const struct session *session);
 	/* Somebody has PID 1 stop the session's scope; not if a user's own logout does that too. */
 	void (*stopping)(void *userdata, const char *id);

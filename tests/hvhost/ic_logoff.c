@@ -233,9 +233,7 @@ static json_t *session_to_json(const struct hvl_session *session)
 			 string_to_json(session->session, sizeof(session->session)));
 }
 
-/* What became of one session: for those who wait for the request that it is about, and for all
- * who watch.
- */
+/* What became of one session: for those who wait for its request, and for all who watch. */
 static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
 {
 	const struct hvl_session *session = &packet->body.session;

@@ -158,7 +158,7 @@ static void try_value(const uint8_t *data, size_t size)
 /* What is loaded is saved as it was. */
 static void try_journal(const uint8_t *data, size_t size)
 {
-	static struct kvp_journal journal, again;
+	static struct kvp_journal journal, saved;
 
 	write_file(KVP_JOURNAL_NAME, data, size);
 	if (kvp_journal_load(&journal, folder) < 0) {
@@ -167,12 +167,15 @@ static void try_journal(const uint8_t *data, size_t size)
 	}
 	must(journal.count <= KVP_JOURNAL_MAX);
 	must(kvp_journal_save(&journal) == 0);
-	must(kvp_journal_load(&again, folder) == 0);
-	must(journal.floor == again.floor && journal.count == again.count);
-	must(!strcmp(journal.begun, again.begun) && !strcmp(journal.answer.id, again.answer.id));
+	saved = journal;
+	kvp_journal_done(&journal);
+	must(kvp_journal_load(&journal, folder) == 0);
+	must(journal.floor == saved.floor && journal.count == saved.count);
+	must(!strcmp(journal.begun, saved.begun) && !strcmp(journal.answer.id, saved.answer.id));
 	for (unsigned int i = 0; i < journal.count; i++)
-		must(!strcmp(journal.entries[i].id, again.entries[i].id) &&
-		     journal.entries[i].end == again.entries[i].end);
+		must(!strcmp(journal.entries[i].id, saved.entries[i].id) &&
+		     journal.entries[i].end == saved.entries[i].end);
+	kvp_journal_done(&journal);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -64,6 +64,7 @@ static void test_defaults(void **state)
 	assert_int_equal(config.escalate, 10);
 	assert_true(config.notice);
 	assert_true(config.message[0]);
+	assert_true(config.kvp);
 }
 
 static void test_every_setting(void **state)
@@ -74,7 +75,8 @@ static void test_every_setting(void **state)
 			       "ExemptUsers=root  1000,alice\n"
 			       "EscalateSec=3600\n"
 			       "Notice=no\n"
-			       "\tMessage = Good = bye \n"), 0);
+			       "\tMessage = Good = bye \n"
+			       "[Kvp]\nEnabled=no\n"), 0);
 	assert_true(words_contain(config.classes, "user-light"));
 	assert_false(words_contain(config.classes, "user-early"));
 	assert_true(words_contain(config.exempt_users, "root"));
@@ -84,6 +86,7 @@ static void test_every_setting(void **state)
 	assert_int_equal(config.escalate, 3600);
 	assert_false(config.notice);
 	assert_string_equal(config.message, "Good = bye");
+	assert_false(config.kvp);
 }
 
 static void test_last_line_without_newline(void **state)
@@ -99,6 +102,9 @@ static void test_wrong_lines(void **state)
 	assert_wrong("[Logoff]\nSpeed=1\n", "x.conf:2: ", "EscalateSec=");
 	assert_wrong("[Logout]\n", "x.conf:1: ", "write [Logoff]");
 	assert_wrong("\nNotice=yes\n", "x.conf:2: ", "write [Logoff] above it");
+	assert_wrong("[Logoff]\nEnabled=no\n", "x.conf:2: ", "write [Kvp] above it");
+	assert_wrong("[Kvp]\nNotice=no\n", "x.conf:2: ", "write [Logoff] above it");
+	assert_wrong("[Kvp]\nEnabled=1\n", "x.conf:2: ", "Enabled=yes");
 	assert_wrong("[Logoff]\n\nNotice\n", "x.conf:3: ", "write Key=value");
 	assert_wrong("[Logoff]\nNotice=maybe\n", "x.conf:2: ", "Notice=yes");
 	assert_wrong("[Logoff]\nClasses=greeter\n", "x.conf:2: ", "user-light");

@@ -162,6 +162,7 @@ static void start(void)
 static void start_again(void)
 {
 	engine_drop(&world.engine);
+	kvp_journal_done(&world.kvp.journal);
 	world.list_due = false;
 	start();
 }
@@ -185,6 +186,7 @@ static int teardown(void **state)
 {
 	(void)state;
 	engine_drop(&world.engine);
+	kvp_journal_done(&world.kvp.journal);
 	config_done(&world.config);
 	remove_folder();
 	return 0;
@@ -482,6 +484,7 @@ static void test_daemon_stopped(void **state)
 {
 	(void)state;
 	assert_false(kvp_done(&world.kvp));
+	start_again();
 	take("id=a do=logoff");
 	run(1);
 	assert_true(kvp_done(&world.kvp));
@@ -698,6 +701,7 @@ static void test_journal_is_damaged(void **state)
 {
 	(void)state;
 	write_file(KVP_JOURNAL_NAME, "x", 1);
+	kvp_journal_done(&world.kvp.journal);
 	assert_int_equal(kvp_init(&world.kvp, &kvp_ops, NULL, &world.engine, folder, BOOT),
 			 -EBADMSG);
 }

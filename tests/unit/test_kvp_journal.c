@@ -27,6 +27,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	kvp_journal_done(&journal);
 	remove_folder();
 	return 0;
 }
@@ -34,6 +35,7 @@ static int teardown(void **state)
 static void reload(void)
 {
 	assert_int_equal(kvp_journal_save(&journal), 0);
+	kvp_journal_done(&journal);
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
 }
 
@@ -165,6 +167,7 @@ static void test_damaged(void **state)
 	};
 
 	(void)state;
+	kvp_journal_done(&journal);
 	for (size_t i = 0; i < ELEMENTS(texts); i++) {
 		write_file(KVP_JOURNAL_NAME, texts[i], strlen(texts[i]));
 		assert_int_equal(kvp_journal_load(&journal, folder), -EBADMSG);
@@ -178,6 +181,7 @@ static void test_interrupted_save(void **state)
 	assert_int_equal(kvp_journal_save(&journal), 0);
 	/* What a save leaves that did not come to its end is not looked at. */
 	write_file(KVP_JOURNAL_NAME ".new", "hv-log", 6);
+	kvp_journal_done(&journal);
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
 	assert_true(knows(1));
 	add(2, 100);
@@ -202,15 +206,33 @@ static void test_link_is_not_followed(void **state)
 	assert_int_equal(unlink(path_of(KVP_JOURNAL_NAME)), 0);
 	assert_int_equal(symlink("elsewhere", path_of(KVP_JOURNAL_NAME)), 0);
 	write_file("elsewhere", "hv-logoff kvp journal 1\nfloor 0\nend\n", 36);
+	kvp_journal_done(&journal);
 	assert_int_equal(kvp_journal_load(&journal, folder), -ELOOP);
 }
 
-static void test_no_folder(void **state)
+static void test_folder_is_made(void **state)
 {
 	(void)state;
+	kvp_journal_done(&journal);
 	remove_folder();
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
-	assert_int_equal(kvp_journal_save(&journal), -ENOENT);
+	add(1, 100);
+	reload();
+	assert_true(knows(1));
+	kvp_journal_done(&journal);
+	assert_int_equal(kvp_journal_load(&journal, "/does/not/exist"), -ENOENT);
+}
+
+/* Two daemons would both carry out what neither has seen. */
+static void test_one_daemon(void **state)
+{
+	struct kvp_journal other;
+
+	(void)state;
+	assert_int_equal(kvp_journal_load(&other, folder), -EWOULDBLOCK);
+	kvp_journal_done(&journal);
+	assert_int_equal(kvp_journal_load(&other, folder), 0);
+	kvp_journal_done(&other);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -228,7 +250,8 @@ int main(void)
 		TEST(test_interrupted_save),
 		TEST(test_file_is_for_root_alone),
 		TEST(test_link_is_not_followed),
-		TEST(test_no_folder),
+		TEST(test_folder_is_made),
+		TEST(test_one_daemon),
 	};
 
 	return cmocka_run_group_tests_name("kvp_journal", tests, NULL, NULL);

@@ -9,7 +9,8 @@
 
 #include "util.h"
 
-#define SECTION "Logoff"
+#define LOGOFF "Logoff"
+#define KVP "Kvp"
 #define FILE_MAX 16384
 #define ESCALATE_MIN 1
 #define ESCALATE_MAX 3600
@@ -22,7 +23,7 @@ struct parser {
 	const char *name;
 	unsigned int line;
 	FILE *complaints;
-	bool in_section;
+	const char *section; /* NULL: none that there is */
 	unsigned int seen; /* bit n: the key settings[n] was set */
 	bool failed;
 };
@@ -156,6 +157,15 @@ static int set_notice(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int set_kvp(struct parser *parser, const char *value)
+{
+	parser->config->kvp = !strcmp(value, "yes");
+	if (!parser->config->kvp && strcmp(value, "no") != 0)
+		complain(parser, "\"%s\" is neither yes nor no; write Enabled=yes to take requests "
+				 "by KVP, Enabled=no not to.", value);
+	return 0;
+}
+
 static int set_message(struct parser *parser, const char *value)
 {
 	char *message = strdup(value);
@@ -168,14 +178,16 @@ static int set_message(struct parser *parser, const char *value)
 }
 
 static const struct setting {
+	const char *section;
 	const char *key;
 	int (*set)(struct parser *parser, const char *value);
 } settings[] = {
-	{ "Classes", set_classes },
-	{ "ExemptUsers", set_exempt_users },
-	{ "EscalateSec", set_escalate },
-	{ "Notice", set_notice },
-	{ "Message", set_message },
+	{ LOGOFF, "Classes", set_classes },
+	{ LOGOFF, "ExemptUsers", set_exempt_users },
+	{ LOGOFF, "EscalateSec", set_escalate },
+	{ LOGOFF, "Notice", set_notice },
+	{ LOGOFF, "Message", set_message },
+	{ KVP, "Enabled", set_kvp },
 };
 
 /* Cuts @text short after its last character that is not blank; gives its first one. */
@@ -196,15 +208,32 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 	for (size_t i = 0; i < ELEMENTS(settings); i++) {
 		if (strcmp(key, settings[i].key) != 0)
 			continue;
+		if (!parser->section || strcmp(parser->section, settings[i].section) != 0) {
+			complain(parser, "%s= is a setting of another section; write [%s] above "
+					 "it.", key, settings[i].section);
+			return 0;
+		}
 		if (parser->seen & 1U << i)
 			complain(parser, "%s= was set further up already; keep one of the two.",
 				 key);
 		parser->seen |= 1U << i;
 		return settings[i].set(parser, value);
 	}
-	complain(parser, "There is no setting \"%s\"; the settings are Classes=, ExemptUsers=, "
-			 "EscalateSec=, Notice= and Message=.", key);
+	complain(parser, "There is no setting \"%s\"; the settings of [" LOGOFF "] are "
+			 "Classes=, ExemptUsers=, EscalateSec=, Notice= and Message=, that of "
+			 "[" KVP "] is Enabled=.", key);
 	return 0;
+}
+
+static void parse_section(struct parser *parser, const char *line)
+{
+	parser->section = NULL;
+	if (!strcmp(line, "[" LOGOFF "]"))
+		parser->section = LOGOFF;
+	else if (!strcmp(line, "[" KVP "]"))
+		parser->section = KVP;
+	else
+		complain(parser, "There is no section %s; write [" LOGOFF "] or [" KVP "].", line);
 }
 
 static int parse_line(struct parser *parser, char *line)
@@ -215,9 +244,7 @@ static int parse_line(struct parser *parser, char *line)
 	if (!*line || *line == '#' || *line == ';')
 		return 0;
 	if (*line == '[') {
-		parser->in_section = !strcmp(line, "[" SECTION "]");
-		if (!parser->in_section)
-			complain(parser, "There is no section %s; write [" SECTION "].", line);
+		parse_section(parser, line);
 		return 0;
 	}
 	equals = strchr(line, '=');
@@ -226,17 +253,13 @@ static int parse_line(struct parser *parser, char *line)
 				 "with # to make it a comment.", line);
 		return 0;
 	}
-	if (!parser->in_section) {
-		complain(parser, "This setting is in no section; write [" SECTION "] above it.");
-		return 0;
-	}
 	*equals = '\0';
 	return parse_setting(parser, strip(line), strip(equals + 1));
 }
 
 static int set_defaults(struct config *config)
 {
-	*config = (struct config){ .escalate = 10, .notice = true };
+	*config = (struct config){ .escalate = 10, .notice = true, .kvp = true };
 	config->classes = words_split("user user-early user-light user-early-light");
 	config->exempt_users = words_split("");
 	config->message = strdup("The administrator of this machine's host logs everyone off.");

@@ -15,6 +15,7 @@ struct config {
 	unsigned int escalate;	/* seconds from one means to the next, stronger one */
 	bool notice;		/* whether users are told */
 	char *message;		/* for the users, when the host sends none */
+	bool kvp;		/* whether requests by KVP are taken */
 };
 
 /*

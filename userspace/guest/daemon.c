@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
@@ -249,16 +251,27 @@ static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 		engine_cancel(&daemon->engine, &device_front, cancel->reason);
 }
 
-/* Before anything else PID 1 hears of it: so it starts us again if the device is back already. */
+/*
+ * Where requests may come by KVP the daemon waits for the device's return. Otherwise it ends, and
+ * before anything else PID 1 hears of it: so it starts us again if the device is back already.
+ */
 static void on_gone(void *userdata, int error)
 {
 	struct daemon *daemon = userdata;
+	bool stay = error == -ENODEV && daemon->kvp_started && kvp_way_is_there();
 
-	sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
+	if (!stay)
+		sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
 	if (engine_serves(&daemon->engine, &device_front))
 		engine_drop(&daemon->engine);
-	daemon->error = error;
-	sd_event_exit(daemon->event, 0);
+	if (stay) {
+		device_done(&daemon->device);
+		error = daemon_await_device(daemon, daemon->device_file);
+	}
+	if (!stay || error < 0) {
+		daemon->error = error;
+		sd_event_exit(daemon->event, 0);
+	}
 }
 
 static const struct device_handler device_handler = {
@@ -370,7 +383,7 @@ static int add_timer(struct daemon *daemon, sd_event_source **timer, uint64_t ac
 	return r < 0 ? r : sd_event_source_set_enabled(*timer, SD_EVENT_OFF);
 }
 
-int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct config *config)
+int daemon_start(struct daemon *daemon, sd_event *event, const struct config *config)
 {
 	int r;
 
@@ -382,22 +395,78 @@ int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct co
 	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);
-	if (r < 0) {
-		close(fd);
-		return r;
-	}
-	r = device_start(&daemon->device, fd, event, &device_handler, daemon);
 	/* Which connects too, so that a request finds it connected; if it fails, it tries again. */
 	if (r >= 0)
 		watch_list(&daemon->watch);
 	return r;
 }
 
+int daemon_start_kvp(struct daemon *daemon)
+{
+	int r = kvp_way_start(&daemon->kvp, daemon->event, &daemon->engine);
+
+	daemon->kvp_started = r >= 0;
+	return r;
+}
+
+int daemon_start_device(struct daemon *daemon, const char *file, int fd)
+{
+	daemon->device_file = file;
+	return device_start(&daemon->device, fd, daemon->event, &device_handler, daemon);
+}
+
+/* It may be gone again, or another process's: then the next change is waited for. */
+static void try_device(struct daemon *daemon)
+{
+	int fd = device_open(daemon->device_file);
+	int r;
+
+	if (fd < 0)
+		return;
+	r = daemon_start_device(daemon, daemon->device_file, fd);
+	if (r >= 0)
+		folder_watch_done(&daemon->device_watch);
+	else if (r != -ENODEV)
+		log_message(LOG_ERR, "%s appeared, but cannot be used: %s.", daemon->device_file,
+			    strerror(-r));
+}
+
+static void on_device_folder(void *userdata, const char *name)
+{
+	struct daemon *daemon = userdata;
+	const char *slash = strrchr(daemon->device_file, '/');
+
+	if (!name || !strcmp(name, slash ? slash + 1 : daemon->device_file))
+		try_device(daemon);
+}
+
+int daemon_await_device(struct daemon *daemon, const char *file)
+{
+	_cleanup_free_ char *folder = strdup(file);
+	int r;
+
+	if (!folder)
+		return -ENOMEM;
+	daemon->device_file = file;
+	r = folder_watch_start(&daemon->device_watch, daemon->event, dirname(folder),
+			       IN_CREATE | IN_MOVED_TO, on_device_folder, daemon);
+	if (r < 0)
+		return r;
+	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
+	log_message(LOG_INFO, "Ready for the host's requests by KVP; there is no driver so far.");
+	/* It may have come just before. */
+	try_device(daemon);
+	return 0;
+}
+
 void daemon_done(struct daemon *daemon)
 {
+	if (daemon->kvp_started)
+		kvp_way_done(&daemon->kvp);
 	engine_drop(&daemon->engine);
 	watch_done(&daemon->watch);
 	device_done(&daemon->device);
+	folder_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
 	sd_event_source_disable_unref(daemon->timer);
 	sd_event_source_disable_unref(daemon->list_timer);

@@ -8,6 +8,8 @@
 #include "config.h"
 #include "device.h"
 #include "engine.h"
+#include "folder_watch.h"
+#include "kvp_way.h"
 #include "logind.h"
 #include "watch.h"
 
@@ -16,15 +18,25 @@ struct daemon {
 	sd_event_source *timer;
 	sd_event_source *list_timer;
 	struct device device;
+	const char *device_file;
+	struct folder_watch device_watch;	/* while there is no device */
 	uint64_t device_request;	/* the id that the driver gave its last request */
 	struct logind logind;
 	struct engine engine;
 	struct watch watch;
+	struct kvp_way kvp;
+	bool kvp_started;
 	int error;		/* why the device was given up */
 };
 
-/* Takes over @fd, the device. 0 or -errno. */
-int daemon_start(struct daemon *daemon, sd_event *event, int fd, const struct config *config);
+/* Requests come once there is a way in, or two. 0 or -errno. */
+int daemon_start(struct daemon *daemon, sd_event *event, const struct config *config);
+/* 0, or -errno after saying why. */
+int daemon_start_kvp(struct daemon *daemon);
+/* Takes over @fd, the device @file. 0 or -errno. */
+int daemon_start_device(struct daemon *daemon, const char *file, int fd);
+/* To start it when it appears. 0 or -errno. */
+int daemon_await_device(struct daemon *daemon, const char *file);
 void daemon_done(struct daemon *daemon);
 
 #endif /* HVL_DAEMON_H */

@@ -216,6 +216,19 @@ static void give_up(struct kvp *kvp, const char *why)
 	keep(kvp);
 }
 
+static void explain(const char *folder, int error)
+{
+	if (error == -EWOULDBLOCK)
+		log_message(LOG_ERR, "Another hv-logoffd takes requests by KVP; stop that one "
+				     "first.");
+	else
+		log_message(LOG_ERR, "%s/" KVP_JOURNAL_NAME ", which says what requests by KVP were "
+				     "carried out, cannot be used: %s. There is no way in by KVP "
+				     "until that is mended, or the file is removed while no "
+				     "request is under way.", folder,
+			    error == -EBADMSG ? "it is damaged" : strerror(-error));
+}
+
 int kvp_init(struct kvp *kvp, const struct kvp_ops *ops, void *outside, struct engine *engine,
 	     const char *folder, const char *boot)
 {
@@ -225,10 +238,7 @@ int kvp_init(struct kvp *kvp, const struct kvp_ops *ops, void *outside, struct e
 	strncpy(kvp->boot, boot, sizeof(kvp->boot) - 1);
 	r = kvp_journal_load(&kvp->journal, folder);
 	if (r < 0) {
-		log_message(LOG_ERR, "%s/" KVP_JOURNAL_NAME ", which says what requests by KVP were "
-				     "carried out, cannot be used: %s. There is no way in by KVP "
-				     "until it is removed; do that when no request is under way.",
-			    folder, r == -EBADMSG ? "it is damaged" : strerror(-r));
+		explain(folder, r);
 		return r;
 	}
 	kvp->answer = kvp->journal.answer;
@@ -247,5 +257,6 @@ bool kvp_done(struct kvp *kvp)
 		give_up(kvp, "hv-logoffd was stopped while it carried out the request.");
 		publish(kvp);
 	}
+	kvp_journal_done(&kvp->journal);
 	return kvp->answer.id[0];
 }

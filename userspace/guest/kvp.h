@@ -29,15 +29,15 @@ struct kvp {
 	struct kvp_answer answer;
 };
 
-/* Publishes the answer to what came before this daemon. -errno after saying what is wrong. */
+/*
+ * Publishes the answer to what came before this daemon. -errno after saying what is wrong, and
+ * then there is nothing to be done with.
+ */
 int kvp_init(struct kvp *kvp, const struct kvp_ops *ops, void *outside, struct engine *engine,
 	     const char *folder, const char *boot);
 /* The host has written a request. The same one may be given any number of times. */
 void kvp_take(struct kvp *kvp, const char *value);
-/*
- * The daemon ends: a request in flight gets its answer. Whether the host may still want to read
- * the answer.
- */
+/* A request in flight gets its answer. Whether the host may still want to read one. */
 bool kvp_done(struct kvp *kvp);
 
 #endif /* HVL_KVP_H */

@@ -118,6 +118,8 @@ static int write_last(const struct kvp_items *items, bool remove)
 {
 	if (remove)
 		return kvp_pool_remove(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY);
+	if (!items->answer[0])
+		return 0;
 	return kvp_pool_write(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, items->answer);
 }
 

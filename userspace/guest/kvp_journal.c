@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "util.h"
@@ -80,15 +81,15 @@ static int print(FILE *file, const struct kvp_journal *journal)
 	return ferror(file) ? -EIO : 0;
 }
 
-static int write_new(int folder, const struct kvp_journal *journal)
+static int write_new(const struct kvp_journal *journal)
 {
 	_cleanup_(fclosep) FILE *file = NULL;
 	int fd;
 
 	/* Of a save before this one that was interrupted. */
-	if (unlinkat(folder, NEW_NAME, 0) < 0 && errno != ENOENT)
+	if (unlinkat(journal->fd, NEW_NAME, 0) < 0 && errno != ENOENT)
 		return -errno;
-	fd = openat(folder, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	fd = openat(journal->fd, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	file = fdopen(fd, "w");
@@ -101,15 +102,11 @@ static int write_new(int folder, const struct kvp_journal *journal)
 
 int kvp_journal_save(const struct kvp_journal *journal)
 {
-	_cleanup_close_ int folder = open(journal->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	int r = write_new(journal);
 
-	if (folder < 0)
-		return -errno;
-	r = write_new(folder, journal);
-	if (r >= 0 && renameat(folder, NEW_NAME, folder, KVP_JOURNAL_NAME) < 0)
+	if (r >= 0 && renameat(journal->fd, NEW_NAME, journal->fd, KVP_JOURNAL_NAME) < 0)
 		r = -errno;
-	if (r >= 0 && fsync(folder) < 0)
+	if (r >= 0 && fsync(journal->fd) < 0)
 		r = -errno;
 	return r;
 }
@@ -166,25 +163,38 @@ static int load(struct kvp_journal *journal, FILE *file)
 	return ferror(file) ? -EIO : -EBADMSG;
 }
 
-int kvp_journal_load(struct kvp_journal *journal, const char *folder)
+static int load_file(struct kvp_journal *journal)
 {
+	int fd = openat(journal->fd, KVP_JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_(fclosep) FILE *file = NULL;
-	char path[512];
-	int fd;
-	int r;
 
-	*journal = (struct kvp_journal){ .folder = folder };
-	snprintf(path, sizeof(path), "%s/" KVP_JOURNAL_NAME, folder);
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	file = fdopen(fd, "r");
-	if (!file) {
-		close(fd);
-		return -ENOMEM;
-	}
-	r = load(journal, file);
+	if (file)
+		return load(journal, file);
+	close(fd);
+	return -ENOMEM;
+}
+
+int kvp_journal_load(struct kvp_journal *journal, const char *folder)
+{
+	int r;
+
+	*journal = (struct kvp_journal){ .folder = folder, .fd = -1 };
+	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	journal->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (journal->fd < 0)
+		return -errno;
+	r = flock(journal->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : load_file(journal);
 	if (r < 0)
-		*journal = (struct kvp_journal){ .folder = folder };
+		kvp_journal_done(journal);
 	return r;
+}
+
+void kvp_journal_done(struct kvp_journal *journal)
+{
+	closep(&journal->fd);
+	*journal = (struct kvp_journal){ .folder = journal->folder, .fd = -1 };
 }

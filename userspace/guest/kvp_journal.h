@@ -22,6 +22,7 @@ struct kvp_entry {
 
 struct kvp_journal {
 	const char *folder;
+	int fd;				/* of the folder; locked, so that there is one daemon */
 	struct kvp_entry entries[KVP_JOURNAL_MAX];
 	unsigned int count;
 	int64_t floor;			/* ids whose life ends up to here may have been dropped */
@@ -29,8 +30,12 @@ struct kvp_journal {
 	struct kvp_answer answer;	/* the last one, unless it was forgotten */
 };
 
-/* A journal that is not there is empty. -EBADMSG: it is damaged; or another -errno. */
+/*
+ * A journal that is not there is empty. -EBADMSG: it is damaged; -EWOULDBLOCK: it is another
+ * daemon's; or another -errno. The folder is made, but not what is above it.
+ */
 int kvp_journal_load(struct kvp_journal *journal, const char *folder);
+void kvp_journal_done(struct kvp_journal *journal);
 /* Whether a request with this id has come, or may have come and been dropped since. */
 bool kvp_journal_knows(const struct kvp_journal *journal, const char *id);
 bool kvp_journal_may_know(const struct kvp_journal *journal, int64_t end);

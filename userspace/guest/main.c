@@ -12,6 +12,7 @@
 #include "config.h"
 #include "daemon.h"
 #include "device.h"
+#include "kvp_way.h"
 #include "log.h"
 #include "module.h"
 #include "util.h"
@@ -88,12 +89,20 @@ static int wait_for_device(const char *file)
 	return fd;
 }
 
-static int open_device(const char *file)
+static bool is_absent(int error)
+{
+	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
+}
+
+/* Where requests may come by KVP a driver that nobody has offered is not missed. */
+static int open_device(const char *file, bool kvp)
 {
 	int fd = device_open(file);
 	int r;
 
-	if (fd == -ENOENT || fd == -ENODEV || fd == -ENXIO) {
+	if (is_absent(fd)) {
+		if (kvp && !module_is_wanted())
+			return -ENODEV;
 		r = module_load();
 		return r < 0 ? r : wait_for_device(file);
 	}
@@ -130,23 +139,38 @@ static int exit_status(const struct daemon *daemon, const char *file)
 	}
 }
 
+/* 0, or a status to exit with: there is no way in. */
+static int open_ways(struct daemon *daemon, const struct options *options,
+		     const struct config *config)
+{
+	const char *file = options->device_file;
+	bool kvp = config->kvp && daemon_start_kvp(daemon) >= 0 && kvp_way_is_there();
+	int fd = open_device(file, kvp);
+
+	if (!config->kvp)
+		kvp_way_close();
+	if (fd >= 0)
+		daemon->error = daemon_start_device(daemon, file, fd);
+	else if (kvp && access(file, F_OK) < 0)
+		daemon->error = daemon_await_device(daemon, file);
+	else
+		return EX_UNAVAILABLE;
+	return 0;
+}
+
 static int serve(sd_event *event, const struct options *options, const struct config *config)
 {
 	struct daemon daemon;
-	int status;
-	int fd;
-	int r;
+	int status = 0;
 
-	fd = open_device(options->device_file);
-	if (fd < 0)
-		return EX_UNAVAILABLE;
-	r = daemon_start(&daemon, event, fd, config);
-	if (r < 0)
-		daemon.error = r;
-	else if (sd_event_loop(event) < 0)
+	daemon.error = daemon_start(&daemon, event, config);
+	if (daemon.error >= 0)
+		status = open_ways(&daemon, options, config);
+	if (!status && daemon.error >= 0 && sd_event_loop(event) < 0)
 		daemon.error = -EIO;
 	sd_notify(0, "STOPPING=1");
-	status = exit_status(&daemon, options->device_file);
+	if (!status)
+		status = exit_status(&daemon, options->device_file);
 	daemon_done(&daemon);
 	return status;
 }

@@ -5,7 +5,6 @@
 #include <glob.h>
 #include <libkmod.h>
 #include <linux/capability.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -40,7 +39,7 @@ static void read_line(const char *path, char *line, int size)
 		fclose(file);
 }
 
-static bool host_offers(void)
+bool module_is_wanted(void)
 {
 	bool found = false;
 	char class[64];
@@ -134,7 +133,7 @@ int module_load(void)
 				     "its kernel lacks the module hv_vmbus.");
 		return -ENODEV;
 	}
-	if (!host_offers()) {
+	if (!module_is_wanted()) {
 		log_message(LOG_ERR, "The host does not offer the logoff component to this "
 				     "machine; there is nothing to do until it does.");
 		return -ENODEV;

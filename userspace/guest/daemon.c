@@ -12,6 +12,7 @@
 
 #include "audit.h"
 #include "log.h"
+#include "module.h"
 #include "notice.h"
 #include "scope.h"
 #include "text.h"
@@ -395,9 +396,6 @@ int daemon_start(struct daemon *daemon, sd_event *event, const struct config *co
 	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);
-	/* Which connects too, so that a request finds it connected; if it fails, it tries again. */
-	if (r >= 0)
-		watch_list(&daemon->watch);
 	return r;
 }
 
@@ -411,8 +409,14 @@ int daemon_start_kvp(struct daemon *daemon)
 
 int daemon_start_device(struct daemon *daemon, const char *file, int fd)
 {
+	int r;
+
 	daemon->device_file = file;
-	return device_start(&daemon->device, fd, daemon->event, &device_handler, daemon);
+	r = device_start(&daemon->device, fd, daemon->event, &device_handler, daemon);
+	/* Which connects too, so that a request finds it connected; if it fails, it tries again. */
+	if (r >= 0)
+		watch_list(&daemon->watch);
+	return r;
 }
 
 /* It may be gone again, or another process's: then the next change is waited for. */
@@ -453,7 +457,11 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 	if (r < 0)
 		return r;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
-	log_message(LOG_INFO, "Ready for the host's requests by KVP; there is no driver so far.");
+	log_message(LOG_INFO, "Ready for the host's requests by KVP%s",
+		    module_is_wanted() ? ". It offers the logoff component too, which needs the module "
+					 MODULE_NAME "; if that does not come, modprobe says why." :
+					 " alone.");
+	watch_list(&daemon->watch);
 	/* It may have come just before. */
 	try_device(daemon);
 	return 0;

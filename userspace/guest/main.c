@@ -94,14 +94,14 @@ static bool is_absent(int error)
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
 }
 
-/* Where requests may come by KVP a driver that nobody has offered is not missed. */
+/* Where requests may come by KVP the driver is udev's to load, now or later. */
 static int open_device(const char *file, bool kvp)
 {
 	int fd = device_open(file);
 	int r;
 
 	if (is_absent(fd)) {
-		if (kvp && !module_is_wanted())
+		if (kvp)
 			return -ENODEV;
 		r = module_load();
 		return r < 0 ? r : wait_for_device(file);
@@ -144,17 +144,17 @@ static int open_ways(struct daemon *daemon, const struct options *options,
 		     const struct config *config)
 {
 	const char *file = options->device_file;
-	bool kvp = config->kvp && daemon_start_kvp(daemon) >= 0 && kvp_way_is_there();
+	bool kvp = config->kvp && kvp_way_is_there();
 	int fd = open_device(file, kvp);
 
+	if (fd < 0 && !(kvp && is_absent(fd)))
+		return EX_UNAVAILABLE;
 	if (!config->kvp)
 		kvp_way_close();
-	if (fd >= 0)
-		daemon->error = daemon_start_device(daemon, file, fd);
-	else if (kvp && access(file, F_OK) < 0)
-		daemon->error = daemon_await_device(daemon, file);
-	else
+	else if (daemon_start_kvp(daemon) < 0 && fd < 0)
 		return EX_UNAVAILABLE;
+	daemon->error = fd >= 0 ? daemon_start_device(daemon, file, fd) :
+				  daemon_await_device(daemon, file);
 	return 0;
 }
 

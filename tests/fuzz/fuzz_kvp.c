@@ -91,11 +91,11 @@ static void try_pool(const uint8_t *data, size_t size)
 		must_be_file(name, data, size);
 	}
 	for (size_t i = 0; had && i + RECORD <= size; i += RECORD) {
-		if (strncmp((const char *)data + i, KVP_ANSWER_KEY, KVP_KEY_SIZE) != 0)
+		if (memcmp(data + i, KVP_ANSWER_KEY, sizeof(KVP_ANSWER_KEY)) != 0)
 			continue;
 		memcpy(after, data, size);
 		memset(after + i + KVP_KEY_SIZE, 0, KVP_VALUE_SIZE);
-		strcpy(after + i + KVP_KEY_SIZE, "mine");
+		memcpy(after + i + KVP_KEY_SIZE, "mine", sizeof("mine"));
 		must_be_file(name, after, size);
 		must(kvp_pool_remove(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY) == 0);
 		memmove(after + i, after + i + RECORD, size - i - RECORD);

@@ -69,8 +69,8 @@ struct pool_record make_record(const char *key, const char *value)
 	struct pool_record record;
 
 	memset(&record, 0xa5, sizeof(record));
-	strcpy(record.key, key);
-	strcpy(record.value, value);
+	snprintf(record.key, sizeof(record.key), "%s", key);
+	snprintf(record.value, sizeof(record.value), "%s", value);
 	return record;
 }
 

@@ -141,7 +141,7 @@ static int64_t fake_booted(void *outside)
 static void fake_publish(void *outside, const char *value)
 {
 	(void)outside;
-	strcpy(world.shown, value);
+	snprintf(world.shown, sizeof(world.shown), "%s", value);
 	world.published++;
 }
 
@@ -619,7 +619,7 @@ static size_t make_wrong_pool(struct pool_record records[4])
 		"v=two id=a issued=2026-11-22T16:00:00Z life=300 do=logoff",
 		"v=1 id=a issued=2026-11-22T16:00:00Z life=300 do=logoff do=logoff timeout=30",
 		"v=1 id=a issued=2026-11-22T16:00:00Z life=300 do=logoff grace=86399 timeout=1",
-		"v=1 id=a issued=2026-11-22T16:00:00Z life=300 do=logoff boot=" OTHER_BOOT,
+		"v=1 id=a issued=2026-11-22T16:00:00Z life=300 do=logoff boot=5d5f2a4b-0f7f",
 		"v=1 issued=2026-11-22T16:00:00Z life=300 do=logoff session=c1 force=yes",
 		"v=1 id=a issued=2026-11-22T16:00:00Z do=logoff dry-run=yes",
 		"v=1 id=a issued=2026-11-22T16:00:00Z life=300",

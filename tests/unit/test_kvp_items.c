@@ -40,7 +40,7 @@ static void on_request(void *userdata, const char *value)
 {
 	(void)userdata;
 	fixture.requests++;
-	strcpy(fixture.request, value);
+	snprintf(fixture.request, sizeof(fixture.request), "%s", value);
 }
 
 static int setup(void **state)

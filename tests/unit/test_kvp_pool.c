@@ -64,7 +64,7 @@ static struct pool_record own_record(const char *text)
 {
 	struct pool_record record = { .key = KEY };
 
-	strcpy(record.value, text);
+	snprintf(record.value, sizeof(record.value), "%s", text);
 	return record;
 }
 

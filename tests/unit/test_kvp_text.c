@@ -101,7 +101,7 @@ static void test_oversized_with_its_id_at_the_end(void **state)
 
 	(void)state;
 	memset(value + strlen(value), 'x', KVP_VALUE_SIZE - strlen(value));
-	memcpy(value + KVP_VALUE_SIZE - 8, " id=late", 8);
+	snprintf(value + KVP_VALUE_SIZE - 8, 9, " id=late");
 	assert_refused(value, "late", HV_LOGOFF_E_INVALIDARG, "longer than 1022 bytes");
 }
 

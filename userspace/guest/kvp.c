@@ -67,7 +67,7 @@ static void decline(struct kvp *kvp, const struct kvp_answer *refusal)
 	if (running(kvp)) {
 		/* The answer is the running request's; this one's id is all there is room for. */
 		if (strcmp(refusal->id, "-") != 0 && strcmp(refusal->id, kvp->answer.id) != 0)
-			strcpy(kvp->answer.busy, refusal->id);
+			memcpy(kvp->answer.busy, refusal->id, sizeof(refusal->id));
 		kvp_journal_save(&kvp->journal);
 	} else {
 		kvp->answer = *refusal;
@@ -121,7 +121,7 @@ static bool is_fresh(const struct kvp *kvp, const struct kvp_request *request,
 static void carry_out(struct kvp *kvp, const struct kvp_request *request)
 {
 	kvp->answer = (struct kvp_answer){ .state = HV_LOGOFF_DELIVERED };
-	strcpy(kvp->answer.id, request->id);
+	memcpy(kvp->answer.id, request->id, sizeof(request->id));
 	kvp_answer_set_text(&kvp->answer, "The guest has the request.");
 	publish(kvp);
 	engine_request(kvp->engine, &front, kvp, &request->logoff);
@@ -133,7 +133,7 @@ static bool note_begin(struct kvp *kvp, const struct kvp_request *request,
 {
 	int r;
 
-	strcpy(kvp->journal.begun, request->id);
+	memcpy(kvp->journal.begun, request->id, sizeof(request->id));
 	r = kvp_journal_save(&kvp->journal);
 	if (r >= 0)
 		return true;
@@ -210,7 +210,7 @@ static void give_up(struct kvp *kvp, const char *why)
 {
 	char id[KVP_ID_SIZE];
 
-	strcpy(id, kvp->journal.begun);
+	memcpy(id, kvp->journal.begun, sizeof(id));
 	kvp->journal.begun[0] = '\0';
 	kvp_refuse(&kvp->answer, id, HV_LOGOFF_E_EXCEPTION, "%s", why);
 	keep(kvp);

@@ -44,7 +44,7 @@ static int read_request(struct kvp_items *items)
 		items->seen[0] = '\0';
 	if (r <= 0 || !strcmp(value, items->seen))
 		return r;
-	strcpy(items->seen, value);
+	memcpy(items->seen, value, sizeof(value));
 	items->request(items->userdata, value);
 	return r;
 }

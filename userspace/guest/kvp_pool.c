@@ -112,7 +112,7 @@ static int open_pool(struct pool *pool, const char *folder, enum kvp_pool number
 	_cleanup_close_ int parent = open_folder(folder);
 	int r;
 
-	pool->fd = -1;
+	*pool = (struct pool){ .fd = -1 };
 	if (parent < 0)
 		return parent;
 	/* NONBLOCK, or a FIFO in its place would wait for its other end. */

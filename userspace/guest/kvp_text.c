@@ -32,9 +32,11 @@ static bool set_number(uint32_t *target, const char *value, uint32_t min, uint32
 
 static bool set_string(char *target, size_t size, const char *value)
 {
-	if (!value[0] || strlen(value) >= size)
+	size_t length = strlen(value);
+
+	if (length == 0 || length >= size)
 		return false;
-	strcpy(target, value);
+	memcpy(target, value, length + 1);
 	return true;
 }
 
@@ -295,7 +297,7 @@ static int check_whole(struct parser *parser)
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal)
 {
 	struct parser parser = { .request = request, .refusal = refusal };
-	char copy[KVP_TEXT_MAX + 1];
+	char copy[KVP_TEXT_MAX + 1] = "";
 	char *next = copy;
 	int r;
 
@@ -303,13 +305,13 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	r = parse_essentials(&parser, value);
 	if (r < 0)
 		return r;
-	strcpy(copy, value);
+	strncpy(copy, value, sizeof(copy) - 1);
 	for (char *word = next_word(&next); word && r >= 0; word = next_word(&next))
 		r = parse_word(&parser, word);
 	if (r >= 0)
 		r = check_whole(&parser);
 	if (r >= 0)
-		strcpy(request->logoff.id, request->id);
+		memcpy(request->logoff.id, request->id, sizeof(request->id));
 	return r;
 }
 

@@ -1621,7 +1621,7 @@ static void test_kvp_busy(void **state)
 	fake_host_kvp_wait("do=logoff");
 	fake_host_kvp_answers("v=1 id=other state=ending busy=@ percent=4 text=");
 	assert_busy(task);
-	fake_host_kvp_wait("do=logoff");
+	fake_host_kvp_wait("do=forget");
 	/* Somebody else was a little later. */
 	fake_host_kvp_answers(IDLE);
 	task = logoff();

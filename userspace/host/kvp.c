@@ -28,6 +28,8 @@
 
 #define WMI_INVALID_STATE 32775
 
+#define CARRYING_OUT "The guest is carrying out another request."
+
 struct kvp_times vmg_kvp_times = {.poll_ms = 500, .life = 120, .backstop_ms = 30000};
 
 struct kvp {
@@ -146,7 +148,11 @@ static bool has_expired(const struct kvp *kvp)
 	return read(kvp->timer, &times, sizeof(times)) == sizeof(times);
 }
 
-/* The answer makes room for the next one's, unless that has come already. */
+/*
+ * The answer makes room for the next one's, and the item doesn't say any more that somebody is to
+ * be logged off, which a guest that is set back to an older state could take up again. Unless
+ * the next request has come already.
+ */
 static void forget(struct task *task)
 {
 	_cleanup_free_ char *value = request_text(task->kvp, "forget", "");
@@ -205,6 +211,12 @@ static void end_busy(struct task *task, const char *why)
 	vmg_task_end(task, HRESULT_FROM_WIN32(ERROR_BUSY));
 }
 
+static void take_refusal(struct task *task)
+{
+	forget(task);
+	end_busy(task, CARRYING_OUT);
+}
+
 /* A request that nobody waits for any more must not begin either. */
 static void give_up(struct task *task)
 {
@@ -229,7 +241,7 @@ static void take_items(struct task *task, const json_t *reply)
 	if (strcmp(answer.id, kvp->id) == 0)
 		take_answer(task, &answer);
 	else if (strcmp(answer.busy, kvp->id) == 0)
-		end_busy(task, "The guest is carrying out another request.");
+		take_refusal(task);
 	else if (!kvp->begun && !has_place(task))
 		end_busy(task, "Another request took the place of this one.");
 	if (!task->complete && vmg_now_ms() > kvp->deadline)
@@ -311,7 +323,7 @@ static HRESULT begin(struct task *task)
 	if (!vmg_kvp_parse(&answer, item_in(reply, KVP_ANSWER_KEY)))
 		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	if (is_under_way(&answer)) {
-		end_busy(task, "The guest is carrying out another request.");
+		end_busy(task, CARRYING_OUT);
 		return S_OK;
 	}
 	/*

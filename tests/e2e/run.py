@@ -4,6 +4,7 @@
 reports them as TAP on the screen and in BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap."""
 
 import argparse
+import collections
 import pathlib
 import shutil
 import signal
@@ -16,6 +17,7 @@ import administrators
 import cases
 import faults
 import health
+import kvp_logoff
 from machine import BOOT, Machine
 
 VMBUS_VERSIONS = ("4.0", "4.1", "5.0", "5.1", "5.2", "5.3")
@@ -64,6 +66,24 @@ class Report:
         self.line(f"1..{self.number}")
 
 
+# What is booted, and the component whose negotiation tells that it is up.
+Guest = collections.namedtuple("Guest", "component append options clean")
+
+
+def clean(machine):
+    """Whether the machine is as a case may expect it, at the latest after a forced logoff."""
+    if machine.sessions():
+        cases.logoff(machine, force=True).finish()
+    return (machine.ask("status")["components"]["logoff"]["negotiated"]
+            and not machine.sessions())
+
+
+WHOLE = Guest("logoff", "", (), clean)
+# Without the module: only KVP is there. What it must not forget outlives a reset.
+KVP_ONLY = Guest("kvp", " persistent", ("--no-offer", "logoff", "--persistent", "16"),
+                 kvp_logoff.clean)
+
+
 class Lab:
     """The machines of one kernel."""
 
@@ -81,18 +101,19 @@ class Lab:
         self.sanitizer = options.kernel == "sanitizer"
         self.memory = ("1792", "1024") if self.sanitizer else ("768", "256")
         self.machine = None
+        self.guest = WHOLE
         self.boots = 0
 
     def boot(self, cpus=1):
-        """A new machine with a daemon that is attached."""
+        """A new machine that is up."""
         self.close()
         self.boots += 1
         self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
-        self.machine.start(self.kernel, self.image, self.cmdline, "--memory", self.memory[0],
-                           "--cpus", str(cpus),
+        self.machine.start(self.kernel, self.image, self.cmdline + self.guest.append,
+                           "--memory", self.memory[0], "--cpus", str(cpus), *self.guest.options,
                            "--allow-user", administrators.ALLOWED_USER,
                            "--allow-group", administrators.ALLOWED_GROUP)
-        self.machine.wait("logoff", "negotiated", BOOT)
+        self.machine.wait(self.guest.component, "negotiated", BOOT)
         self.machine.run("true", timeout=BOOT)
         self.machine.vmbus = self.vmbus_versions[-1]
         self.machine.pace = 3 if self.sanitizer else 1
@@ -100,12 +121,9 @@ class Lab:
             health.prepare(self.machine)
 
     def clean(self):
-        """Whether the machine is as a case may expect it, at the latest after a forced logoff."""
+        """Whether the machine can be used again."""
         try:
-            if self.machine.sessions():
-                cases.logoff(self.machine, force=True).finish()
-            return (self.machine.ask("status")["components"]["logoff"]["negotiated"]
-                    and not self.machine.sessions())
+            return self.guest.clean(self.machine)
         except Exception:  # pylint: disable=broad-except # whatever it is, it is not clean
             return False
 
@@ -196,11 +214,17 @@ class Lab:
             self.machine = None
 
     def cases(self, only):
-        for function in cases.CASES:
-            name = function.__name__
-            if not only or name in only or ("core" in only and name in cases.CORE):
-                self.case(function)
-        self.close()
+        guests = [(WHOLE, cases.CASES)]
+        # The sanitizer kernel has no persistent memory.
+        if not self.sanitizer:
+            guests.append((KVP_ONLY, kvp_logoff.CASES))
+        for self.guest, functions in guests:
+            for function in functions:
+                name = function.__name__
+                if not only or name in only or ("core" in only and name in cases.CORE):
+                    self.case(function)
+            self.close()
+        self.guest = WHOLE
         if not only or "processors" in only:
             if not self.report.run("two processors", self.processors):
                 self.evidence()

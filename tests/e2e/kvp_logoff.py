@@ -4,9 +4,11 @@ drivers, the stock KVP daemon, and hv-logoffd. Each case gets such a machine wit
 on and an idle answer, and leaves it so. Its state outlives a reset, in persistent memory."""
 
 import datetime
+import signal
 import uuid
 
 import kvp
+import vmguestos
 from machine import BOUND, Refused
 
 REQUEST, ANSWER = "HvLogoffRequest", "HvLogoffAnswer"
@@ -295,6 +297,21 @@ def kvp_refused(machine):
     last = request(machine)
     finish(machine, last, E_NO_SESSION)
     forget(machine, last)
+
+
+@case
+def kvp_vmlogoff(machine):
+    """vmlogoff finds the way by itself: logs off, and Ctrl-C cancels"""
+    session = machine.open_session("pam", "alice")
+    command = vmguestos.Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    command.process.send_signal(signal.SIGINT)
+    command.finish(vmguestos.CANCELLED)
+    same_sessions(machine, [session])
+    last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
+    assert (last["found"], last["ended"]) == (1, 1), last
+    same_sessions(machine, [])
+    assert clean(machine)
 
 
 @case

@@ -25,7 +25,7 @@
 	      "systemctl restart hv-logoffd")
 
 static IVMGuestOS2 *guest;
-static uint32_t way; /* VM_LOGOFF_VIA_KVP, or 0 */
+static uint32_t way; /* VM_LOGOFF_VIA_VMBUS, or VM_LOGOFF_VIA_KVP */
 static int failed;
 
 static void expect(const char *what, HRESULT hr, HRESULT wanted)
@@ -315,7 +315,7 @@ static void walk_target(void)
 	walk_some("Error: alice", "alice", NULL, 0, S_OK, 1);
 	walk_some("Error: not alice any more", "alice", NULL, 0,
 		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
-	session = way ? NULL : find_session("bob");
+	session = way == VM_LOGOFF_VIA_KVP ? NULL : find_session("bob");
 	walk_some("Error: bob's session", "bob", session, 0, S_OK, 1);
 	free(session);
 }
@@ -449,11 +449,19 @@ static void walk_events(void)
 /* Alice is still there, and goes with carol. */
 static void walk_component(void)
 {
+	VMLogoffOptions options = options_of(60, 0);
 	IVMTask2 *task = start_in_grace();
 
 	run(HOST("rescind \"$VM\" logoff"));
 	expect("Error: the component was taken away", end_of(task), DISP_E_EXCEPTION);
-	expect("Logoff: without the component", try_logoff((IVMGuestOS *)guest),
+	expect("LogoffWithOptions: without the component", try_options(&options),
+	       VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	/* The other way is still open, until there is no daemon; nor an answer that it has left. */
+	expect("CanLogoff: by key-value pairs", IVMGuestOS2_CanLogoff(guest), S_OK);
+	run(GUEST("systemctl stop hv-logoffd; : >/var/lib/hyperv/.kvp_pool_1"));
+	expect("CanLogoff: without the daemon", IVMGuestOS2_CanLogoff(guest),
+	       VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	expect("Logoff: without the daemon", try_logoff((IVMGuestOS *)guest),
 	       VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
 	run(GUEST("while test -e /dev/vmbus/hv_logoff; do sleep 0.2; done"));
 	run(HOST("offer \"$VM\" logoff"));
@@ -479,7 +487,7 @@ int main(int argc, char **argv)
 		fputs("Usage: HVHOST=FILE HVHOST_DIR=FOLDER walk VM [kvp]\n", stderr);
 		return 64;
 	}
-	way = by_kvp ? VM_LOGOFF_VIA_KVP : 0;
+	way = by_kvp ? VM_LOGOFF_VIA_KVP : VM_LOGOFF_VIA_VMBUS;
 	setenv("VM", argv[1], 1);
 	walk_machines(argv[1]);
 	walk_permission(argv[1]);

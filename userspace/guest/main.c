@@ -139,37 +139,51 @@ static int exit_status(const struct daemon *daemon, const char *file)
 	}
 }
 
-/* 0, or a status to exit with: there is no way in. */
+/* On a stock host, with the one way in that there is shut: that is no failure. */
+static bool is_shut(const char *file, const struct config *config)
+{
+	if (config->kvp || !kvp_way_is_there() || access(file, F_OK) == 0 || module_is_wanted())
+		return false;
+	sd_notify(0, "READY=1");
+	log_message(LOG_INFO, "Requests can come by KVP alone, and these are switched off "
+			      "(Enabled=no in the section [Kvp] of hv-logoffd.conf).");
+	return true;
+}
+
+/* -1 to go on, else the status to exit with: there is no way in. */
 static int open_ways(struct daemon *daemon, const struct options *options,
 		     const struct config *config)
 {
 	const char *file = options->device_file;
 	bool kvp = config->kvp && kvp_way_is_there();
-	int fd = open_device(file, kvp);
+	int fd;
 
-	if (fd < 0 && !(kvp && is_absent(fd)))
-		return EX_UNAVAILABLE;
 	if (!config->kvp)
 		kvp_way_close();
-	else if (daemon_start_kvp(daemon) < 0 && fd < 0)
+	if (is_shut(file, config))
+		return EX_OK;
+	fd = open_device(file, kvp);
+	if (fd < 0 && !(kvp && is_absent(fd)))
+		return EX_UNAVAILABLE;
+	if (config->kvp && daemon_start_kvp(daemon) < 0 && fd < 0)
 		return EX_UNAVAILABLE;
 	daemon->error = fd >= 0 ? daemon_start_device(daemon, file, fd) :
 				  daemon_await_device(daemon, file);
-	return 0;
+	return -1;
 }
 
 static int serve(sd_event *event, const struct options *options, const struct config *config)
 {
 	struct daemon daemon;
-	int status = 0;
+	int status = -1;
 
 	daemon.error = daemon_start(&daemon, event, config);
 	if (daemon.error >= 0)
 		status = open_ways(&daemon, options, config);
-	if (!status && daemon.error >= 0 && sd_event_loop(event) < 0)
+	if (status < 0 && daemon.error >= 0 && sd_event_loop(event) < 0)
 		daemon.error = -EIO;
 	sd_notify(0, "STOPPING=1");
-	if (!status)
+	if (status < 0)
 		status = exit_status(&daemon, options->device_file);
 	daemon_done(&daemon);
 	return status;

@@ -2,13 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # past.sh BUILD KERNEL: builds driver and daemon as they were when they spoke message version 1.0
 # and no other, out of the repository's history, for the kernel in the folder BUILD/kernel-K.
-# Prints the folder that they are in.
+# Prints the folder that they are in. past.sh --check: whether that history is here.
 set -euo pipefail
 
 last_of_1_0=142b17f4e9a75eea10f2082bb0e0018e4f54b6f0
 here=$(dirname "$(realpath "$0")")
-build=$(realpath "${1:?}") kernel=${2:?}
-tree=$build/past out=$build/past-$(basename "$kernel")
 # Variables that our own make was given are not for the past's.
 unset MAKEFLAGS MFLAGS
 
@@ -17,11 +15,14 @@ history() {
 	git -c safe.directory='*' -C "$here/../.." "$@"
 }
 
+if [[ $1 == --check ]]; then
+	history cat-file -e "$last_of_1_0^{commit}" 2>/dev/null
+	exit
+fi
+
+build=$(realpath "${1:?}") kernel=${2:?}
+tree=$build/past out=$build/past-$(basename "$kernel")
 if [[ ! -e $tree/Makefile ]]; then
-	history cat-file -e "$last_of_1_0^{commit}" 2>/dev/null || {
-		echo "version 1.0 is in the repository's history, which isn't here: git fetch --unshallow" >&2
-		exit 1
-	}
 	mkdir -p "$tree"
 	history archive "$last_of_1_0" | tar -x -C "$tree"
 fi

@@ -100,6 +100,11 @@ def some_of_them(machine):
     check_result(machine, logoff(machine).finish(), S_OK)
 
 
+def has_past():
+    """Whether this is a clone of the repository, and not a release's files alone."""
+    return subprocess.run([FOLDER / "past.sh", "--check"], check=False).returncode == 0
+
+
 def past(machine):
     """The folder with the guest's parts as they were before 1.1."""
     kernel = pathlib.Path(machine.started[0]).parent

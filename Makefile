@@ -36,6 +36,7 @@ help:
 	@echo 'make demo         boot a guest, log users on, and log them off from its host'
 	@echo 'make test         check, unit, matrix, fuzz, kunit, e2e and e2e-faults, and one closing line'
 	@echo 'make check        static checks'
+	@echo 'make format       give user space and tests the form that make check wants'
 	@echo 'make unit         unit tests'
 	@echo 'make kunit        KUnit suites of the driver, on the sanitizer kernel'
 	@echo 'make e2e          end-to-end tests in guests [KERNEL=5.10|6.1|6.12|7.2|sanitizer]'
@@ -63,7 +64,7 @@ DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstra
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
-	sparse clang clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl
+	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl
 
 deps:
 	apt-get update
@@ -77,6 +78,9 @@ demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
 
 check: all $(BUILD)/tests/unit/layout.h
 	tests/check/check.sh $(BUILD)
+
+format:
+	find userspace tests -name '*.[ch]' -exec clang-format -i {} +
 
 e2e: $(KERNEL:%=e2e-%)
 # One after the other: a guest's host is two busy processors.
@@ -112,5 +116,5 @@ test:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps demo check unit e2e $(E2E_KERNELS:%=e2e-%) \
+.PHONY: all help deps demo check format unit e2e $(E2E_KERNELS:%=e2e-%) \
 	e2e-faults $(E2E_KERNELS:%=faults-%) e2e-hostile $(E2E_KERNELS:%=hostile-%) test install clean

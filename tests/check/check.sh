@@ -32,6 +32,11 @@ licensed() {
 	[[ -z $missing ]] || { echo "no SPDX line: $missing"; return 1; }
 }
 
+# The driver's form is the kernel's, which checkpatch knows.
+formatted() {
+	files -name '*.[ch]' ! -path 'driver/*' -exec clang-format --dry-run --Werror {} +
+}
+
 check 'checkpatch --strict: driver' tests/check/checkpatch.sh
 check 'clang-tidy: user space and tests' tidy
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability \
@@ -39,6 +44,7 @@ check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portabi
 	--suppress=arithOperationsOnVoidPointer:driver/* \
 	"--include=/usr/include/$(gcc -print-multiarch)/sys/queue.h" \
 	-D__linux__ -j "$(nproc)" "${flags[@]}" "${programs[@]}" driver
+check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check 'every file names its licence' licensed
 plan

@@ -13,7 +13,8 @@ static void negotiated(const uint8_t *data, size_t size)
 	if (!hvl_check_negotiate_answer(&packet, hvl_message_versions, 2, &framework, &message))
 		return;
 	must(packet.header.status == HV_LOGOFF_S_OK);
-	must(packet.body.negotiate.framework_count == 1 && packet.body.negotiate.message_count == 1);
+	must(packet.body.negotiate.framework_count == 1 &&
+	     packet.body.negotiate.message_count == 1);
 	must((framework.major == 3 || framework.major == 1) && framework.minor == 0);
 	must(message.major == 1 && message.minor <= 1);
 }

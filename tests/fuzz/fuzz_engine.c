@@ -36,7 +36,7 @@ static struct world {
 	bool report_is_stale;
 
 	unsigned int requests;
-	bool dry_run;	/* the last one */
+	bool dry_run;   /* the last one */
 	bool in_flight; /* the driver waits for its result */
 	uint64_t deadline;
 	unsigned int percent, state;

@@ -44,12 +44,11 @@ static void negotiate(const struct hvl_packet *request, size_t count)
 	const struct hvl_negotiate *offer = &request->body.negotiate;
 	struct hvl_version framework = before, message = before, heard_framework, heard_message;
 	struct hvl_packet answer;
-	bool chosen =
-		hvl_answer_negotiate(request, &answer, ours, count, &framework, &message);
+	bool chosen = hvl_answer_negotiate(request, &answer, ours, count, &framework, &message);
 
 	must_answer(&answer, request);
-	must(hvl_check_negotiate_answer(&answer, ours, count, &heard_framework,
-					&heard_message) == chosen);
+	must(hvl_check_negotiate_answer(&answer, ours, count, &heard_framework, &heard_message) ==
+	     chosen);
 	if (!chosen) {
 		must(!answer.body.negotiate.framework_count &&
 		     !answer.body.negotiate.message_count);

@@ -76,11 +76,11 @@ static bool nothing(void)
 static bool shake_hands(int fd)
 {
 	struct hv_logoff_hello hello = {
-		.header = { .type = HV_LOGOFF_HELLO, .size = sizeof(hello) },
+		.header = {.type = HV_LOGOFF_HELLO, .size = sizeof(hello)},
 		.version = HV_LOGOFF_VERSION,
 		.minimum = HV_LOGOFF_VERSION_1_0,
 	};
-	struct pollfd waits = { .fd = fd, .events = POLLIN };
+	struct pollfd waits = {.fd = fd, .events = POLLIN};
 
 	return write(fd, &hello, sizeof(hello)) == sizeof(hello) && poll(&waits, 1, -1) == 1 &&
 	       read(fd, &hello, sizeof(hello)) == sizeof(hello);
@@ -97,9 +97,9 @@ static bool use_device(void)
 }
 
 static const struct path paths[] = {
-	{ "bind", nothing, bind_driver, unbind_driver },
-	{ "unbind", bind_again, unbind_driver, nothing },
-	{ "device", nothing, use_device, nothing },
+	{"bind", nothing, bind_driver, unbind_driver},
+	{"unbind", bind_again, unbind_driver, nothing},
+	{"device", nothing, use_device, nothing},
 };
 
 /* Whether the walk came to its @n-th allocation; *@good says how it ended. */

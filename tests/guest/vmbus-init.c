@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define SYSLOG_ACTION_READ_ALL 3
+#define SYSLOG_ACTION_READ_ALL      3
 #define SYSLOG_ACTION_CONSOLE_LEVEL 8
 
 /* Each after those that it needs. */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Process 1 of the kernel that runs the suites: loads the module, which runs them,
- * unloads it, looks for leaks, prints its coverage, and reboots, which ends the machine. What it finds is in the kernel's log,
- * on the console.
+ * unloads it, looks for leaks, prints its coverage, and reboots, which ends the machine. What it
+ * finds is in the kernel's log, on the console.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MODULE "hv_logoff_kunit"
+#define MODULE                    "hv_logoff_kunit"
 #define SYSLOG_ACTION_CONSOLE_OFF 6 /* klogctl(3) has no names */
 
 static _Noreturn void stop(const char *what)

@@ -101,7 +101,7 @@ char *read_file(const char *name, size_t *size)
 
 static void take_lock(int fd)
 {
-	struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 
 	assert_int_equal(fcntl(fd, F_SETLKW, &range), 0);
 }

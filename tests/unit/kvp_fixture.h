@@ -13,7 +13,8 @@ struct pool_record {
 	char value[KVP_VALUE_SIZE];
 };
 
-/* The folder of the test that runs; made by the one, removed with all that is in it by the other. */
+/* The folder of the test that runs; made by the one, removed with all that is in it by the other.
+ */
 extern char folder[64];
 void make_folder(void);
 void remove_folder(void);

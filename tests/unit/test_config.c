@@ -76,7 +76,8 @@ static void test_every_setting(void **state)
 			       "EscalateSec=3600\n"
 			       "Notice=no\n"
 			       "\tMessage = Good = bye \n"
-			       "[Kvp]\nEnabled=no\n"), 0);
+			       "[Kvp]\nEnabled=no\n"),
+			 0);
 	assert_true(words_contain(config.classes, "user-light"));
 	assert_false(words_contain(config.classes, "user-early"));
 	assert_true(words_contain(config.exempt_users, "root"));
@@ -115,8 +116,8 @@ static void test_wrong_lines(void **state)
 
 static void test_wrong_times(void **state)
 {
-	static const char *const values[] = { "", "0", "3601", "-1", "+5", "1.5", "10s", "ten",
-					      "18446744073709551617" };
+	static const char *const values[] = {
+		"", "0", "3601", "-1", "+5", "1.5", "10s", "ten", "18446744073709551617"};
 	char text[64];
 
 	(void)state;

@@ -19,7 +19,7 @@
 static struct fixture {
 	sd_event *event;
 	struct device device;
-	int driver;		/* the other end */
+	int driver; /* the other end */
 	unsigned int hellos, requests, cancels, ends;
 	uint32_t version;
 	struct hv_logoff_target request;
@@ -56,7 +56,10 @@ static void on_gone(void *userdata, int error)
 }
 
 static const struct device_handler handler = {
-	.hello = on_hello, .request = on_request, .cancel = on_cancel, .gone = on_gone,
+	.hello = on_hello,
+	.request = on_request,
+	.cancel = on_cancel,
+	.gone = on_gone,
 };
 
 static int setup(void **state)
@@ -100,7 +103,7 @@ static void say(const void *record, size_t size)
 static void say_hello(uint32_t version)
 {
 	const struct hv_logoff_hello hello = {
-		.header = { .type = HV_LOGOFF_HELLO, .size = sizeof(hello) },
+		.header = {.type = HV_LOGOFF_HELLO, .size = sizeof(hello)},
 		.version = version,
 		.minimum = HV_LOGOFF_VERSION_1_0,
 	};
@@ -111,11 +114,12 @@ static void say_hello(uint32_t version)
 static struct hv_logoff_request make_request(void)
 {
 	return (struct hv_logoff_request){
-		.header = {
-			.type = HV_LOGOFF_REQUEST,
-			.size = sizeof(struct hv_logoff_request),
-			.id = ID,
-		},
+		.header =
+			{
+				.type = HV_LOGOFF_REQUEST,
+				.size = sizeof(struct hv_logoff_request),
+				.id = ID,
+			},
 		.timeout = 60,
 		.grace = 10,
 		.message = "bye",
@@ -143,7 +147,7 @@ static void test_request_and_cancel(void **state)
 {
 	const struct hv_logoff_request request = make_request();
 	const struct hv_logoff_cancel cancel = {
-		.header = { .type = HV_LOGOFF_CANCEL, .size = sizeof(cancel), .id = ID },
+		.header = {.type = HV_LOGOFF_CANCEL, .size = sizeof(cancel), .id = ID},
 		.reason = HV_LOGOFF_CANCEL_HOST,
 	};
 
@@ -162,7 +166,9 @@ static void test_request_and_cancel(void **state)
 static void test_target(void **state)
 {
 	struct hv_logoff_target target = {
-		.request = make_request(), .user = "alice", .session = "c3",
+		.request = make_request(),
+		.user = "alice",
+		.session = "c3",
 	};
 
 	(void)state;
@@ -182,7 +188,7 @@ static void test_target(void **state)
 static void test_report(void **state)
 {
 	const struct hv_logoff_report report = {
-		.header = { .type = HV_LOGOFF_REPORT, .size = sizeof(report), .id = ID },
+		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(report), .id = ID},
 		.state = HV_LOGOFF_DONE,
 		.text = "over",
 	};
@@ -199,7 +205,7 @@ static void test_report(void **state)
 static void test_session(void **state)
 {
 	const struct hv_logoff_session session = {
-		.header = { .type = HV_LOGOFF_SESSION, .size = sizeof(session) },
+		.header = {.type = HV_LOGOFF_SESSION, .size = sizeof(session)},
 		.outcome = HV_LOGOFF_ENDED,
 		.kind = HV_LOGOFF_FORCED,
 		.uid = 1000,
@@ -219,7 +225,7 @@ static void test_session(void **state)
 
 static void test_session_to_an_older_driver(void **state)
 {
-	const struct hv_logoff_session session = { .header.size = sizeof(session) };
+	const struct hv_logoff_session session = {.header.size = sizeof(session)};
 	char bytes[64];
 
 	(void)state;
@@ -233,7 +239,7 @@ static void test_session_to_an_older_driver(void **state)
 
 static void test_report_to_nobody(void **state)
 {
-	const struct hv_logoff_report report = { .header.size = sizeof(report) };
+	const struct hv_logoff_report report = {.header.size = sizeof(report)};
 	char hello[64];
 
 	(void)state;
@@ -245,7 +251,7 @@ static void test_report_to_nobody(void **state)
 
 static void test_unknown_record_is_skipped(void **state)
 {
-	struct hv_logoff_header header = { .type = 77, .size = sizeof(header), .id = ID };
+	struct hv_logoff_header header = {.type = 77, .size = sizeof(header), .id = ID};
 	const struct hv_logoff_request request = make_request();
 
 	(void)state;

@@ -19,9 +19,9 @@
 #include "userspace/guest/engine.h"
 #include "userspace/guest/util.h"
 
-#define ID "0x1122334455667788"
+#define ID           "0x1122334455667788"
 #define SESSIONS_MAX 16
-#define REPORTS_MAX 256
+#define REPORTS_MAX  256
 
 /* The weakest means that ends a session. */
 enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
@@ -32,12 +32,12 @@ struct member {
 	const char *class;
 	enum ends_by ends_by;
 	bool there;
-	bool no_scope;		/* its processes cannot be reached but by logind */
-	bool no_process;	/* the scope is empty */
-	int kill_fails;		/* so many calls to logind come to nothing */
+	bool no_scope;   /* its processes cannot be reached but by logind */
+	bool no_process; /* the scope is empty */
+	int kill_fails;  /* so many calls to logind come to nothing */
 	int kill_error;
-	uint64_t leaves;	/* by itself, at this time */
-	bool removal_lost;	/* no SessionRemoved comes */
+	uint64_t leaves;   /* by itself, at this time */
+	bool removal_lost; /* no SessionRemoved comes */
 
 	bool removal_due;
 	unsigned int failures_due;
@@ -63,7 +63,7 @@ static struct world {
 	bool list_due;
 	unsigned int lists;
 	uint64_t logind_down_until;
-	bool logind_mute;	/* takes the call, and never answers */
+	bool logind_mute; /* takes the call, and never answers */
 	/* When a session ends, another one is opened; so many times. */
 	unsigned int reopen;
 
@@ -80,7 +80,11 @@ static struct member *add(const char *id, const char *user, enum ends_by ends_by
 
 	assert_true(world.count <= SESSIONS_MAX);
 	*member = (struct member){
-		.id = id, .user = user, .class = "user", .ends_by = ends_by, .there = true,
+		.id = id,
+		.user = user,
+		.class = "user",
+		.ends_by = ends_by,
+		.there = true,
 	};
 	return member;
 }
@@ -96,7 +100,7 @@ static struct member *member_of(const struct session *session)
 
 static void end(struct member *member)
 {
-	static const char *const ids[] = { "n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8" };
+	static const char *const ids[] = {"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"};
 
 	if (!member->there)
 		return;
@@ -138,7 +142,8 @@ static void fake_begin(void *outside, const struct session *session)
 	/* Before anything is done to it. */
 	if (!member->begun)
 		assert_int_equal(member->signalled + member->killed + member->kills_by_logind +
-					 member->stopped, 0);
+					 member->stopped,
+				 0);
 	member->begun = true;
 }
 
@@ -272,8 +277,8 @@ static const struct engine_ops fake_ops = {
 	.audit = fake_audit,
 };
 
-static const struct engine_front front = { .report = fake_report, .outcome = fake_outcome };
-static const struct engine_front other_front = { .report = fake_report };
+static const struct engine_front front = {.report = fake_report, .outcome = fake_outcome};
+static const struct engine_front other_front = {.report = fake_report};
 
 /* Nothing is done to a session whose end has not begun. */
 static void assert_begun(void)
@@ -308,7 +313,7 @@ static int teardown(void **state)
 
 static void answer_list(void)
 {
-	struct session_list list = { 0 };
+	struct session_list list = {0};
 	struct session session;
 
 	world.list_due = false;
@@ -318,7 +323,8 @@ static void answer_list(void)
 		if (!member->there)
 			continue;
 		assert_int_equal(session_init(&session, member->id, 1000 + i, member->user,
-					      member->class, "pts/0", 0), 0);
+					      member->class, "pts/0", 0),
+				 0);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}
 	engine_listed(&world.engine, &list, 0);
@@ -384,7 +390,7 @@ static void run(unsigned int seconds)
 
 static void request_target(uint32_t flags, uint32_t grace, const char *user, const char *session)
 {
-	struct logoff_request request = { .id = ID, .flags = flags, .timeout = 60, .grace = grace };
+	struct logoff_request request = {.id = ID, .flags = flags, .timeout = 60, .grace = grace};
 
 	snprintf(request.user, sizeof(request.user), "%s", user);
 	snprintf(request.session, sizeof(request.session), "%s", session);
@@ -394,7 +400,10 @@ static void request_target(uint32_t flags, uint32_t grace, const char *user, con
 static void request(uint32_t flags, uint32_t timeout, uint32_t grace, const char *message)
 {
 	struct logoff_request request = {
-		.id = ID, .flags = flags, .timeout = timeout, .grace = grace,
+		.id = ID,
+		.flags = flags,
+		.timeout = timeout,
+		.grace = grace,
 	};
 
 	memcpy(request.message, message, strlen(message));
@@ -482,7 +491,7 @@ static void test_one_report_for_each_session(void **state)
 
 	(void)state;
 	for (int i = 0; i < 8; i++) {
-		static const char *const ids[] = { "1", "2", "3", "4", "5", "6", "7", "8" };
+		static const char *const ids[] = {"1", "2", "3", "4", "5", "6", "7", "8"};
 
 		add(ids[i], "alice", BY_SIGNAL);
 	}
@@ -1073,7 +1082,7 @@ static void test_dry_run_of_nobody(void **state)
 
 static void test_one_request_at_a_time(void **state)
 {
-	static const struct logoff_request second = { .id = "second", .timeout = 60 };
+	static const struct logoff_request second = {.id = "second", .timeout = 60};
 
 	(void)state;
 	add("1", "alice", BY_SIGNAL);
@@ -1107,7 +1116,7 @@ static void test_second_request_follows(void **state)
 static void test_many_names_fit(void **state)
 {
 	static const char long_name[] = "averyveryveryveryverylongusername\xc3\xbc\xc3\xbc";
-	static const char *const ids[] = { "1", "2", "3", "4", "5", "6", "7", "8", "9", "10" };
+	static const char *const ids[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
 	(void)state;
 	for (size_t i = 0; i < ELEMENTS(ids); i++)

@@ -18,8 +18,8 @@
 #include "userspace/guest/kvp.h"
 #include "userspace/guest/util.h"
 
-#define NOW INT64_C(1795363200)		/* 2026-11-22T16:00:00Z */
-#define BOOT "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
+#define NOW        INT64_C(1795363200) /* 2026-11-22T16:00:00Z */
+#define BOOT       "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
 #define OTHER_BOOT "5d5f2a4b-0f7f-4a53-8a0b-58b6f2f1a111"
 
 static struct world {
@@ -31,8 +31,8 @@ static struct world {
 	uint64_t time, wake;
 	bool list_due;
 	bool user_logged_on;
-	bool stubborn;			/* its session does not end */
-	unsigned int actions;		/* requests that were begun */
+	bool stubborn;        /* its session does not end */
+	unsigned int actions; /* requests that were begun */
 	unsigned int signals;
 	struct logoff_request begun;
 	char shown[KVP_TEXT_MAX + 1];
@@ -146,7 +146,9 @@ static void fake_publish(void *outside, const char *value)
 }
 
 static const struct kvp_ops kvp_ops = {
-	.now = fake_clock, .booted = fake_booted, .publish = fake_publish,
+	.now = fake_clock,
+	.booted = fake_booted,
+	.publish = fake_publish,
 };
 
 /* As a daemon that starts. */
@@ -194,7 +196,7 @@ static int teardown(void **state)
 
 static void list_sessions(void)
 {
-	struct session_list list = { 0 };
+	struct session_list list = {0};
 	struct session session;
 
 	world.list_due = false;
@@ -242,8 +244,10 @@ static void assert_refused(const char *id, const char *result, const char *why)
 {
 	char words[128];
 
-	snprintf(words, sizeof(words), "id=%s state=done percent=0 found=0 ended=0 failed=0 "
-		 "result=%s ", id, result);
+	snprintf(words, sizeof(words),
+		 "id=%s state=done percent=0 found=0 ended=0 failed=0 "
+		 "result=%s ",
+		 id, result);
 	assert_shows(words);
 	assert_shows(why);
 }
@@ -421,8 +425,8 @@ static int other_report(void *userdata, const struct hv_logoff_report *report)
 
 static void test_busy_with_another_way_in(void **state)
 {
-	static const struct engine_front other = { .report = other_report };
-	static const struct logoff_request request = { .id = "0x1", .timeout = 60 };
+	static const struct engine_front other = {.report = other_report};
+	static const struct logoff_request request = {.id = "0x1", .timeout = 60};
 
 	(void)state;
 	assert_int_equal(engine_request(&world.engine, &other, NULL, &request), 0);
@@ -439,8 +443,8 @@ static void test_busy_with_another_way_in(void **state)
 
 static void test_other_front_is_told_busy(void **state)
 {
-	static const struct engine_front other = { .report = other_report };
-	static const struct logoff_request request = { .id = "0x1", .timeout = 60 };
+	static const struct engine_front other = {.report = other_report};
+	static const struct logoff_request request = {.id = "0x1", .timeout = 60};
 
 	(void)state;
 	take("id=a do=logoff");
@@ -523,13 +527,14 @@ static void test_guest_rebooted_and_forgetful(void **state)
 	start_again();
 	assert_shows("state=idle ");
 	take("id=a do=logoff");
-	assert_refused("a", "0x80020009", "issued at 2026-11-22T16:00:00Z, before the guest was "
-					  "started at 2026-11-22T16:00:30Z");
+	assert_refused("a", "0x80020009",
+		       "issued at 2026-11-22T16:00:00Z, before the guest was "
+		       "started at 2026-11-22T16:00:30Z");
 	/* Its clock is so wrong that it does not know either: then the boot says it. */
 	world.booted = NOW - 5;
 	take("id=b do=logoff boot=" BOOT);
-	assert_refused("b", "0x80020009", "was for boot " BOOT " of the guest, and this is boot "
-					  OTHER_BOOT);
+	assert_refused("b", "0x80020009",
+		       "was for boot " BOOT " of the guest, and this is boot " OTHER_BOOT);
 	assert_int_equal(world.actions, 1);
 	take("id=c do=logoff boot=5D5F2A4B-0f7f-4a53-8a0b-58b6f2f1a111");
 	assert_int_equal(world.actions, 2);
@@ -539,17 +544,19 @@ static void test_times(void **state)
 {
 	static const struct {
 		int64_t now;
-		const char *result;	/* NULL: carried out */
+		const char *result; /* NULL: carried out */
 		const char *why;
 	} cases[] = {
-		{ NOW + 300, NULL, NULL },
-		{ NOW + 301, "0x800705b4", "issued at 2026-11-22T16:00:00Z for 300 s, and in the "
-					   "guest it is 2026-11-22T16:05:01Z" },
-		{ NOW + 999999999, "0x800705b4", "issue a new one, or correct a clock" },
-		{ NOW - 300, NULL, NULL },
-		{ NOW - 301, "0x80070576", "issued at 2026-11-22T16:00:00Z, and in the guest it is "
-					   "only 2026-11-22T15:54:59Z" },
-		{ 0, "0x80070576", "only 1970-01-01T00:00:00Z; correct a clock" },
+		{NOW + 300, NULL, NULL},
+		{NOW + 301, "0x800705b4",
+		 "issued at 2026-11-22T16:00:00Z for 300 s, and in the "
+		 "guest it is 2026-11-22T16:05:01Z"},
+		{NOW + 999999999, "0x800705b4", "issue a new one, or correct a clock"},
+		{NOW - 300, NULL, NULL},
+		{NOW - 301, "0x80070576",
+		 "issued at 2026-11-22T16:00:00Z, and in the guest it is "
+		 "only 2026-11-22T15:54:59Z"},
+		{0, "0x80070576", "only 1970-01-01T00:00:00Z; correct a clock"},
 	};
 	char words[64], id[16];
 
@@ -650,7 +657,8 @@ static size_t damage(char *bytes, size_t size)
 		size -= length;
 	}
 	if (random_number(8) == 0)
-		memset(bytes + place, (int)random_number(256), size > place ? (size - place) / 2 : 0);
+		memset(bytes + place, (int)random_number(256),
+		       size > place ? (size - place) / 2 : 0);
 	return random_number(4) ? size : random_number(size);
 }
 

@@ -92,7 +92,7 @@ static void make_pools(void)
 static void set_request(const char *value)
 {
 	rewrite_pool(KVP_POOL_HOST,
-		     (struct pool_record[]){ *other(), make_record(KVP_REQUEST_KEY, value) }, 2);
+		     (struct pool_record[]){*other(), make_record(KVP_REQUEST_KEY, value)}, 2);
 }
 
 /* The answer is the second record of its pool, and the other one is as it was. */
@@ -203,7 +203,7 @@ static void test_answer_that_another_program_drops(void **state)
 	settle();
 	assert_answer("kept");
 	rewrite_pool(KVP_POOL_GUEST,
-		     (struct pool_record[]){ *other(), make_record(KVP_ANSWER_KEY, "forged") }, 2);
+		     (struct pool_record[]){*other(), make_record(KVP_ANSWER_KEY, "forged")}, 2);
 	settle();
 	assert_answer("kept");
 }

@@ -69,8 +69,14 @@ static void test_empty(void **state)
 static void test_all_comes_back(void **state)
 {
 	struct kvp_answer answer = {
-		.id = "id-1", .state = HV_LOGOFF_DONE, .percent = 55, .found = 3, .ended = 1,
-		.failed = 2, .result = HV_LOGOFF_E_TIMED_OUT, .text = "2 of 3 are left: a (b)",
+		.id = "id-1",
+		.state = HV_LOGOFF_DONE,
+		.percent = 55,
+		.found = 3,
+		.ended = 1,
+		.failed = 2,
+		.result = HV_LOGOFF_E_TIMED_OUT,
+		.text = "2 of 3 are left: a (b)",
 	};
 
 	(void)state;
@@ -156,7 +162,10 @@ static void test_full_of_longer_lives(void **state)
 static void test_damaged(void **state)
 {
 	static const char *const texts[] = {
-		"", "\n", "hv-logoff kvp journal 1\n", "hv-logoff kvp journal 2\nfloor 0\nend\n",
+		"",
+		"\n",
+		"hv-logoff kvp journal 1\n",
+		"hv-logoff kvp journal 2\nfloor 0\nend\n",
 		"hv-logoff kvp journal 1\nfloor 0\nid a 1\n",
 		"hv-logoff kvp journal 1\nfloor 0\nid a 1\nen",
 		"hv-logoff kvp journal 1\nfloor x\nend\n",

@@ -16,7 +16,7 @@
 #include "userspace/guest/util.h"
 
 #define POOL ".kvp_pool_1"
-#define KEY "Mine"
+#define KEY  "Mine"
 
 static char value[KVP_VALUE_SIZE + 1];
 
@@ -62,7 +62,7 @@ static void assert_pool(const struct pool_record *records, size_t count)
 
 static struct pool_record own_record(const char *text)
 {
-	struct pool_record record = { .key = KEY };
+	struct pool_record record = {.key = KEY};
 
 	snprintf(record.value, sizeof(record.value), "%s", text);
 	return record;
@@ -88,7 +88,7 @@ static void test_append_change_remove(void **state)
 	assert_int_equal(read_own(), 1);
 	assert_string_equal(value, "first");
 	assert_int_equal(write_own("2nd"), 0);
-	assert_pool((struct pool_record[]){ own_record("2nd") }, 1);
+	assert_pool((struct pool_record[]){own_record("2nd")}, 1);
 	assert_int_equal(remove_own(), 0);
 	assert_int_equal(remove_own(), 0);
 	assert_pool(NULL, 0);
@@ -101,14 +101,14 @@ static void test_others_keep_every_byte(void **state)
 	const struct pool_record c = make_record("", "");
 
 	(void)state;
-	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){ a, b }, 2);
+	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){a, b}, 2);
 	assert_int_equal(write_own("x"), 0);
-	assert_pool((struct pool_record[]){ a, b, own_record("x") }, 3);
-	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){ a, own_record("x"), b, c }, 4);
+	assert_pool((struct pool_record[]){a, b, own_record("x")}, 3);
+	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){a, own_record("x"), b, c}, 4);
 	assert_int_equal(write_own("y"), 0);
-	assert_pool((struct pool_record[]){ a, own_record("y"), b, c }, 4);
+	assert_pool((struct pool_record[]){a, own_record("y"), b, c}, 4);
 	assert_int_equal(remove_own(), 0);
-	assert_pool((struct pool_record[]){ a, b, c }, 3);
+	assert_pool((struct pool_record[]){a, b, c}, 3);
 }
 
 /* That daemon leaves what was behind the NUL, and changes a value only up to its end. */
@@ -138,7 +138,7 @@ static void test_longest(void **state)
 
 static void test_torn_end(void **state)
 {
-	struct pool_record records[2] = { make_record("Other", "a"), own_record("x") };
+	struct pool_record records[2] = {make_record("Other", "a"), own_record("x")};
 	_cleanup_free_ char *bytes = NULL;
 	size_t size;
 

@@ -15,15 +15,15 @@
 #include "userspace/guest/util.h"
 
 #define ESSENTIALS "v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
-#define ISSUED 1795363200
-#define BOOT "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
+#define ISSUED     1795363200
+#define BOOT       "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
 
 static struct kvp_request request;
 static struct kvp_answer refusal;
 
 static int parse(const char *value)
 {
-	refusal = (struct kvp_answer){ 0 };
+	refusal = (struct kvp_answer){0};
 	return kvp_request_parse(&request, value, &refusal);
 }
 
@@ -60,7 +60,8 @@ static void test_every_word(void **state)
 	(void)state;
 	assert_int_equal(parse("  grace=30\tforce=yes do=logoff id=a-1 dry-run=yes session=c3\n"
 			       "user=anna boot=" BOOT " life=86400 timeout=86400 v=1 "
-			       "issued=2026-11-22T16:00:00Z message= Save = your\nwork "), 0);
+			       "issued=2026-11-22T16:00:00Z message= Save = your\nwork "),
+			 0);
 	assert_int_equal(request.logoff.timeout, 86400);
 	assert_int_equal(request.logoff.grace, 30);
 	assert_int_equal(request.logoff.flags, HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN);
@@ -110,13 +111,13 @@ static void test_missing_words(void **state)
 	static const struct {
 		const char *value, *id, *why;
 	} cases[] = {
-		{ "", "-", "lacks v=" },
-		{ "id=a issued=2026-11-22T16:00:00Z life=1 do=logoff", "a", "lacks v=" },
-		{ "v=1 issued=2026-11-22T16:00:00Z life=1 do=logoff", "-", "lacks id=" },
-		{ "v=1 id=a life=1 do=logoff", "a", "lacks issued=" },
-		{ "v=1 id=a issued=2026-11-22T16:00:00Z do=logoff", "a", "lacks life=" },
-		{ "v=1 id=a issued=2026-11-22T16:00:00Z life=1", "a", "lacks do=" },
-		{ "v=1 id=a issued=2026-11-22T16:00:00Z life=1 message=do=logoff", "a", "lacks do=" },
+		{"", "-", "lacks v="},
+		{"id=a issued=2026-11-22T16:00:00Z life=1 do=logoff", "a", "lacks v="},
+		{"v=1 issued=2026-11-22T16:00:00Z life=1 do=logoff", "-", "lacks id="},
+		{"v=1 id=a life=1 do=logoff", "a", "lacks issued="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z do=logoff", "a", "lacks life="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z life=1", "a", "lacks do="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z life=1 message=do=logoff", "a", "lacks do="},
 	};
 
 	(void)state;
@@ -127,15 +128,44 @@ static void test_missing_words(void **state)
 static void test_wrong_words(void **state)
 {
 	static const char *const words[] = {
-		"issued=2026-11-22", "issued=2026-11-22T16:00:00", "issued=2026-02-31T16:00:00Z",
-		"issued=2026-11-22T16:00:60Z", "issued=2026-11-22T24:00:00Z", "issued=1795363200",
-		"issued=2026-11-22T16:00:00+01:00", "issued=2026-11-22T16:00:00Zz",
-		"issued=2026-1-22T16:00:00Z", "issued=-026-11-22T16:00:00Z",
-		"life=0", "life=86401", "life=-1", "life=+5", "life=", "life=5s", "life=0x10",
-		"life=99999999999999999999", "do=Logoff", "do=", "do=shutdown",
-		"timeout=0", "timeout=86401", "timeout=1.5", "grace=86400", "grace=-1",
-		"force=1", "force=", "dry-run=true", "user=", "session=", "boot=", "boot=a_b",
-		"id=", "id=-", "id=a.b", "id=a/b", "id=\xc3\xa4",
+		"issued=2026-11-22",
+		"issued=2026-11-22T16:00:00",
+		"issued=2026-02-31T16:00:00Z",
+		"issued=2026-11-22T16:00:60Z",
+		"issued=2026-11-22T24:00:00Z",
+		"issued=1795363200",
+		"issued=2026-11-22T16:00:00+01:00",
+		"issued=2026-11-22T16:00:00Zz",
+		"issued=2026-1-22T16:00:00Z",
+		"issued=-026-11-22T16:00:00Z",
+		"life=0",
+		"life=86401",
+		"life=-1",
+		"life=+5",
+		"life=",
+		"life=5s",
+		"life=0x10",
+		"life=99999999999999999999",
+		"do=Logoff",
+		"do=",
+		"do=shutdown",
+		"timeout=0",
+		"timeout=86401",
+		"timeout=1.5",
+		"grace=86400",
+		"grace=-1",
+		"force=1",
+		"force=",
+		"dry-run=true",
+		"user=",
+		"session=",
+		"boot=",
+		"boot=a_b",
+		"id=",
+		"id=-",
+		"id=a.b",
+		"id=a/b",
+		"id=\xc3\xa4",
 		"id=0123456789012345678901234567890123456",
 		"session=0123456789012345678901234567890123456789012345678901234567890123",
 	};
@@ -187,12 +217,16 @@ static void assert_answer(const struct kvp_answer *answer, const char *expected)
 
 static void test_answers(void **state)
 {
-	struct kvp_answer answer = { 0 };
+	struct kvp_answer answer = {0};
 
 	(void)state;
 	assert_answer(&answer, "v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
 	answer = (struct kvp_answer){
-		.id = "a-1", .state = HV_LOGOFF_ENDING, .percent = 40, .found = 3, .ended = 1,
+		.id = "a-1",
+		.state = HV_LOGOFF_ENDING,
+		.percent = 40,
+		.found = 3,
+		.ended = 1,
 	};
 	kvp_answer_set_text(&answer, "1 of 3\nsessions\thave ended.");
 	assert_answer(&answer, "v=1 id=a-1 state=ending percent=40 found=3 ended=1 failed=0 "
@@ -210,8 +244,12 @@ static void test_answers(void **state)
 static void test_longest_answer_fits(void **state)
 {
 	struct kvp_answer answer = {
-		.state = HV_LOGOFF_DONE, .percent = 100, .found = UINT32_MAX, .ended = UINT32_MAX,
-		.failed = UINT32_MAX, .result = UINT32_MAX,
+		.state = HV_LOGOFF_DONE,
+		.percent = 100,
+		.found = UINT32_MAX,
+		.ended = UINT32_MAX,
+		.failed = UINT32_MAX,
+		.result = UINT32_MAX,
 	};
 	char value[KVP_TEXT_MAX + 1];
 

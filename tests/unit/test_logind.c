@@ -21,9 +21,9 @@
 #include "userspace/guest/logind.h"
 #include "userspace/guest/util.h"
 
-#define NAME "org.freedesktop.login1"
-#define PATH "/org/freedesktop/login1"
-#define MANAGER "org.freedesktop.login1.Manager"
+#define NAME         "org.freedesktop.login1"
+#define PATH         "/org/freedesktop/login1"
+#define MANAGER      "org.freedesktop.login1.Manager"
 #define PID1_MANAGER "org.freedesktop.systemd1.Manager"
 
 static struct fixture {
@@ -37,7 +37,7 @@ static struct fixture {
 	bool with_list_ex;
 	unsigned int sessions;
 	const char *removed_while_listed;
-	unsigned int vanished;	/* of these, so many are gone when one looks closer */
+	unsigned int vanished; /* of these, so many are gone when one looks closer */
 	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;
@@ -57,7 +57,7 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 	(void)userdata;
 	session_list_done(&fixture.list);
 	fixture.list = *list;
-	*list = (struct session_list){ 0 };
+	*list = (struct session_list){0};
 	fixture.list_error = error;
 	fixture.lists++;
 }
@@ -77,8 +77,8 @@ static void on_found(void *userdata, const struct session *session)
 	}
 	session_done(&fixture.found_session);
 	assert_int_equal(session_init(&fixture.found_session, session->id, session->uid,
-				      session->user, session->class, session->tty,
-				      session->leader), 0);
+				      session->user, session->class, session->tty, session->leader),
+			 0);
 	fixture.found++;
 }
 
@@ -189,8 +189,7 @@ static int reply_properties(sd_bus_message *call)
 	return sd_bus_reply_method_return(call, "a{sv}", 7, "Id", "s", id, "User", "(uo)",
 					  1000 + index, PATH "/user/x", "Name", "s", "alice",
 					  "Class", "s", index % 2 ? "greeter" : "user", "IdleHint",
-					  "b", 0, "TTY", "s", "pts/7", "Leader", "u",
-					  1000 + index);
+					  "b", 0, "TTY", "s", "pts/7", "Leader", "u", 1000 + index);
 }
 
 static int reply_kill_user_processes(sd_bus_message *call)
@@ -314,7 +313,8 @@ static void emit(const char *member, const char *id)
 	char path[64];
 
 	snprintf(path, sizeof(path), PATH "/session/%s", id);
-	assert_true(sd_bus_emit_signal(fixture.service, PATH, MANAGER, member, "so", id, path) >= 0);
+	assert_true(sd_bus_emit_signal(fixture.service, PATH, MANAGER, member, "so", id, path) >=
+		    0);
 }
 
 static void emit_job(const char *unit)
@@ -329,7 +329,7 @@ static int setup(void **state)
 	char address[64];
 
 	(void)state;
-	fixture = (struct fixture){ .directory = "/tmp/test_logind.XXXXXX" };
+	fixture = (struct fixture){.directory = "/tmp/test_logind.XXXXXX"};
 	if (!mkdtemp(fixture.directory) || sd_event_new(&fixture.event) < 0)
 		return -1;
 	snprintf(address, sizeof(address), "unix:path=%s/bus", fixture.directory);

@@ -29,7 +29,7 @@ static struct fixture {
 static int setup(void **state)
 {
 	(void)state;
-	fixture = (struct fixture){ .slave = -1 };
+	fixture = (struct fixture){.slave = -1};
 	fixture.master = posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fixture.master < 0 || grantpt(fixture.master) || unlockpt(fixture.master))
 		return -1;
@@ -143,7 +143,7 @@ static void test_terminal_of_the_leader(void **state)
 
 static int write_to(const char *tty)
 {
-	const struct session session = { .tty = (char *)tty };
+	const struct session session = {.tty = (char *)tty};
 
 	return notice_write(&session, "hello");
 }

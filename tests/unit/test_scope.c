@@ -22,12 +22,12 @@
 #include "userspace/guest/util.h"
 
 /* A user and a session that no machine has. */
-#define UID 3999999999
+#define UID   3999999999
 #define SLICE "/user.slice/user-3999999999.slice"
 #define SCOPE SLICE "/session-hvltest.scope"
 
 static const char *root;
-static struct session session = { .id = (char *)"hvltest", .uid = UID };
+static struct session session = {.id = (char *)"hvltest", .uid = UID};
 
 static void make(const char *group)
 {
@@ -47,7 +47,7 @@ static void drop(const char *group)
 
 static int setup(void **state)
 {
-	static const char *const roots[] = { SCOPE_ROOT, SCOPE_ROOT "/unified" };
+	static const char *const roots[] = {SCOPE_ROOT, SCOPE_ROOT "/unified"};
 	char path[256];
 
 	(void)state;
@@ -184,8 +184,8 @@ static void test_empty_scope(void **state)
 
 static void test_no_scope(void **state)
 {
-	struct session gone = { .id = (char *)"hvlgone", .uid = UID };
-	struct session evil = { .id = (char *)"../../x", .uid = UID };
+	struct session gone = {.id = (char *)"hvlgone", .uid = UID};
+	struct session evil = {.id = (char *)"../../x", .uid = UID};
 
 	(void)state;
 	if (!root)
@@ -215,8 +215,13 @@ static void test_unit(void **state)
 static void test_session_of_unit(void **state)
 {
 	static const char *const others[] = {
-		"", "session-.scope", "session-3.service", "xsession-3.scope", "session-3.scope.d",
-		"session-scope", "user-1000.slice",
+		"",
+		"session-.scope",
+		"session-3.service",
+		"xsession-3.scope",
+		"session-3.scope.d",
+		"session-scope",
+		"user-1000.slice",
 	};
 	_cleanup_free_ char *id = scope_session("session-c12.scope");
 

@@ -33,15 +33,24 @@ static void test_controls(void **state)
 	(void)state;
 	assert_string_equal(clean("\x1b[2Jx\r\a\x7f", sizeof(text)), "?[2Jx???");
 	/* CSI as one character, and what turns the direction. */
-	assert_string_equal(clean("a\xc2\x9b" "b", sizeof(text)), "a?b");
-	assert_string_equal(clean("a\xe2\x80\xae" "b\xe2\x81\xa6", sizeof(text)), "a?b?");
+	assert_string_equal(clean("a\xc2\x9b"
+				  "b",
+				  sizeof(text)),
+			    "a?b");
+	assert_string_equal(clean("a\xe2\x80\xae"
+				  "b\xe2\x81\xa6",
+				  sizeof(text)),
+			    "a?b?");
 }
 
 static void test_broken_utf8(void **state)
 {
 	(void)state;
 	assert_string_equal(clean("\xff\xfe", sizeof(text)), "??");
-	assert_string_equal(clean("\x80" "a", sizeof(text)), "?a");
+	assert_string_equal(clean("\x80"
+				  "a",
+				  sizeof(text)),
+			    "?a");
 	assert_string_equal(clean("\xc3", sizeof(text)), "?");
 	assert_string_equal(clean("\xe2\x82", sizeof(text)), "??");
 	/* Overlong, a surrogate, above U+10FFFF. */
@@ -72,7 +81,7 @@ static void test_the_rest_is_zero(void **state)
 static void test_no_byte_after_the_end_is_read(void **state)
 {
 	/* The sanitizer watches both ends. */
-	const char source[3] = { 'a', 'b', (char)0xe2 };
+	const char source[3] = {'a', 'b', (char)0xe2};
 
 	(void)state;
 	text_clean(text, sizeof(text), source, sizeof(source));

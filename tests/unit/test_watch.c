@@ -99,11 +99,11 @@ static void found(const char *id)
 /* The answer to a list: @ids is one letter for each session. */
 static void listed_with_leader(const char *ids, pid_t leader)
 {
-	struct session_list list = { 0 };
+	struct session_list list = {0};
 	struct session session;
 
 	for (; *ids; ids++) {
-		make(&session, (const char[]){ *ids, '\0' }, "user", leader);
+		make(&session, (const char[]){*ids, '\0'}, "user", leader);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}
 	watch_listed(&world.watch, &list, 0);
@@ -199,7 +199,7 @@ static void test_only_users(void **state)
 	found_as("c", "background", 100);
 	found_as("d", "user-early", 100);
 	for (const char *id = "abc"; *id; id++)
-		watch_removed(&world.watch, (const char[]){ *id, '\0' });
+		watch_removed(&world.watch, (const char[]){*id, '\0'});
 	assert_int_equal(world.ends, 0);
 	config_done(&world.config);
 	assert_int_equal(config_parse(&world.config, "x.conf", exempt, strlen(exempt), stderr), 0);
@@ -288,7 +288,7 @@ static void test_dead(void **state)
 
 static void test_list_fails(void **state)
 {
-	struct session_list nothing = { 0 };
+	struct session_list nothing = {0};
 
 	(void)state;
 	list("ab");

@@ -22,7 +22,7 @@ static struct fixture {
 
 static int setup(void **state)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	socklen_t length = sizeof(address);
 
 	(void)state;

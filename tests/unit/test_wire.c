@@ -14,12 +14,12 @@
 #include "driver/wire.h"
 #include "tests/unit/layout.h"
 
-#define ID 0x1122334455667788ULL
+#define ID       0x1122334455667788ULL
 #define VERSIONS 2
 
 static struct hvl_packet request, answer;
 static struct hvl_version framework, message;
-static const struct hvl_version version_1_1 = { 1, 1 }, version_1_0 = { 1, 0 };
+static const struct hvl_version version_1_1 = {1, 1}, version_1_0 = {1, 0};
 
 static bool same(struct hvl_version version, unsigned int major, unsigned int minor)
 {
@@ -53,7 +53,7 @@ static void build_session(uint32_t outcome, uint32_t kind, uint64_t id)
 {
 	hvl_packet_init(&answer, HVL_MSGTYPE_LOGOFF, sizeof(struct hvl_session), 0, 0);
 	answer.body.session = (struct hvl_session){
-		.header = { .op = HVL_OP_SESSION, .id = id },
+		.header = {.op = HVL_OP_SESSION, .id = id},
 		.outcome = outcome,
 		.kind = kind,
 		.uid = 1000,
@@ -66,7 +66,7 @@ static void build_report(void)
 {
 	hvl_packet_init(&answer, HVL_MSGTYPE_LOGOFF, sizeof(struct hvl_report), 7, 0);
 	answer.body.report = (struct hvl_report){
-		.header = { .op = HVL_OP_PROGRESS, .id = ID },
+		.header = {.op = HVL_OP_PROGRESS, .id = ID},
 		.state = HV_LOGOFF_ENDING,
 		.percent = 50,
 		.found = 3,
@@ -95,8 +95,9 @@ static void negotiation_takes_the_highest(void **state)
 	assert_int_equal(answer.header.transaction, 9);
 	assert_int_equal(answer.header.flags, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
 	assert_true(hvl_packet_check(&answer, hvl_packet_size(&answer)));
-	framework = message = (struct hvl_version){ 0, 0 };
-	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework, &message));
+	framework = message = (struct hvl_version){0, 0};
+	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework,
+					       &message));
 	assert_true(same(framework, 3, 0) && same(message, 1, 1));
 }
 
@@ -125,10 +126,10 @@ static void negotiation_ignores_versions_of_the_future(void **state)
 	hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, 8 + 4 * 4, 1, 3);
 	body->framework_count = 2;
 	body->message_count = 2;
-	body->versions[0] = (struct hvl_version){ 9, 0 };
-	body->versions[1] = (struct hvl_version){ 1, 0 };
-	body->versions[2] = (struct hvl_version){ 7, 3 };
-	body->versions[3] = (struct hvl_version){ 1, 0 };
+	body->versions[0] = (struct hvl_version){9, 0};
+	body->versions[1] = (struct hvl_version){1, 0};
+	body->versions[2] = (struct hvl_version){7, 3};
+	body->versions[3] = (struct hvl_version){1, 0};
 	assert_true(answer_negotiate(VERSIONS));
 	assert_true(same(framework, 1, 0) && same(message, 1, 0));
 }
@@ -141,24 +142,25 @@ static void negotiation_without_common_version_says_so(void **state)
 	hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, 8 + 2 * 4, 1, 3);
 	body->framework_count = 1;
 	body->message_count = 1;
-	body->versions[0] = (struct hvl_version){ 3, 0 };
-	body->versions[1] = (struct hvl_version){ 2, 0 };
-	framework = (struct hvl_version){ 1, 0 };
-	message = (struct hvl_version){ 9, 9 };
+	body->versions[0] = (struct hvl_version){3, 0};
+	body->versions[1] = (struct hvl_version){2, 0};
+	framework = (struct hvl_version){1, 0};
+	message = (struct hvl_version){9, 9};
 	assert_false(answer_negotiate(VERSIONS));
 	/* What was negotiated before goes on. */
 	assert_true(same(framework, 1, 0) && same(message, 9, 9));
 	assert_int_equal(answer.body.negotiate.framework_count, 0);
 	assert_int_equal(answer.body.negotiate.message_count, 0);
 	assert_int_equal(answer.header.status, HV_LOGOFF_S_OK);
-	assert_false(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework, &message));
+	assert_false(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework,
+						&message));
 }
 
 static void negotiation_with_false_counts_fails(void **state)
 {
 	static const struct {
 		uint16_t framework, message, size;
-	} cases[] = { { 1, 1, 4 }, { 2, 2, 8 + 3 * 4 }, { 0xffff, 0xffff, 136 }, { 33, 0, 2000 } };
+	} cases[] = {{1, 1, 4}, {2, 2, 8 + 3 * 4}, {0xffff, 0xffff, 136}, {33, 0, 2000}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -206,7 +208,7 @@ static void good_requests_pass(void **state)
 
 static void requests_out_of_range_are_invalid(void **state)
 {
-	static const uint32_t times[][2] = { { 0, 0 }, { HV_LOGOFF_TIMEOUT_MAX + 1, 0 }, { 10, 10 } };
+	static const uint32_t times[][2] = {{0, 0}, {HV_LOGOFF_TIMEOUT_MAX + 1, 0}, {10, 10}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
@@ -253,10 +255,10 @@ static void targets_need_1_1(void **state)
 	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
 	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_E_FAIL);
 	/* Nothing was negotiated. */
-	assert_int_equal(hvl_check_request(&request, (struct hvl_version){ 0, 0 }), HV_LOGOFF_E_FAIL);
+	assert_int_equal(hvl_check_request(&request, (struct hvl_version){0, 0}), HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
 	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_S_OK);
-	assert_int_equal(hvl_check_request(&request, (struct hvl_version){ 0, 0 }), HV_LOGOFF_S_OK);
+	assert_int_equal(hvl_check_request(&request, (struct hvl_version){0, 0}), HV_LOGOFF_S_OK);
 }
 
 static void targets_are_checked(void **state)

@@ -14,26 +14,22 @@
 
 static int request_entry(const char *id, const char *outcome, const char *detail)
 {
-	return sd_journal_send("MESSAGE=Logoff request %s: %s: %s", id, outcome,
-			       detail, "PRIORITY=%d", LOG_NOTICE,
-			       "MESSAGE_ID=" REQUEST_MESSAGE_ID,
-			       "HV_LOGOFF_REQUEST_ID=%s", id,
-			       "HV_LOGOFF_OUTCOME=%s", outcome, NULL);
+	return sd_journal_send("MESSAGE=Logoff request %s: %s: %s", id, outcome, detail,
+			       "PRIORITY=%d", LOG_NOTICE, "MESSAGE_ID=" REQUEST_MESSAGE_ID,
+			       "HV_LOGOFF_REQUEST_ID=%s", id, "HV_LOGOFF_OUTCOME=%s", outcome,
+			       NULL);
 }
 
 static int session_entry(const char *id, const struct session *session, const char *outcome,
 			 const char *detail)
 {
 	return sd_journal_send("MESSAGE=Session %s of user %s %s.", session->id, session->user,
-			       detail, "PRIORITY=%d", LOG_NOTICE,
-			       "MESSAGE_ID=" SESSION_MESSAGE_ID,
-			       "HV_LOGOFF_REQUEST_ID=%s", id,
-			       "HV_LOGOFF_OUTCOME=%s", outcome,
-			       "HV_LOGOFF_SESSION=%s", session->id,
-			       "HV_LOGOFF_USER=%s", session->user,
-			       "HV_LOGOFF_UID=%u", (unsigned int)session->uid,
-			       "HV_LOGOFF_CLASS=%s", session->class,
-			       "HV_LOGOFF_TTY=%s", session->tty, NULL);
+			       detail, "PRIORITY=%d", LOG_NOTICE, "MESSAGE_ID=" SESSION_MESSAGE_ID,
+			       "HV_LOGOFF_REQUEST_ID=%s", id, "HV_LOGOFF_OUTCOME=%s", outcome,
+			       "HV_LOGOFF_SESSION=%s", session->id, "HV_LOGOFF_USER=%s",
+			       session->user, "HV_LOGOFF_UID=%u", (unsigned int)session->uid,
+			       "HV_LOGOFF_CLASS=%s", session->class, "HV_LOGOFF_TTY=%s",
+			       session->tty, NULL);
 }
 
 void audit_entry(const char *id, const struct session *session, const char *outcome,
@@ -46,6 +42,8 @@ void audit_entry(const char *id, const struct session *session, const char *outc
 	else
 		r = request_entry(id, outcome, detail);
 	if (r < 0)
-		log_message(LOG_WARNING, "The journal does not take the entry \"%s\" of logoff "
-					 "request %s.", outcome, id);
+		log_message(LOG_WARNING,
+			    "The journal does not take the entry \"%s\" of logoff "
+			    "request %s.",
+			    outcome, id);
 }

@@ -9,14 +9,14 @@
 
 #include "util.h"
 
-#define LOGOFF "Logoff"
-#define KVP "Kvp"
-#define FILE_MAX 16384
+#define LOGOFF       "Logoff"
+#define KVP          "Kvp"
+#define FILE_MAX     16384
 #define ESCALATE_MIN 1
 #define ESCALATE_MAX 3600
 
 #define SEPARATORS " \t,"
-#define BLANKS " \t\r"
+#define BLANKS     " \t\r"
 
 struct parser {
 	struct config *config;
@@ -24,12 +24,12 @@ struct parser {
 	unsigned int line;
 	FILE *complaints;
 	const char *section; /* NULL: none that there is */
-	unsigned int seen; /* bit n: the key settings[n] was set */
+	unsigned int seen;   /* bit n: the key settings[n] was set */
 	bool failed;
 };
 
-static const char *const allowed_classes[] = { "user", "user-early", "user-light",
-					       "user-early-light" };
+static const char *const allowed_classes[] = {"user", "user-early", "user-light",
+					      "user-early-light"};
 
 __attribute__((format(printf, 2, 3))) static void complain(struct parser *parser,
 							   const char *format, ...)
@@ -108,11 +108,13 @@ static int set_classes(struct parser *parser, const char *value)
 	if (!parser->config->classes[0])
 		complain(parser, "Classes= is empty, so that nobody would ever be logged off; "
 				 "name at least one class, such as Classes=user.");
-	for (char **class = parser->config->classes; *class; class++)
-		if (!class_allowed(*class))
-			complain(parser, "\"%s\" is not a class of sessions that can be logged "
-					 "off; write some of user, user-early, user-light and "
-					 "user-early-light.", *class);
+	for (char **name = parser->config->classes; *name; name++)
+		if (!class_allowed(*name))
+			complain(parser,
+				 "\"%s\" is not a class of sessions that can be logged "
+				 "off; write some of user, user-early, user-light and "
+				 "user-early-light.",
+				 *name);
 	return 0;
 }
 
@@ -124,8 +126,9 @@ static int set_exempt_users(struct parser *parser, const char *value)
 		return r;
 	for (char **user = parser->config->exempt_users; *user; user++)
 		if (strpbrk(*user, ":/;\"'"))
-			complain(parser, "\"%s\" cannot be a user; write names or numbers of users "
-					 "with spaces between them, such as ExemptUsers=root 1000.",
+			complain(parser,
+				 "\"%s\" cannot be a user; write names or numbers of users "
+				 "with spaces between them, such as ExemptUsers=root 1000.",
 				 *user);
 	return 0;
 }
@@ -139,8 +142,9 @@ static int set_escalate(struct parser *parser, const char *value)
 	seconds = strtoul(value, &end, 10);
 	if (errno || end == value || *end || !strchr("0123456789", value[0]) ||
 	    seconds < ESCALATE_MIN || seconds > ESCALATE_MAX) {
-		complain(parser, "\"%s\" is not a time that EscalateSec= can have; write whole "
-				 "seconds from %d to %d, such as EscalateSec=10.",
+		complain(parser,
+			 "\"%s\" is not a time that EscalateSec= can have; write whole "
+			 "seconds from %d to %d, such as EscalateSec=10.",
 			 value, ESCALATE_MIN, ESCALATE_MAX);
 		return 0;
 	}
@@ -152,8 +156,10 @@ static int set_notice(struct parser *parser, const char *value)
 {
 	parser->config->notice = !strcmp(value, "yes");
 	if (!parser->config->notice && strcmp(value, "no") != 0)
-		complain(parser, "\"%s\" is neither yes nor no; write Notice=yes to tell users on "
-				 "their terminals, Notice=no not to.", value);
+		complain(parser,
+			 "\"%s\" is neither yes nor no; write Notice=yes to tell users on "
+			 "their terminals, Notice=no not to.",
+			 value);
 	return 0;
 }
 
@@ -161,8 +167,10 @@ static int set_kvp(struct parser *parser, const char *value)
 {
 	parser->config->kvp = !strcmp(value, "yes");
 	if (!parser->config->kvp && strcmp(value, "no") != 0)
-		complain(parser, "\"%s\" is neither yes nor no; write Enabled=yes to take requests "
-				 "by KVP, Enabled=no not to.", value);
+		complain(parser,
+			 "\"%s\" is neither yes nor no; write Enabled=yes to take requests "
+			 "by KVP, Enabled=no not to.",
+			 value);
 	return 0;
 }
 
@@ -182,12 +190,9 @@ static const struct setting {
 	const char *key;
 	int (*set)(struct parser *parser, const char *value);
 } settings[] = {
-	{ LOGOFF, "Classes", set_classes },
-	{ LOGOFF, "ExemptUsers", set_exempt_users },
-	{ LOGOFF, "EscalateSec", set_escalate },
-	{ LOGOFF, "Notice", set_notice },
-	{ LOGOFF, "Message", set_message },
-	{ KVP, "Enabled", set_kvp },
+	{LOGOFF, "Classes", set_classes},      {LOGOFF, "ExemptUsers", set_exempt_users},
+	{LOGOFF, "EscalateSec", set_escalate}, {LOGOFF, "Notice", set_notice},
+	{LOGOFF, "Message", set_message},      {KVP, "Enabled", set_kvp},
 };
 
 /* Cuts @text short after its last character that is not blank; gives its first one. */
@@ -209,8 +214,10 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 		if (strcmp(key, settings[i].key) != 0)
 			continue;
 		if (!parser->section || strcmp(parser->section, settings[i].section) != 0) {
-			complain(parser, "%s= is a setting of another section; write [%s] above "
-					 "it.", key, settings[i].section);
+			complain(parser,
+				 "%s= is a setting of another section; write [%s] above "
+				 "it.",
+				 key, settings[i].section);
 			return 0;
 		}
 		if (parser->seen & 1U << i)
@@ -219,9 +226,11 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 		parser->seen |= 1U << i;
 		return settings[i].set(parser, value);
 	}
-	complain(parser, "There is no setting \"%s\"; the settings of [" LOGOFF "] are "
-			 "Classes=, ExemptUsers=, EscalateSec=, Notice= and Message=, that of "
-			 "[" KVP "] is Enabled=.", key);
+	complain(parser,
+		 "There is no setting \"%s\"; the settings of [" LOGOFF "] are "
+		 "Classes=, ExemptUsers=, EscalateSec=, Notice= and Message=, that of "
+		 "[" KVP "] is Enabled=.",
+		 key);
 	return 0;
 }
 
@@ -249,8 +258,10 @@ static int parse_line(struct parser *parser, char *line)
 	}
 	equals = strchr(line, '=');
 	if (!equals) {
-		complain(parser, "\"%s\" is not a setting; write Key=value, or start the line "
-				 "with # to make it a comment.", line);
+		complain(parser,
+			 "\"%s\" is not a setting; write Key=value, or start the line "
+			 "with # to make it a comment.",
+			 line);
 		return 0;
 	}
 	*equals = '\0';
@@ -259,7 +270,7 @@ static int parse_line(struct parser *parser, char *line)
 
 static int set_defaults(struct config *config)
 {
-	*config = (struct config){ .escalate = 10, .notice = true, .kvp = true };
+	*config = (struct config){.escalate = 10, .notice = true, .kvp = true};
 	config->classes = words_split("user user-early user-light user-early-light");
 	config->exempt_users = words_split("");
 	config->message = strdup("The administrator of this machine's host logs everyone off.");
@@ -291,7 +302,10 @@ int config_parse(struct config *config, const char *name, const char *text, size
 		 FILE *complaints)
 {
 	struct parser parser = {
-		.config = config, .name = name, .line = 1, .complaints = complaints,
+		.config = config,
+		.name = name,
+		.line = 1,
+		.complaints = complaints,
 	};
 	char copy[FILE_MAX + 1] = "";
 	int r = set_defaults(config);
@@ -334,5 +348,5 @@ void config_done(struct config *config)
 	words_free(config->classes);
 	words_free(config->exempt_users);
 	free(config->message);
-	*config = (struct config){ 0 };
+	*config = (struct config){0};
 }

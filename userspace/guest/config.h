@@ -10,12 +10,12 @@
 #define CONFIG_FILE "/etc/hv-logoff/hv-logoffd.conf"
 
 struct config {
-	char **classes;		/* of sessions to end */
-	char **exempt_users;	/* names and numbers of users that stay */
-	unsigned int escalate;	/* seconds from one means to the next, stronger one */
-	bool notice;		/* whether users are told */
-	char *message;		/* for the users, when the host sends none */
-	bool kvp;		/* whether requests by KVP are taken */
+	char **classes;        /* of sessions to end */
+	char **exempt_users;   /* names and numbers of users that stay */
+	unsigned int escalate; /* seconds from one means to the next, stronger one */
+	bool notice;           /* whether users are told */
+	char *message;         /* for the users, when the host sends none */
+	bool kvp;              /* whether requests by KVP are taken */
 };
 
 /*

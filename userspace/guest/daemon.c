@@ -40,9 +40,12 @@ static void report_session(const struct daemon *daemon, uint64_t request,
 			   enum hv_logoff_kind kind)
 {
 	struct hv_logoff_session record = {
-		.header = {
-			.type = HV_LOGOFF_SESSION, .size = sizeof(record), .id = request,
-		},
+		.header =
+			{
+				.type = HV_LOGOFF_SESSION,
+				.size = sizeof(record),
+				.id = request,
+			},
 		.outcome = outcome,
 		.kind = kind,
 		.uid = session->uid,
@@ -213,7 +216,7 @@ static void on_hello(void *userdata, uint32_t version)
 static void answer_busy(struct daemon *daemon)
 {
 	static const struct hv_logoff_report busy = {
-		.header = { .type = HV_LOGOFF_REPORT, .size = sizeof(busy) },
+		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(busy)},
 		.state = HV_LOGOFF_DONE,
 		.result = HV_LOGOFF_E_BUSY,
 		.text = "Another logoff is going on, which came another way.",
@@ -282,7 +285,8 @@ static const struct device_handler device_handler = {
 	.gone = on_gone,
 };
 
-/* What logind says. The watch hears it first: an end is reported before the result that it brings. */
+/* What logind says. The watch hears it first: an end is reported before the result that it brings.
+ */
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
@@ -388,7 +392,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, const struct config *co
 {
 	int r;
 
-	*daemon = (struct daemon){ .event = sd_event_ref(event), .device.fd = -1 };
+	*daemon = (struct daemon){.event = sd_event_ref(event), .device.fd = -1};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
@@ -458,9 +462,10 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 		return r;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
 	log_message(LOG_INFO, "Ready for the host's requests by KVP%s",
-		    module_is_wanted() ? ". It offers the logoff component too, which needs the module "
-					 MODULE_NAME "; if that does not come, modprobe says why." :
-					 " alone.");
+		    module_is_wanted() ? ". It offers the logoff component too, which needs the "
+					 "module " MODULE_NAME
+					 "; if that does not come, modprobe says why."
+				       : " alone.");
 	watch_list(&daemon->watch);
 	/* It may have come just before. */
 	try_device(daemon);

@@ -19,14 +19,14 @@ struct daemon {
 	sd_event_source *list_timer;
 	struct device device;
 	const char *device_file;
-	struct folder_watch device_watch;	/* while there is no device */
-	uint64_t device_request;	/* the id that the driver gave its last request */
+	struct folder_watch device_watch; /* while there is no device */
+	uint64_t device_request;          /* the id that the driver gave its last request */
 	struct logind logind;
 	struct engine engine;
 	struct watch watch;
 	struct kvp_way kvp;
 	bool kvp_started;
-	int error;		/* why the device was given up */
+	int error; /* why the device was given up */
 };
 
 /* Requests come once there is a way in, or two. 0 or -errno. */

@@ -48,7 +48,7 @@ static int take_hello(struct device *device, const union record *record)
 
 static int take_request(const struct device *device, const struct hv_logoff_request *request)
 {
-	const struct hv_logoff_target everyone = { .request = *request };
+	const struct hv_logoff_target everyone = {.request = *request};
 
 	device->handler->request(device->userdata, &everyone);
 	return 0;
@@ -115,13 +115,13 @@ int device_start(struct device *device, int fd, sd_event *event,
 		 const struct device_handler *handler, void *userdata)
 {
 	static const struct hv_logoff_hello hello = {
-		.header = { .type = HV_LOGOFF_HELLO, .size = sizeof(hello) },
+		.header = {.type = HV_LOGOFF_HELLO, .size = sizeof(hello)},
 		.version = HV_LOGOFF_VERSION_1_1,
 		.minimum = HV_LOGOFF_VERSION_1_0,
 	};
 	int r;
 
-	*device = (struct device){ .fd = fd, .handler = handler, .userdata = userdata };
+	*device = (struct device){.fd = fd, .handler = handler, .userdata = userdata};
 	r = write_record(device, &hello, sizeof(hello));
 	if (r >= 0)
 		r = sd_event_add_io(event, &device->source, fd, EPOLLIN, on_device, device);
@@ -134,7 +134,7 @@ void device_done(struct device *device)
 {
 	sd_event_source_disable_unref(device->source);
 	closep(&device->fd);
-	*device = (struct device){ .fd = -1 };
+	*device = (struct device){.fd = -1};
 }
 
 int device_report(const struct device *device, const struct hv_logoff_report *report)

@@ -25,7 +25,7 @@ struct device {
 	sd_event_source *source;
 	const struct device_handler *handler;
 	void *userdata;
-	uint32_t version;	/* that both speak; 0 before the driver's hello */
+	uint32_t version; /* that both speak; 0 before the driver's hello */
 };
 
 /* A descriptor, or -errno. */

@@ -13,7 +13,7 @@
 
 /* How long logind may fail to answer before a request that found nothing yet is given up. */
 #define LOGIND_PATIENCE (10 * USEC_PER_SEC)
-#define RETRY (1 * USEC_PER_SEC)
+#define RETRY           (1 * USEC_PER_SEC)
 
 /* After the last session is gone: whoever is logged on automatically comes back within this. */
 #define SETTLE (500 * USEC_PER_MSEC)
@@ -23,7 +23,7 @@
 
 #define NO_ANSWER "systemd-logind does not answer; the guest's journal says why."
 
-#define PERCENT_GRACE 10
+#define PERCENT_GRACE  10
 #define PERCENT_ENDING 99
 
 /* What was done to a session last; each step is stronger than the one before. */
@@ -39,7 +39,7 @@ enum step {
 struct target {
 	struct session session;
 	enum step step;
-	uint64_t next;		/* when the next step is due */
+	uint64_t next; /* when the next step is due */
 };
 
 struct counts {
@@ -50,7 +50,7 @@ struct counts {
 void engine_init(struct engine *engine, const struct engine_ops *ops, void *outside,
 		 const struct config *config)
 {
-	*engine = (struct engine){ .ops = ops, .outside = outside, .config = config };
+	*engine = (struct engine){.ops = ops, .outside = outside, .config = config};
 }
 
 static uint64_t now(const struct engine *engine)
@@ -65,7 +65,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 static struct counts count(const struct engine *engine)
 {
-	struct counts counts = { .found = engine->target_count };
+	struct counts counts = {.found = engine->target_count};
 
 	for (size_t i = 0; i < engine->target_count; i++)
 		counts.gone += engine->targets[i].step == STEP_GONE;
@@ -106,7 +106,8 @@ static uint32_t percent(const struct engine *engine, struct counts counts)
 	uint64_t value = 0;
 
 	if (engine->phase == ENGINE_GRACE)
-		value = PERCENT_GRACE * (earlier(now(engine), engine->grace_end) - engine->started) /
+		value = PERCENT_GRACE *
+			(earlier(now(engine), engine->grace_end) - engine->started) /
 			(engine->grace_end - engine->started);
 	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
 		value = PERCENT_GRACE +
@@ -354,7 +355,8 @@ static void finish_at_deadline(struct engine *engine)
 
 static void tell(const struct engine *engine, const struct session *session)
 {
-	const char *message = engine->request.message[0] ? engine->request.message : engine->config->message;
+	const char *message =
+		engine->request.message[0] ? engine->request.message : engine->config->message;
 	char text[HV_LOGOFF_MESSAGE_SIZE + 512];
 
 	uint64_t time = now(engine);
@@ -378,8 +380,8 @@ static int add_target(struct engine *engine, struct session *session)
 	if (!targets)
 		return -ENOMEM;
 	engine->targets = targets;
-	targets[engine->target_count++] = (struct target){ .session = *session };
-	*session = (struct session){ 0 };
+	targets[engine->target_count++] = (struct target){.session = *session};
+	*session = (struct session){0};
 	return 0;
 }
 
@@ -431,7 +433,8 @@ static void finish_without_target(struct engine *engine)
 	const char *session = engine->request.session;
 
 	if (session[0] && engine->exempt > 0)
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "Session %s is exempt from logoffs.", session);
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "Session %s is exempt from logoffs.",
+		       session);
 	else if (engine->exempt > 0)
 		finish(engine, HV_LOGOFF_E_NO_SESSION,
 		       "User %s is logged on only in sessions that are exempt from logoffs.", user);
@@ -578,7 +581,8 @@ void engine_tick(struct engine *engine)
 static void audit_request(const struct engine *engine)
 {
 	const struct logoff_request *request = &engine->request;
-	char words[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) + 64];
+	char words[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) +
+		   64];
 	char text[sizeof(words)];
 
 	snprintf(words, sizeof(words), "%s%s%s%s%s%s%s",
@@ -634,8 +638,8 @@ void engine_cancel(struct engine *engine, const struct engine_front *front, uint
 		return;
 	if (reason != HV_LOGOFF_CANCEL_HOST) {
 		audit(engine, NULL, "abandoned",
-		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended." :
-							   "The time of the request was over.");
+		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended."
+							 : "The time of the request was over.");
 		engine_drop(engine);
 		return;
 	}

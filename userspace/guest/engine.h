@@ -20,13 +20,13 @@
 
 /* What the host asks for, whichever way it came. Strings end with a NUL; they are not checked. */
 struct logoff_request {
-	char id[LOGOFF_ID_SIZE];	/* for the journal */
-	uint32_t flags;			/* HV_LOGOFF_FORCE, _DRY_RUN, _REDELIVERED */
-	uint32_t timeout;		/* seconds from now, at least 1 */
-	uint32_t grace;			/* of these, fewer */
+	char id[LOGOFF_ID_SIZE]; /* for the journal */
+	uint32_t flags;          /* HV_LOGOFF_FORCE, _DRY_RUN, _REDELIVERED */
+	uint32_t timeout;        /* seconds from now, at least 1 */
+	uint32_t grace;          /* of these, fewer */
 	char message[HV_LOGOFF_MESSAGE_SIZE];
-	char user[HV_LOGOFF_USER_SIZE];		/* only this user's sessions, unless empty */
-	char session[HV_LOGOFF_SESSION_SIZE];	/* only this one, unless empty */
+	char user[HV_LOGOFF_USER_SIZE];       /* only this user's sessions, unless empty */
+	char session[HV_LOGOFF_SESSION_SIZE]; /* only this one, unless empty */
 };
 
 /*
@@ -72,9 +72,9 @@ struct engine_ops {
 
 enum engine_phase {
 	ENGINE_IDLE,
-	ENGINE_STARTING,	/* no list of sessions yet */
-	ENGINE_GRACE,		/* the users were told */
-	ENGINE_ENDING,		/* no way back */
+	ENGINE_STARTING, /* no list of sessions yet */
+	ENGINE_GRACE,    /* the users were told */
+	ENGINE_ENDING,   /* no way back */
 };
 
 struct engine {
@@ -83,21 +83,21 @@ struct engine {
 	const struct config *config;
 
 	enum engine_phase phase;
-	const struct engine_front *front;	/* whose request it is */
+	const struct engine_front *front; /* whose request it is */
 	void *front_data;
-	struct logoff_request request;		/* its message is clean */
+	struct logoff_request request; /* its message is clean */
 	uint64_t started;
 	uint64_t grace_end;
 	uint64_t deadline;
 
 	struct target *targets;
 	size_t target_count;
-	unsigned int exempt;	/* sessions asked for and left alone, by the last list */
+	unsigned int exempt; /* sessions asked for and left alone, by the last list */
 
-	bool listing;		/* engine_listed() is to come */
+	bool listing; /* engine_listed() is to come */
 	uint64_t list_at;
-	bool list_failed;	/* the last one */
-	unsigned int rounds;	/* lists that had new sessions after the grace */
+	bool list_failed;    /* the last one */
+	unsigned int rounds; /* lists that had new sessions after the grace */
 
 	struct hv_logoff_report last;
 };

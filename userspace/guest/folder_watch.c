@@ -103,5 +103,5 @@ void folder_watch_done(struct folder_watch *watch)
 	sd_event_source_disable_unref(watch->parent_source);
 	sd_event_unref(watch->event);
 	free(watch->folder);
-	*watch = (struct folder_watch){ 0 };
+	*watch = (struct folder_watch){0};
 }

@@ -12,7 +12,7 @@ typedef void folder_handler(void *userdata, const char *name);
 struct folder_watch {
 	sd_event *event;
 	sd_event_source *folder_source;
-	sd_event_source *parent_source;	/* while there is no folder */
+	sd_event_source *parent_source; /* while there is no folder */
 	char *folder;
 	uint32_t mask;
 	folder_handler *handler;

@@ -52,7 +52,7 @@ static int take_report(void *userdata, const struct hv_logoff_report *report)
 	return 0;
 }
 
-static const struct engine_front front = { .report = take_report };
+static const struct engine_front front = {.report = take_report};
 
 static bool running(const struct kvp *kvp)
 {
@@ -99,20 +99,23 @@ static bool is_fresh(const struct kvp *kvp, const struct kvp_request *request,
 	else if (request->boot[0] && strcasecmp(request->boot, kvp->boot) != 0)
 		kvp_refuse(refusal, request->id, HV_LOGOFF_E_EXCEPTION,
 			   "The request was for boot %s of the guest, and this is boot %s; nothing "
-			   "was done in this one.", request->boot, kvp->boot);
+			   "was done in this one.",
+			   request->boot, kvp->boot);
 	else if (now > end)
 		kvp_refuse(refusal, request->id, KVP_E_STALE,
 			   "The request was issued at %s for %" PRIu32 " s, and in the guest it is "
-			   "%s; issue a new one, or correct a clock.", issued_text, request->life,
-			   now_text);
+			   "%s; issue a new one, or correct a clock.",
+			   issued_text, request->life, now_text);
 	else if (request->issued > now + SKEW_MAX)
 		kvp_refuse(refusal, request->id, KVP_E_SKEW,
 			   "The request was issued at %s, and in the guest it is only %s; correct "
-			   "a clock.", issued_text, now_text);
+			   "a clock.",
+			   issued_text, now_text);
 	else if (request->issued < booted)
 		kvp_refuse(refusal, request->id, HV_LOGOFF_E_EXCEPTION,
 			   "The request was issued at %s, before the guest was started at %s; "
-			   "nothing was done in this boot.", issued_text, booted_text);
+			   "nothing was done in this boot.",
+			   issued_text, booted_text);
 	else
 		return true;
 	return false;
@@ -120,7 +123,7 @@ static bool is_fresh(const struct kvp *kvp, const struct kvp_request *request,
 
 static void carry_out(struct kvp *kvp, const struct kvp_request *request)
 {
-	kvp->answer = (struct kvp_answer){ .state = HV_LOGOFF_DELIVERED };
+	kvp->answer = (struct kvp_answer){.state = HV_LOGOFF_DELIVERED};
 	memcpy(kvp->answer.id, request->id, sizeof(request->id));
 	kvp_answer_set_text(&kvp->answer, "The guest has the request.");
 	publish(kvp);
@@ -184,7 +187,7 @@ static void take_again(struct kvp *kvp, const struct kvp_request *request)
 	if (request->verb == KVP_CANCEL) {
 		engine_cancel(kvp->engine, &front, HV_LOGOFF_CANCEL_HOST);
 	} else if (request->verb == KVP_FORGET && kvp->answer.state == HV_LOGOFF_DONE) {
-		kvp->answer = (struct kvp_answer){ 0 };
+		kvp->answer = (struct kvp_answer){0};
 		keep(kvp);
 		publish(kvp);
 	}
@@ -222,11 +225,12 @@ static void explain(const char *folder, int error)
 		log_message(LOG_ERR, "Another hv-logoffd takes requests by KVP; stop that one "
 				     "first.");
 	else
-		log_message(LOG_ERR, "%s/" KVP_JOURNAL_NAME ", which says what requests by KVP were "
-				     "carried out, cannot be used: %s. There is no way in by KVP "
-				     "until that is mended, or the file is removed while no "
-				     "request is under way.", folder,
-			    error == -EBADMSG ? "it is damaged" : strerror(-error));
+		log_message(LOG_ERR,
+			    "%s/" KVP_JOURNAL_NAME ", which says what requests by KVP were "
+			    "carried out, cannot be used: %s. There is no way in by KVP "
+			    "until that is mended, or the file is removed while no "
+			    "request is under way.",
+			    folder, error == -EBADMSG ? "it is damaged" : strerror(-error));
 }
 
 int kvp_init(struct kvp *kvp, const struct kvp_ops *ops, void *outside, struct engine *engine,
@@ -234,7 +238,7 @@ int kvp_init(struct kvp *kvp, const struct kvp_ops *ops, void *outside, struct e
 {
 	int r;
 
-	*kvp = (struct kvp){ .ops = ops, .outside = outside, .engine = engine };
+	*kvp = (struct kvp){.ops = ops, .outside = outside, .engine = engine};
 	strncpy(kvp->boot, boot, sizeof(kvp->boot) - 1);
 	r = kvp_journal_load(&kvp->journal, folder);
 	if (r < 0) {

@@ -10,7 +10,7 @@
 #include "util.h"
 
 /* Until a lock is tried again, and until another program's change of the pools is looked at. */
-#define PAUSE (50 * USEC_PER_MSEC)
+#define PAUSE      (50 * USEC_PER_MSEC)
 /* At the end, when there is no later. */
 #define LAST_TRIES 20
 
@@ -95,9 +95,9 @@ int kvp_items_start(struct kvp_items *items, sd_event *event, const char *folder
 {
 	int r;
 
-	*items = (struct kvp_items){ .folder = folder, .request = request, .userdata = userdata };
-	r = sd_event_add_time_relative(event, &items->timer, CLOCK_MONOTONIC, 0,
-				       10 * USEC_PER_MSEC, on_time, items);
+	*items = (struct kvp_items){.folder = folder, .request = request, .userdata = userdata};
+	r = sd_event_add_time_relative(event, &items->timer, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
+				       on_time, items);
 	if (r < 0)
 		return r;
 	/* Whoever writes under the lock closes the file when it is whole. */
@@ -125,7 +125,7 @@ static int write_last(const struct kvp_items *items, bool remove)
 
 void kvp_items_done(struct kvp_items *items, bool remove)
 {
-	static const struct timespec pause = { .tv_nsec = 10000000 };
+	static const struct timespec pause = {.tv_nsec = 10000000};
 
 	if (!items->timer)
 		return;

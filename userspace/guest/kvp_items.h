@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "folder_watch.h"
 #include "kvp_pool.h"
 #include "kvp_text.h"
-#include "folder_watch.h"
 
 struct kvp_items {
 	const char *folder;
@@ -19,9 +19,9 @@ struct kvp_items {
 	struct folder_watch watch;
 	void (*request)(void *userdata, const char *value);
 	void *userdata;
-	char seen[KVP_VALUE_SIZE + 1];	/* the request, as it was handed on last */
-	char answer[KVP_TEXT_MAX + 1];	/* empty: none is to be shown */
-	int errors[2];			/* of each pool, as they were told last */
+	char seen[KVP_VALUE_SIZE + 1]; /* the request, as it was handed on last */
+	char answer[KVP_TEXT_MAX + 1]; /* empty: none is to be shown */
+	int errors[2];                 /* of each pool, as they were told last */
 };
 
 /* @request is called for each new value of the request's item. 0 or -errno. */

@@ -12,8 +12,8 @@
 #include "util.h"
 
 #define NEW_NAME KVP_JOURNAL_NAME ".new"
-#define HEADER "hv-logoff kvp journal 1"
-#define END "end"
+#define HEADER   "hv-logoff kvp journal 1"
+#define END      "end"
 
 static void fclosep(FILE **file)
 {
@@ -49,7 +49,7 @@ static void drop_first(struct kvp_journal *journal, struct kvp_entry *entry)
 
 void kvp_journal_add(struct kvp_journal *journal, const char *id, int64_t end)
 {
-	struct kvp_entry entry = { .end = end };
+	struct kvp_entry entry = {.end = end};
 
 	if (kvp_journal_knows(journal, id))
 		return;
@@ -69,9 +69,11 @@ static int print(FILE *file, const struct kvp_journal *journal)
 	if (journal->begun[0])
 		fprintf(file, "begun %s\n", journal->begun);
 	if (answer->id[0])
-		fprintf(file, "answer %s %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32
-			" 0x%08" PRIx32 " %s\n", answer->id, answer->percent, answer->found,
-			answer->ended, answer->failed, answer->result, answer->text);
+		fprintf(file,
+			"answer %s %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " 0x%08" PRIx32
+			" %s\n",
+			answer->id, answer->percent, answer->found, answer->ended, answer->failed,
+			answer->result, answer->text);
 	for (unsigned int i = 0; i < journal->count; i++)
 		fprintf(file, "id %s %" PRId64 "\n", journal->entries[i].id,
 			journal->entries[i].end);
@@ -115,10 +117,12 @@ static int load_answer(struct kvp_answer *answer, const char *line)
 {
 	int text = 0;
 
-	*answer = (struct kvp_answer){ .state = HV_LOGOFF_DONE };
-	if (sscanf(line, "answer %36s %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNx32
-		   " %n", answer->id, &answer->percent, &answer->found, &answer->ended,
-		   &answer->failed, &answer->result, &text) != 6 || !text)
+	*answer = (struct kvp_answer){.state = HV_LOGOFF_DONE};
+	if (sscanf(line,
+		   "answer %36s %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNu32 " %" SCNx32 " %n",
+		   answer->id, &answer->percent, &answer->found, &answer->ended, &answer->failed,
+		   &answer->result, &text) != 6 ||
+	    !text)
 		return -EBADMSG;
 	snprintf(answer->text, sizeof(answer->text), "%s", line + text);
 	return 0;
@@ -181,7 +185,7 @@ int kvp_journal_load(struct kvp_journal *journal, const char *folder)
 {
 	int r;
 
-	*journal = (struct kvp_journal){ .folder = folder, .fd = -1 };
+	*journal = (struct kvp_journal){.folder = folder, .fd = -1};
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	journal->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -196,5 +200,5 @@ int kvp_journal_load(struct kvp_journal *journal, const char *folder)
 void kvp_journal_done(struct kvp_journal *journal)
 {
 	closep(&journal->fd);
-	*journal = (struct kvp_journal){ .folder = journal->folder, .fd = -1 };
+	*journal = (struct kvp_journal){.folder = journal->folder, .fd = -1};
 }

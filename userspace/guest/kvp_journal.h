@@ -13,21 +13,21 @@
 
 #define KVP_STATE_FOLDER "/var/lib/hv-logoff"
 #define KVP_JOURNAL_NAME "kvp-journal"
-#define KVP_JOURNAL_MAX 256
+#define KVP_JOURNAL_MAX  256
 
 struct kvp_entry {
 	char id[KVP_ID_SIZE];
-	int64_t end;			/* of the request's life */
+	int64_t end; /* of the request's life */
 };
 
 struct kvp_journal {
 	const char *folder;
-	int fd;				/* of the folder; locked, so that there is one daemon */
+	int fd; /* of the folder; locked, so that there is one daemon */
 	struct kvp_entry entries[KVP_JOURNAL_MAX];
 	unsigned int count;
-	int64_t floor;			/* ids whose life ends up to here may have been dropped */
-	char begun[KVP_ID_SIZE];	/* the id that is being carried out, or empty */
-	struct kvp_answer answer;	/* the last one, unless it was forgotten */
+	int64_t floor;            /* ids whose life ends up to here may have been dropped */
+	char begun[KVP_ID_SIZE];  /* the id that is being carried out, or empty */
+	struct kvp_answer answer; /* the last one, unless it was forgotten */
 };
 
 /*

@@ -112,7 +112,7 @@ static int open_pool(struct pool *pool, const char *folder, enum kvp_pool number
 	_cleanup_close_ int parent = open_folder(folder);
 	int r;
 
-	*pool = (struct pool){ .fd = -1 };
+	*pool = (struct pool){.fd = -1};
 	if (parent < 0)
 		return parent;
 	/* NONBLOCK, or a FIFO in its place would wait for its other end. */
@@ -191,7 +191,7 @@ static int append(const struct pool *pool, const struct record *record)
 int kvp_pool_write(const char *folder, enum kvp_pool number, const char *key, const char *value)
 {
 	_cleanup_pool_ struct pool pool;
-	struct record record = { 0 };
+	struct record record = {0};
 	off_t place;
 	int r = open_pool(&pool, folder, number, O_RDWR);
 
@@ -202,8 +202,9 @@ int kvp_pool_write(const char *folder, enum kvp_pool number, const char *key, co
 	r = find(&pool, key, &place);
 	if (r == 0)
 		return append(&pool, &record);
-	return r < 0 ? r : write_at(&pool, record.value, sizeof(record.value),
-				    place + offsetof(struct record, value));
+	return r < 0 ? r
+		     : write_at(&pool, record.value, sizeof(record.value),
+				place + offsetof(struct record, value));
 }
 
 int kvp_pool_remove(const char *folder, enum kvp_pool number, const char *key)

@@ -8,13 +8,13 @@
 
 #include <stddef.h>
 
-#define KVP_FOLDER "/var/lib/hyperv"
-#define KVP_KEY_SIZE 512
+#define KVP_FOLDER     "/var/lib/hyperv"
+#define KVP_KEY_SIZE   512
 #define KVP_VALUE_SIZE 2048
 
 enum kvp_pool {
-	KVP_POOL_HOST = 0,	/* what the host has set */
-	KVP_POOL_GUEST = 1,	/* what the guest shows to the host */
+	KVP_POOL_HOST = 0,  /* what the host has set */
+	KVP_POOL_GUEST = 1, /* what the guest shows to the host */
 };
 
 /*

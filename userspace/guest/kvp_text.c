@@ -14,8 +14,8 @@
 #include "text.h"
 #include "util.h"
 
-#define BLANKS " \t\r\n"
-#define VERSION "1"
+#define BLANKS          " \t\r\n"
+#define VERSION         "1"
 #define TIMEOUT_DEFAULT 60
 
 static bool set_number(uint32_t *target, const char *value, uint32_t min, uint32_t max)
@@ -70,7 +70,7 @@ static bool set_id(struct kvp_request *request, const char *value)
 static bool set_issued(struct kvp_request *request, const char *value)
 {
 	char again[KVP_TIME_SIZE];
-	struct tm time = { 0 };
+	struct tm time = {0};
 
 	if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ", &time.tm_year, &time.tm_mon, &time.tm_mday,
 		   &time.tm_hour, &time.tm_min, &time.tm_sec) != 6)
@@ -90,7 +90,9 @@ static bool set_life(struct kvp_request *request, const char *value)
 static bool set_do(struct kvp_request *request, const char *value)
 {
 	static const char *const verbs[] = {
-		[KVP_LOGOFF] = "logoff", [KVP_CANCEL] = "cancel", [KVP_FORGET] = "forget",
+		[KVP_LOGOFF] = "logoff",
+		[KVP_CANCEL] = "cancel",
+		[KVP_FORGET] = "forget",
 	};
 
 	for (size_t i = 0; i < ELEMENTS(verbs); i++) {
@@ -150,25 +152,25 @@ static const struct word {
 	bool required;
 	const char *rule;
 } words[] = {
-	{ "v", set_version, true, "v is 1" },
-	{ "id", set_id, true, "id is 1 to 36 letters, digits and hyphens" },
-	{ "issued", set_issued, true, "issued is a time in UTC, such as 2026-11-22T16:00:00Z" },
-	{ "life", set_life, true, "life is 1 to 86400 seconds" },
-	{ "do", set_do, true, "do is logoff, cancel or forget" },
-	{ "timeout", set_timeout, false, "timeout is 1 to 86400 seconds" },
-	{ "grace", set_grace, false, "grace is 0 to 86399 seconds" },
-	{ "force", set_force, false, "force is yes or no" },
-	{ "dry-run", set_dry_run, false, "dry-run is yes or no" },
-	{ "user", set_user, false, "user is a user's name, at most 255 bytes" },
-	{ "session", set_session, false, "session is one of logind's, at most 63 bytes" },
-	{ "boot", set_boot, false, "boot is 1 to 36 letters, digits and hyphens" },
-	{ "message", set_message, false, "message takes the rest" },
+	{"v", set_version, true, "v is 1"},
+	{"id", set_id, true, "id is 1 to 36 letters, digits and hyphens"},
+	{"issued", set_issued, true, "issued is a time in UTC, such as 2026-11-22T16:00:00Z"},
+	{"life", set_life, true, "life is 1 to 86400 seconds"},
+	{"do", set_do, true, "do is logoff, cancel or forget"},
+	{"timeout", set_timeout, false, "timeout is 1 to 86400 seconds"},
+	{"grace", set_grace, false, "grace is 0 to 86399 seconds"},
+	{"force", set_force, false, "force is yes or no"},
+	{"dry-run", set_dry_run, false, "dry-run is yes or no"},
+	{"user", set_user, false, "user is a user's name, at most 255 bytes"},
+	{"session", set_session, false, "session is one of logind's, at most 63 bytes"},
+	{"boot", set_boot, false, "boot is 1 to 36 letters, digits and hyphens"},
+	{"message", set_message, false, "message takes the rest"},
 };
 
 struct parser {
 	struct kvp_request *request;
 	struct kvp_answer *refusal;
-	unsigned int seen;	/* bit n: words[n] was there */
+	unsigned int seen; /* bit n: words[n] was there */
 };
 
 void kvp_answer_set_text(struct kvp_answer *answer, const char *text)
@@ -184,7 +186,7 @@ void kvp_refuse(struct kvp_answer *answer, const char *id, uint32_t result, cons
 	char text[2 * KVP_TEXT_MAX];
 	va_list arguments;
 
-	*answer = (struct kvp_answer){ .state = HV_LOGOFF_DONE, .result = result };
+	*answer = (struct kvp_answer){.state = HV_LOGOFF_DONE, .result = result};
 	strncpy(answer->id, id[0] ? id : "-", sizeof(answer->id) - 1);
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -248,7 +250,8 @@ static int parse_essentials(struct parser *parser, const char *value)
 	if (version[0] && strcmp(version, VERSION) != 0)
 		return refuse(parser, KVP_E_REVISION,
 			      "The request has version %s of the format; this guest's hv-logoff "
-			      "knows version " VERSION ".", version);
+			      "knows version " VERSION ".",
+			      version);
 	if (strlen(value) > KVP_TEXT_MAX)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request is longer than %d bytes; shorten its message.",
@@ -268,7 +271,8 @@ static int parse_word(struct parser *parser, char *word)
 	if (!known)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request has a word %s=, which version " VERSION
-			      " of the format does not know.", word);
+			      " of the format does not know.",
+			      word);
 	if (parser->seen & 1U << (known - words))
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request has two words %s=; leave one of them out.", word);
@@ -285,23 +289,24 @@ static int check_whole(struct parser *parser)
 
 	for (size_t i = 0; i < ELEMENTS(words); i++)
 		if (words[i].required && !(parser->seen & 1U << i))
-			return refuse(parser, HV_LOGOFF_E_INVALIDARG,
-				      "The request lacks %s=: %s.", words[i].name, words[i].rule);
+			return refuse(parser, HV_LOGOFF_E_INVALIDARG, "The request lacks %s=: %s.",
+				      words[i].name, words[i].rule);
 	if (logoff->grace >= logoff->timeout)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request's grace (%" PRIu32 " s) must be less than its timeout "
-			      "(%" PRIu32 " s).", logoff->grace, logoff->timeout);
+			      "(%" PRIu32 " s).",
+			      logoff->grace, logoff->timeout);
 	return 0;
 }
 
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal)
 {
-	struct parser parser = { .request = request, .refusal = refusal };
+	struct parser parser = {.request = request, .refusal = refusal};
 	char copy[KVP_TEXT_MAX + 1] = "";
 	char *next = copy;
 	int r;
 
-	*request = (struct kvp_request){ .logoff.timeout = TIMEOUT_DEFAULT };
+	*request = (struct kvp_request){.logoff.timeout = TIMEOUT_DEFAULT};
 	r = parse_essentials(&parser, value);
 	if (r < 0)
 		return r;

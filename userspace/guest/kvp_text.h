@@ -10,20 +10,20 @@
 #include "engine.h"
 
 #define KVP_REQUEST_KEY "HvLogoffRequest"
-#define KVP_ANSWER_KEY "HvLogoffAnswer"
+#define KVP_ANSWER_KEY  "HvLogoffAnswer"
 
 /* Bytes of a value that every host and every guest passes on whole. */
 #define KVP_TEXT_MAX 1022
 /* With the NUL, of requests and of boots. */
-#define KVP_ID_SIZE 37
+#define KVP_ID_SIZE  37
 
 #define KVP_LIFE_MAX 86400
 
 /* Results that requests by KVP have beside those of linux/hv_logoff.h; see docs/kvp.md. */
-#define KVP_E_EXISTS 0x800700b7U	/* ERROR_ALREADY_EXISTS */
-#define KVP_E_REVISION 0x8007051aU	/* ERROR_REVISION_MISMATCH */
-#define KVP_E_SKEW 0x80070576U		/* ERROR_TIME_SKEW */
-#define KVP_E_STALE 0x800705b4U		/* ERROR_TIMEOUT */
+#define KVP_E_EXISTS   0x800700b7U /* ERROR_ALREADY_EXISTS */
+#define KVP_E_REVISION 0x8007051aU /* ERROR_REVISION_MISMATCH */
+#define KVP_E_SKEW     0x80070576U /* ERROR_TIME_SKEW */
+#define KVP_E_STALE    0x800705b4U /* ERROR_TIMEOUT */
 
 enum kvp_verb {
 	KVP_LOGOFF,
@@ -34,22 +34,22 @@ enum kvp_verb {
 struct kvp_request {
 	enum kvp_verb verb;
 	char id[KVP_ID_SIZE];
-	int64_t issued;			/* seconds since 1970, by the host's clock */
-	uint32_t life;			/* seconds from then */
-	char boot[KVP_ID_SIZE];		/* empty: any */
+	int64_t issued;         /* seconds since 1970, by the host's clock */
+	uint32_t life;          /* seconds from then */
+	char boot[KVP_ID_SIZE]; /* empty: any */
 	struct logoff_request logoff;
 };
 
 /* Zeroed it is the answer when there is no request. */
 struct kvp_answer {
-	char id[KVP_ID_SIZE];		/* "-" if the request has none that can be read */
-	uint32_t state;			/* enum hv_logoff_state, never PENDING with an id */
+	char id[KVP_ID_SIZE]; /* "-" if the request has none that can be read */
+	uint32_t state;       /* enum hv_logoff_state, never PENDING with an id */
 	uint32_t percent;
 	uint32_t found;
 	uint32_t ended;
 	uint32_t failed;
 	uint32_t result;
-	char busy[KVP_ID_SIZE];		/* the request that was refused for this one's sake */
+	char busy[KVP_ID_SIZE]; /* the request that was refused for this one's sake */
 	char text[HV_LOGOFF_TEXT_SIZE];
 };
 

@@ -11,7 +11,7 @@
 #include "util.h"
 
 #define KVP_DEVICE "/dev/vmbus/hv_kvp"
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
 static int64_t outside_now(void *outside)
 {
@@ -35,7 +35,9 @@ static void outside_publish(void *outside, const char *value)
 }
 
 static const struct kvp_ops ops = {
-	.now = outside_now, .booted = outside_booted, .publish = outside_publish,
+	.now = outside_now,
+	.booted = outside_booted,
+	.publish = outside_publish,
 };
 
 static void on_request(void *userdata, const char *value)

@@ -8,16 +8,16 @@
 #include "scope.h"
 #include "util.h"
 
-#define NAME "org.freedesktop.login1"
-#define PATH "/org/freedesktop/login1"
-#define MANAGER "org.freedesktop.login1.Manager"
+#define NAME            "org.freedesktop.login1"
+#define PATH            "/org/freedesktop/login1"
+#define MANAGER         "org.freedesktop.login1.Manager"
 #define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
-#define SESSION "org.freedesktop.login1.Session"
-#define PROPERTIES "org.freedesktop.DBus.Properties"
-#define PID1_NAME "org.freedesktop.systemd1"
-#define PID1_PATH "/org/freedesktop/systemd1"
-#define PID1_MANAGER "org.freedesktop.systemd1.Manager"
-#define NO_SUCH_UNIT "org.freedesktop.systemd1.NoSuchUnit"
+#define SESSION         "org.freedesktop.login1.Session"
+#define PROPERTIES      "org.freedesktop.DBus.Properties"
+#define PID1_NAME       "org.freedesktop.systemd1"
+#define PID1_PATH       "/org/freedesktop/systemd1"
+#define PID1_MANAGER    "org.freedesktop.systemd1.Manager"
+#define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
@@ -52,7 +52,7 @@ struct kill {
 void logind_init(struct logind *logind, sd_event *event, const struct logind_handler *handler,
 		 void *userdata)
 {
-	*logind = (struct logind){ .event = event, .handler = handler, .userdata = userdata };
+	*logind = (struct logind){.event = event, .handler = handler, .userdata = userdata};
 }
 
 static void listing_free(struct listing *listing)
@@ -153,7 +153,7 @@ static int read_properties(sd_bus_message *reply, struct properties *properties)
 	const char *key;
 	int r;
 
-	*properties = (struct properties){ .id = "", .user = "", .class = "", .tty = "" };
+	*properties = (struct properties){.id = "", .user = "", .class = "", .tty = ""};
 	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
 	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
 		r = sd_bus_message_read(reply, "s", &key);
@@ -184,8 +184,8 @@ static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
 	r = read_properties(reply, &properties);
 	if (r < 0)
 		return r;
-	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user,
-			   properties.class, properties.tty, properties.leader);
+	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, properties.class,
+			   properties.tty, properties.leader);
 }
 
 static int look_up_more(struct listing *listing);

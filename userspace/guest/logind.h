@@ -29,10 +29,10 @@ struct logind {
 	sd_bus *bus;
 	const struct logind_handler *handler;
 	void *userdata;
-	struct listing *listing;	/* on its way */
-	bool without_list_ex;		/* before v256 */
-	bool logout_stops;		/* KillUserProcesses= */
-	bool complained;		/* said why it does not answer */
+	struct listing *listing; /* on its way */
+	bool without_list_ex;    /* before v256 */
+	bool logout_stops;       /* KillUserProcesses= */
+	bool complained;         /* said why it does not answer */
 };
 
 /* Connects when it is first needed. */

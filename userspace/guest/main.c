@@ -26,28 +26,27 @@ struct options {
 	bool check;
 };
 
-static const char help[] =
-	"Usage: hv-logoffd [OPTION]…\n"
-	"Log off this machine's users when its Hyper-V host asks for it.\n"
-	"\n"
-	"  -c, --config=FILE  read FILE instead of " CONFIG_FILE "\n"
-	"  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
-	"      --check        explain mistakes in the configuration, and end\n"
-	"  -h, --help         show this help, and end\n";
+static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
+			   "Log off this machine's users when its Hyper-V host asks for it.\n"
+			   "\n"
+			   "  -c, --config=FILE  read FILE instead of " CONFIG_FILE "\n"
+			   "  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
+			   "      --check        explain mistakes in the configuration, and end\n"
+			   "  -h, --help         show this help, and end\n";
 
 /* -1 to go on, else the status to exit with. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "device", required_argument, NULL, 'd' },
-		{ "check", no_argument, NULL, 'C' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"device", required_argument, NULL, 'd'},
+		{"check", no_argument, NULL, 'C'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
 	};
 	int option;
 
-	*options = (struct options){ .config_file = CONFIG_FILE, .device_file = DEVICE_FILE };
+	*options = (struct options){.config_file = CONFIG_FILE, .device_file = DEVICE_FILE};
 	while ((option = getopt_long(argc, argv, "c:d:h", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
@@ -76,7 +75,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 /* A driver that was just loaded makes its device a little later. */
 static int wait_for_device(const char *file)
 {
-	static const struct timespec pause = { .tv_nsec = 100000000 };
+	static const struct timespec pause = {.tv_nsec = 100000000};
 	int fd = -ENOENT;
 
 	for (int i = 0; i < 20 && fd == -ENOENT; i++) {
@@ -84,8 +83,10 @@ static int wait_for_device(const char *file)
 		fd = device_open(file);
 	}
 	if (fd == -ENOENT)
-		log_message(LOG_ERR, "The driver is loaded, but %s does not appear; the kernel's "
-				     "log (dmesg) says more.", file);
+		log_message(LOG_ERR,
+			    "The driver is loaded, but %s does not appear; the kernel's "
+			    "log (dmesg) says more.",
+			    file);
 	return fd;
 }
 
@@ -167,8 +168,8 @@ static int open_ways(struct daemon *daemon, const struct options *options,
 		return EX_UNAVAILABLE;
 	if (config->kvp && daemon_start_kvp(daemon) < 0 && fd < 0)
 		return EX_UNAVAILABLE;
-	daemon->error = fd >= 0 ? daemon_start_device(daemon, file, fd) :
-				  daemon_await_device(daemon, file);
+	daemon->error =
+		fd >= 0 ? daemon_start_device(daemon, file, fd) : daemon_await_device(daemon, file);
 	return -1;
 }
 

@@ -60,9 +60,11 @@ static int explain_not_installed(void)
 	struct utsname system;
 
 	uname(&system);
-	log_message(LOG_ERR, "The kernel module " MODULE_NAME " is not installed for the kernel "
-			     "%s; install the package linux-headers-%s, and run \"make install\" "
-			     "in hv-logoff's source.", system.release, system.release);
+	log_message(LOG_ERR,
+		    "The kernel module " MODULE_NAME " is not installed for the kernel "
+		    "%s; install the package linux-headers-%s, and run \"make install\" "
+		    "in hv-logoff's source.",
+		    system.release, system.release);
 	return -ENOENT;
 }
 
@@ -102,8 +104,10 @@ static int explain(int error)
 		log_message(LOG_ERR, "The module " MODULE_NAME " was built for another kernel; "
 				     "build and install it again for this one.");
 	else
-		log_message(LOG_ERR, "The kernel module " MODULE_NAME " cannot be loaded: %s; the "
-				     "kernel's log (dmesg) says more.", strerror(-error));
+		log_message(LOG_ERR,
+			    "The kernel module " MODULE_NAME " cannot be loaded: %s; the "
+			    "kernel's log (dmesg) says more.",
+			    strerror(-error));
 	return error;
 }
 

@@ -31,7 +31,7 @@ void session_done(struct session *session)
 	free(session->user);
 	free(session->class);
 	free(session->tty);
-	*session = (struct session){ 0 };
+	*session = (struct session){0};
 }
 
 int session_list_add(struct session_list *list, struct session *session)
@@ -45,7 +45,7 @@ int session_list_add(struct session_list *list, struct session *session)
 	}
 	list->items = items;
 	list->items[list->count++] = *session;
-	*session = (struct session){ 0 };
+	*session = (struct session){0};
 	return 0;
 }
 
@@ -54,7 +54,7 @@ void session_list_done(struct session_list *list)
 	for (size_t i = 0; i < list->count; i++)
 		session_done(&list->items[i]);
 	free(list->items);
-	*list = (struct session_list){ 0 };
+	*list = (struct session_list){0};
 }
 
 /* An allow-list of classes: a greeter, a lock screen or a manager is nobody who is logged on. */

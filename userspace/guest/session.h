@@ -15,7 +15,7 @@ struct session {
 	uid_t uid;
 	char *user;
 	char *class;
-	char *tty; /* as below /dev, such as "pts/0" */
+	char *tty;    /* as below /dev, such as "pts/0" */
 	pid_t leader; /* 0 if it is not known */
 };
 

@@ -8,7 +8,7 @@
 /* How many bytes the UTF-8 character at @bytes has, 0 if it is broken. */
 static size_t decode(const unsigned char *bytes, size_t length, uint32_t *character)
 {
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
 	size_t size;
 
 	if (bytes[0] < 0x80) {

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define _cleanup_(f) __attribute__((cleanup(f)))
-#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_(f)    __attribute__((cleanup(f)))
+#define _cleanup_free_  _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
-#define USEC_PER_SEC UINT64_C(1000000)
+#define USEC_PER_SEC  UINT64_C(1000000)
 #define USEC_PER_MSEC UINT64_C(1000)
-#define USEC_NEVER UINT64_MAX
+#define USEC_NEVER    UINT64_MAX
 
 static inline void freep(void *pointer)
 {

@@ -10,16 +10,16 @@
 
 struct watched {
 	struct session session;
-	enum hv_logoff_kind kind;	/* of its end, if it ended now */
+	enum hv_logoff_kind kind; /* of its end, if it ended now */
 	uint64_t request;
-	unsigned int lists;		/* asked for before it was found */
-	bool told;			/* has ended, and is listed still */
+	unsigned int lists; /* asked for before it was found */
+	bool told;          /* has ended, and is listed still */
 };
 
 void watch_init(struct watch *watch, const struct watch_ops *ops, void *outside,
 		const struct config *config)
 {
-	*watch = (struct watch){ .ops = ops, .outside = outside, .config = config };
+	*watch = (struct watch){.ops = ops, .outside = outside, .config = config};
 }
 
 void watch_done(struct watch *watch)
@@ -72,7 +72,7 @@ static int add(struct watch *watch, const struct session *session)
 	if (session_init(&copy, session->id, session->uid, session->user, session->class,
 			 session->tty, session->leader) < 0)
 		return -ENOMEM;
-	sessions[watch->count++] = (struct watched){ .session = copy, .lists = watch->lists };
+	sessions[watch->count++] = (struct watched){.session = copy, .lists = watch->lists};
 	return 0;
 }
 
@@ -87,7 +87,8 @@ void watch_found(struct watch *watch, const struct session *session)
 	if (watched)
 		drop(watch, watched);
 	if (add(watch, session) < 0)
-		log_message(LOG_WARNING, "Out of memory: the end of session %s will not be reported.",
+		log_message(LOG_WARNING,
+			    "Out of memory: the end of session %s will not be reported.",
 			    session->id);
 }
 

@@ -30,7 +30,7 @@ struct watch {
 	const struct config *config;
 	struct watched *sessions;
 	size_t count;
-	unsigned int lists;	/* that were asked for */
+	unsigned int lists; /* that were asked for */
 };
 
 void watch_init(struct watch *watch, const struct watch_ops *ops, void *outside,

@@ -43,7 +43,7 @@ struct task {
 	pthread_mutex_t lock; /* of all below */
 	struct connection connection;
 	struct kvp *kvp; /* of that way */
-	bool accepted; /* by the component: the host has passed the request on to the guest */
+	bool accepted;   /* by the component: the host has passed the request on to the guest */
 	bool complete;
 	HRESULT error;
 	VMLogoffState state;

@@ -30,34 +30,34 @@ extern "C" {
 /* What a function answers: negative is failure. */
 typedef int32_t HRESULT;
 
-#define SUCCEEDED(hr)	((HRESULT)(hr) >= 0)
-#define FAILED(hr)	((HRESULT)(hr) < 0)
+#define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
+#define FAILED(hr)    ((HRESULT)(hr) < 0)
 
-#define S_OK				((HRESULT)0x00000000)
-#define E_NOINTERFACE			((HRESULT)0x80004002)
-#define E_POINTER			((HRESULT)0x80004003)
-#define E_FAIL				((HRESULT)0x80004005)
-#define DISP_E_EXCEPTION		((HRESULT)0x80020009)
-#define E_ACCESSDENIED			((HRESULT)0x80070005)
-#define E_OUTOFMEMORY			((HRESULT)0x8007000e)
-#define E_INVALIDARG			((HRESULT)0x80070057)
-#define CONNECT_E_NOCONNECTION		((HRESULT)0x80040200)
-#define CONNECT_E_CANNOTCONNECT		((HRESULT)0x80040202)
-#define VM_E_TIMED_OUT			((HRESULT)0xa0040202)
-#define VM_E_VM_NOT_RUNNING		((HRESULT)0xa0040206)
-#define VM_E_VM_UNKNOWN			((HRESULT)0xa0040207)
+#define S_OK                             ((HRESULT)0x00000000)
+#define E_NOINTERFACE                    ((HRESULT)0x80004002)
+#define E_POINTER                        ((HRESULT)0x80004003)
+#define E_FAIL                           ((HRESULT)0x80004005)
+#define DISP_E_EXCEPTION                 ((HRESULT)0x80020009)
+#define E_ACCESSDENIED                   ((HRESULT)0x80070005)
+#define E_OUTOFMEMORY                    ((HRESULT)0x8007000e)
+#define E_INVALIDARG                     ((HRESULT)0x80070057)
+#define CONNECT_E_NOCONNECTION           ((HRESULT)0x80040200)
+#define CONNECT_E_CANNOTCONNECT          ((HRESULT)0x80040202)
+#define VM_E_TIMED_OUT                   ((HRESULT)0xa0040202)
+#define VM_E_VM_NOT_RUNNING              ((HRESULT)0xa0040206)
+#define VM_E_VM_UNKNOWN                  ((HRESULT)0xa0040207)
 #define VM_E_ADDITIONS_FEATURE_NOT_AVAIL ((HRESULT)0xa0040505)
 
-#define HRESULT_FROM_WIN32(error)	((HRESULT)(0x80070000 | (error)))
-#define ERROR_ACCESS_DENIED		0x0005
-#define ERROR_BUSY			0x00aa
-#define ERROR_ALREADY_EXISTS		0x00b7
-#define ERROR_NOT_FOUND			0x0490
-#define ERROR_CANCELLED			0x04c7
-#define ERROR_REVISION_MISMATCH		0x051a
-#define ERROR_NO_SUCH_LOGON_SESSION	0x0520
-#define ERROR_TIME_SKEW			0x0576
-#define ERROR_TIMEOUT			0x05b4
+#define HRESULT_FROM_WIN32(error)   ((HRESULT)(0x80070000 | (error)))
+#define ERROR_ACCESS_DENIED         0x0005
+#define ERROR_BUSY                  0x00aa
+#define ERROR_ALREADY_EXISTS        0x00b7
+#define ERROR_NOT_FOUND             0x0490
+#define ERROR_CANCELLED             0x04c7
+#define ERROR_REVISION_MISMATCH     0x051a
+#define ERROR_NO_SUCH_LOGON_SESSION 0x0520
+#define ERROR_TIME_SKEW             0x0576
+#define ERROR_TIMEOUT               0x05b4
 
 /* An interface's name. */
 typedef struct IID {
@@ -67,11 +67,11 @@ typedef struct IID {
 	uint8_t Data4[8];
 } IID;
 
-extern VMGUESTOS_API const IID IID_IUnknown;	/* 00000000-0000-0000-c000-000000000046 */
-extern VMGUESTOS_API const IID IID_IVMGuestOS;	/* 99fea0db-4880-499a-b6d8-73dff9bc91be */
-extern VMGUESTOS_API const IID IID_IVMTask;	/* ab72b222-6e9c-48ae-aa54-85e3e635767c */
-extern VMGUESTOS_API const IID IID_IVMGuestOS2;	/* d135ada4-7314-4f00-9843-0b76d662e85b */
-extern VMGUESTOS_API const IID IID_IVMTask2;	/* 80efb3d1-f1a2-465a-8366-9296f3fa2feb */
+extern VMGUESTOS_API const IID IID_IUnknown;    /* 00000000-0000-0000-c000-000000000046 */
+extern VMGUESTOS_API const IID IID_IVMGuestOS;  /* 99fea0db-4880-499a-b6d8-73dff9bc91be */
+extern VMGUESTOS_API const IID IID_IVMTask;     /* ab72b222-6e9c-48ae-aa54-85e3e635767c */
+extern VMGUESTOS_API const IID IID_IVMGuestOS2; /* d135ada4-7314-4f00-9843-0b76d662e85b */
+extern VMGUESTOS_API const IID IID_IVMTask2;    /* 80efb3d1-f1a2-465a-8366-9296f3fa2feb */
 /* 9d84f560-bb67-4961-bd12-a4da780c67e4 */
 extern VMGUESTOS_API const IID DIID_IVMVirtualMachineEvents;
 /* 26f6a989-ebce-4679-ae7a-4c9fff0d240a */
@@ -92,50 +92,50 @@ typedef enum VMTaskResult {
 
 /* Where a logoff stands in the guest. */
 typedef enum VMLogoffState {
-	vmLogoffState_Pending = 0,	/* the guest's daemon has not read it yet */
-	vmLogoffState_Delivered = 1,	/* it has */
-	vmLogoffState_Grace = 2,	/* the users were told, nobody is logged off yet */
-	vmLogoffState_Ending = 3,	/* sessions are being ended: there is no way back */
+	vmLogoffState_Pending = 0,   /* the guest's daemon has not read it yet */
+	vmLogoffState_Delivered = 1, /* it has */
+	vmLogoffState_Grace = 2,     /* the users were told, nobody is logged off yet */
+	vmLogoffState_Ending = 3,    /* sessions are being ended: there is no way back */
 	vmLogoffState_Done = 4
 } VMLogoffState;
 
-#define VM_LOGOFF_FORCE		0x00000001u	/* kill the users' processes, don't ask them to end */
-#define VM_LOGOFF_DRY_RUN	0x00000002u	/* only say whom it would log off */
-#define VM_LOGOFF_VIA_VMBUS	0x00000004u	/* only by the logoff component */
-#define VM_LOGOFF_VIA_KVP	0x00000008u	/* only by key-value pairs */
-#define VM_LOGOFF_TIMEOUT_DEFAULT 60		/* what IVMGuestOS::Logoff gives the guest */
-#define VM_LOGOFF_TIMEOUT_MAX	86400
-#define VM_LOGOFF_MESSAGE_MAX	1023		/* bytes, as the next two */
-#define VM_LOGOFF_USER_MAX	255
-#define VM_LOGOFF_SESSION_MAX	63
+#define VM_LOGOFF_FORCE           0x00000001u /* kill the users' processes, don't ask them to end */
+#define VM_LOGOFF_DRY_RUN         0x00000002u /* only say whom it would log off */
+#define VM_LOGOFF_VIA_VMBUS       0x00000004u /* only by the logoff component */
+#define VM_LOGOFF_VIA_KVP         0x00000008u /* only by key-value pairs */
+#define VM_LOGOFF_TIMEOUT_DEFAULT 60          /* what IVMGuestOS::Logoff gives the guest */
+#define VM_LOGOFF_TIMEOUT_MAX     86400
+#define VM_LOGOFF_MESSAGE_MAX     1023 /* bytes, as the next two */
+#define VM_LOGOFF_USER_MAX        255
+#define VM_LOGOFF_SESSION_MAX     63
 
 /* Members that a shorter one doesn't have are taken for 0: this may grow at its end. */
 typedef struct VMLogoffOptions {
-	uint32_t size;		/* sizeof(VMLogoffOptions) */
-	uint32_t flags;		/* VM_LOGOFF_... */
-	uint32_t timeout;	/* seconds for all of it, 1 to VM_LOGOFF_TIMEOUT_MAX */
-	uint32_t grace;		/* of these, for the users to finish their work; less than timeout */
-	const char *message;	/* for the users, UTF-8; or NULL */
-	const char *user;	/* only the sessions of that user; NULL: of everyone */
-	const char *session;	/* only the session with that id in the guest; NULL: all */
+	uint32_t size;       /* sizeof(VMLogoffOptions) */
+	uint32_t flags;      /* VM_LOGOFF_... */
+	uint32_t timeout;    /* seconds for all of it, 1 to VM_LOGOFF_TIMEOUT_MAX */
+	uint32_t grace;      /* of these, for the users to finish their work; less than timeout */
+	const char *message; /* for the users, UTF-8; or NULL */
+	const char *user;    /* only the sessions of that user; NULL: of everyone */
+	const char *session; /* only the session with that id in the guest; NULL: all */
 } VMLogoffOptions;
 
 /* Why a session ended. */
 typedef enum VMLogoffType {
-	vmLogoffType_Normal = 0,	/* the user left */
-	vmLogoffType_Forced = 1,	/* somebody in the guest ended it */
-	vmLogoffType_External = 2	/* a logoff of the host's did */
+	vmLogoffType_Normal = 0,  /* the user left */
+	vmLogoffType_Forced = 1,  /* somebody in the guest ended it */
+	vmLogoffType_External = 2 /* a logoff of the host's did */
 } VMLogoffType;
 
 /* What a logoff did to a session. */
 typedef enum VMSessionOutcome {
 	vmSessionOutcome_Ended = 1,
-	vmSessionOutcome_Failed = 2,	/* given up when the time was over: it is still there */
-	vmSessionOutcome_Selected = 3	/* a dry run: it would be ended */
+	vmSessionOutcome_Failed = 2,  /* given up when the time was over: it is still there */
+	vmSessionOutcome_Selected = 3 /* a dry run: it would be ended */
 } VMSessionOutcome;
 
 typedef struct VMSessionResult {
-	const char *session;	/* its id in the guest */
+	const char *session; /* its id in the guest */
 	const char *user;
 	uint32_t uid;
 	VMSessionOutcome outcome;
@@ -146,9 +146,9 @@ typedef struct VMLogoffEvent {
 	VMLogoffType type;
 	uint32_t uid;
 	const char *user;
-	const char *session;	/* its id in the guest */
-	uint64_t task;		/* with vmLogoffType_External the ID of the task that ended it */
-	uint32_t lost;		/* so many events before this one did not get through */
+	const char *session; /* its id in the guest */
+	uint64_t task;       /* with vmLogoffType_External the ID of the task that ended it */
+	uint32_t lost;       /* so many events before this one did not get through */
 } VMLogoffEvent;
 
 typedef struct IVMTask IVMTask;
@@ -255,8 +255,7 @@ typedef struct IVMGuestOS2Vtbl {
 	uint32_t (*Release)(IVMGuestOS2 *This);
 	HRESULT (*Logoff)(IVMGuestOS2 *This, IVMTask **outLogoffTask);
 	HRESULT (*CanLogoff)(IVMGuestOS2 *This);
-	HRESULT (*LogoffWithOptions)(IVMGuestOS2 *This, const VMLogoffOptions *options,
-				     IVMTask **outLogoffTask);
+	HRESULT (*LogoffWithOptions)(IVMGuestOS2 *This, const VMLogoffOptions *opts, IVMTask **out);
 	/* Calls @events from a thread of its own until Unadvise(). */
 	HRESULT (*Advise)(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *outCookie);
 	HRESULT (*Unadvise)(IVMGuestOS2 *This, uint32_t cookie);
@@ -280,57 +279,57 @@ VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
 VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 
 /* object->lpVtbl->Method(object, …), shorter; for the extended interfaces as well. */
-#define VM_CALL(object, method)		((object)->lpVtbl->method(object))
+#define VM_CALL(object, method)           ((object)->lpVtbl->method(object))
 #define VM_CALL_WITH(object, method, ...) ((object)->lpVtbl->method((object), __VA_ARGS__))
 
 #define IVMGuestOS_QueryInterface(This, iid, out) VM_CALL_WITH(This, QueryInterface, iid, out)
-#define IVMGuestOS_AddRef(This)			VM_CALL(This, AddRef)
-#define IVMGuestOS_Release(This)		VM_CALL(This, Release)
-#define IVMGuestOS_Logoff(This, task)		VM_CALL_WITH(This, Logoff, task)
+#define IVMGuestOS_AddRef(This)                   VM_CALL(This, AddRef)
+#define IVMGuestOS_Release(This)                  VM_CALL(This, Release)
+#define IVMGuestOS_Logoff(This, task)             VM_CALL_WITH(This, Logoff, task)
 
-#define IVMGuestOS2_QueryInterface		IVMGuestOS_QueryInterface
-#define IVMGuestOS2_AddRef			IVMGuestOS_AddRef
-#define IVMGuestOS2_Release			IVMGuestOS_Release
-#define IVMGuestOS2_Logoff			IVMGuestOS_Logoff
-#define IVMGuestOS2_CanLogoff(This)		VM_CALL(This, CanLogoff)
-#define IVMGuestOS2_LogoffWithOptions(This, options, task) \
+#define IVMGuestOS2_QueryInterface  IVMGuestOS_QueryInterface
+#define IVMGuestOS2_AddRef          IVMGuestOS_AddRef
+#define IVMGuestOS2_Release         IVMGuestOS_Release
+#define IVMGuestOS2_Logoff          IVMGuestOS_Logoff
+#define IVMGuestOS2_CanLogoff(This) VM_CALL(This, CanLogoff)
+#define IVMGuestOS2_LogoffWithOptions(This, options, task)                                         \
 	VM_CALL_WITH(This, LogoffWithOptions, options, task)
 #define IVMGuestOS2_Advise(This, events, cookie) VM_CALL_WITH(This, Advise, events, cookie)
-#define IVMGuestOS2_Unadvise(This, cookie)	VM_CALL_WITH(This, Unadvise, cookie)
+#define IVMGuestOS2_Unadvise(This, cookie)       VM_CALL_WITH(This, Unadvise, cookie)
 
-#define IVMTask_QueryInterface(This, iid, out)	VM_CALL_WITH(This, QueryInterface, iid, out)
-#define IVMTask_AddRef(This)			VM_CALL(This, AddRef)
-#define IVMTask_Release(This)			VM_CALL(This, Release)
-#define IVMTask_Cancel(This)			VM_CALL(This, Cancel)
-#define IVMTask_WaitForCompletion(This, ms)	VM_CALL_WITH(This, WaitForCompletion, ms)
-#define IVMTask_get_Description(This, out)	VM_CALL_WITH(This, get_Description, out)
-#define IVMTask_get_Error(This, out)		VM_CALL_WITH(This, get_Error, out)
-#define IVMTask_get_ErrorDescription(This, out)	VM_CALL_WITH(This, get_ErrorDescription, out)
-#define IVMTask_get_ID(This, out)		VM_CALL_WITH(This, get_ID, out)
-#define IVMTask_get_IsCancelable(This, out)	VM_CALL_WITH(This, get_IsCancelable, out)
-#define IVMTask_get_IsComplete(This, out)	VM_CALL_WITH(This, get_IsComplete, out)
-#define IVMTask_get_PercentCompleted(This, out)	VM_CALL_WITH(This, get_PercentCompleted, out)
-#define IVMTask_get_Result(This, out)		VM_CALL_WITH(This, get_Result, out)
+#define IVMTask_QueryInterface(This, iid, out)  VM_CALL_WITH(This, QueryInterface, iid, out)
+#define IVMTask_AddRef(This)                    VM_CALL(This, AddRef)
+#define IVMTask_Release(This)                   VM_CALL(This, Release)
+#define IVMTask_Cancel(This)                    VM_CALL(This, Cancel)
+#define IVMTask_WaitForCompletion(This, ms)     VM_CALL_WITH(This, WaitForCompletion, ms)
+#define IVMTask_get_Description(This, out)      VM_CALL_WITH(This, get_Description, out)
+#define IVMTask_get_Error(This, out)            VM_CALL_WITH(This, get_Error, out)
+#define IVMTask_get_ErrorDescription(This, out) VM_CALL_WITH(This, get_ErrorDescription, out)
+#define IVMTask_get_ID(This, out)               VM_CALL_WITH(This, get_ID, out)
+#define IVMTask_get_IsCancelable(This, out)     VM_CALL_WITH(This, get_IsCancelable, out)
+#define IVMTask_get_IsComplete(This, out)       VM_CALL_WITH(This, get_IsComplete, out)
+#define IVMTask_get_PercentCompleted(This, out) VM_CALL_WITH(This, get_PercentCompleted, out)
+#define IVMTask_get_Result(This, out)           VM_CALL_WITH(This, get_Result, out)
 
-#define IVMTask2_QueryInterface			IVMTask_QueryInterface
-#define IVMTask2_AddRef				IVMTask_AddRef
-#define IVMTask2_Release			IVMTask_Release
-#define IVMTask2_Cancel				IVMTask_Cancel
-#define IVMTask2_WaitForCompletion		IVMTask_WaitForCompletion
-#define IVMTask2_get_Description		IVMTask_get_Description
-#define IVMTask2_get_Error			IVMTask_get_Error
-#define IVMTask2_get_ErrorDescription		IVMTask_get_ErrorDescription
-#define IVMTask2_get_ID				IVMTask_get_ID
-#define IVMTask2_get_IsCancelable		IVMTask_get_IsCancelable
-#define IVMTask2_get_IsComplete			IVMTask_get_IsComplete
-#define IVMTask2_get_PercentCompleted		IVMTask_get_PercentCompleted
-#define IVMTask2_get_Result			IVMTask_get_Result
-#define IVMTask2_get_State(This, out)		VM_CALL_WITH(This, get_State, out)
-#define IVMTask2_get_Sessions(This, found, ended, failed) \
+#define IVMTask2_QueryInterface       IVMTask_QueryInterface
+#define IVMTask2_AddRef               IVMTask_AddRef
+#define IVMTask2_Release              IVMTask_Release
+#define IVMTask2_Cancel               IVMTask_Cancel
+#define IVMTask2_WaitForCompletion    IVMTask_WaitForCompletion
+#define IVMTask2_get_Description      IVMTask_get_Description
+#define IVMTask2_get_Error            IVMTask_get_Error
+#define IVMTask2_get_ErrorDescription IVMTask_get_ErrorDescription
+#define IVMTask2_get_ID               IVMTask_get_ID
+#define IVMTask2_get_IsCancelable     IVMTask_get_IsCancelable
+#define IVMTask2_get_IsComplete       IVMTask_get_IsComplete
+#define IVMTask2_get_PercentCompleted IVMTask_get_PercentCompleted
+#define IVMTask2_get_Result           IVMTask_get_Result
+#define IVMTask2_get_State(This, out) VM_CALL_WITH(This, get_State, out)
+#define IVMTask2_get_Sessions(This, found, ended, failed)                                          \
 	VM_CALL_WITH(This, get_Sessions, found, ended, failed)
-#define IVMTask2_get_StatusText(This, out)	VM_CALL_WITH(This, get_StatusText, out)
-#define IVMTask2_get_Descriptor(This, out)	VM_CALL_WITH(This, get_Descriptor, out)
-#define IVMTask2_get_SessionResults(This, out, count) \
+#define IVMTask2_get_StatusText(This, out) VM_CALL_WITH(This, get_StatusText, out)
+#define IVMTask2_get_Descriptor(This, out) VM_CALL_WITH(This, get_Descriptor, out)
+#define IVMTask2_get_SessionResults(This, out, count)                                              \
 	VM_CALL_WITH(This, get_SessionResults, out, count)
 
 #ifdef __cplusplus

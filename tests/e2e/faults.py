@@ -8,11 +8,11 @@ import dataclasses
 import re
 import typing
 
-from cases import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_NOT_AVAIL, E_TIMED_OUT, S_OK,
-                   check_result, configure, daemon_is_not_awaited, logoff, same)
+from cases import DRIVER, daemon_is_not_awaited
+from checks import (DISP_E_EXCEPTION, E_CANCELLED, E_NOT_AVAIL, E_NOT_FOUND, E_TIMED_OUT, S_OK,
+                    check_result, configure, logoff, same)
 
 E_FAIL = 0x80004005
-E_NOT_FOUND = 0x80070490
 
 NAMES = {
     S_OK: "S_OK",

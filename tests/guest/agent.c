@@ -101,8 +101,7 @@ static int run(int port, const char *number, const char *script)
 
 	if (pid < 0)
 		return 126;
-	/* What the command leaves in the background may hold the pipe open: don't wait for its end.
-	 */
+	/* What the command leaves behind may hold the pipe open: don't wait for its end. */
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		pass(port, number, output, 20);
 	while (pass(port, number, output, 0))

@@ -13,8 +13,7 @@ struct pool_record {
 	char value[KVP_VALUE_SIZE];
 };
 
-/* The folder of the test that runs; made by the one, removed with all that is in it by the other.
- */
+/* The folder of the test that runs: made by one, removed with all in it by the other. */
 extern char folder[64];
 void make_folder(void);
 void remove_folder(void);

@@ -285,8 +285,7 @@ static const struct device_handler device_handler = {
 	.gone = on_gone,
 };
 
-/* What logind says. The watch hears it first: an end is reported before the result that it brings.
- */
+/* What logind says. The watch hears it first: an end is reported before what it brings. */
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {

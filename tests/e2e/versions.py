@@ -124,7 +124,8 @@ def put(machine, file):
 def use(machine, module, daemon):
     """Has the guest run these; None: its own."""
     drop_in = "/run/systemd/system/hv-logoffd.service.d"
-    line = f"ExecStart=\nExecStart={PAST}/{daemon}" if daemon else ""
+    # Today's configuration has what the past's daemon doesn't know.
+    line = f"ExecStart=\nExecStart={PAST}/{daemon} --config=/dev/null" if daemon else ""
     machine.run(f"systemctl stop hv-logoffd; rmmod hv_logoff; mkdir -p {drop_in};"
                 f"printf '[Service]\n{line}\n' >{drop_in}/past.conf; systemctl daemon-reload;"
                 + (f"insmod {PAST}/{module}" if module else "modprobe hv_logoff"))

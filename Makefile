@@ -104,9 +104,9 @@ $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 test:
 	@rm -rf $(BUILD)/results; failed=; \
 	$(MAKE) all || failed=1; \
-	for suite in check unit matrix "fuzz SECONDS=27" kunit e2e-6.1 \
-			"e2e-6.12 CASES='core processors vmbus'" "faults-6.12 CASES=quick" \
-			"e2e-sanitizer CASES=core"; do \
+	for suite in check unit matrix "fuzz SECONDS=27" kunit "e2e KERNEL=6.1" \
+			"e2e KERNEL=6.12 CASES='core processors vmbus'" \
+			"e2e-faults KERNEL=6.12 CASES=quick" "e2e KERNEL=sanitizer CASES=core"; do \
 		eval $(MAKE) -k "$$suite" || failed=1; \
 	done; \
 	tests/summary $(BUILD)/results check unit matrix fuzz kunit e2e-6.1 e2e-6.12 faults-6.12 \

@@ -2,16 +2,10 @@
 /*
  * What a daemon writes to the char device: check it.
  */
-#include "record.h"
-
-#ifdef __KERNEL__
 #include <linux/errno.h>
 #include <linux/string.h>
-#else
-#include <errno.h>
-#include <stdbool.h>
-#include <string.h>
-#endif
+
+#include "record.h"
 
 static int check_hello(const struct hv_logoff_hello *hello, size_t count)
 {

@@ -10,10 +10,7 @@
 #define HV_LOGOFF_RECORD_H
 
 #include <linux/hv_logoff.h>
-
-#ifndef __KERNEL__
-#include <stddef.h>
-#endif
+#include <linux/types.h>
 
 /* What write() takes from the daemon. */
 union hvl_written {

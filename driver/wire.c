@@ -2,13 +2,9 @@
 /*
  * The logoff integration component's messages: build them and check them.
  */
-#include "wire.h"
-
-#ifdef __KERNEL__
 #include <linux/string.h>
-#else
-#include <string.h>
-#endif
+
+#include "wire.h"
 
 const struct hvl_version hvl_framework_versions[2] = { { 3, 0 }, { 1, 0 } };
 const struct hvl_version hvl_message_versions[2] = { { 1, 1 }, { 1, 0 } };
@@ -89,30 +85,6 @@ void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
 	packet->header.flags = flags;
 }
 
-/**
- * hvl_build_negotiate() - a host's first message, and its message after a restore
- * @packet: to be filled
- * @transaction: repeated in the answer
- * @versions: message versions that the host speaks: hvl_message_versions, or
- *	another component's, for the negotiation is the same for all of them
- * @count: of these; with the framework versions HVL_VERSIONS_MAX at most
- */
-void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction,
-			 const struct hvl_version *versions, size_t count)
-{
-	struct hvl_negotiate *body = &packet->body.negotiate;
-	size_t frameworks = COUNT(hvl_framework_versions);
-
-	hvl_packet_init(packet, HVL_MSGTYPE_NEGOTIATE,
-			offsetof(struct hvl_negotiate, versions) +
-				(frameworks + count) * sizeof(struct hvl_version),
-			transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-	body->framework_count = frameworks;
-	body->message_count = count;
-	memcpy(body->versions, hvl_framework_versions, sizeof(hvl_framework_versions));
-	memcpy(body->versions + frameworks, versions, count * sizeof(*versions));
-}
-
 static bool negotiate_sizes_fit(const struct hvl_packet *packet)
 {
 	const struct hvl_negotiate *body = &packet->body.negotiate;
@@ -170,34 +142,6 @@ bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *a
 	return true;
 }
 
-/**
- * hvl_check_negotiate_answer() - read the guest's choice
- * @packet: private copy, all zero past what was received; Linux' own components leave
- *	the request's sizes in their answers, so hvl_packet_check() may not like it
- * @versions: message versions that were offered
- * @count: of these
- * @framework: the chosen framework version
- * @message: the chosen message version
- *
- * Return: whether the guest chose one of those that were offered for both.
- */
-bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
-				const struct hvl_version *versions, size_t count,
-				struct hvl_version *framework,
-				struct hvl_version *message)
-{
-	const struct hvl_negotiate *body = &packet->body.negotiate;
-
-	if (packet->header.status != HV_LOGOFF_S_OK || !negotiate_sizes_fit(packet) ||
-	    body->framework_count != 1 || body->message_count != 1)
-		return false;
-	*framework = body->versions[0];
-	*message = body->versions[1];
-	return find_version(hvl_framework_versions, COUNT(hvl_framework_versions),
-			    *framework) &&
-	       find_version(versions, count, *message);
-}
-
 static __u16 op_size(__u32 op)
 {
 	switch (op) {
@@ -223,21 +167,6 @@ static __u32 op_flags(__u32 op)
 	default:
 		return 0;
 	}
-}
-
-/**
- * hvl_build_op() - a request of the host
- * @packet: to be filled; of a LOGOFF or TARGET the caller fills in the rest of the body
- * @transaction: repeated in the answer
- * @op: HVL_OP_LOGOFF, HVL_OP_CANCEL, HVL_OP_QUERY or HVL_OP_TARGET
- * @id: of the request
- */
-void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, __u64 id)
-{
-	hvl_packet_init(packet, HVL_MSGTYPE_LOGOFF, op_size(op), transaction,
-			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
-	packet->body.op.op = op;
-	packet->body.op.id = id;
 }
 
 static bool logoff_valid(const struct hvl_logoff *logoff)
@@ -281,50 +210,6 @@ __u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version vers
 	if (op->op == HVL_OP_TARGET && !target_valid(&packet->body.target))
 		return HV_LOGOFF_E_INVALIDARG;
 	return HV_LOGOFF_S_OK;
-}
-
-/**
- * hvl_check_report() - whether the host can believe a message of the guest
- * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_LOGOFF
- */
-bool hvl_check_report(const struct hvl_packet *packet)
-{
-	const struct hvl_report *report = &packet->body.report;
-
-	if (packet->header.size != sizeof(*report))
-		return false;
-	if (report->header.op < HVL_OP_CANCEL || report->header.op > HVL_OP_COMPLETE)
-		return false;
-	if (report->header.op == HVL_OP_COMPLETE && report->state != HV_LOGOFF_DONE)
-		return false;
-	if (report->header.flags & ~(report->header.op == HVL_OP_COMPLETE ? HVL_REPLAY : 0))
-		return false;
-	return report->header.id && report->state <= HV_LOGOFF_DONE &&
-	       (report->state == HV_LOGOFF_DONE || !report->result) &&
-	       report->percent <= 100 &&
-	       report->ended <= report->found &&
-	       report->failed <= report->found - report->ended &&
-	       terminated(report->text, sizeof(report->text));
-}
-
-/**
- * hvl_check_session() - whether the host can believe what became of a session
- * @packet: passed hvl_packet_check(), type is HVL_MSGTYPE_LOGOFF
- */
-bool hvl_check_session(const struct hvl_packet *packet)
-{
-	const struct hvl_session *session = &packet->body.session;
-	bool ended;
-
-	if (packet->header.size != sizeof(*session))
-		return false;
-	ended = session->outcome == HV_LOGOFF_ENDED;
-	return session->header.op == HVL_OP_SESSION && !session->header.flags &&
-	       session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_SELECTED &&
-	       (ended || session->header.id) &&
-	       session->kind <= (ended ? HV_LOGOFF_EXTERNAL : 0) &&
-	       terminated(session->user, sizeof(session->user)) &&
-	       terminated(session->session, sizeof(session->session));
 }
 
 /**

@@ -10,16 +10,7 @@
 #define HV_LOGOFF_WIRE_H
 
 #include <linux/hv_logoff.h>
-
-#ifdef __KERNEL__
 #include <linux/types.h>
-#else
-#include <stdbool.h>
-#include <stddef.h>
-#ifndef __packed
-#error "define __packed and __aligned() as the kernel does"
-#endif
-#endif
 
 /* Class id of the offer: the IID of Virtual PC's IVMGuestOS. */
 #define HVL_CLASS_GUID_STRING	"99fea0db-4880-499a-b6d8-73dff9bc91be"
@@ -213,18 +204,6 @@ static inline size_t hvl_packet_size(const struct hvl_packet *packet)
 bool hvl_packet_check(const struct hvl_packet *packet, size_t length);
 void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
 		     __u8 transaction, __u8 flags);
-
-/* The host's side: build requests, check answers. */
-void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction,
-			 const struct hvl_version *versions, size_t count);
-bool hvl_check_negotiate_answer(const struct hvl_packet *packet,
-				const struct hvl_version *versions, size_t count,
-				struct hvl_version *framework,
-				struct hvl_version *message);
-void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op,
-		  __u64 id);
-bool hvl_check_report(const struct hvl_packet *packet);
-bool hvl_check_session(const struct hvl_packet *packet);
 
 /* The guest's side: check requests, build answers. */
 bool hvl_answer_negotiate(const struct hvl_packet *request,

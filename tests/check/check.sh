@@ -8,8 +8,8 @@ mkdir -p "$build/results"
 exec > >(tee "$build/results/check.tap")
 # shellcheck source=../tap.sh
 . tests/tap.sh
-flags=(-D_GNU_SOURCE -Idriver/uapi -I. "-I$build" -I"$build/tests/hvhost" -I"$build/tests/unit" -Iuserspace/host
-	'-D__packed=__attribute__((packed))' '-D__aligned(n)=__attribute__((aligned(n)))')
+flags=(-D_GNU_SOURCE -Iuserspace/shared/include -Idriver/uapi -I. "-I$build"
+	-I"$build/tests/hvhost")
 
 files() {
 	find driver userspace tests .ci Makefile -type f "$@" | sort

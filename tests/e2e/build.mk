@@ -6,7 +6,8 @@ STAGE_FLAGS = $$(PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig pkg-config --cflags --li
 	-Wl,-rpath,$(STAGE)/lib
 
 $(BUILD)/stage/lib/libvmguestos.so: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a \
-		$(BUILD)/vmlogoff userspace/host/vmguestos.h userspace/host/libvmguestos.pc.in
+		$(BUILD)/vmlogoff userspace/host/libvmguestos/vmguestos.h \
+		userspace/host/libvmguestos/libvmguestos.pc.in
 	$(MAKE) install-host DESTDIR= PREFIX=$(STAGE) LIBDIR=$(STAGE)/lib
 
 $(BUILD)/walk-c: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so

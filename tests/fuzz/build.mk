@@ -12,19 +12,24 @@ $(BUILD)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(BASE_CFLAGS) $(FUZZ_CFLAGS) $(CPPFLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
 
-$(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.o
-$(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o
-$(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/host/%.o,kvp_text sessions text)
+$(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.o \
+	$(BUILD)/fuzz/userspace/shared/wire_host.o
+$(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o \
+	$(BUILD)/fuzz/userspace/shared/wire_host.o
+$(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/host/libvmguestos/%.o,kvp_text sessions text)
 $(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
-$(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/ring.o
+$(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
-	$(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config engine session text)
-$(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config log session watch)
-$(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/device.o
-$(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/proc.o
-$(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/guest/text.o
-$(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,kvp_journal kvp_pool kvp_text text)
+	$(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config guest/logoff/engine guest/logoff/session \
+		shared/text)
+$(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config log logoff/session \
+	logoff/watch)
+$(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/transport/device.o
+$(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
+$(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
+$(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_journal \
+	guest/transport/kvp_pool shared/kvp_value shared/text)
 $(BUILD)/fuzz/fuzz_device: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
 

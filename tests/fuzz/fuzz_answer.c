@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a guest sends, as the host reads it. */
-#include "driver/wire.h"
 #include "fuzz.h"
+#include "userspace/shared/wire_host.h"
 
 /* The host looks at a negotiation in a packet that is whole, and zero past what came. */
 static void negotiated(const uint8_t *data, size_t size)

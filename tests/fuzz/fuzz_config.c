@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 #include "userspace/guest/config.h"
-#include "userspace/guest/util.h"
+#include "userspace/shared/util.h"
 
 #define NAME "FILE"
 
@@ -26,9 +26,9 @@ static void must_be_config(const struct config *config)
 	for (char **class = config->classes; *class; class ++) {
 		size_t i = 0;
 
-		while (i < ELEMENTS(classes) && strcmp(classes[i], *class) != 0)
+		while (i < ARRAY_SIZE(classes) && strcmp(classes[i], *class) != 0)
 			i++;
-		must(i < ELEMENTS(classes));
+		must(i < ARRAY_SIZE(classes));
 	}
 	must_be_words(config->exempt_users);
 	must(config->escalate >= 1 && config->escalate <= 3600);

@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 
 #include "fuzz.h"
-#include "userspace/guest/device.h"
+#include "userspace/guest/transport/device.h"
 
 static struct heard {
 	unsigned int hellos;

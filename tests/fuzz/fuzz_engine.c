@@ -7,8 +7,8 @@
 
 #include "driver/record.h"
 #include "fuzz.h"
-#include "userspace/guest/engine.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/logoff/engine.h"
+#include "userspace/shared/util.h"
 
 #define SESSIONS 8
 
@@ -149,8 +149,8 @@ static const struct engine_ops ops = {
 	.audit = world_audit,
 };
 
-static const struct engine_front front = {.report = world_report, .outcome = world_outcome};
-static const struct engine_front other_front = {.report = world_report};
+static const struct logoff_transport transport = {.report = world_report, .outcome = world_outcome};
+static const struct logoff_transport other_transport = {.report = world_report};
 
 static void get_name(char *id, unsigned int number)
 {
@@ -205,7 +205,7 @@ static void request(const struct event *event)
 		get_name(request.session, event->whom >> 5);
 	memset(request.message, event->whom, event->whom);
 	if (world.in_flight) {
-		must(engine_request(&world.engine, &front, &world, &request) == -EBUSY);
+		must(engine_request(&world.engine, &transport, &world, &request) == -EBUSY);
 		return;
 	}
 	snprintf(request.id, sizeof(request.id), "%u", ++world.requests);
@@ -215,7 +215,7 @@ static void request(const struct event *event)
 	world.deadline = world.time + request.timeout * USEC_PER_SEC;
 	world.percent = 0;
 	world.state = 0;
-	must(engine_request(&world.engine, &front, &world, &request) == 0);
+	must(engine_request(&world.engine, &transport, &world, &request) == 0);
 }
 
 static void cancel(const struct event *event)
@@ -223,7 +223,7 @@ static void cancel(const struct event *event)
 	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->whom % 3;
 	bool ours = event->time & 1;
 
-	engine_cancel(&world.engine, ours ? &front : &other_front, reason);
+	engine_cancel(&world.engine, ours ? &transport : &other_transport, reason);
 	/* For another reason, the driver has answered in the daemon's place. */
 	if (ours && reason != HV_LOGOFF_CANCEL_HOST)
 		world.in_flight = false;

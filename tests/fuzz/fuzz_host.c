@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A guest's words in libvmguestos: its answer by KVP, and what it says of sessions. */
 #include "fuzz.h"
-#include "userspace/host/kvp_text.h"
-#include "userspace/host/sessions.h"
+#include "userspace/host/libvmguestos/kvp_text.h"
+#include "userspace/host/libvmguestos/sessions.h"
 
 static void must_be_text(const char *text, size_t size)
 {

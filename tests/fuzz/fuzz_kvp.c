@@ -8,10 +8,10 @@
 #include <fcntl.h>
 
 #include "fuzz.h"
-#include "userspace/guest/kvp_journal.h"
-#include "userspace/guest/kvp_pool.h"
-#include "userspace/guest/kvp_text.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/transport/kvp_journal.h"
+#include "userspace/guest/transport/kvp_pool.h"
+#include "userspace/shared/kvp_value.h"
+#include "userspace/shared/util.h"
 
 #define RECORD (KVP_KEY_SIZE + KVP_VALUE_SIZE)
 
@@ -35,7 +35,7 @@ static void remove_folder(void)
 					    KVP_JOURNAL_NAME ".new"};
 	char path[128];
 
-	for (size_t i = 0; i < ELEMENTS(names); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		path_of(path, names[i]);
 		unlink(path);
 	}

@@ -3,7 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include "fuzz.h"
-#include "userspace/guest/proc.h"
+#include "userspace/guest/system/process.h"
 
 #define GROUP "/user.slice/user-1000.slice/session-3.scope"
 #define LINE  "0::" GROUP "\n"
@@ -23,7 +23,7 @@ static FILE *open_text(const void *text, size_t size)
 static bool in_group(const void *text, size_t size)
 {
 	FILE *file = open_text(text, size);
-	bool in = proc_cgroup_is(file, GROUP);
+	bool in = process_cgroup_is(file, GROUP);
 
 	fclose(file);
 	return in;
@@ -32,7 +32,7 @@ static bool in_group(const void *text, size_t size)
 static dev_t terminal(const void *text, size_t size)
 {
 	FILE *file = open_text(text, size);
-	dev_t device = proc_stat_terminal(file);
+	dev_t device = process_stat_terminal(file);
 
 	fclose(file);
 	return device;

@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "driver/record.h"
-#include "driver/wire.h"
 #include "fuzz.h"
+#include "userspace/shared/wire_host.h"
 
 static void must_be_padded(const char *text, size_t size)
 {

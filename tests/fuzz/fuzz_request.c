@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What a host sends, as the guest reads it. */
-#include "driver/wire.h"
 #include "fuzz.h"
+#include "userspace/shared/wire_host.h"
 
 #define VERSIONS (sizeof(hvl_message_versions) / sizeof(hvl_message_versions[0]))
 

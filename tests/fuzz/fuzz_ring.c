@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "tests/hvhost/ring.h"
+#include "tests/hvhost/vmbus/ring.h"
 
 #define PAGE  ((size_t)4096)
 #define PAGES 3 /* the control page, and two of data */

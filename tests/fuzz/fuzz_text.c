@@ -5,7 +5,7 @@
 #include <wctype.h>
 
 #include "fuzz.h"
-#include "userspace/guest/text.h"
+#include "userspace/shared/text.h"
 
 static void must_be_fit_to_show(wchar_t character)
 {

@@ -6,8 +6,8 @@
 #include <errno.h>
 
 #include "fuzz.h"
-#include "userspace/guest/util.h"
-#include "userspace/guest/watch.h"
+#include "userspace/guest/logoff/watch.h"
+#include "userspace/shared/util.h"
 
 #define SESSIONS 8
 

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # hvhost is linked statically: in the outer machine it runs alone, as process 1.
 
-HVHOST_SOURCES := $(wildcard tests/hvhost/*.c) driver/wire.c userspace/host/registry.c
+HVHOST_SOURCES := $(wildcard tests/hvhost/*.c tests/hvhost/*/*.c) driver/wire.c \
+	userspace/shared/hresult.c userspace/shared/wire_host.c \
+	userspace/host/libvmguestos/registry.c
 HVHOST_OBJECTS := $(HVHOST_SOURCES:%.c=$(BUILD)/%.o)
 
 # 6033: the VMBus' _HID is Hyper-V's and not one of the ACPI's kind.
-$(BUILD)/tests/hvhost/dsdt.hex: tests/hvhost/acpi.asl
+$(BUILD)/tests/hvhost/dsdt.hex: tests/hvhost/vmm/acpi.asl
 	@mkdir -p $(@D)
 	iasl -vw 6033 -tc -p $(basename $@) $< >$(@D)/iasl.log || { cat $(@D)/iasl.log; exit 1; }
 
-$(BUILD)/tests/hvhost/acpi.o: $(BUILD)/tests/hvhost/dsdt.hex
-$(BUILD)/tests/hvhost/acpi.o: CPPFLAGS += -I$(BUILD)/tests/hvhost
+$(BUILD)/tests/hvhost/vmm/acpi.o: $(BUILD)/tests/hvhost/dsdt.hex
+$(BUILD)/tests/hvhost/vmm/acpi.o: CPPFLAGS += -I$(BUILD)/tests/hvhost
 
 $(BUILD)/hvhost: $(HVHOST_OBJECTS)
 	$(CC) $(CFLAGS) -static -pthread -o $@ $^ $(shell pkg-config --static --libs jansson)

@@ -23,8 +23,8 @@ int loop_init(struct loop *loop)
 
 void loop_done(struct loop *loop)
 {
-	close_fd(&loop->epoll);
-	close_fd(&loop->wake);
+	closep(&loop->epoll);
+	closep(&loop->wake);
 }
 
 int loop_run(struct loop *loop, pthread_mutex_t *lock)
@@ -118,5 +118,5 @@ void timer_done(struct loop *loop, struct timer *timer)
 	if (timer->source.fd < 0)
 		return;
 	loop_remove(loop, &timer->source);
-	close_fd(&timer->source.fd);
+	closep(&timer->source.fd);
 }

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "permission.h"
+#include "tests/hvhost/control/permission.h"
 
 struct machine_config {
 	char *name;

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
 #include "machine.h"
+#include "tests/hvhost/cli/cli.h"
 #include "util.h"
 
 static const struct {

@@ -14,16 +14,17 @@ $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.m
 	@mkdir -p $(@D)
 	awk -f $^ >$@
 $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
-$(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o
-$(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/ring.o
-$(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/registry.o
-$(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/,permission.o peer.o)
+$(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o $(BUILD)/asan/userspace/shared/wire_host.o
+$(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/vmbus/ring.o
+$(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/libvmguestos/registry.o
+$(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/control/,permission.o peer.o)
 $(BUILD)/asan/test_permission: UNIT_LIBS = -ljansson
-$(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm_packet.o $(BUILD)/asan/driver/wire.o
-$(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/utf16.o
+$(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asan/driver/wire.o \
+	$(BUILD)/asan/userspace/shared/wire_host.o
+$(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 vmguestos registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
-$(filter %/test_kvp %/test_kvp_pool %/test_kvp_journal %/test_kvp_items,$(UNIT_PROGRAMS)): \
+$(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_journal %/test_kvp_items,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 $(BUILD)/asan/tests/unit/kvp_fixture.o: CPPFLAGS += $(shell pkg-config --cflags cmocka)
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "userspace/guest/kvp_pool.h"
+#include "userspace/guest/transport/kvp_pool.h"
 
 struct pool_record {
 	char key[KVP_KEY_SIZE];

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "userspace/guest/config.h"
-#include "userspace/guest/session.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/logoff/session.h"
+#include "userspace/shared/util.h"
 
 static char *complaints;
 static struct config config;
@@ -121,7 +121,7 @@ static void test_wrong_times(void **state)
 	char text[64];
 
 	(void)state;
-	for (size_t i = 0; i < ELEMENTS(values); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		snprintf(text, sizeof(text), "[Logoff]\nEscalateSec=%s\n", values[i]);
 		assert_wrong(text, "x.conf:2: ", "whole seconds from 1 to 3600");
 	}

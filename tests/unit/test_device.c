@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/device.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/transport/device.h"
+#include "userspace/shared/util.h"
 
 #define ID 0x1122334455667788ULL
 

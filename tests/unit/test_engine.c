@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/engine.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/logoff/engine.h"
+#include "userspace/shared/util.h"
 
 #define ID           "0x1122334455667788"
 #define SESSIONS_MAX 16
@@ -277,8 +277,8 @@ static const struct engine_ops fake_ops = {
 	.audit = fake_audit,
 };
 
-static const struct engine_front front = {.report = fake_report, .outcome = fake_outcome};
-static const struct engine_front other_front = {.report = fake_report};
+static const struct logoff_transport transport = {.report = fake_report, .outcome = fake_outcome};
+static const struct logoff_transport other_transport = {.report = fake_report};
 
 /* Nothing is done to a session whose end has not begun. */
 static void assert_begun(void)
@@ -394,7 +394,7 @@ static void request_target(uint32_t flags, uint32_t grace, const char *user, con
 
 	snprintf(request.user, sizeof(request.user), "%s", user);
 	snprintf(request.session, sizeof(request.session), "%s", session);
-	assert_int_equal(engine_request(&world.engine, &front, &world, &request), 0);
+	assert_int_equal(engine_request(&world.engine, &transport, &world, &request), 0);
 }
 
 static void request(uint32_t flags, uint32_t timeout, uint32_t grace, const char *message)
@@ -407,12 +407,12 @@ static void request(uint32_t flags, uint32_t timeout, uint32_t grace, const char
 	};
 
 	memcpy(request.message, message, strlen(message));
-	assert_int_equal(engine_request(&world.engine, &front, &world, &request), 0);
+	assert_int_equal(engine_request(&world.engine, &transport, &world, &request), 0);
 }
 
 static void cancel(uint32_t reason)
 {
-	engine_cancel(&world.engine, &front, reason);
+	engine_cancel(&world.engine, &transport, reason);
 }
 
 static const struct hv_logoff_report *last(void)
@@ -551,7 +551,7 @@ static void test_cancel_in_grace(void **state)
 	add("1", "alice", BY_SIGNAL);
 	request(0, 60, 20, "");
 	run(5);
-	engine_cancel(&world.engine, &other_front, HV_LOGOFF_CANCEL_HOST);
+	engine_cancel(&world.engine, &other_transport, HV_LOGOFF_CANCEL_HOST);
 	assert_int_equal(world.engine.phase, ENGINE_GRACE);
 	cancel(HV_LOGOFF_CANCEL_HOST);
 	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
@@ -1088,14 +1088,14 @@ static void test_one_request_at_a_time(void **state)
 	add("1", "alice", BY_SIGNAL);
 	request(0, 60, 20, "");
 	run(5);
-	assert_true(engine_serves(&world.engine, &front));
-	assert_false(engine_serves(&world.engine, &other_front));
-	assert_int_equal(engine_request(&world.engine, &other_front, NULL, &second), -EBUSY);
-	assert_int_equal(engine_request(&world.engine, &front, &world, &second), -EBUSY);
+	assert_true(engine_serves(&world.engine, &transport));
+	assert_false(engine_serves(&world.engine, &other_transport));
+	assert_int_equal(engine_request(&world.engine, &other_transport, NULL, &second), -EBUSY);
+	assert_int_equal(engine_request(&world.engine, &transport, &world, &second), -EBUSY);
 	assert_int_equal(world.engine.phase, ENGINE_GRACE);
 	run(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_false(engine_serves(&world.engine, &front));
+	assert_false(engine_serves(&world.engine, &transport));
 }
 
 static void test_second_request_follows(void **state)
@@ -1119,7 +1119,7 @@ static void test_many_names_fit(void **state)
 	static const char *const ids[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
 
 	(void)state;
-	for (size_t i = 0; i < ELEMENTS(ids); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
 		add(ids[i], long_name, BY_NOTHING);
 	request(0, 5, 0, "");
 	run(60);

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "kvp_fixture.h"
-#include "userspace/guest/kvp_items.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/transport/kvp_items.h"
+#include "userspace/shared/util.h"
 
 #define PATIENCE (60 * USEC_PER_SEC)
 

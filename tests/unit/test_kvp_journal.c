@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "kvp_fixture.h"
-#include "userspace/guest/kvp_journal.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/transport/kvp_journal.h"
+#include "userspace/shared/util.h"
 
 static struct kvp_journal journal;
 
@@ -177,7 +177,7 @@ static void test_damaged(void **state)
 
 	(void)state;
 	kvp_journal_done(&journal);
-	for (size_t i = 0; i < ELEMENTS(texts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		write_file(KVP_JOURNAL_NAME, texts[i], strlen(texts[i]));
 		assert_int_equal(kvp_journal_load(&journal, folder), -EBADMSG);
 	}

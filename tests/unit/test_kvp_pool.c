@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "kvp_fixture.h"
-#include "userspace/guest/util.h"
+#include "userspace/shared/util.h"
 
 #define POOL ".kvp_pool_1"
 #define KEY  "Mine"

@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/logind.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/system/logind.h"
+#include "userspace/shared/util.h"
 
 #define NAME         "org.freedesktop.login1"
 #define PATH         "/org/freedesktop/login1"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "tests/hvhost/peer.h"
+#include "tests/hvhost/control/peer.h"
 
 static enum permission of(const struct access *access, uid_t user, gid_t first, gid_t second)
 {

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "userspace/host/registry.h"
+#include "userspace/host/libvmguestos/registry.h"
 
 #define NOBODY 65534
 

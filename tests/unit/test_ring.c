@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include "tests/hvhost/ring.h"
+#include "tests/hvhost/vmbus/ring.h"
 
 #define PAGE  4096
 #define PAGES 3 /* the control page, and two of data */

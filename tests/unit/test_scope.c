@@ -18,8 +18,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/scope.h"
-#include "userspace/guest/util.h"
+#include "userspace/guest/system/scope.h"
+#include "userspace/shared/util.h"
 
 /* A user and a session that no machine has. */
 #define UID   3999999999
@@ -51,7 +51,7 @@ static int setup(void **state)
 	char path[256];
 
 	(void)state;
-	for (size_t i = 0; i < ELEMENTS(roots); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		root = roots[i];
 		snprintf(path, sizeof(path), "%s/cgroup.procs", root);
 		if (access(path, W_OK))
@@ -135,10 +135,10 @@ static void test_all_are_asked(void **state)
 	(void)state;
 	if (!root)
 		skip();
-	for (size_t i = 0; i < ELEMENTS(pids); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		pids[i] = start(false);
 	assert_int_equal(scope_signal(root, &session), 3);
-	for (size_t i = 0; i < ELEMENTS(pids); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		assert_was_asked(pids[i]);
 }
 
@@ -227,7 +227,7 @@ static void test_session_of_unit(void **state)
 
 	(void)state;
 	assert_string_equal(id, "c12");
-	for (size_t i = 0; i < ELEMENTS(others); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		assert_null(scope_session(others[i]));
 }
 

@@ -8,7 +8,8 @@
 
 #include <cmocka.h>
 
-#include "tests/hvhost/storm_packet.h"
+#include "tests/hvhost/storm/packet.h"
+#include "userspace/shared/wire_host.h"
 
 #define ROOM    12256 /* of the logoff component's rings */
 #define PACKETS 20000

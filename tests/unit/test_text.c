@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/text.h"
+#include "userspace/shared/text.h"
 
 static char text[64];
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "tests/hvhost/utf16.h"
+#include "tests/hvhost/ic/utf16.h"
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -17,12 +17,12 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/fake_host.h"
-#include "userspace/host/kvp.h"
-#include "userspace/host/kvp_text.h"
-#include "userspace/host/status.h"
-#include "userspace/host/suggest.h"
-#include "userspace/host/vmguestos.h"
+#include "fake_host.h"
+#include "userspace/host/libvmguestos/kvp.h"
+#include "userspace/host/libvmguestos/kvp_text.h"
+#include "userspace/host/libvmguestos/vmguestos.h"
+#include "userspace/host/vmlogoff/status.h"
+#include "userspace/host/vmlogoff/suggest.h"
 
 /* Longer than anything takes that happens at all. */
 #define BOUND_MS 60000

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/util.h"
-#include "userspace/guest/watch.h"
+#include "userspace/guest/logoff/watch.h"
+#include "userspace/shared/util.h"
 
 static struct world {
 	struct watch watch;

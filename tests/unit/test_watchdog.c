@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "userspace/guest/util.h"
 #include "userspace/guest/watchdog.h"
+#include "userspace/shared/util.h"
 
 static struct fixture {
 	sd_event *event;

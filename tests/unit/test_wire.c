@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "driver/wire.h"
 #include "tests/unit/layout.h"
+#include "userspace/shared/wire_host.h"
 
 #define ID       0x1122334455667788ULL
 #define VERSIONS 2

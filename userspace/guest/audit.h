@@ -3,7 +3,7 @@
 #ifndef HVL_AUDIT_H
 #define HVL_AUDIT_H
 
-#include "session.h"
+#include "userspace/guest/logoff/session.h"
 
 /* @id as in struct logoff_request. @session is NULL for an entry about the whole request. */
 void audit_entry(const char *id, const struct session *session, const char *outcome,

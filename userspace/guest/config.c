@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "util.h"
+#include "userspace/shared/util.h"
 
 #define LOGOFF       "Logoff"
 #define KVP          "Kvp"
@@ -93,7 +93,7 @@ static int set_words(char ***target, const char *value)
 
 static bool class_allowed(const char *class)
 {
-	for (size_t i = 0; i < ELEMENTS(allowed_classes); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_classes); i++)
 		if (!strcmp(class, allowed_classes[i]))
 			return true;
 	return false;
@@ -210,7 +210,7 @@ static char *strip(char *text)
 
 static int parse_setting(struct parser *parser, const char *key, const char *value)
 {
-	for (size_t i = 0; i < ELEMENTS(settings); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		if (strcmp(key, settings[i].key) != 0)
 			continue;
 		if (!parser->section || strcmp(parser->section, settings[i].section) != 0) {

@@ -12,15 +12,15 @@
 
 #include "audit.h"
 #include "log.h"
-#include "module.h"
-#include "notice.h"
-#include "scope.h"
-#include "text.h"
-#include "util.h"
+#include "userspace/guest/system/module.h"
+#include "userspace/guest/system/scope.h"
+#include "userspace/guest/system/terminal.h"
+#include "userspace/shared/text.h"
+#include "userspace/shared/util.h"
 
-/* The char device's front. */
+/* The char device's transport. */
 
-static int device_front_report(void *userdata, const struct hv_logoff_report *report)
+static int device_transport_report(void *userdata, const struct hv_logoff_report *report)
 {
 	const struct daemon *daemon = userdata;
 	struct hv_logoff_report named = *report;
@@ -65,17 +65,17 @@ static void report_session(const struct daemon *daemon, uint64_t request,
 			    session->id, strerror(-r));
 }
 
-static void device_front_outcome(void *userdata, const struct session *session,
-				 enum hv_logoff_outcome outcome)
+static void device_transport_outcome(void *userdata, const struct session *session,
+				     enum hv_logoff_outcome outcome)
 {
 	const struct daemon *daemon = userdata;
 
 	report_session(daemon, daemon->device_request, session, outcome, 0);
 }
 
-static const struct engine_front device_front = {
-	.report = device_front_report,
-	.outcome = device_front_outcome,
+static const struct logoff_transport device_transport = {
+	.report = device_transport_report,
+	.outcome = device_transport_outcome,
 };
 
 /* After logind failed to answer. */
@@ -116,7 +116,7 @@ static void outside_begin(void *outside, const struct session *session)
 	struct daemon *daemon = outside;
 
 	watch_claim(&daemon->watch, session->id,
-		    engine_serves(&daemon->engine, &device_front) ? daemon->device_request : 0);
+		    engine_serves(&daemon->engine, &device_transport) ? daemon->device_request : 0);
 }
 
 static int outside_signal(void *outside, const struct session *session)
@@ -157,7 +157,7 @@ static void outside_notify(void *outside, const struct session *session, const c
 	(void)outside;
 	if (!session->tty[0])
 		return;
-	r = notice_write(session, text);
+	r = terminal_write(session, text);
 	if (r < 0)
 		log_message(LOG_INFO, "User %s cannot be told on %s: %s.", session->user,
 			    session->tty, strerror(-r));
@@ -222,7 +222,7 @@ static void answer_busy(struct daemon *daemon)
 		.text = "Another logoff is going on, which came another way.",
 	};
 
-	device_front_report(daemon, &busy);
+	device_transport_report(daemon, &busy);
 }
 
 static void on_request(void *userdata, const struct hv_logoff_target *target)
@@ -236,14 +236,14 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 	};
 
 	/* The driver has one request at a time: what came before from it is over. */
-	if (engine_serves(&daemon->engine, &device_front))
+	if (engine_serves(&daemon->engine, &device_transport))
 		engine_drop(&daemon->engine);
 	daemon->device_request = record->header.id;
 	snprintf(request.id, sizeof(request.id), "0x%016" PRIx64, (uint64_t)record->header.id);
 	memcpy(request.message, record->message, sizeof(request.message) - 1);
 	memcpy(request.user, target->user, sizeof(request.user) - 1);
 	memcpy(request.session, target->session, sizeof(request.session) - 1);
-	if (engine_request(&daemon->engine, &device_front, daemon, &request) == -EBUSY)
+	if (engine_request(&daemon->engine, &device_transport, daemon, &request) == -EBUSY)
 		answer_busy(daemon);
 }
 
@@ -252,7 +252,7 @@ static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 	struct daemon *daemon = userdata;
 
 	if (cancel->header.id == daemon->device_request)
-		engine_cancel(&daemon->engine, &device_front, cancel->reason);
+		engine_cancel(&daemon->engine, &device_transport, cancel->reason);
 }
 
 /*
@@ -262,11 +262,11 @@ static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 static void on_gone(void *userdata, int error)
 {
 	struct daemon *daemon = userdata;
-	bool stay = error == -ENODEV && daemon->kvp_started && kvp_way_is_there();
+	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
 
 	if (!stay)
 		sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
-	if (engine_serves(&daemon->engine, &device_front))
+	if (engine_serves(&daemon->engine, &device_transport))
 		engine_drop(&daemon->engine);
 	if (stay) {
 		device_done(&daemon->device);
@@ -404,7 +404,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, const struct config *co
 
 int daemon_start_kvp(struct daemon *daemon)
 {
-	int r = kvp_way_start(&daemon->kvp, daemon->event, &daemon->engine);
+	int r = kvp_transport_start(&daemon->kvp, daemon->event, &daemon->engine);
 
 	daemon->kvp_started = r >= 0;
 	return r;
@@ -474,7 +474,7 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 void daemon_done(struct daemon *daemon)
 {
 	if (daemon->kvp_started)
-		kvp_way_done(&daemon->kvp);
+		kvp_transport_done(&daemon->kvp);
 	engine_drop(&daemon->engine);
 	watch_done(&daemon->watch);
 	device_done(&daemon->device);

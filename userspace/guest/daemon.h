@@ -6,12 +6,12 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
-#include "device.h"
-#include "engine.h"
-#include "folder_watch.h"
-#include "kvp_way.h"
-#include "logind.h"
-#include "watch.h"
+#include "userspace/guest/logoff/engine.h"
+#include "userspace/guest/logoff/watch.h"
+#include "userspace/guest/system/folder_watch.h"
+#include "userspace/guest/system/logind.h"
+#include "userspace/guest/transport/device.h"
+#include "userspace/guest/transport/kvp.h"
 
 struct daemon {
 	sd_event *event;
@@ -24,7 +24,7 @@ struct daemon {
 	struct logind logind;
 	struct engine engine;
 	struct watch watch;
-	struct kvp_way kvp;
+	struct kvp_transport kvp;
 	bool kvp_started;
 	int error; /* why the device was given up */
 };

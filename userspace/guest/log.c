@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "util.h"
+#include "userspace/shared/util.h"
 
 /* The variable may be inherited by one whose standard error goes elsewhere. */
 static bool stderr_is_journal(void)

@@ -11,11 +11,11 @@
 
 #include "config.h"
 #include "daemon.h"
-#include "device.h"
-#include "kvp_way.h"
 #include "log.h"
-#include "module.h"
-#include "util.h"
+#include "userspace/guest/system/module.h"
+#include "userspace/guest/transport/device.h"
+#include "userspace/guest/transport/kvp.h"
+#include "userspace/shared/util.h"
 #include "watchdog.h"
 
 #define EVENT_TIMEOUT (5 * USEC_PER_SEC)
@@ -143,7 +143,8 @@ static int exit_status(const struct daemon *daemon, const char *file)
 /* On a stock host, with the one way in that there is shut: that is no failure. */
 static bool is_shut(const char *file, const struct config *config)
 {
-	if (config->kvp || !kvp_way_is_there() || access(file, F_OK) == 0 || module_is_wanted())
+	if (config->kvp || !kvp_transport_available() || access(file, F_OK) == 0 ||
+	    module_is_wanted())
 		return false;
 	sd_notify(0, "READY=1");
 	log_message(LOG_INFO, "Requests can come by KVP alone, and these are switched off "
@@ -156,11 +157,11 @@ static int open_ways(struct daemon *daemon, const struct options *options,
 		     const struct config *config)
 {
 	const char *file = options->device_file;
-	bool kvp = config->kvp && kvp_way_is_there();
+	bool kvp = config->kvp && kvp_transport_available();
 	int fd;
 
 	if (!config->kvp)
-		kvp_way_close();
+		kvp_transport_close();
 	if (is_shut(file, config))
 		return EX_OK;
 	fd = open_device(file, kvp);

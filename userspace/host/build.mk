@@ -5,15 +5,16 @@ VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
 
-VMLOGOFF_OBJECTS := $(patsubst %,userspace/host/%.o,vmlogoff show status suggest watch)
-VMGUESTOS_OBJECTS := $(filter-out $(VMLOGOFF_OBJECTS),$(patsubst %.c,%.o,$(wildcard userspace/host/*.c)))
+VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c))
+VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
+	$(patsubst %,userspace/shared/%.o,hresult)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden
 
-$(BUILD)/libvmguestos.so: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%) userspace/host/libvmguestos.map
+$(BUILD)/libvmguestos.so: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%) userspace/host/libvmguestos/libvmguestos.map
 	$(CC) -shared -pthread -Wl,-soname,$(VMGUESTOS_SONAME) -Wl,-z,defs \
-		-Wl,--version-script=userspace/host/libvmguestos.map $(LDFLAGS) \
+		-Wl,--version-script=userspace/host/libvmguestos/libvmguestos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) $(VMGUESTOS_LIBS)
 
 $(BUILD)/libvmguestos.a: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%)
@@ -27,7 +28,7 @@ all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 
 # Its unit tests run twice, the second time under ThreadSanitizer.
 TSAN_CFLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/status.o userspace/host/suggest.o \
+VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/vmlogoff/status.o userspace/host/vmlogoff/suggest.o \
 	$(VMGUESTOS_OBJECTS)
 $(BUILD)/tsan/%.o: %.c
 	@mkdir -p $(@D)
@@ -45,13 +46,13 @@ install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 	ln -sf libvmguestos.so.$(VMGUESTOS_VERSION) $(DESTDIR)$(LIBDIR)/$(VMGUESTOS_SONAME)
 	ln -sf $(VMGUESTOS_SONAME) $(DESTDIR)$(LIBDIR)/libvmguestos.so
 	install -m 644 $(BUILD)/libvmguestos.a $(DESTDIR)$(LIBDIR)
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include userspace/host/vmguestos.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include userspace/host/libvmguestos/vmguestos.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VMGUESTOS_VERSION)|' \
-		userspace/host/libvmguestos.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libvmguestos.pc
+		userspace/host/libvmguestos/libvmguestos.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libvmguestos.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/vmlogoff.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 docs/libvmguestos.3
-	install -D -m 644 userspace/host/vmlogoff.bash-completion \
+	install -D -m 644 userspace/host/vmlogoff/vmlogoff.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmlogoff
 
 install: install-host

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The commands that make a machine. */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "cli.h"
+#include "driver/wire.h"
+#include "tests/hvhost/machine.h"
+#include "tests/hvhost/util.h"
+#include "tests/hvhost/vmbus/vmbus_wire.h"
+#include "userspace/host/libvmguestos/registry.h"
+
+#define MEMORY_DEFAULT 768
+#define MEMORY_MIN     128
+#define PERSISTENT_MAX 64
+#define MEMORY_MAX     3072 /* the rest of the first 4 GiB is for the interrupt controllers */
+
+static const struct {
+	const char *name;
+	uint32_t version;
+} versions[] = {
+	{"4.0", VMBUS_V4_0}, {"4.1", VMBUS_V4_1}, {"5.0", VMBUS_V5_0},
+	{"5.1", VMBUS_V5_1}, {"5.2", VMBUS_V5_2}, {"5.3", VMBUS_V5_3},
+};
+
+static bool parse_number(const char *text, unsigned int min, unsigned int max, unsigned int *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (end == text || *end || value < min || value > max)
+		return false;
+	*number = (unsigned int)value;
+	return true;
+}
+
+static bool parse_version(const char *text, uint32_t *version)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		if (strcmp(text, versions[i].name) == 0) {
+			*version = versions[i].version;
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint32_t number_of(const struct hvl_version *version)
+{
+	return (uint32_t)version->major << 16 | version->minor;
+}
+
+static bool parse_message_version(const char *text, uint32_t *number)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hvl_message_versions); i++) {
+		const struct hvl_version *version = &hvl_message_versions[i];
+		char name[16];
+
+		snprintf(name, sizeof(name), "%u.%u", version->major, version->minor);
+		*number = number_of(version);
+		if (strcmp(text, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The machine's process has another working directory. */
+static bool parse_file(const char *path, char **file)
+{
+	free(*file);
+	*file = realpath(path, NULL);
+	if (*file && access(*file, R_OK) == 0)
+		return true;
+	fprintf(stderr, "hvhost: the file %s can't be read: %s.\n", path, strerror(errno));
+	return false;
+}
+
+static bool parse_allowed(const char *argument, const char *what, bool good)
+{
+	if (!good)
+		fprintf(stderr,
+			"hvhost: there is no %s \"%s\" in this machine's files: one that is found "
+			"elsewhere is given by its number.\n",
+			what, argument);
+	return good;
+}
+
+static bool parse_option(int option, const char *argument, struct machine_config *config)
+{
+	bool good = true;
+
+	switch (option) {
+	case 'k':
+		return parse_file(argument, &config->kernel);
+	case 'i':
+		return parse_file(argument, &config->initrd);
+	case 'a':
+		free(config->append);
+		config->append = strdup(argument);
+		return config->append;
+	case 'm':
+		good = parse_number(argument, MEMORY_MIN, MEMORY_MAX, &config->memory);
+		break;
+	case 'p':
+		good = parse_number(argument, 1, PERSISTENT_MAX, &config->persistent);
+		break;
+	case 'n':
+		free(config->no_offer);
+		config->no_offer = strdup(argument);
+		return config->no_offer;
+	case 'c':
+		good = parse_number(argument, 1, 4, &config->cpus);
+		break;
+	case 'v':
+		good = parse_version(argument, &config->vmbus_version);
+		break;
+	case 'M':
+		good = parse_message_version(argument, &config->message_version);
+		break;
+	case 'U':
+		return parse_allowed(argument, "user",
+				     access_allow_user(&config->access, argument));
+	case 'G':
+		return parse_allowed(argument, "group",
+				     access_allow_group(&config->access, argument));
+	default:
+		return false;
+	}
+	if (!good)
+		fprintf(stderr,
+			"hvhost: %s does not do: --memory is %d to %d MiB, --persistent 1 to %d, "
+			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3, "
+			"--message-version 1.0 or 1.1.\n",
+			argument, MEMORY_MIN, MEMORY_MAX, PERSISTENT_MAX);
+	return good;
+}
+
+static bool parse_options(int argc, char **argv, struct machine_config *config)
+{
+	static const struct option options[] = {
+		{"kernel", required_argument, NULL, 'k'},
+		{"initrd", required_argument, NULL, 'i'},
+		{"append", required_argument, NULL, 'a'},
+		{"memory", required_argument, NULL, 'm'},
+		{"persistent", required_argument, NULL, 'p'},
+		{"no-offer", required_argument, NULL, 'n'},
+		{"cpus", required_argument, NULL, 'c'},
+		{"vmbus", required_argument, NULL, 'v'},
+		{"message-version", required_argument, NULL, 'M'},
+		{"allow-user", required_argument, NULL, 'U'},
+		{"allow-group", required_argument, NULL, 'G'},
+		{0},
+	};
+	int option;
+
+	optind = 0; /* from the first one again */
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (!parse_option(option, optarg, config))
+			return false;
+	}
+	return true;
+}
+
+static bool is_name(int argc, char **argv)
+{
+	if (optind == argc - 1 && vmg_registry_is_name(argv[optind]))
+		return true;
+	fprintf(stderr,
+		"hvhost: give the machine's name, which is letters, digits, \"-\", \"_\" and "
+		"\".\", and begins with a letter or a digit.\n");
+	return false;
+}
+
+/* Without a kernel it is the machine that was there before, with changes. */
+static bool parse_again(int argc, char **argv, struct machine_config *config)
+{
+	_cleanup_free_ char *directory = config->directory;
+
+	config->directory = NULL;
+	machine_config_done(config);
+	if (machine_config_load(directory, config) == 0)
+		return parse_options(argc, argv, config);
+	fprintf(stderr, "hvhost: give the --kernel: %s has no machine.json of before.\n",
+		directory);
+	return false;
+}
+
+static bool parse(int argc, char **argv, struct machine_config *config)
+{
+	_cleanup_free_ char *registry = NULL;
+
+	*config = (struct machine_config){
+		.memory = MEMORY_DEFAULT,
+		.cpus = 1,
+		.vmbus_version = VMBUS_V5_3,
+		.message_version = number_of(&hvl_message_versions[0]),
+	};
+	if (!parse_options(argc, argv, config) || !is_name(argc, argv))
+		return false;
+	config->name = strdup(argv[optind]);
+	if (!config->name || vmg_registry_own(&registry) < 0 ||
+	    asprintf(&config->directory, "%s/%s", registry, config->name) < 0)
+		return false;
+	if (!config->kernel && !parse_again(argc, argv, config))
+		return false;
+	config->access.owner = geteuid();
+	return true;
+}
+
+/* Anyone may look for a machine; what he may do with it is the control socket's matter. */
+static bool make_one(const char *path)
+{
+	if (mkdir(path, 0700) == 0 && chmod(path, 0755) == 0)
+		return true;
+	if (errno == EEXIST)
+		return true;
+	fprintf(stderr,
+		"hvhost: the folder %s can't be made: %s; HVHOST_DIR names another place.\n", path,
+		strerror(errno));
+	return false;
+}
+
+/* The folder of all machines, and this one's own, whose path gets absolute. */
+static bool make_directory(struct machine_config *config)
+{
+	_cleanup_free_ char *registry = NULL;
+	char *absolute;
+
+	if (vmg_registry_own(&registry) < 0 || !make_one(registry) || !make_one(config->directory))
+		return false;
+	absolute = realpath(config->directory, NULL);
+	if (!absolute)
+		return false;
+	free(config->directory);
+	config->directory = absolute;
+	return true;
+}
+
+static bool is_running(const char *name)
+{
+	_cleanup_(client_close) struct connection *connection = client_connect(name, true);
+
+	if (connection)
+		fprintf(stderr,
+			"hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
+			name, name);
+	return connection;
+}
+
+static bool keep(const struct machine_config *config)
+{
+	if (machine_config_save(config) == 0)
+		return true;
+	fprintf(stderr, "hvhost: %s/machine.json can't be written.\n", config->directory);
+	return false;
+}
+
+static bool prepare(int argc, char **argv, struct machine_config *config)
+{
+	return parse(argc, argv, config) && !is_running(config->name) && make_directory(config) &&
+	       keep(config);
+}
+
+/* Standard error becomes the machine's log, and there is no terminal any more. */
+static bool detach(const struct machine_config *config)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	_cleanup_close_ int log = -1;
+
+	if (asprintf(&path, "%s/hvhost.log", config->directory) < 0) {
+		path = NULL;
+		return false;
+	}
+	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	return null >= 0 && log >= 0 && setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) >= 0 &&
+	       dup2(null, 1) >= 0 && dup2(log, 2) >= 0;
+}
+
+static _Noreturn void machine_process(const struct machine_config *config, int ready)
+{
+	int ret;
+
+	if (!detach(config))
+		_exit(EXIT_FAILURE);
+	ret = outer_needed() ? outer_run(config, ready) : vmm_run(config, false, ready);
+	_exit(ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* What is being waited for, until the machine answers or has given up. */
+static void show_progress(int ready)
+{
+	char buffer[1024];
+	ssize_t got;
+
+	while ((got = read(ready, buffer, sizeof(buffer))) > 0) {
+		if (write_all(STDOUT_FILENO, buffer, (size_t)got) < 0)
+			break;
+	}
+}
+
+static void show_log(const struct machine_config *config)
+{
+	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ void *log = NULL;
+	size_t size;
+
+	if (asprintf(&path, "%s/hvhost.log", config->directory) < 0)
+		path = NULL;
+	if (path && read_file(path, &log, &size) == 0)
+		write_all(STDERR_FILENO, log, size);
+}
+
+static int report_start(const struct machine_config *config)
+{
+	_cleanup_(client_close) struct connection *connection = client_connect(config->name, true);
+
+	if (connection) {
+		printf("%s runs.\n", config->name);
+		return EXIT_SUCCESS;
+	}
+	fprintf(stderr, "hvhost: %s did not start; its log:\n", config->name);
+	show_log(config);
+	return EXIT_FAILURE;
+}
+
+static int start(const struct machine_config *config)
+{
+	int ready[2];
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0) {
+		perror("hvhost: pipe");
+		return EXIT_FAILURE;
+	}
+	fflush(NULL);
+	pid = fork();
+	if (pid == 0) {
+		close(ready[0]);
+		machine_process(config, ready[1]);
+	}
+	close(ready[1]);
+	if (pid > 0)
+		show_progress(ready[0]);
+	close(ready[0]);
+	return report_start(config);
+}
+
+int cli_start(int argc, char **argv)
+{
+	_cleanup_(machine_config_done) struct machine_config config;
+
+	if (!prepare(argc, argv, &config))
+		return EXIT_USAGE;
+	return start(&config);
+}
+
+/* In the foreground, here and now: for looking at hvhost itself. */
+int cli_run(int argc, char **argv)
+{
+	_cleanup_(machine_config_done) struct machine_config config;
+
+	if (!prepare(argc, argv, &config))
+		return EXIT_USAGE;
+	return vmm_run(&config, false, dup(STDOUT_FILENO)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

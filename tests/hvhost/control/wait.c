@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "wait.h"
+
+#include <string.h>
+
+#include "tests/hvhost/util.h"
+#include "tests/hvhost/vmm/vm.h"
+
+#define TIMEOUT_DEFAULT 60
+
+struct wait {
+	LIST_ENTRY(wait) entry;
+	uint64_t client;
+	uint64_t deadline_us;
+	const struct ic *ic;
+	bool (*reached)(const struct ic *ic);
+};
+
+static bool is_offered(const struct ic *ic)
+{
+	return ic->channel.state == CHANNEL_OFFERED || ic->channel.state == CHANNEL_OPEN;
+}
+
+static bool is_open(const struct ic *ic)
+{
+	return ic->channel.state == CHANNEL_OPEN;
+}
+
+static bool is_closed(const struct ic *ic)
+{
+	return !is_open(ic);
+}
+
+static bool is_negotiated(const struct ic *ic)
+{
+	return ic->negotiated;
+}
+
+static const struct {
+	const char *name;
+	bool (*reached)(const struct ic *ic);
+} conditions[] = {
+	{"offered", is_offered},
+	{"open", is_open},
+	{"closed", is_closed},
+	{"negotiated", is_negotiated},
+};
+
+static void drop(struct wait *wait)
+{
+	LIST_REMOVE(wait, entry);
+	free(wait);
+}
+
+void waits_check(struct waits *waits)
+{
+	struct control *control = &waits->vm->control;
+	struct wait *wait = LIST_FIRST(&waits->list);
+	uint64_t now = now_us(), first = UINT64_MAX;
+
+	while (wait) {
+		struct wait *next = LIST_NEXT(wait, entry);
+
+		if (wait->reached(wait->ic)) {
+			control_reply(control, wait->client, json_pack("{s:b}", "ok", 1));
+			drop(wait);
+		} else if (wait->deadline_us <= now) {
+			control_fail(control, wait->client, HV_LOGOFF_E_TIMED_OUT,
+				     "The component did not get there in time.");
+			drop(wait);
+		} else {
+			first = MIN(first, wait->deadline_us);
+		}
+		wait = next;
+	}
+	timer_set(&waits->timer, first == UINT64_MAX ? 0 : (first - now) / 1000 + 1, 0);
+}
+
+static void expired(struct timer *timer)
+{
+	waits_check(container_of(timer, struct waits, timer));
+}
+
+int waits_init(struct waits *waits, struct vm *vm)
+{
+	waits->vm = vm;
+	LIST_INIT(&waits->list);
+	return timer_init(&vm->loop, &waits->timer, expired);
+}
+
+void waits_done(struct waits *waits)
+{
+	struct wait *wait;
+
+	while ((wait = LIST_FIRST(&waits->list)))
+		drop(wait);
+}
+
+static struct wait *parse(struct vm *vm, const json_t *request)
+{
+	const char *component = json_string_value(json_object_get(request, "component"));
+	const char *condition = json_string_value(json_object_get(request, "for"));
+	const json_t *timeout = json_object_get(request, "timeout");
+	const struct ic *ic = component ? ic_by_name(vm, component) : NULL;
+	struct wait *wait;
+
+	for (size_t i = 0; ic && condition && i < ARRAY_SIZE(conditions); i++) {
+		if (strcmp(conditions[i].name, condition) != 0)
+			continue;
+		wait = calloc(1, sizeof(*wait));
+		if (!wait)
+			return NULL;
+		wait->ic = ic;
+		wait->reached = conditions[i].reached;
+		wait->deadline_us =
+			now_us() + 1000000ULL * (uint64_t)(timeout ? json_number_value(timeout)
+								   : TIMEOUT_DEFAULT);
+		return wait;
+	}
+	return NULL;
+}
+
+void wait_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	struct wait *wait = parse(vm, request);
+
+	if (!wait) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "\"wait\" needs \"component\" (shutdown, heartbeat, timesync, kvp or "
+			     "logoff) and \"for\" (offered, open, closed or negotiated).");
+		return;
+	}
+	wait->client = client;
+	LIST_INSERT_HEAD(&vm->control.waits.list, wait, entry);
+	waits_check(&vm->control.waits);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The heartbeat component: a number every two seconds, to be answered with the next one. */
+#ifndef HVHOST_HEARTBEAT_H
+#define HVHOST_HEARTBEAT_H
+
+#include "ic.h"
+
+struct ic_heartbeat {
+	struct ic ic;
+	struct timer timer;
+	uint8_t transaction;
+	bool waiting;      /* for the answer to the last one */
+	uint64_t sequence; /* last sent */
+	uint64_t answered; /* last answered, 0 if none was */
+	uint64_t sent_us;
+	uint64_t answered_us;
+	uint64_t round_trip_us;
+};
+
+int ic_heartbeat_init(struct ic_heartbeat *heartbeat, struct vm *vm);
+void ic_heartbeat_command(struct vm *vm, uint64_t client, const json_t *request);
+
+#endif /* HVHOST_HEARTBEAT_H */

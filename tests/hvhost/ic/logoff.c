@@ -1,0 +1,595 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "logoff.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "tests/hvhost/control/json_text.h"
+#include "tests/hvhost/util.h"
+#include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/vmguestos.h"
+#include "userspace/shared/hresult.h"
+#include "userspace/shared/wire_host.h"
+
+#define TIMEOUT_DEFAULT  60
+/* The guest keeps the request's time; this is for a guest that is dead. */
+#define BACKSTOP_SECONDS 30
+#define ANSWER_SECONDS   30 /* for CANCEL and QUERY */
+
+#define CHANNEL_CLOSED "The channel was closed before an answer came."
+
+struct waiter {
+	STAILQ_ENTRY(waiter) entry;
+	uint64_t client;
+};
+
+struct logoff_request {
+	STAILQ_ENTRY(logoff_request) entry;
+	uint64_t id;
+	uint8_t transaction;
+	bool open;
+	uint64_t deadline_us;
+	unsigned int progress; /* PROGRESSes received */
+	unsigned int complete; /* COMPLETEs received */
+	STAILQ_HEAD(waiters, waiter) waiters;
+};
+
+struct logoff_question {
+	STAILQ_ENTRY(logoff_question) entry;
+	uint64_t client;
+	uint8_t transaction;
+	uint64_t deadline_us;
+};
+
+static const char *const state_names[] = {
+	[HV_LOGOFF_PENDING] = "pending", [HV_LOGOFF_DELIVERED] = "delivered",
+	[HV_LOGOFF_GRACE] = "grace",     [HV_LOGOFF_ENDING] = "ending",
+	[HV_LOGOFF_DONE] = "done",
+};
+
+static const char *const outcome_names[] = {
+	[HV_LOGOFF_ENDED] = "ended",
+	[HV_LOGOFF_FAILED] = "failed",
+	[HV_LOGOFF_SELECTED] = "selected",
+};
+
+static const char *const kind_names[] = {
+	[HV_LOGOFF_NORMAL] = "normal",
+	[HV_LOGOFF_FORCED] = "forced",
+	[HV_LOGOFF_EXTERNAL] = "external",
+};
+
+static json_t *id_to_json(uint64_t id)
+{
+	return json_sprintf("0x%llx", (unsigned long long)id);
+}
+
+static uint64_t id_from_json(const json_t *request)
+{
+	const char *text = json_string_value(json_object_get(request, "id"));
+
+	return text ? strtoull(text, NULL, 16) : 0;
+}
+
+static struct logoff_request *find_request(struct ic_logoff *logoff, uint64_t id)
+{
+	struct logoff_request *request;
+
+	STAILQ_FOREACH(request, &logoff->requests, entry) {
+		if (request->id == id)
+			return request;
+	}
+	return NULL;
+}
+
+static struct logoff_request *find_open(struct ic_logoff *logoff, uint8_t transaction)
+{
+	struct logoff_request *request;
+
+	STAILQ_FOREACH(request, &logoff->requests, entry) {
+		if (request->open && request->transaction == transaction)
+			return request;
+	}
+	return NULL;
+}
+
+static void arm_backstop(struct ic_logoff *logoff)
+{
+	struct logoff_request *request;
+	struct logoff_question *question;
+	uint64_t first = UINT64_MAX, now = now_us();
+
+	STAILQ_FOREACH(request, &logoff->requests, entry) {
+		if (request->open)
+			first = MIN(first, request->deadline_us);
+	}
+	STAILQ_FOREACH(question, &logoff->questions, entry)
+		first = MIN(first, question->deadline_us);
+	if (first == UINT64_MAX)
+		timer_set(&logoff->backstop, 0, 0);
+	else
+		timer_set(&logoff->backstop, first > now ? (first - now) / 1000 + 1 : 1, 0);
+}
+
+/* The last word on a request: @reply goes to all who wait for it, and is taken. */
+static void end_request(struct ic_logoff *logoff, struct logoff_request *request, json_t *reply)
+{
+	struct waiter *waiter;
+
+	request->open = false;
+	json_object_set_new(reply, "id", id_to_json(request->id));
+	while ((waiter = STAILQ_FIRST(&request->waiters))) {
+		control_reply(&logoff->ic.vm->control, waiter->client, json_incref(reply));
+		STAILQ_REMOVE_HEAD(&request->waiters, entry);
+		free(waiter);
+	}
+	json_decref(reply);
+	arm_backstop(logoff);
+}
+
+static void end_question(struct ic_logoff *logoff, struct logoff_question *question, json_t *reply)
+{
+	control_reply(&logoff->ic.vm->control, question->client, reply);
+	STAILQ_REMOVE(&logoff->questions, question, logoff_question, entry);
+	free(question);
+	arm_backstop(logoff);
+}
+
+/* For all of them, or for those whose deadline is before @before. */
+static void end_overdue(struct ic_logoff *logoff, uint64_t before, uint32_t hresult,
+			const char *why)
+{
+	struct logoff_request *request;
+	struct logoff_question *question = STAILQ_FIRST(&logoff->questions);
+
+	STAILQ_FOREACH(request, &logoff->requests, entry) {
+		if (!request->open || request->deadline_us > before)
+			continue;
+		say("logoff: request %#llx: %s", (unsigned long long)request->id, why);
+		end_request(logoff, request, control_failure(hresult, why));
+	}
+	while (question) {
+		struct logoff_question *next = STAILQ_NEXT(question, entry);
+
+		if (question->deadline_us <= before)
+			end_question(logoff, question, control_failure(hresult, why));
+		question = next;
+	}
+}
+
+static void backstop_expired(struct timer *timer)
+{
+	struct ic_logoff *logoff = container_of(timer, struct ic_logoff, backstop);
+
+	end_overdue(logoff, now_us(), HV_LOGOFF_E_TIMED_OUT,
+		    "The guest has not answered in time: is it still running?");
+	arm_backstop(logoff);
+}
+
+/* Since message version 1.1 there are TARGET and SESSION. */
+static bool has_targets(const struct ic *ic)
+{
+	return ic->message.major > 1 || (ic->message.major == 1 && ic->message.minor >= 1);
+}
+
+static void negotiated(struct ic *ic)
+{
+	(void)ic;
+}
+
+static void closed(struct ic *ic)
+{
+	end_overdue(container_of(ic, struct ic_logoff, ic), UINT64_MAX, HV_LOGOFF_E_EXCEPTION,
+		    CHANNEL_CLOSED);
+}
+
+/* Of a string in a message. */
+static json_t *string_to_json(const char *string, size_t size)
+{
+	return text_to_json(string, strnlen(string, size));
+}
+
+static void add_report(json_t *json, const struct hvl_report *report)
+{
+	json_object_set_new(json, "state", json_string(state_names[report->state]));
+	json_object_set_new(json, "percent", json_integer(report->percent));
+	json_object_set_new(json, "found", json_integer(report->found));
+	json_object_set_new(json, "ended", json_integer(report->ended));
+	json_object_set_new(json, "failed", json_integer(report->failed));
+	json_object_set_new(json, "text", string_to_json(report->text, sizeof(report->text)));
+}
+
+static void tell_waiters(struct ic_logoff *logoff, const struct logoff_request *request,
+			 json_t *event)
+{
+	struct waiter *waiter;
+
+	STAILQ_FOREACH(waiter, &request->waiters, entry)
+		control_event(&logoff->ic.vm->control, waiter->client, json_incref(event));
+}
+
+static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
+{
+	struct logoff_request *request = find_request(logoff, report->header.id);
+	json_t *event;
+
+	if (!request)
+		return;
+	request->progress++;
+	event = json_pack("{s:s, s:o}", "event", "progress", "id", id_to_json(request->id));
+	add_report(event, report);
+	tell_waiters(logoff, request, event);
+	json_decref(event);
+}
+
+static json_t *session_to_json(const struct hvl_session *session)
+{
+	bool ended = session->outcome == HV_LOGOFF_ENDED;
+
+	return json_pack("{s:s, s:o, s:s, s:s?, s:I, s:I, s:o, s:o}", "event", "session", "id",
+			 id_to_json(session->header.id), "outcome", outcome_names[session->outcome],
+			 "kind", ended ? kind_names[session->kind] : NULL, "uid",
+			 (json_int_t)session->uid, "lost", (json_int_t)session->lost, "user",
+			 string_to_json(session->user, sizeof(session->user)), "session",
+			 string_to_json(session->session, sizeof(session->session)));
+}
+
+/* What became of one session: for those who wait for its request, and for all who watch. */
+static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
+{
+	const struct hvl_session *session = &packet->body.session;
+	struct logoff_request *request;
+	json_t *event;
+
+	if (!has_targets(&logoff->ic) || !hvl_check_session(packet)) {
+		say("logoff: what is said of a session makes no sense, and is ignored.");
+		return;
+	}
+	request = find_request(logoff, session->header.id);
+	event = session_to_json(session);
+	if (request)
+		tell_waiters(logoff, request, event);
+	watches_tell(&logoff->ic.vm->control.watches, event);
+	json_decref(event);
+}
+
+static void complete(struct ic_logoff *logoff, const struct hvl_packet *packet)
+{
+	const struct hvl_report *report = &packet->body.report;
+	struct logoff_request *request = find_request(logoff, report->header.id);
+	json_t *reply;
+
+	if (!request)
+		return;
+	request->complete++;
+	say("logoff: request %#llx: complete, %s (%#x)%s.", (unsigned long long)request->id,
+	    hresult_name(packet->header.status), packet->header.status,
+	    report->header.flags & HVL_REPLAY ? ", repeated" : "");
+	reply = control_result(packet->header.status);
+	add_report(reply, report);
+	json_object_set_new(reply, "replay", json_boolean(report->header.flags & HVL_REPLAY));
+	end_request(logoff, request, reply);
+}
+
+/* To CANCEL and QUERY; also a refusal of either, which has no body. */
+static void question_answered(struct ic_logoff *logoff, const struct hvl_packet *packet)
+{
+	struct logoff_question *question;
+	json_t *reply;
+
+	STAILQ_FOREACH(question, &logoff->questions, entry) {
+		if (question->transaction == packet->header.transaction)
+			break;
+	}
+	if (!question)
+		return;
+	reply = control_result(packet->header.status);
+	if (packet->header.size) {
+		add_report(reply, &packet->body.report);
+		json_object_set_new(reply, "id", id_to_json(packet->body.report.header.id));
+		json_object_set_new(reply, "result", json_integer(packet->body.report.result));
+	}
+	end_question(logoff, question, reply);
+}
+
+/* The guest could make nothing of what it got. */
+static void refused(struct ic_logoff *logoff, const struct hvl_packet *packet)
+{
+	struct logoff_request *request = find_open(logoff, packet->header.transaction);
+
+	say("logoff: a message was refused with %s (%#x).", hresult_name(packet->header.status),
+	    packet->header.status);
+	if (request)
+		end_request(logoff, request, control_result(packet->header.status));
+	else
+		question_answered(logoff, packet);
+}
+
+static void received(struct ic *ic, const struct hvl_packet *packet, size_t length)
+{
+	struct ic_logoff *logoff = container_of(ic, struct ic_logoff, ic);
+
+	if (!hvl_packet_check(packet, length) || packet->header.type != HVL_MSGTYPE_LOGOFF) {
+		say("logoff: a message of %zu bytes and type %u is ignored.", length,
+		    packet->header.type);
+		return;
+	}
+	if (packet->header.size == 0) {
+		refused(logoff, packet);
+		return;
+	}
+	if (packet->body.op.op == HVL_OP_SESSION) {
+		session(logoff, packet);
+		return;
+	}
+	if (!hvl_check_report(packet)) {
+		say("logoff: a report that makes no sense is ignored.");
+		return;
+	}
+	switch (packet->body.op.op) {
+	case HVL_OP_PROGRESS:
+		progress(logoff, &packet->body.report);
+		break;
+	case HVL_OP_COMPLETE:
+		complete(logoff, packet);
+		break;
+	default:
+		question_answered(logoff, packet);
+	}
+}
+
+static const struct ic_ops ops = {
+	.negotiated = negotiated,
+	.closed = closed,
+	.received = received,
+};
+
+/* Those from @highest on; of a host that is older there are less. */
+static void limit_versions(struct ic *ic, uint32_t highest)
+{
+	ic->versions = hvl_message_versions;
+	ic->version_count = ARRAY_SIZE(hvl_message_versions);
+	while (ic->version_count > 1 &&
+	       ((uint32_t)ic->versions->major << 16 | ic->versions->minor) > highest) {
+		ic->versions++;
+		ic->version_count--;
+	}
+}
+
+int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
+{
+	int ret;
+
+	STAILQ_INIT(&logoff->requests);
+	STAILQ_INIT(&logoff->questions);
+	logoff->ic.ops = &ops;
+	limit_versions(&logoff->ic, vm->config->message_version);
+	logoff->ic.channel.name = "logoff";
+	logoff->ic.channel.class = (struct guid){
+		0x99fea0db, 0x4880, 0x499a, {0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe}};
+	logoff->ic.channel.instance = (struct guid){
+		0x6d1a3f02, 0x94c7, 0x4be5, {0x8e, 0x2b, 0xd0, 0x57, 0x1c, 0xa9, 0x63, 0x4f}};
+	ret = timer_init(&vm->loop, &logoff->backstop, backstop_expired);
+	return ret < 0 ? ret : ic_init(&logoff->ic, vm);
+}
+
+void ic_logoff_done(struct ic_logoff *logoff)
+{
+	struct logoff_request *request;
+	struct logoff_question *question;
+
+	if (!logoff->ic.vm)
+		return;
+	while ((request = STAILQ_FIRST(&logoff->requests))) {
+		struct waiter *waiter;
+
+		while ((waiter = STAILQ_FIRST(&request->waiters))) {
+			STAILQ_REMOVE_HEAD(&request->waiters, entry);
+			free(waiter);
+		}
+		STAILQ_REMOVE_HEAD(&logoff->requests, entry);
+		free(request);
+	}
+	while ((question = STAILQ_FIRST(&logoff->questions))) {
+		STAILQ_REMOVE_HEAD(&logoff->questions, entry);
+		free(question);
+	}
+}
+
+static bool is_available(struct vm *vm, uint64_t client)
+{
+	if (vm->logoff.ic.negotiated)
+		return true;
+	control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
+		     "The logoff component is not installed in the guest: is hv_logoff loaded, "
+		     "and does hv-logoffd run?");
+	return false;
+}
+
+static uint64_t new_id(void)
+{
+	uint64_t id = 0;
+
+	while (!id) {
+		if (getrandom(&id, sizeof(id), 0) != sizeof(id))
+			id = now_us();
+	}
+	return id;
+}
+
+static struct logoff_request *take_request(struct ic_logoff *logoff, uint64_t id)
+{
+	struct logoff_request *request = find_request(logoff, id);
+
+	if (request)
+		return request;
+	request = calloc(1, sizeof(*request));
+	if (!request)
+		return NULL;
+	request->id = id;
+	STAILQ_INIT(&request->waiters);
+	STAILQ_INSERT_TAIL(&logoff->requests, request, entry);
+	return request;
+}
+
+/* What is out of range is sent as it is: that it is refused is for the guest to show. */
+static uint32_t seconds(const json_t *request, const char *name, uint32_t otherwise)
+{
+	const json_t *value = json_object_get(request, name);
+
+	return value ? (uint32_t)json_integer_value(value) : otherwise;
+}
+
+static const char *string(const json_t *command, const char *name)
+{
+	const char *value = json_string_value(json_object_get(command, name));
+
+	return value ? value : "";
+}
+
+static bool is_target(const json_t *command)
+{
+	return *string(command, "user") || *string(command, "session") ||
+	       json_is_true(json_object_get(command, "dry_run"));
+}
+
+static void build_logoff(struct hvl_packet *packet, const struct logoff_request *request,
+			 const json_t *command)
+{
+	struct hvl_target *target = &packet->body.target;
+	struct hvl_logoff *body = &packet->body.logoff;
+	bool some = is_target(command);
+
+	hvl_build_op(packet, request->transaction, some ? HVL_OP_TARGET : HVL_OP_LOGOFF,
+		     request->id);
+	if (json_is_true(json_object_get(command, "force")))
+		body->header.flags |= HV_LOGOFF_FORCE;
+	body->timeout = seconds(command, "timeout", TIMEOUT_DEFAULT);
+	body->grace = seconds(command, "grace", 0);
+	snprintf(body->message, sizeof(body->message), "%s", string(command, "message"));
+	if (!some)
+		return;
+	if (json_is_true(json_object_get(command, "dry_run")))
+		body->header.flags |= HV_LOGOFF_DRY_RUN;
+	snprintf(target->user, sizeof(target->user), "%s", string(command, "user"));
+	snprintf(target->session, sizeof(target->session), "%s", string(command, "session"));
+}
+
+/* Whether the guest can be told of whom this is; if it can't, the client knows. */
+static bool is_expressible(struct vm *vm, uint64_t client, const json_t *command)
+{
+	if (strlen(string(command, "user")) >= HV_LOGOFF_USER_SIZE ||
+	    strlen(string(command, "session")) >= HV_LOGOFF_SESSION_SIZE) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "A user has a name of at most 255 bytes, a session one of 63.");
+		return false;
+	}
+	if (is_target(command) && !has_targets(&vm->logoff.ic)) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
+			     "The hv-logoff in the guest is too old for that: it can log off "
+			     "everyone, and nothing else.");
+		return false;
+	}
+	return true;
+}
+
+static bool add_waiter(struct logoff_request *request, uint64_t client)
+{
+	struct waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (!waiter)
+		return false;
+	waiter->client = client;
+	STAILQ_INSERT_TAIL(&request->waiters, waiter, entry);
+	return true;
+}
+
+void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
+{
+	struct ic_logoff *logoff = &vm->logoff;
+	uint64_t id = id_from_json(command);
+	bool wait = !json_is_true(json_object_get(command, "no_wait"));
+	struct logoff_request *request;
+	struct hvl_packet packet;
+
+	if (!is_available(vm, client) || !is_expressible(vm, client, command))
+		return;
+	request = take_request(logoff, id ? id : new_id());
+	if (!request || (wait && !add_waiter(request, client))) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		return;
+	}
+	request->open = true;
+	request->transaction = ic_next_transaction(&logoff->ic);
+	build_logoff(&packet, request, command);
+	request->deadline_us =
+		now_us() + (packet.body.logoff.timeout + BACKSTOP_SECONDS) * 1000000ULL;
+	arm_backstop(logoff);
+	say("logoff: request %#llx is sent.", (unsigned long long)request->id);
+	if (!wait)
+		control_reply(&vm->control, client,
+			      json_pack("{s:b, s:o}", "ok", 1, "id", id_to_json(request->id)));
+	ic_send(&logoff->ic, &packet);
+}
+
+static void ask(struct vm *vm, uint64_t client, enum hvl_op op, uint64_t id)
+{
+	struct ic_logoff *logoff = &vm->logoff;
+	struct logoff_question *question;
+	struct hvl_packet packet;
+
+	if (!is_available(vm, client))
+		return;
+	question = calloc(1, sizeof(*question));
+	if (!question) {
+		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		return;
+	}
+	question->client = client;
+	question->transaction = ic_next_transaction(&logoff->ic);
+	question->deadline_us = now_us() + ANSWER_SECONDS * 1000000ULL;
+	STAILQ_INSERT_TAIL(&logoff->questions, question, entry);
+	arm_backstop(logoff);
+	hvl_build_op(&packet, question->transaction, op, id);
+	ic_send(&logoff->ic, &packet);
+}
+
+static uint64_t running_id(struct ic_logoff *logoff)
+{
+	struct logoff_request *request;
+
+	STAILQ_FOREACH(request, &logoff->requests, entry) {
+		if (request->open)
+			return request->id;
+	}
+	return 0;
+}
+
+void ic_logoff_cancel_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	uint64_t id = id_from_json(request);
+
+	if (!id)
+		id = running_id(&vm->logoff);
+	if (id)
+		ask(vm, client, HVL_OP_CANCEL, id);
+	else
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_FOUND,
+			     "No logoff is running: there is nothing to cancel.");
+}
+
+void ic_logoff_query_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	ask(vm, client, HVL_OP_QUERY, id_from_json(request));
+}
+
+void ic_logoff_count_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	const struct logoff_request *known = find_request(&vm->logoff, id_from_json(request));
+
+	control_reply(&vm->control, client,
+		      json_pack("{s:b, s:i, s:i}", "ok", 1, "complete",
+				known ? (int)known->complete : 0, "progress",
+				known ? (int)known->progress : 0));
+}

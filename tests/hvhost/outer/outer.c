@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Runs a machine inside an outer machine, where this machine's KVM can't run it. */
+#include "cpio.h"
+#include "mux.h"
+#include "tests/hvhost/control/peer.h"
+#include "tests/hvhost/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <linux/kvm.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define QEMU           "qemu-system-x86_64"
+#define KERNEL_PREFIX  "/boot/vmlinuz-"
+#define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
+#define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
+#define OWN_MEMORY     512u /* MiB, of the outer machine beside the guest and the files */
+#define MACHINE_ENDED                                                                              \
+	"{\"ok\":false,\"error\":\"The machine has ended.\",\"hresult\":2684617222,"               \
+	"\"name\":\"VM_E_VM_NOT_RUNNING\"}\n"
+
+struct outer {
+	const struct machine_config *config;
+	char kernel[256];
+	char initrd[256];
+	int ready;   /* -1 once the control socket answers */
+	int console; /* the guest's console log */
+	int control; /* listens on the control socket */
+	uint32_t clients;
+	pid_t qemu;
+	bool up;
+	int result;
+};
+
+static void say(const struct outer *outer, const char *text)
+{
+	if (outer->ready >= 0)
+		dprintf(outer->ready, "%s\n", text);
+}
+
+bool outer_needed(void)
+{
+	const char *forced = getenv("HVHOST_OUTER");
+	bool usable;
+	int fd;
+
+	if (forced && *forced)
+		return strcmp(forced, "0") != 0;
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return true;
+	usable = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) > 0;
+	close(fd);
+	return !usable;
+}
+
+/* Its kernel is installed, or its package was unpacked somewhere. */
+static const char *kernel_root(void)
+{
+	const char *root = getenv("HVHOST_OUTER_ROOT");
+
+	return root ? root : "";
+}
+
+static int find_kernel(struct outer *outer)
+{
+	glob_t found = {0};
+	const char *newest = NULL;
+	char pattern[256];
+
+	snprintf(pattern, sizeof(pattern), "%s" KERNEL_PATTERN, kernel_root());
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			if (!newest || strverscmp(found.gl_pathv[i], newest) > 0)
+				newest = found.gl_pathv[i];
+		}
+	}
+	if (newest)
+		snprintf(outer->kernel, sizeof(outer->kernel), "%s", newest);
+	globfree(&found);
+	if (outer->kernel[0])
+		return 0;
+	fprintf(stderr,
+		"hvhost: no kernel for the outer machine (%s): install it by\n"
+		"  sudo apt-get install " KERNEL_PACKAGE "\n"
+		"or unpack its package, and name that folder in HVHOST_OUTER_ROOT.\n",
+		pattern);
+	return -ENOENT;
+}
+
+static int add_module(const struct outer *outer, FILE *archive, const char *name, const char *file)
+{
+	const char *version = outer->kernel + strlen(kernel_root()) + strlen(KERNEL_PREFIX);
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/lib/modules/%s/kernel/%s.ko.xz", kernel_root(), version,
+		 file);
+	return cpio_file(archive, name, 0644, path);
+}
+
+/* The machine's description, with the names that its files have in there. */
+static int add_config(const struct machine_config *config, FILE *archive)
+{
+	struct machine_config inside = *config;
+	char directory[] = "/machine";
+	char kernel[] = "/guest/kernel";
+	char initrd[] = "/guest/initrd";
+	json_t *json;
+	char *text;
+	int error;
+
+	inside.directory = directory;
+	inside.kernel = kernel;
+	if (config->initrd)
+		inside.initrd = initrd;
+	json = machine_config_to_json(&inside);
+	text = json ? json_dumps(json, 0) : NULL;
+	error = text ? cpio_bytes(archive, "machine.json", text, strlen(text)) : -ENOMEM;
+	free(text);
+	json_decref(json);
+	return error;
+}
+
+static int fill_initrd(const struct outer *outer, FILE *archive)
+{
+	const struct machine_config *config = outer->config;
+	int error = 0;
+
+	/* The kernel opens /dev/console before process 1 can mount anything. */
+	error = error ?: cpio_directory(archive, "dev");
+	error = error ?: cpio_device(archive, "dev/console", S_IFCHR | 0600, makedev(5, 1));
+	error = error ?: cpio_directory(archive, "machine");
+	error = error ?: cpio_directory(archive, "modules");
+	error = error ?: add_module(outer, archive, "modules/irqbypass", "virt/lib/irqbypass");
+	error = error ?: add_module(outer, archive, "modules/kvm", "arch/x86/kvm/kvm");
+	error = error ?: add_module(outer, archive, "modules/kvm-amd", "arch/x86/kvm/kvm-amd");
+	error = error ?: cpio_file(archive, "init", 0755, "/proc/self/exe");
+	error = error ?: add_config(config, archive);
+	error = error ?: cpio_directory(archive, "guest");
+	error = error ?: cpio_file(archive, "guest/kernel", 0644, config->kernel);
+	if (config->initrd)
+		error = error ?: cpio_file(archive, "guest/initrd", 0644, config->initrd);
+	return error ?: cpio_end(archive);
+}
+
+static int write_initrd(struct outer *outer)
+{
+	FILE *archive;
+	int error;
+
+	snprintf(outer->initrd, sizeof(outer->initrd), "%s/outer.cpio", outer->config->directory);
+	archive = fopen(outer->initrd, "we");
+	if (!archive) {
+		error = -errno;
+	} else {
+		error = fill_initrd(outer, archive);
+		if (fclose(archive) == EOF && !error)
+			error = -errno;
+	}
+	if (error)
+		fprintf(stderr, "hvhost: can't write %s: %s\n", outer->initrd, strerror(-error));
+	return error;
+}
+
+static unsigned int memory_needed(const struct outer *outer)
+{
+	struct stat status = {0};
+
+	/* While the outer machine unpacks its files they are there twice. */
+	if (stat(outer->initrd, &status) < 0)
+		return 0;
+	return outer->config->memory + outer->config->persistent +
+	       2 * (unsigned int)(status.st_size >> 20) + OWN_MEMORY;
+}
+
+static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t parent)
+{
+	char chardev[64];
+	char serial[512];
+	char memory[16];
+	char cpus[16];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Nobody else would end it if this process were killed. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	fcntl(port, F_SETFD, 0);
+	snprintf(chardev, sizeof(chardev), "socket,id=port,fd=%d", port);
+	snprintf(serial, sizeof(serial), "file:%s/outer.log", outer->config->directory);
+	snprintf(memory, sizeof(memory), "%u", memory_needed(outer));
+	snprintf(cpus, sizeof(cpus), "%u", outer->config->cpus);
+	execlp(QEMU, QEMU, "-accel", "tcg", "-cpu", "max,+svm", "-smp", cpus, "-m", memory,
+	       "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial",
+	       serial, "-kernel", outer->kernel, "-initrd", outer->initrd, "-append",
+	       "console=ttyS0 quiet panic=-1", "-device", "virtio-serial-pci", "-chardev", chardev,
+	       "-device", "virtserialport,chardev=port,nr=1", NULL);
+	fprintf(stderr,
+		"hvhost: can't run " QEMU ": %s; install it by\n"
+		"  sudo apt-get install qemu-system-x86\n",
+		strerror(errno));
+	_exit(127);
+}
+
+/* The descriptor of the port's outer end, or -errno. */
+static int start_qemu(struct outer *outer)
+{
+	pid_t parent = getpid();
+	int port[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, port) < 0)
+		return -errno;
+	outer->qemu = fork();
+	if (outer->qemu == 0)
+		exec_qemu(outer, port[1], parent);
+	close(port[1]);
+	if (outer->qemu > 0)
+		return port[0];
+	close(port[0]);
+	return -errno;
+}
+
+static void stop_qemu(struct outer *outer)
+{
+	if (outer->qemu <= 0)
+		return;
+	kill(outer->qemu, SIGKILL);
+	waitpid(outer->qemu, NULL, 0);
+}
+
+/* Before anything that the client sends, and in no stream of a client's. */
+static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
+{
+	json_t *json =
+		json_pack("{s:I, s:o}", "stream", (json_int_t)number, "peer", peer_to_json(peer));
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	char *line = NULL;
+	int length = text ? asprintf(&line, "%s\n", text) : -1;
+	int error = length < 0 ? -ENOMEM : mux_send(mux, MUX_CONNECT, line, (size_t)length);
+
+	if (length >= 0)
+		free(line);
+	free(text);
+	json_decref(json);
+	return error;
+}
+
+/* Those without permission can't keep the others out by being many. */
+static int on_connect(struct mux *mux, int fd)
+{
+	struct outer *outer = mux_userdata(mux);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	struct peer peer;
+	uint32_t number;
+
+	if (client < 0)
+		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
+	if (peer_of_socket(client, &outer->config->access, &peer) < 0 ||
+	    (peer.permission == PERMISSION_NONE && mux_is_crowded(mux))) {
+		close(client);
+		return 0;
+	}
+	number = MUX_CLIENT + outer->clients++;
+	return mux_add(mux, number, client, true) < 0 ? 0 : announce(mux, number, &peer);
+}
+
+static int listen_control(struct mux *mux)
+{
+	struct outer *outer = mux_userdata(mux);
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
+			      outer->config->directory);
+
+	if (length >= (int)sizeof(address.sun_path)) {
+		fprintf(stderr, "hvhost: %s is too long a path for a socket\n",
+			outer->config->directory);
+		return -ENAMETOOLONG;
+	}
+	outer->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	unlink(address.sun_path);
+	if (outer->control < 0 ||
+	    bind(outer->control, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    chmod(address.sun_path, 0666) < 0 || listen(outer->control, 16) < 0) {
+		int error = -errno;
+
+		fprintf(stderr, "hvhost: %s: %s\n", address.sun_path, strerror(-error));
+		return error;
+	}
+	return mux_watch(mux, outer->control, on_connect);
+}
+
+/* Before any client is hung up on: who has seen the end connects to nothing any more. */
+static void stop_listening(struct outer *outer)
+{
+	char path[512];
+
+	if (outer->control < 0)
+		return;
+	snprintf(path, sizeof(path), "%s/control.sock", outer->config->directory);
+	unlink(path);
+	close(outer->control);
+	outer->control = -1;
+}
+
+/* The control socket inside answers: from now on this one does. */
+static int on_ready(struct mux *mux)
+{
+	struct outer *outer = mux_userdata(mux);
+	int error = listen_control(mux);
+
+	unlink(outer->initrd);
+	close(outer->ready);
+	outer->ready = -1;
+	return error;
+}
+
+static int write_all(int fd, const void *bytes, size_t size)
+{
+	const char *next = bytes;
+
+	while (size > 0) {
+		ssize_t n = write(fd, next, size);
+
+		if (n < 0)
+			return -errno;
+		next += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int on_status(struct mux *mux, const char *text, size_t size)
+{
+	struct outer *outer = mux_userdata(mux);
+	char number[16] = "";
+
+	memcpy(number, text, size < sizeof(number) ? size : sizeof(number) - 1);
+	outer->result = -atoi(number);
+	mux_stop(mux);
+	return 0;
+}
+
+/* All that comes from the inside, but for the clients' streams. */
+static int on_frame(struct mux *mux, uint32_t number, const void *bytes, size_t size)
+{
+	struct outer *outer = mux_userdata(mux);
+
+	if (!outer->up)
+		say(outer, "the outer machine is up: starting the guest's kernel in it");
+	outer->up = true;
+
+	switch (number) {
+	case MUX_CONSOLE:
+		return write_all(outer->console, bytes, size);
+	case MUX_LOG:
+		write_all(STDERR_FILENO, bytes, size);
+		return 0;
+	case MUX_READY:
+		if (size == 0 && outer->ready >= 0)
+			return on_ready(mux);
+		if (outer->ready >= 0)
+			write_all(outer->ready, bytes, size);
+		return 0;
+	case MUX_STATUS:
+		return on_status(mux, bytes, size);
+	default: /* a client that is gone */
+		return 0;
+	}
+}
+
+static int on_signal(struct mux *mux, int fd)
+{
+	struct outer *outer = mux_userdata(mux);
+	struct signalfd_siginfo info;
+	int status;
+
+	if (read(fd, &info, sizeof(info)) != sizeof(info))
+		return errno == EAGAIN ? 0 : -errno;
+	if (info.ssi_signo != SIGCHLD) {
+		mux_deliver_clients(mux, MACHINE_ENDED);
+		mux_stop(mux);
+		return 0;
+	}
+	if (waitpid(outer->qemu, &status, WNOHANG) != outer->qemu)
+		return 0;
+	outer->qemu = 0;
+	return -EPIPE;
+}
+
+static int watch_signals(struct mux *mux)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : mux_watch(mux, fd, on_signal);
+}
+
+static int on_nudge(struct mux *mux, int fd)
+{
+	uint64_t expirations;
+
+	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
+		return -errno;
+	return mux_send_end(mux, MUX_NUDGE);
+}
+
+/*
+ * Seen when this machine was very busy: the emulation loses a timer interrupt of the outer one.
+ * Nothing moves in there then until another device interrupts, which was minutes: see to it that
+ * one does soon.
+ */
+static int watch_nudge(struct mux *mux)
+{
+	struct itimerspec every = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) < 0)
+		return -errno;
+	return mux_watch(mux, fd, on_nudge);
+}
+
+static int open_console(struct outer *outer)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/console.log", outer->config->directory);
+	outer->console = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (outer->console >= 0)
+		return 0;
+	fprintf(stderr, "hvhost: %s: %s\n", path, strerror(errno));
+	return -errno;
+}
+
+static int relay(struct outer *outer)
+{
+	struct mux *mux;
+	int error;
+	int port;
+
+	port = start_qemu(outer);
+	if (port < 0)
+		return port;
+	mux = mux_new(port, on_frame, outer);
+	if (!mux)
+		return -ENOMEM;
+	error = watch_signals(mux);
+	if (!error)
+		error = watch_nudge(mux);
+	if (!error)
+		error = mux_run(mux);
+	stop_listening(outer);
+	if (error == -EPIPE) {
+		fprintf(stderr,
+			"hvhost: the outer machine ended on its own; %s/outer.log says why\n",
+			outer->config->directory);
+		mux_deliver_clients(mux, MACHINE_ENDED);
+		error = -EIO;
+	}
+	mux_free(mux);
+	return error ? error : outer->result;
+}
+
+int outer_run(const struct machine_config *config, int ready)
+{
+	struct outer outer = {.config = config, .ready = ready, .console = -1, .control = -1};
+	int error;
+
+	signal(SIGPIPE, SIG_IGN);
+	say(&outer, "no usable KVM here: starting an outer machine under software emulation");
+	error = find_kernel(&outer);
+	if (!error)
+		error = write_initrd(&outer);
+	if (!error)
+		error = open_console(&outer);
+	if (!error)
+		error = relay(&outer);
+
+	stop_qemu(&outer);
+	if (outer.initrd[0])
+		unlink(outer.initrd);
+	if (outer.console >= 0)
+		close(outer.console);
+	if (outer.ready >= 0)
+		close(outer.ready);
+	return error;
+}

@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "packet.h"
+
+#include <string.h>
+
+#include "tests/hvhost/util.h"
+#include "userspace/shared/wire_host.h"
+
+#define LIE_MAX 0xffff
+
+/* SplitMix64, by Steele, Lea and Flood: enough for this, and the same everywhere. */
+uint32_t random_bits(struct storm_random *random)
+{
+	uint64_t mixed = random->state += 0x9e3779b97f4a7c15;
+
+	mixed = (mixed ^ mixed >> 30) * 0xbf58476d1ce4e5b9;
+	mixed = (mixed ^ mixed >> 27) * 0x94d049bb133111eb;
+	return (uint32_t)((mixed ^ mixed >> 31) >> 32);
+}
+
+uint32_t random_below(struct storm_random *random, uint32_t limit)
+{
+	return (uint32_t)((uint64_t)random_bits(random) * limit >> 32);
+}
+
+static void random_fill(struct storm_random *random, void *data, size_t length)
+{
+	uint8_t *bytes = data;
+
+	for (size_t i = 0; i < length; i++)
+		bytes[i] = (uint8_t)random_bits(random);
+}
+
+/* One of those that were used before, as often as not. Never 0. */
+static uint64_t pick_id(struct storm_maker *maker)
+{
+	uint64_t *id = &maker->ids[random_below(&maker->random, STORM_IDS)];
+
+	if (random_below(&maker->random, 2))
+		*id = (uint64_t)random_bits(&maker->random) << 32 | random_bits(&maker->random) | 1;
+	return *id;
+}
+
+static void set(struct storm_packet *packet, const struct hvl_packet *message)
+{
+	packet->length = hvl_packet_size(message);
+	memcpy(packet->data, message, packet->length);
+}
+
+static struct hvl_header *header_of(struct storm_packet *packet)
+{
+	return (struct hvl_header *)packet->data;
+}
+
+static void make_op(struct storm_maker *maker, struct storm_packet *packet, enum hvl_op op)
+{
+	struct hvl_packet message;
+
+	hvl_build_op(&message, ++maker->transaction, op, pick_id(maker));
+	set(packet, &message);
+}
+
+static void make_query(struct storm_maker *maker, struct storm_packet *packet)
+{
+	make_op(maker, packet, HVL_OP_QUERY);
+}
+
+static void make_cancel(struct storm_maker *maker, struct storm_packet *packet)
+{
+	make_op(maker, packet, HVL_OP_CANCEL);
+}
+
+/* Short, so that there is an end; the message is what no user could read. */
+static void build_logoff(struct storm_maker *maker, struct hvl_packet *message, enum hvl_op op)
+{
+	struct storm_random *random = &maker->random;
+	struct hvl_logoff *body = &message->body.logoff;
+
+	hvl_build_op(message, ++maker->transaction, op, pick_id(maker));
+	body->header.flags = random_below(random, 2) ? HV_LOGOFF_FORCE : 0;
+	body->timeout = 1 + random_below(random, 3);
+	body->grace = random_below(random, body->timeout);
+	random_fill(random, body->message, random_below(random, sizeof(body->message)));
+	body->message[sizeof(body->message) - 1] = 0;
+}
+
+static void make_logoff(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct hvl_packet message;
+
+	build_logoff(maker, &message, HVL_OP_LOGOFF);
+	set(packet, &message);
+}
+
+/* Of nobody, of everybody, or of somebody that no guest has. */
+static void make_target(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+	struct hvl_packet message;
+	struct hvl_target *body = &message.body.target;
+
+	build_logoff(maker, &message, HVL_OP_TARGET);
+	body->logoff.header.flags |= random_below(random, 2) ? HV_LOGOFF_DRY_RUN : 0;
+	random_fill(random, body->user, random_below(random, sizeof(body->user)));
+	random_fill(random, body->session, random_below(random, sizeof(body->session)));
+	body->user[random_below(random, sizeof(body->user))] = 0;
+	set(packet, &message);
+}
+
+/* One of the three texts has no end. */
+static void make_unterminated(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct hvl_packet message;
+	struct hvl_target *body = &message.body.target;
+	const struct {
+		char *text;
+		size_t size;
+	} texts[] = {{body->logoff.message, sizeof(body->logoff.message)},
+		     {body->user, sizeof(body->user)},
+		     {body->session, sizeof(body->session)}};
+	uint32_t which = random_below(&maker->random, ARRAY_SIZE(texts));
+
+	build_logoff(maker, &message, HVL_OP_TARGET);
+	memset(texts[which].text, 'x', texts[which].size);
+	set(packet, &message);
+}
+
+static void make_negotiation(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct hvl_packet message;
+
+	hvl_build_negotiate(&message, ++maker->transaction, hvl_message_versions,
+			    ARRAY_SIZE(hvl_message_versions));
+	set(packet, &message);
+}
+
+static void make_valid(struct storm_maker *maker, struct storm_packet *packet)
+{
+	static void (*const makers[])(struct storm_maker *, struct storm_packet *) = {
+		make_query, make_cancel, make_logoff, make_target, make_negotiation};
+
+	makers[random_below(&maker->random, ARRAY_SIZE(makers))](maker, packet);
+}
+
+/* Counts and versions that nobody has, and not as many of them as it says. */
+static void make_absurd_negotiation(struct storm_maker *maker, struct storm_packet *packet)
+{
+	static const uint16_t counts[] = {0, 1, 2, 3, 31, 32, 33, 0x7fff, 0xffff};
+	struct storm_random *random = &maker->random;
+	struct hvl_packet message;
+	struct hvl_negotiate *body = &message.body.negotiate;
+
+	hvl_packet_init(&message, HVL_MSGTYPE_NEGOTIATE,
+			(uint16_t)random_below(random, sizeof(*body) + 1), ++maker->transaction,
+			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
+	random_fill(random, body, message.header.size);
+	body->framework_count = counts[random_below(random, ARRAY_SIZE(counts))];
+	body->message_count = counts[random_below(random, ARRAY_SIZE(counts))];
+	set(packet, &message);
+}
+
+/* What only a guest may send. */
+static void make_backwards(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+	uint32_t op = HVL_OP_CANCEL + random_below(random, 6);
+	struct hvl_packet message;
+	struct hvl_report *body = &message.body.report;
+
+	hvl_packet_init(&message, HVL_MSGTYPE_LOGOFF,
+			op == HVL_OP_SESSION ? sizeof(struct hvl_session) : sizeof(*body),
+			++maker->transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
+	body->header.op = op;
+	body->header.id = pick_id(maker);
+	body->state = random_below(random, HV_LOGOFF_DONE + 2);
+	body->percent = random_below(random, 102);
+	set(packet, &message);
+}
+
+static void make_mutated(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+
+	make_valid(maker, packet);
+	for (uint32_t i = 1 + random_below(random, 4); i; i--) {
+		/* Most of it is the users' message: the fields before it get their share. */
+		bool fields = random_below(random, 4);
+		uint32_t limit = (uint32_t)(fields ? MIN(packet->length, 52) : packet->length);
+
+		packet->data[random_below(random, limit)] = (uint8_t)random_bits(random);
+	}
+}
+
+/* The three sizes that a packet has, each wrong by little or by much. */
+static void make_wrong_size(struct storm_maker *maker, struct storm_packet *packet)
+{
+	static const uint32_t sizes[] = {0, 1, 19, 20, 21, 0x7fff, 0xffff, 0x10000, UINT32_MAX};
+	struct storm_random *random = &maker->random;
+	uint32_t size = sizes[random_below(random, ARRAY_SIZE(sizes))];
+	size_t missing = 1 + random_below(random, 64);
+
+	make_valid(maker, packet);
+	switch (random_below(random, 5)) {
+	case 0:
+		header_of(packet)->size = (uint16_t)size;
+		break;
+	case 1:
+		header_of(packet)->pipe_size = size;
+		break;
+	case 2:
+		header_of(packet)->size += (uint16_t)(random_below(random, 17) - 8);
+		break;
+	case 3:
+		packet->length -= MIN(packet->length, missing);
+		break;
+	default:
+		packet->length += missing;
+	}
+}
+
+static void make_truncated(struct storm_maker *maker, struct storm_packet *packet)
+{
+	make_valid(maker, packet);
+	packet->length = random_below(&maker->random, sizeof(struct hvl_header));
+}
+
+static void make_oversized(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+
+	make_valid(maker, packet);
+	packet->length =
+		HVL_PACKET_MAX + 1 + random_below(random, sizeof(packet->data) - HVL_PACKET_MAX);
+	if (random_below(random, 2)) {
+		header_of(packet)->size = (uint16_t)(packet->length - sizeof(struct hvl_header));
+		header_of(packet)->pipe_size = HVL_IC_HEADER_SIZE + header_of(packet)->size;
+	}
+}
+
+static void make_replay(struct storm_maker *maker, struct storm_packet *packet)
+{
+	uint32_t which = random_below(&maker->random, STORM_HISTORY);
+
+	packet->length = maker->history[which].length;
+	memcpy(packet->data, maker->history[which].data, packet->length);
+}
+
+static void make_noise(struct storm_maker *maker, struct storm_packet *packet)
+{
+	packet->length = random_below(&maker->random, HVL_PACKET_MAX);
+	random_fill(&maker->random, packet->data, packet->length);
+}
+
+static void lie_about_type(struct storm_maker *maker, struct storm_packet *packet)
+{
+	packet->header.type = (uint16_t)random_below(&maker->random, 16);
+	packet->header.flags = (uint16_t)random_bits(&maker->random);
+}
+
+/* Kernels differ in what they make of it: the answer is not looked at. */
+static void lie_about_offset(struct storm_maker *maker, struct storm_packet *packet)
+{
+	uint16_t length8 = packet->header.length8;
+	const uint16_t offsets[] = {0, 1, 3, 4, length8, length8 + 1, LIE_MAX};
+
+	packet->header.offset8 = offsets[random_below(&maker->random, ARRAY_SIZE(offsets))];
+	packet->owed = false;
+}
+
+/* More than there is: 64 KiB, 512 KiB, or a bit. */
+static void claim_more(struct storm_maker *maker, struct storm_packet *packet)
+{
+	uint16_t length8 = packet->header.length8;
+	const uint16_t lengths[] = {length8 + 1, length8 + 2, 0x2000, LIE_MAX};
+
+	packet->header.length8 = lengths[random_below(&maker->random, ARRAY_SIZE(lengths))];
+	packet->fatal = true;
+}
+
+/* Less than there is, so that the guest takes the rest for the next packet. */
+static void claim_less(struct storm_maker *maker, struct storm_packet *packet)
+{
+	packet->header.length8 = (uint16_t)random_below(&maker->random, packet->header.length8);
+	packet->framed = false;
+	packet->fatal = packet->header.length8 < sizeof(packet->header) / 8;
+}
+
+/* Of 1000 packets. */
+static const struct {
+	const char *name;
+	unsigned int share;
+	void (*make)(struct storm_maker *maker, struct storm_packet *packet);
+	void (*lie)(struct storm_maker *maker, struct storm_packet *packet);
+} kinds[] = {
+	{"query", 60, make_query, NULL},
+	{"cancel", 50, make_cancel, NULL},
+	{"logoff", 60, make_logoff, NULL},
+	{"target", 60, make_target, NULL},
+	{"unterminated", 20, make_unterminated, NULL},
+	{"negotiation", 40, make_negotiation, NULL},
+	{"absurd negotiation", 60, make_absurd_negotiation, NULL},
+	{"backwards", 40, make_backwards, NULL},
+	{"mutated", 180, make_mutated, NULL},
+	{"wrong size", 120, make_wrong_size, NULL},
+	{"truncated", 80, make_truncated, NULL},
+	{"oversized", 40, make_oversized, NULL},
+	{"replay", 80, make_replay, NULL},
+	{"noise", 40, make_noise, NULL},
+	{"false type", 30, make_mutated, lie_about_type},
+	{"false offset", 28, make_valid, lie_about_offset},
+	{"a packet claimed more", 6, make_valid, claim_more},
+	{"a packet claimed less", 6, make_valid, claim_less},
+};
+
+/*
+ * Whether the guest has to answer it at once, by the wire's own rules. A TARGET it refuses
+ * where version 1.0 was negotiated, which is the daemon's to say.
+ */
+static bool is_owed(const void *data, size_t length)
+{
+	struct hvl_packet packet = {0}, answer;
+	struct hvl_version framework, message;
+
+	length = MIN(length, sizeof(packet));
+	memcpy(&packet, data, length);
+	if (!hvl_packet_check(&packet, length))
+		return true;
+	if (packet.header.type == HVL_MSGTYPE_NEGOTIATE)
+		return !hvl_answer_negotiate(&packet, &answer, hvl_message_versions,
+					     ARRAY_SIZE(hvl_message_versions), &framework,
+					     &message);
+	return hvl_check_request(&packet, hvl_message_versions[0]) != HV_LOGOFF_S_OK ||
+	       (packet.body.op.op != HVL_OP_LOGOFF && packet.body.op.op != HVL_OP_TARGET);
+}
+
+void storm_frame(struct storm_packet *packet)
+{
+	size_t padded = (packet->length + 7) & ~(size_t)7;
+
+	memset(packet->data + packet->length, 0, padded - packet->length);
+	packet->header =
+		(struct ring_packet){.type = PACKET_IN_BAND,
+				     .offset8 = sizeof(packet->header) / 8,
+				     .length8 = (uint16_t)((sizeof(packet->header) + padded) / 8)};
+	packet->framed = true;
+	packet->owed = is_owed(packet->data, padded);
+}
+
+static void remember(struct storm_maker *maker, const struct storm_packet *packet)
+{
+	uint32_t which = random_below(&maker->random, STORM_HISTORY);
+
+	maker->history[which].length = MIN(packet->length, HVL_PACKET_MAX);
+	memcpy(maker->history[which].data, packet->data, maker->history[which].length);
+}
+
+static size_t pick_kind(struct storm_maker *maker)
+{
+	uint32_t drawn = random_below(&maker->random, 1000);
+	size_t kind = 0;
+
+	while (drawn >= kinds[kind].share)
+		drawn -= kinds[kind++].share;
+	return kind;
+}
+
+void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t room)
+{
+	size_t kind = pick_kind(maker);
+
+	memset(packet, 0, sizeof(*packet));
+	kinds[kind].make(maker, packet);
+	packet->length = MIN(packet->length, room);
+	packet->kind = kinds[kind].name;
+	storm_frame(packet);
+	remember(maker, packet);
+	if (kinds[kind].lie)
+		kinds[kind].lie(maker, packet);
+}
+
+void storm_maker_init(struct storm_maker *maker, uint64_t seed)
+{
+	memset(maker, 0, sizeof(*maker));
+	maker->random.state = seed;
+	for (size_t i = 0; i < STORM_IDS; i++)
+		maker->ids[i] = i + 1;
+}

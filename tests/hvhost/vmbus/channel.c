@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "channel.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+
+#include "gpadl.h"
+#include "tests/hvhost/util.h"
+#include "tests/hvhost/vmm/vm.h"
+
+#define RELID_MAX            255
+#define CONNECTION_OF(relid) (16 + (relid)) /* clear of the connections for messages */
+
+/* Packets that one guest's signal may bring before others get their turn. */
+#define PACKETS_A_TURN 64
+
+#define STATUS_UNSUCCESSFUL 0xc0000001
+
+static struct channel *find(struct vmbus *bus, uint32_t relid)
+{
+	struct channel *channel;
+
+	STAILQ_FOREACH(channel, &bus->channels, entry) {
+		if (channel->state != CHANNEL_WITHHELD && channel->relid == relid)
+			return channel;
+	}
+	return NULL;
+}
+
+/* Not the one that was last released: a late message must not meet a new channel. */
+static uint32_t next_relid(struct vmbus *bus)
+{
+	do {
+		bus->last_relid = bus->last_relid % RELID_MAX + 1;
+	} while (find(bus, bus->last_relid));
+	return bus->last_relid;
+}
+
+/* Let the guest's signal hypercall wake the loop without an exit. */
+static void bind_signal(struct channel *channel, bool on)
+{
+	struct kvm_hyperv_eventfd bind = {.conn_id = CONNECTION_OF(channel->relid),
+					  .fd = channel->signal.fd,
+					  .flags = on ? 0 : KVM_HYPERV_EVENTFD_DEASSIGN};
+
+	if (ioctl(channel->bus->vm->fd, KVM_HYPERV_EVENTFD, &bind) < 0)
+		say("%s: the guest's signals can't be bound: %s.", channel->name, strerror(errno));
+}
+
+void channel_interrupt(struct channel *channel)
+{
+	synic_set_flag(&channel->bus->vm->vcpus[channel->target_vp].synic, channel->relid);
+}
+
+static void drop_queue(struct channel *channel)
+{
+	struct packet *packet;
+
+	while ((packet = STAILQ_FIRST(&channel->queue))) {
+		STAILQ_REMOVE_HEAD(&channel->queue, entry);
+		free(packet);
+	}
+}
+
+static void shut(struct channel *channel, enum channel_state next)
+{
+	bool was_open = channel->state == CHANNEL_OPEN;
+
+	channel->state = next;
+	if (!was_open)
+		return;
+	ring_close(&channel->upstream);
+	ring_close(&channel->downstream);
+	drop_queue(channel);
+	say("%s: the channel is closed.", channel->name);
+	channel->ops->closed(channel);
+}
+
+void channel_offer(struct channel *channel)
+{
+	struct msg_offer offer = {.header.type = MSG_OFFER_CHANNEL,
+				  .class = channel->class,
+				  .instance = channel->instance,
+				  .flags = OFFER_ENUMERATE | OFFER_NAMED_PIPE,
+				  .pipe_mode = PIPE_MODE_MESSAGE,
+				  .dedicated_interrupt = 1};
+
+	channel->wanted = true;
+	if (channel->state != CHANNEL_WITHHELD || !channel->bus->offers_requested)
+		return;
+	channel->relid = next_relid(channel->bus);
+	channel->state = CHANNEL_OFFERED;
+	bind_signal(channel, true);
+	offer.relid = channel->relid;
+	offer.connection = CONNECTION_OF(channel->relid);
+	say("%s: offered as channel %u.", channel->name, channel->relid);
+	vmbus_send(channel->bus, &offer, sizeof(offer));
+	channel->ops->offered(channel);
+}
+
+void channel_rescind(struct channel *channel)
+{
+	struct msg_relid message = {.header.type = MSG_RESCIND_OFFER, .relid = channel->relid};
+
+	channel->wanted = false;
+	if (channel->state != CHANNEL_OFFERED && channel->state != CHANNEL_OPEN)
+		return;
+	say("%s: channel %u is rescinded.", channel->name, channel->relid);
+	shut(channel, CHANNEL_RESCINDED);
+	vmbus_send(channel->bus, &message, sizeof(message));
+}
+
+void channel_forget(struct channel *channel)
+{
+	if (channel->state == CHANNEL_WITHHELD)
+		return;
+	bind_signal(channel, false);
+	shut(channel, CHANNEL_WITHHELD);
+}
+
+void channel_release(struct vmbus *bus, uint32_t relid)
+{
+	struct channel *channel = find(bus, relid);
+
+	if (!channel || channel->state != CHANNEL_RESCINDED) {
+		say("VMBus: relid %u, which the guest releases, was not rescinded.", relid);
+		return;
+	}
+	say("%s: relid %u is released.", channel->name, relid);
+	channel_forget(channel);
+	gpadl_free_of(bus, relid);
+	if (channel->wanted)
+		channel_offer(channel);
+}
+
+static int map_rings(struct channel *channel, const struct msg_open *message)
+{
+	const struct gpadl *gpadl = gpadl_find(channel->bus, message->gpadl, message->relid);
+	uint32_t split = message->downstream_page;
+	int ret;
+
+	if (!gpadl || gpadl->page_offset || split >= gpadl->count)
+		return -EINVAL;
+	ret = ring_open(&channel->upstream, channel->bus->vm, gpadl->frames, split);
+	if (ret < 0)
+		return ret;
+	ret = ring_open(&channel->downstream, channel->bus->vm, gpadl->frames + split,
+			gpadl->count - split);
+	if (ret < 0)
+		ring_close(&channel->upstream);
+	return ret;
+}
+
+void channel_open(struct vmbus *bus, const struct msg_open *message)
+{
+	struct msg_open_result result = {.header.type = MSG_OPEN_CHANNEL_RESULT,
+					 .relid = message->relid,
+					 .open_id = message->open_id,
+					 .status = STATUS_UNSUCCESSFUL};
+	struct channel *channel = find(bus, message->relid);
+
+	if (channel && channel->state == CHANNEL_OFFERED &&
+	    message->target_vp < bus->vm->config->cpus && map_rings(channel, message) == 0) {
+		channel->target_vp = message->target_vp;
+		channel->state = CHANNEL_OPEN;
+		result.status = 0;
+	}
+	say("%s: open of channel %u on VP %u%s.", channel ? channel->name : "VMBus", message->relid,
+	    message->target_vp, result.status ? " refused" : "");
+	vmbus_send(bus, &result, sizeof(result));
+	if (result.status == 0)
+		channel->ops->opened(channel);
+}
+
+void channel_modify(struct vmbus *bus, const struct msg_modify *message)
+{
+	struct msg_modify_response response = {.header.type = MSG_MODIFY_CHANNEL_RESPONSE,
+					       .relid = message->relid,
+					       .status = STATUS_UNSUCCESSFUL};
+	struct channel *channel = find(bus, message->relid);
+
+	if (channel && channel->state == CHANNEL_OPEN &&
+	    message->target_vp < bus->vm->config->cpus) {
+		say("%s: moves to VP %u.", channel->name, message->target_vp);
+		channel->target_vp = message->target_vp;
+		response.status = 0;
+		/* What was raised on the old VP may have been missed. */
+		channel_interrupt(channel);
+	}
+	if (bus->version >= VMBUS_V5_3)
+		vmbus_send(bus, &response, sizeof(response));
+}
+
+static int try_send(struct channel *channel, const void *data, size_t length)
+{
+	bool signal;
+	int ret = ring_write(&channel->downstream, data, length, &signal);
+
+	if (signal)
+		channel_interrupt(channel);
+	return ret;
+}
+
+int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
+		size_t length)
+{
+	bool signal;
+	int ret = ring_put(&channel->downstream, header, data, length, &signal);
+
+	if (signal)
+		channel_interrupt(channel);
+	return ret;
+}
+
+static void send_queue(struct channel *channel)
+{
+	struct packet *packet;
+
+	while ((packet = STAILQ_FIRST(&channel->queue)) &&
+	       try_send(channel, packet->data, packet->length) == 0) {
+		STAILQ_REMOVE_HEAD(&channel->queue, entry);
+		free(packet);
+	}
+}
+
+int channel_send(struct channel *channel, const void *data, size_t length)
+{
+	struct packet *packet;
+
+	if (channel->state != CHANNEL_OPEN)
+		return -ENOTCONN;
+	if (!channel->stalled && STAILQ_EMPTY(&channel->queue) &&
+	    try_send(channel, data, length) == 0)
+		return 0;
+	packet = malloc(sizeof(*packet) + length);
+	if (!packet)
+		return -ENOMEM;
+	packet->length = length;
+	memcpy(packet->data, data, length);
+	STAILQ_INSERT_TAIL(&channel->queue, packet, entry);
+	return 0;
+}
+
+static void ring_broken(struct channel *channel)
+{
+	if (channel->ops->broken) {
+		channel->ops->broken(channel);
+		return;
+	}
+	say("%s: the guest has broken its ring: the channel is taken for closed.", channel->name);
+	shut(channel, CHANNEL_OFFERED);
+}
+
+/* Whether there may be more. */
+static bool receive_one(struct channel *channel, bool *interrupt_guest)
+{
+	uint8_t data[CHANNEL_PACKET_MAX];
+	size_t length;
+	int ret = ring_read(&channel->upstream, data, sizeof(data), &length, interrupt_guest);
+
+	if (ret < 0)
+		ring_broken(channel);
+	else if (ret > 0)
+		channel->ops->received(channel, data, length);
+	/* What was received may have closed the channel. */
+	return ret > 0 && channel->state == CHANNEL_OPEN && !channel->stalled;
+}
+
+static void receive(struct channel *channel)
+{
+	unsigned int budget = PACKETS_A_TURN;
+	bool interrupt_guest = false;
+
+	ring_read_begin(&channel->upstream);
+	while (budget && receive_one(channel, &interrupt_guest))
+		budget--;
+	if (channel->state != CHANNEL_OPEN || channel->stalled)
+		return;
+	if (ring_read_end(&channel->upstream))
+		channel_look(channel);
+	if (interrupt_guest)
+		channel_interrupt(channel);
+}
+
+static void signalled(struct source *source, uint32_t events)
+{
+	struct channel *channel = container_of(source, struct channel, signal);
+	eventfd_t count;
+
+	(void)events;
+	eventfd_read(source->fd, &count);
+	if (channel->state != CHANNEL_OPEN || channel->stalled)
+		return;
+	send_queue(channel);
+	receive(channel);
+	if (channel->state == CHANNEL_OPEN && channel->ops->room)
+		channel->ops->room(channel);
+}
+
+void channel_look(struct channel *channel)
+{
+	eventfd_write(channel->signal.fd, 1);
+}
+
+/* What the guest wrote before it closed has been said, also where nobody listened yet. */
+/* What the guest sent before it closed counts, also where the host was slow to read it. */
+static void receive_rest(struct channel *channel)
+{
+	size_t budget = channel->upstream.size / sizeof(struct ring_packet);
+	bool stalled = channel->stalled, interrupt_guest = false;
+
+	channel->stalled = false;
+	while (budget && receive_one(channel, &interrupt_guest))
+		budget--;
+	channel->stalled = stalled;
+}
+
+void channel_close(struct vmbus *bus, uint32_t relid)
+{
+	struct channel *channel = find(bus, relid);
+
+	if (!channel || channel->state != CHANNEL_OPEN)
+		return;
+	receive_rest(channel);
+	if (channel->state == CHANNEL_OPEN)
+		shut(channel, CHANNEL_OFFERED);
+}
+
+void channel_stall(struct channel *channel)
+{
+	channel->stalled = true;
+	say("%s: stalled.", channel->name);
+}
+
+/* What the guest signalled in the meantime is as good as signalled now. */
+void channel_resume(struct channel *channel)
+{
+	channel->stalled = false;
+	say("%s: resumed.", channel->name);
+	channel_look(channel);
+}
+
+int vmbus_add_channel(struct vmbus *bus, struct channel *channel)
+{
+	channel->bus = bus;
+	channel->wanted = true;
+	STAILQ_INIT(&channel->queue);
+	channel->signal.ready = signalled;
+	channel->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (channel->signal.fd < 0)
+		return -errno;
+	STAILQ_INSERT_TAIL(&bus->channels, channel, entry);
+	return loop_add(&bus->vm->loop, &channel->signal, EPOLLIN);
+}

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Requests and answers as values of KVP items, as docs/kvp.md has them. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "userspace/guest/transport/kvp_pool.h"
+#include "userspace/shared/kvp_value.h"
+#include "userspace/shared/util.h"
+
+#define ESSENTIALS "v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
+#define ISSUED     1795363200
+#define BOOT       "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
+
+static struct kvp_request request;
+static struct kvp_answer refusal;
+
+static int parse(const char *value)
+{
+	refusal = (struct kvp_answer){0};
+	return kvp_request_parse(&request, value, &refusal);
+}
+
+static void assert_refused(const char *value, const char *id, uint32_t result, const char *why)
+{
+	assert_int_equal(parse(value), -EINVAL);
+	assert_int_equal(refusal.state, HV_LOGOFF_DONE);
+	assert_string_equal(refusal.id, id);
+	assert_int_equal(refusal.result, result);
+	if (!strstr(refusal.text, why))
+		fail_msg("\"%s\" does not say \"%s\"", refusal.text, why);
+}
+
+static void test_least(void **state)
+{
+	(void)state;
+	assert_int_equal(parse(ESSENTIALS), 0);
+	assert_int_equal(request.verb, KVP_LOGOFF);
+	assert_string_equal(request.id, "a-1");
+	assert_string_equal(request.logoff.id, "a-1");
+	assert_int_equal(request.issued, ISSUED);
+	assert_int_equal(request.life, 300);
+	assert_string_equal(request.boot, "");
+	assert_int_equal(request.logoff.timeout, 60);
+	assert_int_equal(request.logoff.grace, 0);
+	assert_int_equal(request.logoff.flags, 0);
+	assert_string_equal(request.logoff.user, "");
+	assert_string_equal(request.logoff.session, "");
+	assert_string_equal(request.logoff.message, "");
+}
+
+static void test_every_word(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("  grace=30\tforce=yes do=logoff id=a-1 dry-run=yes session=c3\n"
+			       "user=anna boot=" BOOT " life=86400 timeout=86400 v=1 "
+			       "issued=2026-11-22T16:00:00Z message= Save = your\nwork "),
+			 0);
+	assert_int_equal(request.logoff.timeout, 86400);
+	assert_int_equal(request.logoff.grace, 30);
+	assert_int_equal(request.logoff.flags, HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN);
+	assert_int_equal(request.life, 86400);
+	assert_string_equal(request.logoff.user, "anna");
+	assert_string_equal(request.logoff.session, "c3");
+	assert_string_equal(request.boot, BOOT);
+	assert_string_equal(request.logoff.message, " Save = your\nwork ");
+	assert_int_equal(parse(ESSENTIALS " force=no dry-run=no message="), 0);
+	assert_int_equal(request.logoff.flags, 0);
+}
+
+static void test_verbs(void **state)
+{
+	(void)state;
+	assert_int_equal(parse("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=cancel"), 0);
+	assert_int_equal(request.verb, KVP_CANCEL);
+	assert_int_equal(parse("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=forget"), 0);
+	assert_int_equal(request.verb, KVP_FORGET);
+}
+
+static void test_longest(void **state)
+{
+	char value[KVP_TEXT_MAX + 2] = ESSENTIALS " message=";
+
+	(void)state;
+	memset(value + strlen(value), 'x', KVP_TEXT_MAX - strlen(value));
+	assert_int_equal(strlen(value), KVP_TEXT_MAX);
+	assert_int_equal(parse(value), 0);
+	value[KVP_TEXT_MAX] = 'x';
+	assert_refused(value, "a-1", HV_LOGOFF_E_INVALIDARG, "longer than 1022 bytes");
+}
+
+/* One that fills its record; its id is at the end, where a cut would make another one of it. */
+static void test_oversized_with_its_id_at_the_end(void **state)
+{
+	char value[KVP_VALUE_SIZE + 1] = "v=1 user=";
+
+	(void)state;
+	memset(value + strlen(value), 'x', KVP_VALUE_SIZE - strlen(value));
+	snprintf(value + KVP_VALUE_SIZE - 8, 9, " id=late");
+	assert_refused(value, "late", HV_LOGOFF_E_INVALIDARG, "longer than 1022 bytes");
+}
+
+static void test_missing_words(void **state)
+{
+	static const struct {
+		const char *value, *id, *why;
+	} cases[] = {
+		{"", "-", "lacks v="},
+		{"id=a issued=2026-11-22T16:00:00Z life=1 do=logoff", "a", "lacks v="},
+		{"v=1 issued=2026-11-22T16:00:00Z life=1 do=logoff", "-", "lacks id="},
+		{"v=1 id=a life=1 do=logoff", "a", "lacks issued="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z do=logoff", "a", "lacks life="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z life=1", "a", "lacks do="},
+		{"v=1 id=a issued=2026-11-22T16:00:00Z life=1 message=do=logoff", "a", "lacks do="},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_refused(cases[i].value, cases[i].id, HV_LOGOFF_E_INVALIDARG, cases[i].why);
+}
+
+static void test_wrong_words(void **state)
+{
+	static const char *const words[] = {
+		"issued=2026-11-22",
+		"issued=2026-11-22T16:00:00",
+		"issued=2026-02-31T16:00:00Z",
+		"issued=2026-11-22T16:00:60Z",
+		"issued=2026-11-22T24:00:00Z",
+		"issued=1795363200",
+		"issued=2026-11-22T16:00:00+01:00",
+		"issued=2026-11-22T16:00:00Zz",
+		"issued=2026-1-22T16:00:00Z",
+		"issued=-026-11-22T16:00:00Z",
+		"life=0",
+		"life=86401",
+		"life=-1",
+		"life=+5",
+		"life=",
+		"life=5s",
+		"life=0x10",
+		"life=99999999999999999999",
+		"do=Logoff",
+		"do=",
+		"do=shutdown",
+		"timeout=0",
+		"timeout=86401",
+		"timeout=1.5",
+		"grace=86400",
+		"grace=-1",
+		"force=1",
+		"force=",
+		"dry-run=true",
+		"user=",
+		"session=",
+		"boot=",
+		"boot=a_b",
+		"id=",
+		"id=-",
+		"id=a.b",
+		"id=a/b",
+		"id=\xc3\xa4",
+		"id=0123456789012345678901234567890123456",
+		"session=0123456789012345678901234567890123456789012345678901234567890123",
+	};
+	char value[512];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		snprintf(value, sizeof(value), "v=1 %s", words[i]);
+		assert_refused(value, "-", HV_LOGOFF_E_INVALIDARG, " in the request is wrong: ");
+	}
+}
+
+static void test_words_that_are_none(void **state)
+{
+	(void)state;
+	assert_refused(ESSENTIALS " quickly", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "\"quickly\" in the request is not a word");
+	assert_refused(ESSENTIALS " except=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "a word except=, which version 1 of the format does not know");
+	assert_refused(ESSENTIALS " =x", "a-1", HV_LOGOFF_E_INVALIDARG, "a word =");
+	assert_refused(ESSENTIALS " user=anna user=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "two words user=");
+	assert_refused(ESSENTIALS " timeout=10 grace=10", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "grace (10 s) must be less than its timeout (10 s)");
+}
+
+static void test_other_version(void **state)
+{
+	(void)state;
+	assert_refused("v=2 id=a-1 when=now", "a-1", KVP_E_REVISION, "version 2 of the format");
+	assert_refused("v=01 id=a-1", "a-1", KVP_E_REVISION, "version 01");
+	assert_refused("v= id=a-1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= in the request is wrong");
+}
+
+/* What a refusal repeats of the request is one line, and fit to be shown. */
+static void test_refusal_is_clean(void **state)
+{
+	(void)state;
+	assert_refused(ESSENTIALS " a\033[2J\x01=\xff", "a-1", HV_LOGOFF_E_INVALIDARG, "a?[2J?=");
+}
+
+static void assert_answer(const struct kvp_answer *answer, const char *expected)
+{
+	char value[KVP_TEXT_MAX + 1];
+
+	kvp_answer_format(value, answer, BOOT, ISSUED + 3);
+	assert_string_equal(value, expected);
+}
+
+static void test_answers(void **state)
+{
+	struct kvp_answer answer = {0};
+
+	(void)state;
+	assert_answer(&answer, "v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
+	answer = (struct kvp_answer){
+		.id = "a-1",
+		.state = HV_LOGOFF_ENDING,
+		.percent = 40,
+		.found = 3,
+		.ended = 1,
+	};
+	kvp_answer_set_text(&answer, "1 of 3\nsessions\thave ended.");
+	assert_answer(&answer, "v=1 id=a-1 state=ending percent=40 found=3 ended=1 failed=0 "
+			       "boot=" BOOT " time=2026-11-22T16:00:03Z "
+			       "text=1 of 3 sessions have ended.");
+	answer.state = HV_LOGOFF_DONE;
+	answer.result = HV_LOGOFF_E_TIMED_OUT;
+	strcpy(answer.busy, "b");
+	answer.failed = 2;
+	assert_answer(&answer, "v=1 id=a-1 state=done percent=40 found=3 ended=1 failed=2 "
+			       "result=0xa0040202 busy=b boot=" BOOT " time=2026-11-22T16:00:03Z "
+			       "text=1 of 3 sessions have ended.");
+}
+
+static void test_longest_answer_fits(void **state)
+{
+	struct kvp_answer answer = {
+		.state = HV_LOGOFF_DONE,
+		.percent = 100,
+		.found = UINT32_MAX,
+		.ended = UINT32_MAX,
+		.failed = UINT32_MAX,
+		.result = UINT32_MAX,
+	};
+	char value[KVP_TEXT_MAX + 1];
+
+	(void)state;
+	memset(answer.id, 'i', sizeof(answer.id) - 1);
+	memset(answer.busy, 'b', sizeof(answer.busy) - 1);
+	memset(answer.text, 't', sizeof(answer.text) - 1);
+	kvp_answer_format(value, &answer, BOOT, ISSUED);
+	assert_string_equal(strstr(value, " text=") + strlen(" text="), answer.text);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_least),
+		cmocka_unit_test(test_every_word),
+		cmocka_unit_test(test_verbs),
+		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_oversized_with_its_id_at_the_end),
+		cmocka_unit_test(test_missing_words),
+		cmocka_unit_test(test_wrong_words),
+		cmocka_unit_test(test_words_that_are_none),
+		cmocka_unit_test(test_other_version),
+		cmocka_unit_test(test_refusal_is_clean),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_longest_answer_fits),
+	};
+
+	return cmocka_run_group_tests_name("kvp_text", tests, NULL, NULL);
+}

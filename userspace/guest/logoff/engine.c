@@ -1,0 +1,649 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "engine.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "userspace/shared/text.h"
+#include "userspace/shared/util.h"
+
+/* How long logind may fail to answer before a request that found nothing yet is given up. */
+#define LOGIND_PATIENCE (10 * USEC_PER_SEC)
+#define RETRY           (1 * USEC_PER_SEC)
+
+/* After the last session is gone: whoever is logged on automatically comes back within this. */
+#define SETTLE (500 * USEC_PER_MSEC)
+
+/* Lists with new sessions in them, before it is clear that they will not stop coming. */
+#define ROUNDS_MAX 5
+
+#define NO_ANSWER "systemd-logind does not answer; the guest's journal says why."
+
+#define PERCENT_GRACE  10
+#define PERCENT_ENDING 99
+
+/* What was done to a session last; each step is stronger than the one before. */
+enum step {
+	STEP_FOUND,
+	STEP_ASKED,
+	STEP_KILLED,
+	STEP_KILLED_BY_LOGIND,
+	STEP_STOPPED,
+	STEP_GONE,
+};
+
+struct target {
+	struct session session;
+	enum step step;
+	uint64_t next; /* when the next step is due */
+};
+
+struct counts {
+	unsigned int found;
+	unsigned int gone;
+};
+
+void engine_init(struct engine *engine, const struct engine_ops *ops, void *outside,
+		 const struct config *config)
+{
+	*engine = (struct engine){.ops = ops, .outside = outside, .config = config};
+}
+
+static uint64_t now(const struct engine *engine)
+{
+	return engine->ops->now(engine->outside);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static struct counts count(const struct engine *engine)
+{
+	struct counts counts = {.found = engine->target_count};
+
+	for (size_t i = 0; i < engine->target_count; i++)
+		counts.gone += engine->targets[i].step == STEP_GONE;
+	return counts;
+}
+
+static struct target *find(const struct engine *engine, const char *id)
+{
+	for (size_t i = 0; i < engine->target_count; i++)
+		if (!strcmp(engine->targets[i].session.id, id))
+			return &engine->targets[i];
+	return NULL;
+}
+
+static void audit(const struct engine *engine, const struct session *session, const char *outcome,
+		  const char *detail)
+{
+	engine->ops->audit(engine->outside, engine->request.id, session, outcome, detail);
+}
+
+void engine_drop(struct engine *engine)
+{
+	if (engine->phase == ENGINE_IDLE)
+		return;
+	for (size_t i = 0; i < engine->target_count; i++)
+		session_done(&engine->targets[i].session);
+	free(engine->targets);
+	engine->ops->wake(engine->outside, USEC_NEVER);
+	engine_init(engine, engine->ops, engine->outside, engine->config);
+}
+
+/*
+ * 0 to PERCENT_GRACE is the grace, the rest is sessions that are gone. Never goes back. Whoever
+ * was stopped through the end of the grace may hear of a session before the timer fires.
+ */
+static uint32_t percent(const struct engine *engine, struct counts counts)
+{
+	uint64_t value = 0;
+
+	if (engine->phase == ENGINE_GRACE)
+		value = PERCENT_GRACE *
+			(earlier(now(engine), engine->grace_end) - engine->started) /
+			(engine->grace_end - engine->started);
+	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
+		value = PERCENT_GRACE +
+			(uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.gone / counts.found;
+	return value > engine->last.percent ? value : engine->last.percent;
+}
+
+__attribute__((format(printf, 3, 4))) static void
+send_report(struct engine *engine, struct hv_logoff_report *report, const char *format, ...)
+{
+	char text[2 * HV_LOGOFF_TEXT_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	report->header = (struct hv_logoff_header){
+		.type = HV_LOGOFF_REPORT,
+		.size = sizeof(*report),
+	};
+	text_clean(report->text, sizeof(report->text), text, sizeof(text));
+	engine->last = *report;
+	if (engine->transport->report(engine->transport_data, report) == -ESTALE)
+		engine_drop(engine);
+}
+
+static void tell_outcome(const struct engine *engine, const struct session *session,
+			 enum hv_logoff_outcome outcome)
+{
+	if (engine->transport->outcome)
+		engine->transport->outcome(engine->transport_data, session, outcome);
+}
+
+static void give_up(const struct engine *engine, const struct session *session)
+{
+	audit(engine, session, "failed", "is still there");
+	tell_outcome(engine, session, HV_LOGOFF_FAILED);
+}
+
+/* The one way out of a request that somebody still wants to hear of. */
+__attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
+							 const char *format, ...)
+{
+	struct counts counts = count(engine);
+	struct hv_logoff_report done = {
+		.state = HV_LOGOFF_DONE,
+		.percent = result == HV_LOGOFF_S_OK ? 100 : percent(engine, counts),
+		.found = counts.found,
+		.ended = counts.gone,
+		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.gone : 0,
+		.result = result,
+	};
+	char text[HV_LOGOFF_TEXT_SIZE];
+	char outcome[16];
+	va_list arguments;
+
+	for (size_t i = 0; i < engine->target_count && done.failed > 0; i++)
+		if (engine->targets[i].step != STEP_GONE)
+			give_up(engine, &engine->targets[i].session);
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	snprintf(outcome, sizeof(outcome), "0x%08" PRIx32, result);
+	audit(engine, NULL, outcome, text);
+	send_report(engine, &done, "%s", text);
+	engine_drop(engine);
+}
+
+static void report_progress(struct engine *engine)
+{
+	struct counts counts = count(engine);
+	struct hv_logoff_report progress = {
+		.state = engine->phase == ENGINE_GRACE ? HV_LOGOFF_GRACE : HV_LOGOFF_ENDING,
+		.percent = percent(engine, counts),
+		.found = counts.found,
+		.ended = counts.gone,
+	};
+
+	if (progress.state == engine->last.state && progress.percent == engine->last.percent &&
+	    progress.found == engine->last.found)
+		return;
+	if (engine->phase == ENGINE_GRACE)
+		send_report(engine, &progress,
+			    "Waiting for the users; %u of %u sessions have ended.", counts.gone,
+			    counts.found);
+	else
+		send_report(engine, &progress, "%u of %u sessions have ended.", counts.gone,
+			    counts.found);
+}
+
+/* When the grace's next percent is full. */
+static uint64_t next_percent(const struct engine *engine)
+{
+	uint64_t grace = engine->grace_end - engine->started;
+	uint64_t part = (now(engine) - engine->started) * PERCENT_GRACE / grace + 1;
+
+	/* Rounded up, or the percent would not be full when it is woken. */
+	return engine->started + (part * grace + PERCENT_GRACE - 1) / PERCENT_GRACE;
+}
+
+static void schedule(struct engine *engine)
+{
+	uint64_t time = engine->deadline;
+
+	if (!engine->listing)
+		time = earlier(time, engine->list_at);
+	if (engine->phase == ENGINE_GRACE)
+		time = earlier(time, earlier(engine->grace_end, next_percent(engine)));
+	for (size_t i = 0; i < engine->target_count && engine->phase == ENGINE_ENDING; i++)
+		time = earlier(time, engine->targets[i].next);
+	engine->ops->wake(engine->outside, time);
+}
+
+/* The end of every function that changes something. */
+static void update(struct engine *engine)
+{
+	if (engine->phase == ENGINE_GRACE || engine->phase == ENGINE_ENDING)
+		report_progress(engine);
+	if (engine->phase != ENGINE_IDLE)
+		schedule(engine);
+}
+
+static void note_failed_list(struct engine *engine)
+{
+	engine->listing = false;
+	engine->list_failed = true;
+	engine->list_at = now(engine) + RETRY;
+	if (engine->phase == ENGINE_STARTING && engine->list_at > engine->started + LOGIND_PATIENCE)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
+}
+
+static void list(struct engine *engine)
+{
+	engine->listing = true;
+	engine->list_at = USEC_NEVER;
+	if (engine->ops->list(engine->outside) < 0)
+		note_failed_list(engine);
+}
+
+static void mark_gone(struct engine *engine, struct target *target)
+{
+	target->step = STEP_GONE;
+	target->next = USEC_NEVER;
+	audit(engine, &target->session,
+	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "is gone");
+}
+
+/* Such as a session that is still being opened, or a bus that restarts: do the same again. */
+static void retry_step(const struct engine *engine, struct target *target)
+{
+	if (target->step == STEP_KILLED_BY_LOGIND)
+		target->step = STEP_KILLED;
+	else if (target->step == STEP_ASKED)
+		target->step = STEP_FOUND;
+	else
+		return;
+	target->next = now(engine) + RETRY;
+}
+
+static void kill_session(const struct engine *engine, struct target *target, int number)
+{
+	if (engine->ops->kill_session(engine->outside, &target->session, number) < 0)
+		retry_step(engine, target);
+}
+
+/* Logind's own signals do the same where the scope's processes cannot be reached. */
+static void ask(const struct engine *engine, struct target *target)
+{
+	if (engine->ops->signal(engine->outside, &target->session) > 0)
+		return;
+	kill_session(engine, target, SIGTERM);
+	kill_session(engine, target, SIGHUP);
+	kill_session(engine, target, SIGCONT);
+}
+
+static void take_next_step(const struct engine *engine, struct target *target)
+{
+	const struct session *session = &target->session;
+
+	if (target->step == STEP_FOUND)
+		engine->ops->begin(engine->outside, session);
+	target->step++;
+	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
+	if (target->step == STEP_ASKED && engine->request.flags & HV_LOGOFF_FORCE)
+		target->step = STEP_KILLED;
+	if (target->step == STEP_KILLED && engine->ops->kill(engine->outside, session) < 0)
+		target->step = STEP_KILLED_BY_LOGIND;
+	if (target->step == STEP_ASKED) {
+		ask(engine, target);
+	} else if (target->step == STEP_KILLED_BY_LOGIND) {
+		kill_session(engine, target, SIGKILL);
+	} else if (target->step == STEP_STOPPED) {
+		engine->ops->stop_scope(engine->outside, session);
+		target->next = USEC_NEVER;
+	}
+}
+
+static void take_next_steps(struct engine *engine)
+{
+	uint64_t time = now(engine);
+
+	for (size_t i = 0; i < engine->target_count; i++)
+		if (engine->targets[i].next <= time)
+			take_next_step(engine, &engine->targets[i]);
+}
+
+static void begin_ending(struct engine *engine)
+{
+	engine->phase = ENGINE_ENDING;
+	take_next_steps(engine);
+}
+
+/* Who is left, for a person; as much as there is room for. */
+static void name_those_left(const struct engine *engine, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < engine->target_count && used < size; i++) {
+		const struct session *session = &engine->targets[i].session;
+
+		if (engine->targets[i].step != STEP_GONE)
+			used += snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "",
+					 session->id, session->user);
+	}
+}
+
+static void finish_at_deadline(struct engine *engine)
+{
+	struct counts counts = count(engine);
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	name_those_left(engine, names, sizeof(names));
+	if (engine->phase == ENGINE_STARTING)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
+	else if (counts.gone == counts.found)
+		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
+	else if (engine->list_failed)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
+		       counts.found - counts.gone, counts.found);
+	else
+		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
+		       counts.found - counts.gone, counts.found, names);
+}
+
+static void tell(const struct engine *engine, const struct session *session)
+{
+	const char *message =
+		engine->request.message[0] ? engine->request.message : engine->config->message;
+	char text[HV_LOGOFF_MESSAGE_SIZE + 512];
+
+	uint64_t time = now(engine);
+
+	if (!engine->config->notice || engine->request.flags & HV_LOGOFF_DRY_RUN)
+		return;
+	if (time < engine->grace_end)
+		snprintf(text, sizeof(text),
+			 "%s\nYou will be logged off in %" PRIu64 " seconds. Save your work now.",
+			 message, (engine->grace_end - time + USEC_PER_SEC / 2) / USEC_PER_SEC);
+	else
+		snprintf(text, sizeof(text), "%s\nYou are being logged off now.", message);
+	engine->ops->notify(engine->outside, session, text);
+}
+
+static int add_target(struct engine *engine, struct session *session)
+{
+	struct target *targets;
+
+	targets = reallocarray(engine->targets, engine->target_count + 1, sizeof(*targets));
+	if (!targets)
+		return -ENOMEM;
+	engine->targets = targets;
+	targets[engine->target_count++] = (struct target){.session = *session};
+	*session = (struct session){0};
+	return 0;
+}
+
+static bool listed(const struct session_list *list, const char *id)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->items[i].id && !strcmp(list->items[i].id, id))
+			return true;
+	return false;
+}
+
+static bool selects(const struct logoff_request *request, const struct session *session)
+{
+	return (!request->user[0] || !strcmp(request->user, session->user)) &&
+	       (!request->session[0] || !strcmp(request->session, session->id));
+}
+
+/* How many of the sessions are new, or -ENOMEM. Tells their users. */
+static int merge(struct engine *engine, struct session_list *list)
+{
+	int added = 0;
+
+	for (size_t i = 0; i < engine->target_count; i++)
+		if (engine->targets[i].step != STEP_GONE &&
+		    !listed(list, engine->targets[i].session.id))
+			mark_gone(engine, &engine->targets[i]);
+	engine->exempt = 0;
+	for (size_t i = 0; i < list->count; i++) {
+		if (!selects(&engine->request, &list->items[i]))
+			continue;
+		if (!session_is_ours(&list->items[i], engine->config)) {
+			engine->exempt++;
+			continue;
+		}
+		if (find(engine, list->items[i].id))
+			continue;
+		if (add_target(engine, &list->items[i]) < 0)
+			return -ENOMEM;
+		tell(engine, &engine->targets[engine->target_count - 1].session);
+		added++;
+	}
+	return added;
+}
+
+/* Who was meant, and is not there: as the text's beginning. */
+static void finish_without_target(struct engine *engine)
+{
+	const char *user = engine->request.user;
+	const char *session = engine->request.session;
+
+	if (session[0] && engine->exempt > 0)
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "Session %s is exempt from logoffs.",
+		       session);
+	else if (engine->exempt > 0)
+		finish(engine, HV_LOGOFF_E_NO_SESSION,
+		       "User %s is logged on only in sessions that are exempt from logoffs.", user);
+	else if (session[0] && user[0])
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s has no session %s.", user, session);
+	else if (session[0])
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "There is no session %s.", session);
+	else
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s is not logged on.", user);
+}
+
+static void finish_with_nobody(struct engine *engine)
+{
+	const struct logoff_request *request = &engine->request;
+
+	/* What the daemon before this one has ended is no session that never was. */
+	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
+		finish(engine, HV_LOGOFF_S_OK, "None of those who were to be logged off is left.");
+	else if (request->user[0] || request->session[0])
+		finish_without_target(engine);
+	else if (engine->exempt > 0)
+		finish(engine, HV_LOGOFF_E_NO_SESSION,
+		       "Nobody is logged on, other than in %u sessions that are exempt.",
+		       engine->exempt);
+	else
+		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on.");
+}
+
+static void finish_dry_run(struct engine *engine)
+{
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	for (size_t i = 0; i < engine->target_count; i++)
+		tell_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
+	name_those_left(engine, names, sizeof(names));
+	finish(engine, HV_LOGOFF_S_OK, "%u sessions would be ended: %s", count(engine).found,
+	       names);
+}
+
+static void finish_with_too_many(struct engine *engine)
+{
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	name_those_left(engine, names, sizeof(names));
+	finish(engine, HV_LOGOFF_E_EXCEPTION,
+	       "Sessions are opened as fast as they end; is there an automatic logon? Left: %s",
+	       names);
+}
+
+void engine_listed(struct engine *engine, struct session_list *list, int error)
+{
+	struct counts counts;
+	int added;
+
+	if (!engine->listing)
+		return;
+	if (error < 0) {
+		note_failed_list(engine);
+		update(engine);
+		return;
+	}
+	engine->listing = false;
+	engine->list_failed = false;
+	added = merge(engine, list);
+	counts = count(engine);
+	if (added < 0)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
+	else if (counts.found == 0)
+		finish_with_nobody(engine);
+	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
+		finish_dry_run(engine);
+	else if (counts.gone == counts.found)
+		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
+	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
+		finish_with_too_many(engine);
+	else if (engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end)
+		begin_ending(engine);
+	else
+		engine->phase = ENGINE_GRACE;
+	update(engine);
+}
+
+void engine_removed(struct engine *engine, const char *id)
+{
+	struct counts counts;
+	struct target *target;
+
+	if (engine->phase == ENGINE_IDLE)
+		return;
+	target = find(engine, id);
+	if (!target || target->step == STEP_GONE)
+		return;
+	mark_gone(engine, target);
+	counts = count(engine);
+	if (counts.gone == counts.found)
+		engine->list_at = earlier(engine->list_at, now(engine) + SETTLE);
+	update(engine);
+}
+
+/* New sessions in the grace are told as well; later on the last list finds them. */
+void engine_opened(struct engine *engine)
+{
+	if (engine->phase == ENGINE_GRACE)
+		engine_resync(engine);
+}
+
+void engine_resync(struct engine *engine)
+{
+	if (engine->phase == ENGINE_IDLE)
+		return;
+	engine->list_at = now(engine);
+	update(engine);
+}
+
+void engine_call_failed(struct engine *engine, const char *id, int error)
+{
+	struct target *target = find(engine, id);
+
+	if (!target || target->step == STEP_GONE)
+		return;
+	if (error == -ENOENT) {
+		engine_removed(engine, id);
+		return;
+	}
+	retry_step(engine, target);
+	update(engine);
+}
+
+void engine_tick(struct engine *engine)
+{
+	if (engine->phase == ENGINE_IDLE)
+		return;
+	if (engine->phase == ENGINE_GRACE && now(engine) >= engine->grace_end)
+		begin_ending(engine);
+	else if (engine->phase == ENGINE_ENDING)
+		take_next_steps(engine);
+	if (now(engine) >= engine->deadline)
+		finish_at_deadline(engine);
+	else if (!engine->listing && engine->list_at <= now(engine))
+		list(engine);
+	update(engine);
+}
+
+static void audit_request(const struct engine *engine)
+{
+	const struct logoff_request *request = &engine->request;
+	char words[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) +
+		   64];
+	char text[sizeof(words)];
+
+	snprintf(words, sizeof(words), "%s%s%s%s%s%s%s",
+		 request->flags & HV_LOGOFF_DRY_RUN ? "only who: " : "",
+		 request->user[0] ? "user " : "", request->user,
+		 request->session[0] ? " session " : "", request->session,
+		 request->user[0] || request->session[0] ? ": " : "",
+		 request->message[0] ? request->message : "without a message");
+	text_clean(text, sizeof(text), words, sizeof(words));
+	audit(engine, NULL, request->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
+	      text);
+}
+
+bool engine_serves(const struct engine *engine, const struct logoff_transport *transport)
+{
+	return engine->phase != ENGINE_IDLE && engine->transport == transport;
+}
+
+int engine_request(struct engine *engine, const struct logoff_transport *transport, void *userdata,
+		   const struct logoff_request *request)
+{
+	struct logoff_request *own = &engine->request;
+
+	if (engine->phase != ENGINE_IDLE)
+		return -EBUSY;
+	engine->phase = ENGINE_STARTING;
+	engine->transport = transport;
+	engine->transport_data = userdata;
+	*own = *request;
+	text_clean(own->message, sizeof(own->message), request->message, sizeof(request->message));
+	engine->started = now(engine);
+	engine->grace_end = engine->started + own->grace * USEC_PER_SEC;
+	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
+	engine->list_at = engine->started;
+	audit_request(engine);
+	engine_tick(engine);
+	return 0;
+}
+
+static void call_off(struct engine *engine)
+{
+	if (engine->phase == ENGINE_GRACE && engine->config->notice)
+		for (size_t i = 0; i < engine->target_count; i++)
+			if (engine->targets[i].step != STEP_GONE)
+				engine->ops->notify(engine->outside, &engine->targets[i].session,
+						    "The logoff was called off.");
+	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
+}
+
+void engine_cancel(struct engine *engine, const struct logoff_transport *transport, uint32_t reason)
+{
+	if (!engine_serves(engine, transport))
+		return;
+	if (reason != HV_LOGOFF_CANCEL_HOST) {
+		audit(engine, NULL, "abandoned",
+		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended."
+							 : "The time of the request was over.");
+		engine_drop(engine);
+		return;
+	}
+	/* What is ending already cannot be called off: its end is reported as usual. */
+	if (engine->phase != ENGINE_ENDING)
+		call_off(engine);
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "userspace/guest/config.h"
+
+int session_init(struct session *session, const char *id, uid_t uid, const char *user,
+		 const char *class, const char *tty, pid_t leader)
+{
+	*session = (struct session){
+		.id = strdup(id),
+		.uid = uid,
+		.user = strdup(user),
+		.class = strdup(class),
+		.tty = strdup(tty),
+		.leader = leader,
+	};
+	if (session->id && session->user && session->class && session->tty)
+		return 0;
+	session_done(session);
+	return -ENOMEM;
+}
+
+void session_done(struct session *session)
+{
+	free(session->id);
+	free(session->user);
+	free(session->class);
+	free(session->tty);
+	*session = (struct session){0};
+}
+
+int session_list_add(struct session_list *list, struct session *session)
+{
+	struct session *items;
+
+	items = reallocarray(list->items, list->count + 1, sizeof(*items));
+	if (!items) {
+		session_done(session);
+		return -ENOMEM;
+	}
+	list->items = items;
+	list->items[list->count++] = *session;
+	*session = (struct session){0};
+	return 0;
+}
+
+void session_list_done(struct session_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		session_done(&list->items[i]);
+	free(list->items);
+	*list = (struct session_list){0};
+}
+
+/* An allow-list of classes: a greeter, a lock screen or a manager is nobody who is logged on. */
+bool session_is_ours(const struct session *session, const struct config *config)
+{
+	char uid[16];
+
+	snprintf(uid, sizeof(uid), "%u", (unsigned int)session->uid);
+	return words_contain(config->classes, session->class) &&
+	       !words_contain(config->exempt_users, session->user) &&
+	       !words_contain(config->exempt_users, uid);
+}

@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "logind.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "scope.h"
+#include "userspace/guest/log.h"
+#include "userspace/shared/util.h"
+
+#define NAME            "org.freedesktop.login1"
+#define PATH            "/org/freedesktop/login1"
+#define MANAGER         "org.freedesktop.login1.Manager"
+#define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+#define SESSION         "org.freedesktop.login1.Session"
+#define PROPERTIES      "org.freedesktop.DBus.Properties"
+#define PID1_NAME       "org.freedesktop.systemd1"
+#define PID1_PATH       "/org/freedesktop/systemd1"
+#define PID1_MANAGER    "org.freedesktop.systemd1.Manager"
+#define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
+
+#define CALL_TIMEOUT (10 * USEC_PER_SEC)
+
+/* The bus refuses more than 128 unanswered calls of one connection. */
+#define LOOKUPS_MAX 64
+
+/* One session whose class and terminal are being asked for. */
+struct lookup {
+	struct listing *listing;
+	char *id;
+	uid_t uid;
+	char *user;
+	char *path;
+	sd_bus_slot *slot;
+};
+
+struct listing {
+	struct logind *logind;
+	sd_bus_slot *slot;
+	struct session_list sessions;
+	struct lookup *lookups;
+	size_t lookup_count;
+	size_t asked;
+	size_t answered;
+};
+
+struct kill {
+	struct logind *logind;
+	char *id;
+};
+
+void logind_init(struct logind *logind, sd_event *event, const struct logind_handler *handler,
+		 void *userdata)
+{
+	*logind = (struct logind){.event = event, .handler = handler, .userdata = userdata};
+}
+
+static void listing_free(struct listing *listing)
+{
+	if (!listing)
+		return;
+	sd_bus_slot_unref(listing->slot);
+	for (size_t i = 0; i < listing->lookup_count; i++) {
+		sd_bus_slot_unref(listing->lookups[i].slot);
+		free(listing->lookups[i].id);
+		free(listing->lookups[i].user);
+		free(listing->lookups[i].path);
+	}
+	free(listing->lookups);
+	session_list_done(&listing->sessions);
+	free(listing);
+}
+
+/* Once, until it answers again: who needs it keeps trying. */
+static void complain(struct logind *logind, const char *reason)
+{
+	if (!logind->complained)
+		log_message(LOG_WARNING, "systemd-logind does not answer: %s", reason);
+	logind->complained = true;
+}
+
+static int reply_error(struct logind *logind, sd_bus_message *reply)
+{
+	const sd_bus_error *error = sd_bus_message_get_error(reply);
+
+	complain(logind, error->message ? error->message : error->name);
+	return -sd_bus_message_get_errno(reply);
+}
+
+static void finish_listing(struct listing *listing, int error)
+{
+	struct logind *logind = listing->logind;
+
+	if (error >= 0)
+		logind->complained = false;
+	logind->listing = NULL;
+	logind->handler->listed(logind->userdata, &listing->sessions, error);
+	listing_free(listing);
+}
+
+static int add_session(struct listing *listing, const char *id, uid_t uid, const char *user,
+		       const char *class, const char *tty, pid_t leader)
+{
+	struct session session;
+	int r = session_init(&session, id, uid, user, class, tty, leader);
+
+	return r < 0 ? r : session_list_add(&listing->sessions, &session);
+}
+
+static int read_list_ex(struct listing *listing, sd_bus_message *reply)
+{
+	const char *id, *user, *class, *tty;
+	uint32_t uid, leader;
+	int r;
+
+	r = sd_bus_message_enter_container(reply, 'a', "(sussussbto)");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, NULL, &leader,
+					&class, &tty, NULL, NULL, NULL)) > 0) {
+		r = add_session(listing, id, uid, user, class, tty, leader);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+/* What is of interest here; "" and 0 if it isn't told. */
+struct properties {
+	const char *id, *user, *class, *tty;
+	uint32_t uid, leader;
+};
+
+static int read_property(sd_bus_message *reply, const char *key, struct properties *properties)
+{
+	if (!strcmp(key, "Id"))
+		return sd_bus_message_read(reply, "v", "s", &properties->id);
+	if (!strcmp(key, "User"))
+		return sd_bus_message_read(reply, "v", "(uo)", &properties->uid, NULL);
+	if (!strcmp(key, "Name"))
+		return sd_bus_message_read(reply, "v", "s", &properties->user);
+	if (!strcmp(key, "Class"))
+		return sd_bus_message_read(reply, "v", "s", &properties->class);
+	if (!strcmp(key, "TTY"))
+		return sd_bus_message_read(reply, "v", "s", &properties->tty);
+	if (!strcmp(key, "Leader"))
+		return sd_bus_message_read(reply, "v", "u", &properties->leader);
+	return sd_bus_message_skip(reply, "v");
+}
+
+static int read_properties(sd_bus_message *reply, struct properties *properties)
+{
+	const char *key;
+	int r;
+
+	*properties = (struct properties){.id = "", .user = "", .class = "", .tty = ""};
+	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(reply, "s", &key);
+		if (r >= 0)
+			r = read_property(reply, key, properties);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(reply);
+	}
+	return r;
+}
+
+static bool has_ended(sd_bus_message *reply)
+{
+	return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+	       sd_bus_message_is_method_error(reply, NO_SUCH_SESSION);
+}
+
+/* A session that has ended since it was listed is not an error. */
+static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
+{
+	struct properties properties;
+	int r;
+
+	if (has_ended(reply))
+		return 0;
+	if (sd_bus_message_is_method_error(reply, NULL))
+		return reply_error(lookup->listing->logind, reply);
+	r = read_properties(reply, &properties);
+	if (r < 0)
+		return r;
+	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, properties.class,
+			   properties.tty, properties.leader);
+}
+
+static int look_up_more(struct listing *listing);
+
+static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct lookup *lookup = userdata;
+	struct listing *listing = lookup->listing;
+	int r = take_properties(lookup, reply);
+
+	(void)error;
+	listing->answered++;
+	if (r >= 0)
+		r = look_up_more(listing);
+	if (r < 0 || listing->answered == listing->lookup_count)
+		finish_listing(listing, r);
+	return 0;
+}
+
+static int look_up_more(struct listing *listing)
+{
+	int r = 0;
+
+	while (r >= 0 && listing->asked < listing->lookup_count &&
+	       listing->asked - listing->answered < LOOKUPS_MAX) {
+		struct lookup *lookup = &listing->lookups[listing->asked++];
+
+		r = sd_bus_call_method_async(listing->logind->bus, &lookup->slot, NAME,
+					     lookup->path, PROPERTIES, "GetAll", on_properties,
+					     lookup, "s", SESSION);
+	}
+	return r < 0 ? r : 0;
+}
+
+static int add_lookup(struct listing *listing, const char *id, uid_t uid, const char *user,
+		      const char *path)
+{
+	struct lookup *lookups;
+	struct lookup *lookup;
+
+	lookups = reallocarray(listing->lookups, listing->lookup_count + 1, sizeof(*lookups));
+	if (!lookups)
+		return -ENOMEM;
+	listing->lookups = lookups;
+	lookup = &lookups[listing->lookup_count++];
+	*lookup = (struct lookup){
+		.listing = listing,
+		.id = strdup(id),
+		.uid = uid,
+		.user = strdup(user),
+		.path = strdup(path),
+	};
+	return lookup->id && lookup->user && lookup->path ? 0 : -ENOMEM;
+}
+
+static int read_list(struct listing *listing, sd_bus_message *reply)
+{
+	const char *id, *user, *path;
+	uint32_t uid;
+	int r;
+
+	r = sd_bus_message_enter_container(reply, 'a', "(susso)");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_read(reply, "(susso)", &id, &uid, &user, NULL, &path)) > 0) {
+		r = add_lookup(listing, id, uid, user, path);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static int on_list(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct listing *listing = userdata;
+	int r;
+
+	(void)error;
+	if (sd_bus_message_is_method_error(reply, NULL))
+		r = reply_error(listing->logind, reply);
+	else
+		r = read_list(listing, reply);
+	if (r >= 0)
+		r = look_up_more(listing);
+	if (r < 0 || listing->lookup_count == 0)
+		finish_listing(listing, r);
+	return 0;
+}
+
+static int ask_for_list(struct listing *listing)
+{
+	listing->slot = sd_bus_slot_unref(listing->slot);
+	return sd_bus_call_method_async(listing->logind->bus, &listing->slot, NAME, PATH, MANAGER,
+					"ListSessions", on_list, listing, NULL);
+}
+
+static int on_list_ex(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct listing *listing = userdata;
+	int r;
+
+	(void)error;
+	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_METHOD)) {
+		listing->logind->without_list_ex = true;
+		r = ask_for_list(listing);
+		if (r >= 0)
+			return 0;
+	} else if (sd_bus_message_is_method_error(reply, NULL)) {
+		r = reply_error(listing->logind, reply);
+	} else {
+		r = read_list_ex(listing, reply);
+	}
+	finish_listing(listing, r);
+	return 0;
+}
+
+static int ask_for_list_ex(struct listing *listing)
+{
+	return sd_bus_call_method_async(listing->logind->bus, &listing->slot, NAME, PATH, MANAGER,
+					"ListSessionsEx", on_list_ex, listing, NULL);
+}
+
+int logind_list(struct logind *logind)
+{
+	struct listing *listing;
+	int r = logind_connect(logind);
+
+	listing_free(logind->listing);
+	logind->listing = NULL;
+	if (r < 0)
+		return r;
+	listing = calloc(1, sizeof(*listing));
+	if (!listing)
+		return -ENOMEM;
+	listing->logind = logind;
+	r = logind->without_list_ex ? ask_for_list(listing) : ask_for_list_ex(listing);
+	if (r < 0) {
+		listing_free(listing);
+		return r;
+	}
+	logind->listing = listing;
+	return 0;
+}
+
+static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct logind *logind = userdata;
+	struct properties found;
+	struct session session;
+
+	(void)error;
+	if (has_ended(reply))
+		return 0;
+	/* Such as too many calls at once, while many log on. */
+	if (sd_bus_message_is_method_error(reply, NULL) || read_properties(reply, &found) < 0 ||
+	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
+			 found.leader) < 0) {
+		logind->handler->found(logind->userdata, NULL);
+		return 0;
+	}
+	logind->handler->found(logind->userdata, &session);
+	session_done(&session);
+	return 0;
+}
+
+static int on_new(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	const char *path;
+
+	(void)error;
+	if (sd_bus_message_read(signal, "so", NULL, &path) >= 0)
+		sd_bus_call_method_async(logind->bus, NULL, NAME, path, PROPERTIES, "GetAll",
+					 on_found, logind, "s", SESSION);
+	logind->handler->opened(logind->userdata);
+	return 0;
+}
+
+/* What was looked up before it was removed is no session that a list still on its way has. */
+static void forget(struct listing *listing, const char *id)
+{
+	struct session_list *list = &listing->sessions;
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i].id, id) != 0)
+			continue;
+		session_done(&list->items[i]);
+		list->items[i] = list->items[--list->count];
+		return;
+	}
+}
+
+static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	const char *id;
+
+	(void)error;
+	if (sd_bus_message_read(signal, "so", &id, NULL) < 0)
+		return 0;
+	if (logind->listing)
+		forget(logind->listing, id);
+	logind->handler->removed(logind->userdata, id);
+	return 0;
+}
+
+/*
+ * When a user logs out, logind abandons the session's scope, and what is left in it may stay. Only
+ * when somebody ends the session, or idleness does, or the machine shuts down, is there a job to
+ * stop the scope. A scope has one job before that, to start it, and logind speaks of the session
+ * only when it has begun.
+ */
+static int on_job(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	const struct logind *logind = userdata;
+	_cleanup_free_ char *id = NULL;
+	const char *unit;
+
+	(void)error;
+	if (logind->logout_stops || sd_bus_message_read(signal, "uos", NULL, NULL, &unit) < 0)
+		return 0;
+	id = scope_session(unit);
+	if (id)
+		logind->handler->stopping(logind->userdata, id);
+	return 0;
+}
+
+static int on_kill_user_processes(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	int value;
+
+	(void)error;
+	if (!sd_bus_message_is_method_error(reply, NULL) &&
+	    sd_bus_message_read(reply, "v", "b", &value) >= 0)
+		logind->logout_stops = value;
+	return 0;
+}
+
+/* It reads its configuration when it starts. */
+static int ask_for_kill_user_processes(struct logind *logind)
+{
+	return sd_bus_call_method_async(logind->bus, NULL, NAME, PATH, PROPERTIES, "Get",
+					on_kill_user_processes, logind, "ss", MANAGER,
+					"KillUserProcesses");
+}
+
+static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	const char *owner;
+
+	(void)error;
+	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
+		return 0;
+	/* It has gone, so that nothing else would be heard of it, or is back, perhaps upgraded. */
+	logind->without_list_ex = false;
+	if (owner[0])
+		ask_for_kill_user_processes(logind);
+	logind->handler->restarted(logind->userdata, owner[0]);
+	return 0;
+}
+
+static void disconnect(struct logind *logind)
+{
+	listing_free(logind->listing);
+	logind->listing = NULL;
+	logind->bus = sd_bus_close_unref(logind->bus);
+}
+
+/* Every call on its way has got an error by now. */
+static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+
+	(void)signal;
+	(void)error;
+	log_message(LOG_WARNING, "The system bus has closed the connection.");
+	disconnect(logind);
+	logind->handler->restarted(logind->userdata, false);
+	return 0;
+}
+
+static int subscribe(struct logind *logind)
+{
+	sd_bus *bus = logind->bus;
+	int r;
+
+	r = sd_bus_match_signal_async(bus, NULL, NAME, PATH, MANAGER, "SessionNew", on_new, NULL,
+				      logind);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal_async(bus, NULL, NAME, PATH, MANAGER, "SessionRemoved", on_removed,
+				      NULL, logind);
+	if (r < 0)
+		return r;
+	r = sd_bus_add_match_async(bus, NULL,
+				   "type='signal',sender='org.freedesktop.DBus',"
+				   "path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',"
+				   "member='NameOwnerChanged',arg0='" NAME "'",
+				   on_owner, NULL, logind);
+	if (r < 0)
+		return r;
+	r = sd_bus_match_signal_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "JobNew",
+				      on_job, NULL, logind);
+	if (r < 0)
+		return r;
+	/* PID 1 is silent unless somebody listens; so does logind, as long as it runs. */
+	r = sd_bus_call_method_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "Subscribe",
+				     NULL, NULL, NULL);
+	if (r < 0)
+		return r;
+	r = ask_for_kill_user_processes(logind);
+	if (r < 0)
+		return r;
+	return sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local",
+				   "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+				   "Disconnected", on_disconnected, logind);
+}
+
+int logind_connect(struct logind *logind)
+{
+	int r;
+
+	if (logind->bus)
+		return 0;
+	r = sd_bus_open_system(&logind->bus);
+	if (r >= 0)
+		r = sd_bus_set_method_call_timeout(logind->bus, CALL_TIMEOUT);
+	if (r >= 0)
+		r = sd_bus_attach_event(logind->bus, logind->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = subscribe(logind);
+	if (r < 0) {
+		complain(logind, strerror(-r));
+		disconnect(logind);
+	}
+	return r < 0 ? r : 0;
+}
+
+void logind_done(struct logind *logind)
+{
+	disconnect(logind);
+}
+
+static void kill_free(void *userdata)
+{
+	struct kill *kill = userdata;
+
+	free(kill->id);
+	free(kill);
+}
+
+static int on_killed(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct kill *kill = userdata;
+	struct logind *logind = kill->logind;
+	int r = -sd_bus_message_get_errno(reply);
+
+	(void)error;
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		return 0;
+	/* Systemd 252 keeps a session that was closing when logind restarted, without its scope. */
+	if (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION) ||
+	    sd_bus_message_is_method_error(reply, NO_SUCH_UNIT))
+		r = -ENOENT;
+	logind->handler->kill_failed(logind->userdata, kill->id, r);
+	return 0;
+}
+
+int logind_kill(struct logind *logind, const char *id, int number)
+{
+	sd_bus_slot *slot = NULL;
+	struct kill *kill;
+	int r = logind_connect(logind);
+
+	if (r < 0)
+		return r;
+	kill = calloc(1, sizeof(*kill));
+	if (!kill)
+		return -ENOMEM;
+	kill->logind = logind;
+	kill->id = strdup(id);
+	if (!kill->id) {
+		kill_free(kill);
+		return -ENOMEM;
+	}
+	r = sd_bus_call_method_async(logind->bus, &slot, NAME, PATH, MANAGER, "KillSession",
+				     on_killed, kill, "ssi", id, "all", number);
+	if (r < 0) {
+		kill_free(kill);
+		return r;
+	}
+	/* From here on the connection owns it. */
+	sd_bus_slot_set_destroy_callback(slot, kill_free);
+	sd_bus_slot_set_floating(slot, 1);
+	sd_bus_slot_unref(slot);
+	return 0;
+}
+
+int logind_stop_unit(struct logind *logind, const char *unit)
+{
+	int r = logind_connect(logind);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
+				     "StopUnit", NULL, NULL, "ss", unit, "replace");
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "process.h"
+#include "userspace/shared/text.h"
+#include "userspace/shared/util.h"
+
+#define NOTICE_SIZE 2048
+
+/*
+ * A terminal that has been closed goes to whoever opens the next one. It is the
+ * session's still if its user owns it, or, after su, if its leader is on it.
+ */
+static int check_tty(int fd, const struct session *session)
+{
+	struct stat status;
+
+	if (fstat(fd, &status) < 0)
+		return -errno;
+	if (!S_ISCHR(status.st_mode) || !isatty(fd))
+		return -ENOTTY;
+	if (status.st_uid == session->uid)
+		return 0;
+	return session->leader > 0 && process_terminal(session->leader) == status.st_rdev ? 0
+											  : -EPERM;
+}
+
+static int open_tty(const struct session *session)
+{
+	const char *tty = session->tty;
+	char path[64];
+	int fd;
+	int r;
+
+	if (!tty[0] || tty[0] == '/' || strstr(tty, "..") ||
+	    snprintf(path, sizeof(path), "/dev/%s", tty) >= (int)sizeof(path))
+		return -EINVAL;
+	/* Without NONBLOCK a serial line waits for its carrier. */
+	fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	r = check_tty(fd, session);
+	if (r < 0)
+		close(fd);
+	return r < 0 ? r : fd;
+}
+
+/* The terminal may be in any mode: every line needs its own carriage return. */
+static size_t compose(char *target, size_t size, const char *text)
+{
+	char clean[NOTICE_SIZE];
+	size_t used;
+
+	text_clean(clean, sizeof(clean), text, sizeof(clean));
+	used = snprintf(target, size, "\r\n\a\r\n");
+	for (const char *next = clean; *next && used + 4 < size; next++) {
+		if (*next == '\n')
+			target[used++] = '\r';
+		target[used++] = *next;
+	}
+	target[used++] = '\r';
+	target[used++] = '\n';
+	return used;
+}
+
+int terminal_write(const struct session *session, const char *text)
+{
+	_cleanup_close_ int fd = open_tty(session);
+	char notice[2 * NOTICE_SIZE];
+	size_t size;
+	ssize_t written;
+
+	if (fd < 0)
+		return fd;
+	size = compose(notice, sizeof(notice), text);
+	written = write(fd, notice, size);
+	if (written < 0)
+		return -errno;
+	return (size_t)written == size ? 0 : -EAGAIN;
+}

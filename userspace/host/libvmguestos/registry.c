@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "registry.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "userspace/shared/util.h"
+
+#define NAME_LENGTH_MAX 64
+#define SYSTEM_REGISTRY "/run/hvhost"
+
+/* Where machines are looked for, in this order; new ones are made in the first. */
+struct registries {
+	char *folders[2];
+	size_t count;
+};
+
+static void registries_done(struct registries *registries)
+{
+	for (size_t i = 0; i < registries->count; i++)
+		free(registries->folders[i]);
+}
+
+static bool add_registry(struct registries *registries, const char *folder, const char *below)
+{
+	char *path;
+
+	if (asprintf(&path, "%s%s", folder, below) < 0)
+		return false;
+	registries->folders[registries->count++] = path;
+	return true;
+}
+
+/* Root's are the system's: what is in a session's folder is gone with the session. */
+static int find_registries(struct registries *registries)
+{
+	const char *named = secure_getenv("HVHOST_DIR");
+	const char *runtime = secure_getenv("XDG_RUNTIME_DIR");
+	bool good;
+
+	registries->count = 0;
+	if (named && *named) {
+		good = add_registry(registries, named, "");
+	} else {
+		good = !runtime || !*runtime || geteuid() == 0 ||
+		       add_registry(registries, runtime, "/hvhost");
+		good = good && add_registry(registries, SYSTEM_REGISTRY, "");
+	}
+	return good ? 0 : -ENOMEM;
+}
+
+bool vmg_registry_is_name(const char *name)
+{
+	if (!isalnum((unsigned char)name[0]) || strlen(name) > NAME_LENGTH_MAX)
+		return false;
+	for (; *name; name++) {
+		if (!isalnum((unsigned char)*name) && !strchr("-_.", *name))
+			return false;
+	}
+	return true;
+}
+
+int vmg_registry_own(char **folder)
+{
+	_cleanup_(registries_done) struct registries registries;
+	int ret = find_registries(&registries);
+
+	if (ret < 0)
+		return ret;
+	*folder = registries.folders[0];
+	registries.folders[0] = NULL;
+	return 0;
+}
+
+static int find_in(const char *registry, const char *name, char **folder)
+{
+	struct stat status;
+	char *path;
+	int ret;
+
+	if (asprintf(&path, "%s/%s", registry, name) < 0)
+		return -ENOMEM;
+	ret = stat(path, &status) < 0 ? -errno : 0;
+	if (ret == 0 && S_ISDIR(status.st_mode)) {
+		*folder = path;
+		return 0;
+	}
+	free(path);
+	return ret == -EACCES ? -EACCES : -ENOENT;
+}
+
+int vmg_registry_find(const char *name, char **folder)
+{
+	_cleanup_(registries_done) struct registries registries;
+	int ret = find_registries(&registries);
+
+	if (ret < 0)
+		return ret;
+	ret = -ENOENT;
+	if (!vmg_registry_is_name(name))
+		return ret;
+	for (size_t i = 0; ret == -ENOENT && i < registries.count; i++)
+		ret = find_in(registries.folders[i], name, folder);
+	return ret;
+}
+
+struct entries {
+	struct dirent **list;
+	size_t count;
+};
+
+static void entries_done(struct entries *entries)
+{
+	while (entries->count > 0)
+		free(entries->list[--entries->count]);
+	free(entries->list);
+}
+
+static int is_machine(const struct dirent *entry)
+{
+	return vmg_registry_is_name(entry->d_name) &&
+	       (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN);
+}
+
+static int add_entries(struct entries *entries, const char *registry)
+{
+	_cleanup_free_ struct dirent **found = NULL;
+	int count = scandir(registry, &found, is_machine, NULL);
+	struct dirent **list;
+
+	if (count <= 0)
+		return count < 0 && errno != ENOENT ? -errno : 0;
+	list = realloc(entries->list, (entries->count + (size_t)count) * sizeof(struct dirent *));
+	if (!list) {
+		while (count > 0)
+			free(found[--count]);
+		return -ENOMEM;
+	}
+	memcpy(list + entries->count, found, (size_t)count * sizeof(struct dirent *));
+	entries->list = list;
+	entries->count += (size_t)count;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct dirent *const *left = a, *const *right = b;
+
+	return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+/* In order, and a name that two registries have only once. */
+static void sort(struct entries *entries)
+{
+	size_t kept = 0;
+
+	if (entries->count)
+		qsort(entries->list, entries->count, sizeof(struct dirent *), compare);
+	for (size_t i = 0; i < entries->count; i++) {
+		if (kept && compare(&entries->list[kept - 1], &entries->list[i]) == 0)
+			free(entries->list[i]);
+		else
+			entries->list[kept++] = entries->list[i];
+	}
+	entries->count = kept;
+}
+
+/* One block: the pointers, and behind them the names. */
+static char **join(const struct entries *entries)
+{
+	size_t size = (entries->count + 1) * sizeof(char *);
+	char **names, *next;
+
+	for (size_t i = 0; i < entries->count; i++)
+		size += strlen(entries->list[i]->d_name) + 1;
+	names = malloc(size);
+	if (!names)
+		return NULL;
+	next = (char *)(names + entries->count + 1);
+	for (size_t i = 0; i < entries->count; i++) {
+		names[i] = next;
+		next = stpcpy(next, entries->list[i]->d_name) + 1;
+	}
+	names[entries->count] = NULL;
+	return names;
+}
+
+int vmg_registry_names(char ***names)
+{
+	_cleanup_(registries_done) struct registries registries;
+	_cleanup_(entries_done) struct entries entries = {0};
+	int ret = find_registries(&registries);
+
+	for (size_t i = 0; ret == 0 && i < registries.count; i++)
+		ret = add_entries(&entries, registries.folders[i]);
+	if (ret < 0)
+		return ret;
+	sort(&entries);
+	*names = join(&entries);
+	return *names ? 0 : -ENOMEM;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+#include "userspace/shared/util.h"
+
+/* Twice what logind allows if it isn't told otherwise: a guest can't fill a host's memory. */
+#define SESSIONS_MAX 16384
+
+static void result_done(const VMSessionResult *result)
+{
+	free((char *)result->session);
+	free((char *)result->user);
+}
+
+void vmg_sessions_free(struct sessions *sessions)
+{
+	for (size_t i = 0; i < sessions->count; i++)
+		result_done(&sessions->results[i]);
+	free(sessions->results);
+}
+
+static bool result_init(VMSessionResult *result, const json_t *event)
+{
+	static const char *const outcomes[] = {
+		[vmSessionOutcome_Ended] = "ended",
+		[vmSessionOutcome_Failed] = "failed",
+		[vmSessionOutcome_Selected] = "selected",
+	};
+	size_t outcome = 0;
+
+	if (!vmg_text_find(outcomes, ARRAY_SIZE(outcomes), vmg_text_in(event, "outcome"), &outcome))
+		return false;
+	result->outcome = (VMSessionOutcome)outcome;
+	result->uid = vmg_count_in(event, "uid");
+	result->session = vmg_text_clean(vmg_text_in(event, "session"));
+	result->user = vmg_text_clean(vmg_text_in(event, "user"));
+	return result->session && result->user;
+}
+
+static VMSessionResult *find(struct sessions *sessions, const char *session)
+{
+	for (size_t i = 0; i < sessions->count; i++) {
+		if (strcmp(sessions->results[i].session, session) == 0)
+			return &sessions->results[i];
+	}
+	return NULL;
+}
+
+static bool make_room(struct sessions *sessions)
+{
+	size_t room = sessions->room ? 2 * sessions->room : 16;
+	VMSessionResult *results;
+
+	if (sessions->count < sessions->room)
+		return true;
+	if (room > SESSIONS_MAX)
+		return false;
+	results = reallocarray(sessions->results, room, sizeof(*results));
+	if (!results)
+		return false;
+	sessions->results = results;
+	sessions->room = room;
+	return true;
+}
+
+void vmg_sessions_take(struct sessions *sessions, const json_t *event)
+{
+	VMSessionResult result = {0}, *known = NULL;
+
+	if (result_init(&result, event)) {
+		known = find(sessions, result.session);
+		if (!known && make_room(sessions)) {
+			known = &sessions->results[sessions->count++];
+			*known = (VMSessionResult){0};
+		}
+	}
+	if (known) {
+		result_done(known);
+		*known = result;
+	} else {
+		result_done(&result);
+	}
+}
+
+static const char *place(char **next, const char *text)
+{
+	const char *placed = *next;
+
+	*next = stpcpy(*next, text) + 1;
+	return placed;
+}
+
+HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out, uint32_t *count)
+{
+	const VMSessionResult *results = sessions->results;
+	size_t size = (sessions->count + 1) * sizeof(*results);
+	VMSessionResult *copy;
+	char *next;
+
+	for (size_t i = 0; i < sessions->count; i++)
+		size += strlen(results[i].session) + strlen(results[i].user) + 2;
+	copy = malloc(size);
+	if (!copy)
+		return E_OUTOFMEMORY;
+	next = (char *)(copy + sessions->count);
+	for (size_t i = 0; i < sessions->count; i++) {
+		copy[i] = results[i];
+		copy[i].session = place(&next, results[i].session);
+		copy[i].user = place(&next, results[i].user);
+	}
+	*out = copy;
+	*count = (uint32_t)sessions->count;
+	return S_OK;
+}

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* vmlogoff: logs the users of a virtual machine off, as a command. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "show.h"
+#include "status.h"
+#include "suggest.h"
+#include "userspace/shared/util.h"
+#include "watch.h"
+
+static void task_done(IVMTask2 **task)
+{
+	if (*task)
+		IVMTask2_Release(*task);
+}
+
+static void guest_done(IVMGuestOS2 **guest)
+{
+	if (*guest)
+		IVMGuestOS2_Release(*guest);
+}
+
+#define _cleanup_show_  _cleanup_(show_done)
+#define _cleanup_task_  _cleanup_(task_done)
+#define _cleanup_guest_ _cleanup_(guest_done)
+
+struct command {
+	enum show_how how;
+	bool list;
+	bool watch;
+	bool wait;
+	bool is_logoff; /* there are options that only a logoff has */
+	const char *machine;
+	VMLogoffOptions options;
+};
+
+static void help(void)
+{
+	puts("Usage: vmlogoff [OPTION]... VM\n"
+	     "       vmlogoff --watch [--json] VM\n"
+	     "       vmlogoff --list [--json]\n"
+	     "Log off the users of the virtual machine VM.\n"
+	     "\n"
+	     "  -t, --timeout=SECONDS  for all of it, 1 to 86400 (60)\n"
+	     "  -g, --grace=SECONDS    of these, for the users to finish their work (0)\n"
+	     "  -m, --message=TEXT     tell the users this\n"
+	     "  -f, --force            kill the users' processes, don't ask them to end\n"
+	     "  -u, --user=NAME        only this user's sessions\n"
+	     "  -s, --session=ID       only the session with this id in the guest\n"
+	     "  -d, --dry-run          only show who would be logged off\n"
+	     "  -v, --via=WAY          only by vmbus, the logoff component, or by kvp\n"
+	     "  -n, --no-wait          return when the guest has the request\n"
+	     "  -j, --json             write one JSON object a line\n"
+	     "  -w, --watch            show who is logged off, in whatever way, until Ctrl-C\n"
+	     "  -l, --list             list the machines, and whether this works on them\n"
+	     "  -h, --help             show this help\n"
+	     "\n"
+	     "Ctrl-C cancels the logoff in the guest as long as nobody has been logged off;\n"
+	     "a second one leaves at once. The exit status tells the result: see vmlogoff(1).");
+}
+
+static bool parse_seconds(const char *option, const char *text, uint32_t least, uint32_t *seconds)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text >= '0' && *text <= '9' && !*end && !errno && value >= least &&
+	    value <= VM_LOGOFF_TIMEOUT_MAX) {
+		*seconds = (uint32_t)value;
+		return true;
+	}
+	fprintf(stderr, "vmlogoff: --%s is a number of seconds from %u to %d, not \"%s\".\n",
+		option, least, VM_LOGOFF_TIMEOUT_MAX, text);
+	return false;
+}
+
+/* What an empty variable of a script is here must not be taken for everyone. */
+static bool parse_name(const char *option, const char *text, const char **name)
+{
+	*name = text;
+	if (*text)
+		return true;
+	fprintf(stderr, "vmlogoff: --%s names nobody: leave it out to log off everyone.\n", option);
+	return false;
+}
+
+static bool parse_way(const char *text, uint32_t *flags)
+{
+	const uint32_t ways = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	uint32_t way = 0;
+
+	if (strcmp(text, "vmbus") == 0)
+		way = VM_LOGOFF_VIA_VMBUS;
+	else if (strcmp(text, "kvp") == 0)
+		way = VM_LOGOFF_VIA_KVP;
+	else
+		fprintf(stderr, "vmlogoff: --via is vmbus or kvp, not \"%s\".\n", text);
+	*flags = (*flags & ~ways) | way;
+	return way;
+}
+
+static bool parse_option(struct command *command, int option)
+{
+	command->is_logoff = command->is_logoff || !strchr("jlwh", option);
+	switch (option) {
+	case 't':
+		return parse_seconds("timeout", optarg, 1, &command->options.timeout);
+	case 'g':
+		return parse_seconds("grace", optarg, 0, &command->options.grace);
+	case 'm':
+		command->options.message = optarg;
+		return true;
+	case 'f':
+		command->options.flags |= VM_LOGOFF_FORCE;
+		return true;
+	case 'u':
+		return parse_name("user", optarg, &command->options.user);
+	case 's':
+		return parse_name("session", optarg, &command->options.session);
+	case 'd':
+		command->options.flags |= VM_LOGOFF_DRY_RUN;
+		return true;
+	case 'v':
+		return parse_way(optarg, &command->options.flags);
+	case 'n':
+		command->wait = false;
+		return true;
+	case 'j':
+		command->how = SHOW_JSON;
+		return true;
+	case 'w':
+		command->watch = true;
+		return true;
+	case 'l':
+		command->list = true;
+		return true;
+	case 'h':
+		help();
+		exit(EXIT_SUCCESS);
+	default:
+		fputs("Try \"vmlogoff --help\".\n", stderr);
+		return false;
+	}
+}
+
+static bool is_consistent(const struct command *command, int machines)
+{
+	const char *wrong = NULL;
+
+	if ((command->list || command->watch) &&
+	    (command->is_logoff || command->list == command->watch))
+		wrong = "--list and --watch have no other option than --json";
+	else if (machines != (command->list ? 0 : 1))
+		wrong = "one machine is named, or with --list none";
+	else if (command->options.grace >= command->options.timeout)
+		wrong = "the grace is part of the timeout: give a longer --timeout";
+	else if ((command->options.flags & VM_LOGOFF_DRY_RUN) && !command->wait)
+		wrong = "--dry-run has to wait for what it shows: leave out --no-wait";
+	if (wrong)
+		fprintf(stderr, "vmlogoff: %s. Try \"vmlogoff --help\".\n", wrong);
+	return !wrong;
+}
+
+static bool parse(struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"timeout", required_argument, NULL, 't'},
+		{"grace", required_argument, NULL, 'g'},
+		{"message", required_argument, NULL, 'm'},
+		{"force", no_argument, NULL, 'f'},
+		{"user", required_argument, NULL, 'u'},
+		{"session", required_argument, NULL, 's'},
+		{"dry-run", no_argument, NULL, 'd'},
+		{"via", required_argument, NULL, 'v'},
+		{"no-wait", no_argument, NULL, 'n'},
+		{"json", no_argument, NULL, 'j'},
+		{"watch", no_argument, NULL, 'w'},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:dv:njwlh", options, NULL)) != -1) {
+		if (!parse_option(command, option))
+			return false;
+	}
+	command->machine = argv[optind];
+	return is_consistent(command, argc - optind);
+}
+
+static HRESULT find(const char *name, IVMGuestOS2 **guest)
+{
+	IVMGuestOS *found;
+	HRESULT hr = VMGuestOS_Find(name, &found);
+
+	if (FAILED(hr))
+		return hr;
+	hr = IVMGuestOS_QueryInterface(found, &IID_IVMGuestOS2, (void **)guest);
+	IVMGuestOS_Release(found);
+	return hr;
+}
+
+static int list(enum show_how how)
+{
+	const struct show show = {.how = how, .machine = "machines"};
+	_cleanup_free_ char **names = NULL;
+	HRESULT hr = VMGuestOS_Names(&names);
+
+	if (FAILED(hr)) {
+		show_end(&show, hr, VMGuestOS_ErrorText(hr), NULL);
+		return status_of(hr);
+	}
+	for (char **name = names; *name; name++) {
+		_cleanup_guest_ IVMGuestOS2 *guest = NULL;
+
+		hr = find(*name, &guest);
+		show_machine(how, *name, guest ? IVMGuestOS2_CanLogoff(guest) : hr);
+	}
+	return EXIT_SUCCESS;
+}
+
+/* The names that may have been meant; if there is none, all. */
+static void suggest(const char *typed)
+{
+	_cleanup_free_ char **names = NULL;
+	bool similar = false;
+
+	if (FAILED(VMGuestOS_Names(&names)) || !*names) {
+		fputs("No machine is known here.\n", stderr);
+		return;
+	}
+	for (char **name = names; *name; name++)
+		similar = similar || suggest_is_similar(typed, *name);
+	fputs(similar ? "Did you mean" : "There is", stderr);
+	for (char **name = names; *name; name++) {
+		if (!similar || suggest_is_similar(typed, *name))
+			fprintf(stderr, " %s", *name);
+	}
+	fputs(similar ? "?\n" : ".\n", stderr);
+}
+
+/* Ctrl-C, or a wish to end: of these only the first comes here. */
+static void cancel(const struct show *show, IVMTask2 *task, int signals)
+{
+	struct signalfd_siginfo info;
+	sigset_t both;
+	HRESULT hr;
+
+	if (read(signals, &info, sizeof(info)) != sizeof(info))
+		return;
+	show_break(show);
+	fputs("vmlogoff: cancelling; once more, and this command ends, but not the logoff.\n",
+	      stderr);
+	sigemptyset(&both);
+	sigaddset(&both, SIGINT);
+	sigaddset(&both, SIGTERM);
+	/* A shell's background job has SIGINT ignored from the start. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &both, NULL);
+	hr = IVMTask2_Cancel(task);
+	if (hr == E_FAIL)
+		fputs("vmlogoff: it is too late to cancel: sessions are being ended.\n", stderr);
+	else if (FAILED(hr))
+		fprintf(stderr, "vmlogoff: it can't be cancelled: %s\n", VMGuestOS_ErrorText(hr));
+}
+
+static int catch_signals(void)
+{
+	sigset_t both;
+
+	sigemptyset(&both);
+	sigaddset(&both, SIGINT);
+	sigaddset(&both, SIGTERM);
+	sigprocmask(SIG_BLOCK, &both, NULL);
+	return signalfd(-1, &both, SFD_CLOEXEC);
+}
+
+static bool is_complete(IVMTask2 *task)
+{
+	bool complete;
+
+	return IVMTask2_get_IsComplete(task, &complete) == S_OK && complete;
+}
+
+static HRESULT wait_for(struct show *show, IVMTask2 *task, int signals)
+{
+	struct pollfd ready[2] = {{.events = POLLIN}, {.fd = signals, .events = POLLIN}};
+	HRESULT hr;
+
+	IVMTask2_get_Descriptor(task, &ready[0].fd);
+	while (!is_complete(task)) {
+		if (poll(ready, ARRAY_SIZE(ready), -1) < 0 && errno != EINTR)
+			return DISP_E_EXCEPTION;
+		if (ready[1].revents)
+			cancel(show, task, signals);
+		if (ready[0].revents && !is_complete(task))
+			show_progress(show, task);
+	}
+	IVMTask2_get_Error(task, &hr);
+	return hr;
+}
+
+static HRESULT start(const VMLogoffOptions *options, IVMGuestOS2 *guest, IVMTask2 **task)
+{
+	IVMTask *started;
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, &started);
+
+	if (FAILED(hr))
+		return hr;
+	hr = IVMTask_QueryInterface(started, &IID_IVMTask2, (void **)task);
+	IVMTask_Release(started);
+	return hr;
+}
+
+static void fail(const struct show *show, HRESULT hr)
+{
+	const char *text = VMGuestOS_LastErrorText();
+
+	show_end(show, hr, *text ? text : VMGuestOS_ErrorText(hr), NULL);
+}
+
+static HRESULT logoff(const struct command *command, struct show *show, IVMGuestOS2 *guest,
+		      int signals)
+{
+	_cleanup_task_ IVMTask2 *task = NULL;
+	_cleanup_free_ char *text = NULL;
+	HRESULT hr = start(&command->options, guest, &task);
+
+	if (FAILED(hr)) {
+		fail(show, hr);
+		return hr;
+	}
+	if (!command->wait) {
+		show_started(show, task);
+		return S_OK;
+	}
+	hr = wait_for(show, task, signals);
+	IVMTask2_get_ErrorDescription(task, &text);
+	show_end(show, hr, text ? text : VMGuestOS_ErrorText(hr), task);
+	return hr;
+}
+
+static HRESULT run(const struct command *command)
+{
+	_cleanup_show_ struct show show = {.how = command->how, .machine = command->machine};
+	_cleanup_close_ int signals = catch_signals();
+	_cleanup_guest_ IVMGuestOS2 *guest = NULL;
+	HRESULT hr = find(command->machine, &guest);
+
+	if (SUCCEEDED(hr) && !command->watch)
+		return logoff(command, &show, guest, signals);
+	if (SUCCEEDED(hr))
+		hr = watch(&show, guest, signals);
+	if (FAILED(hr))
+		fail(&show, hr);
+	if (hr == VM_E_VM_UNKNOWN)
+		suggest(command->machine);
+	return hr;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {
+		.how = isatty(STDOUT_FILENO) ? SHOW_BAR : SHOW_LINES,
+		.wait = true,
+		.options = {.size = sizeof(command.options), .timeout = VM_LOGOFF_TIMEOUT_DEFAULT},
+	};
+
+	if (!parse(&command, argc, argv))
+		return STATUS_USAGE;
+	return command.list ? list(command.how) : status_of(run(&command));
+}

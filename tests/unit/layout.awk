@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Turns tables in docs/*.md into static assertions:
+# Generates static assertions from the tables in docs/*.md:
 #   ### struct NAME (SIZE bytes)
 #   | offset | size | field | ...
 # and
 #   | op | name | ...
 #   | state | name | ...
 BEGIN {
-	print "/* Made from docs/ by tests/unit/layout.awk. */"
+	print "/* Generated from docs/ by tests/unit/layout.awk. */"
+	print "#include <stddef.h>"
+	print "#include \"driver/wire.h\""
 }
 function finish()
 {
 	if (name == "")
 		return
 	if (end != total) {
-		print "layout: struct " name ": its fields end at " end ", not at " total > "/dev/stderr"
+		print "layout: struct " name ": the fields end at " end ", not at " total > "/dev/stderr"
 		failed = 1
 	}
 	printf "_Static_assert(sizeof(struct %s) == %d, \"%s\");\n", name, total, FILENAME
@@ -31,7 +33,7 @@ function finish()
 }
 name != "" && $1 == "|" && $2 ~ /^[0-9]+$/ {
 	if ($2 != end) {
-		print "layout: struct " name ": a gap before " $6 > "/dev/stderr"
+		print "layout: struct " name ": gap before " $6 > "/dev/stderr"
 		failed = 1
 	}
 	end = $2 + $4

@@ -29,7 +29,7 @@ void loop_done(struct loop *loop)
 
 int loop_run(struct loop *loop, pthread_mutex_t *lock)
 {
-	/* One event a turn: a callback may remove any other source. */
+	/* One event per iteration: a callback may remove any other source. */
 	for (;;) {
 		struct epoll_event event;
 		int count = epoll_wait(loop->epoll, &event, 1, -1);
@@ -85,7 +85,7 @@ static void timer_ready(struct source *source, uint32_t events)
 	uint64_t count;
 
 	(void)events;
-	/* Not there any more if the timer was set anew since it expired. */
+	/* The read fails if the timer was set again after it expired. */
 	if (read(source->fd, &count, sizeof(count)) == sizeof(count))
 		timer->expired(timer);
 }
@@ -100,7 +100,7 @@ int timer_init(struct loop *loop, struct timer *timer, void (*expired)(struct ti
 	return loop_add(loop, &timer->source, EPOLLIN);
 }
 
-static struct timespec timespec_of(uint64_t ms)
+static struct timespec ms_to_timespec(uint64_t ms)
 {
 	return (struct timespec){.tv_sec = (time_t)(ms / 1000),
 				 .tv_nsec = (long)(ms % 1000) * 1000000};
@@ -108,9 +108,22 @@ static struct timespec timespec_of(uint64_t ms)
 
 void timer_set(struct timer *timer, uint64_t ms, uint64_t period)
 {
-	struct itimerspec when = {.it_value = timespec_of(ms), .it_interval = timespec_of(period)};
+	struct itimerspec when = {
+		.it_value = ms_to_timespec(ms),
+		.it_interval = ms_to_timespec(period),
+	};
 
 	timerfd_settime(timer->source.fd, 0, &when, NULL);
+}
+
+void timer_set_deadline(struct timer *timer, uint64_t deadline_us)
+{
+	uint64_t now = now_us();
+
+	if (deadline_us == UINT64_MAX)
+		timer_set(timer, 0, 0);
+	else
+		timer_set(timer, deadline_us > now ? (deadline_us - now) / 1000 + 1 : 1, 0);
 }
 
 void timer_done(struct loop *loop, struct timer *timer)

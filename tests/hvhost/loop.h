@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The event loop: one thread waits for descriptors and timers, and nothing else does. */
+/* The event loop: one thread waits in epoll for all file descriptors and timers. */
 #ifndef HVHOST_LOOP_H
 #define HVHOST_LOOP_H
 
@@ -9,7 +9,7 @@
 
 struct loop {
 	int epoll;
-	int wake; /* eventfd, for loop_stop() from another thread */
+	int wake; /* eventfd: loop_stop() may be called from another thread */
 	bool stopped;
 };
 
@@ -25,7 +25,7 @@ struct timer {
 
 int loop_init(struct loop *loop);
 void loop_done(struct loop *loop);
-/* Callbacks run with @lock held. Returns after loop_stop(), and may be called again. */
+/* Runs callbacks with @lock held. Returns after loop_stop(); may be called again. */
 int loop_run(struct loop *loop, pthread_mutex_t *lock);
 void loop_stop(struct loop *loop);
 
@@ -34,8 +34,10 @@ void loop_change(struct loop *loop, struct source *source, uint32_t events);
 void loop_remove(struct loop *loop, struct source *source);
 
 int timer_init(struct loop *loop, struct timer *timer, void (*expired)(struct timer *timer));
-/* In @ms milliseconds (0: never), then every @period milliseconds unless that is 0. */
+/* Expires in @ms milliseconds (0: disarm), then every @period milliseconds unless that is 0. */
 void timer_set(struct timer *timer, uint64_t ms, uint64_t period);
+/* Expires once now_us() reaches @deadline_us; UINT64_MAX: disarm. */
+void timer_set_deadline(struct timer *timer, uint64_t deadline_us);
 void timer_done(struct loop *loop, struct timer *timer);
 
 #endif /* HVHOST_LOOP_H */

@@ -69,8 +69,7 @@ int read_file(const char *path, void **data, size_t *size)
 	return 0;
 }
 
-/* One line of the machine's log; standard error is DIRECTORY/hvhost.log. */
-void say(const char *format, ...)
+void log_line(const char *format, ...)
 {
 	uint64_t now = now_us();
 	_cleanup_free_ char *text = NULL;

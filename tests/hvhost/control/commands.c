@@ -157,8 +157,8 @@ static const struct command {
 static void refuse(struct vm *vm, uint64_t client, const struct peer *peer,
 		   const struct command *command)
 {
-	say("refused: %s, to user %u, group %u, process %d.", command->name, peer->uid, peer->gid,
-	    peer->pid);
+	log_line("refused: %s, to user %u, group %u, process %d.", command->name, peer->uid,
+		 peer->gid, peer->pid);
 	control_fail(&vm->control, client, (uint32_t)E_ACCESSDENIED,
 		     command->needs == PERMISSION_OWNER
 			     ? "Only root and the user who has started the machine may do that."

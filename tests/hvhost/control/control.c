@@ -298,8 +298,8 @@ int control_listen(struct control *control)
 		return -ENOMEM;
 	}
 	if (strlen(control->path) >= sizeof(address.sun_path)) {
-		say("The path %s is too long for a socket: set HVHOST_DIR to a shorter one.",
-		    control->path);
+		log_line("The path %s is too long for a socket: set HVHOST_DIR to a shorter one.",
+			 control->path);
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, control->path, strlen(control->path) + 1);

@@ -61,8 +61,9 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		return;
 	memcpy(&body, &packet->body, sizeof(body));
 	if (body.sequence != heartbeat->sequence + 1) {
-		say("%s: the guest answered with sequence number %llu, not %llu.", ic->channel.name,
-		    (unsigned long long)body.sequence, (unsigned long long)heartbeat->sequence + 1);
+		log_line("%s: the guest answered with sequence number %llu, not %llu.",
+			 ic->channel.name, (unsigned long long)body.sequence,
+			 (unsigned long long)heartbeat->sequence + 1);
 		return;
 	}
 	heartbeat->waiting = false;

@@ -51,14 +51,14 @@ static void negotiation_answered(struct ic *ic, const struct hvl_packet *packet)
 		return;
 	if (!hvl_check_negotiate_answer(packet, ic->versions, ic->version_count, &framework,
 					&message)) {
-		say("%s: no version in common, the guest says.", ic->channel.name);
+		log_line("%s: no version in common, the guest says.", ic->channel.name);
 		return;
 	}
 	ic->negotiated = true;
 	ic->framework = framework;
 	ic->message = message;
-	say("%s: negotiated version %u.%u, framework %u.%u.", ic->channel.name, message.major,
-	    message.minor, framework.major, framework.minor);
+	log_line("%s: negotiated version %u.%u, framework %u.%u.", ic->channel.name, message.major,
+		 message.minor, framework.major, framework.minor);
 	control_changed(&ic->vm->control);
 	ic->ops->negotiated(ic);
 }
@@ -94,7 +94,7 @@ static void channel_received(struct channel *channel, const void *data, size_t l
 
 	memcpy(message.bytes, data, MIN(length, sizeof(message)));
 	if (length < sizeof(message.packet.header))
-		say("%s: a message of %zu bytes is ignored.", channel->name, length);
+		log_line("%s: a message of %zu bytes is ignored.", channel->name, length);
 	else if (message.packet.header.type == HVL_MSGTYPE_NEGOTIATE)
 		negotiation_answered(ic, &message.packet);
 	else

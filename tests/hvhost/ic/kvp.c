@@ -249,8 +249,8 @@ static void answered(struct ic_kvp *kvp, uint32_t status, const struct hv_kvp_ms
 	} else if (job->message.kvp_hdr.operation == KVP_OP_GET) {
 		got(kvp, job, status, answer);
 	} else if (status != HV_S_OK) {
-		say("kvp: the guest answered operation %u on pool %u with %#x.",
-		    job->message.kvp_hdr.operation, job->message.kvp_hdr.pool, status);
+		log_line("kvp: the guest answered operation %u on pool %u with %#x.",
+			 job->message.kvp_hdr.operation, job->message.kvp_hdr.pool, status);
 	}
 	drop(kvp, job);
 	arm_timer(kvp);

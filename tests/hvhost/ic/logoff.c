@@ -146,7 +146,7 @@ static void end_overdue(struct ic_logoff *logoff, uint64_t before, uint32_t hres
 	STAILQ_FOREACH(request, &logoff->requests, entry) {
 		if (!request->open || request->deadline_us > before)
 			continue;
-		say("logoff: request %#llx: %s", (unsigned long long)request->id, why);
+		log_line("logoff: request %#llx: %s", (unsigned long long)request->id, why);
 		end_request(logoff, request, control_failure(hresult, why));
 	}
 	while (question) {
@@ -243,7 +243,7 @@ static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	json_t *event;
 
 	if (!has_targets(&logoff->ic) || !hvl_check_session(packet)) {
-		say("logoff: what is said of a session makes no sense, and is ignored.");
+		log_line("logoff: what is said of a session makes no sense, and is ignored.");
 		return;
 	}
 	request = find_request(logoff, session->header.id);
@@ -263,9 +263,9 @@ static void complete(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	if (!request)
 		return;
 	request->complete++;
-	say("logoff: request %#llx: complete, %s (%#x)%s.", (unsigned long long)request->id,
-	    hresult_name(packet->header.status), packet->header.status,
-	    report->header.flags & HVL_REPLAY ? ", repeated" : "");
+	log_line("logoff: request %#llx: complete, %s (%#x)%s.", (unsigned long long)request->id,
+		 hresult_name(packet->header.status), packet->header.status,
+		 report->header.flags & HVL_REPLAY ? ", repeated" : "");
 	reply = control_result(packet->header.status);
 	add_report(reply, report);
 	json_object_set_new(reply, "replay", json_boolean(report->header.flags & HVL_REPLAY));
@@ -298,8 +298,8 @@ static void refused(struct ic_logoff *logoff, const struct hvl_packet *packet)
 {
 	struct logoff_request *request = find_open(logoff, packet->header.transaction);
 
-	say("logoff: a message was refused with %s (%#x).", hresult_name(packet->header.status),
-	    packet->header.status);
+	log_line("logoff: a message was refused with %s (%#x).",
+		 hresult_name(packet->header.status), packet->header.status);
 	if (request)
 		end_request(logoff, request, control_result(packet->header.status));
 	else
@@ -311,8 +311,8 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	struct ic_logoff *logoff = container_of(ic, struct ic_logoff, ic);
 
 	if (!hvl_packet_check(packet, length) || packet->header.type != HVL_MSGTYPE_LOGOFF) {
-		say("logoff: a message of %zu bytes and type %u is ignored.", length,
-		    packet->header.type);
+		log_line("logoff: a message of %zu bytes and type %u is ignored.", length,
+			 packet->header.type);
 		return;
 	}
 	if (packet->header.size == 0) {
@@ -324,7 +324,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		return;
 	}
 	if (!hvl_check_report(packet)) {
-		say("logoff: a report that makes no sense is ignored.");
+		log_line("logoff: a report that makes no sense is ignored.");
 		return;
 	}
 	switch (packet->body.op.op) {
@@ -526,7 +526,7 @@ void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
 	request->deadline_us =
 		now_us() + (packet.body.logoff.timeout + BACKSTOP_SECONDS) * 1000000ULL;
 	arm_backstop(logoff);
-	say("logoff: request %#llx is sent.", (unsigned long long)request->id);
+	log_line("logoff: request %#llx is sent.", (unsigned long long)request->id);
 	if (!wait)
 		control_reply(&vm->control, client,
 			      json_pack("{s:b, s:o}", "ok", 1, "id", id_to_json(request->id)));

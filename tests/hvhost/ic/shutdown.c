@@ -44,7 +44,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	if (packet->header.type != MSGTYPE_SHUTDOWN ||
 	    packet->header.transaction != shutdown->transaction)
 		return;
-	say("%s: the guest answered with %#x.", ic->channel.name, packet->header.status);
+	log_line("%s: the guest answered with %#x.", ic->channel.name, packet->header.status);
 	if (shutdown->client)
 		control_reply(&ic->vm->control, shutdown->client,
 			      control_result(packet->header.status));

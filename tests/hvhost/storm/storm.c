@@ -86,8 +86,8 @@ static void finish(struct storm *storm, json_t *reply)
 	json_object_set_new(reply, "kinds", storm->kinds);
 	storm->kinds = NULL;
 	control_reply(&storm->ic->vm->control, storm->client, reply);
-	say("%s: the storm with seed %llu is over after %u packets.", channel->name,
-	    (unsigned long long)storm->seed, storm->sent);
+	log_line("%s: the storm with seed %llu is over after %u packets.", channel->name,
+		 (unsigned long long)storm->seed, storm->sent);
 }
 
 static void fail(struct storm *storm, const char *what)
@@ -98,7 +98,7 @@ static void fail(struct storm *storm, const char *what)
 		     what, (unsigned long long)storm->seed, storm->sent,
 		     storm->broken_by ? storm->broken_by : "nothing was broken") < 0)
 		why = NULL;
-	say("storm: %s", why ? why : what);
+	log_line("storm: %s", why ? why : what);
 	finish(storm, control_failure(HV_LOGOFF_E_FAIL, why ? why : what));
 	free(why);
 }
@@ -622,8 +622,8 @@ static void start(struct storm *storm, uint64_t client, const json_t *request)
 	storm->rescind_next = false;
 	storm_maker_init(&storm->maker, storm->seed);
 	storm->rescind_at = draw(storm, storm->packets + 1);
-	say("%s: a storm of %u packets with seed %llu.", channel->name, storm->packets,
-	    (unsigned long long)storm->seed);
+	log_line("%s: a storm of %u packets with seed %llu.", channel->name, storm->packets,
+		 (unsigned long long)storm->seed);
 	/* Whoever waits for an answer has lost it. */
 	channel->ops->closed(channel);
 	storm->ops = channel->ops;

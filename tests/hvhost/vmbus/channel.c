@@ -48,12 +48,13 @@ static void bind_signal(struct channel *channel, bool on)
 					  .flags = on ? 0 : KVM_HYPERV_EVENTFD_DEASSIGN};
 
 	if (ioctl(channel->bus->vm->fd, KVM_HYPERV_EVENTFD, &bind) < 0)
-		say("%s: the guest's signals can't be bound: %s.", channel->name, strerror(errno));
+		log_line("%s: the guest's signals can't be bound: %s.", channel->name,
+			 strerror(errno));
 }
 
 void channel_interrupt(struct channel *channel)
 {
-	synic_set_flag(&channel->bus->vm->vcpus[channel->target_vp].synic, channel->relid);
+	synic_set_event_flag(&channel->bus->vm->vcpus[channel->target_vp].synic, channel->relid);
 }
 
 static void drop_queue(struct channel *channel)
@@ -76,7 +77,7 @@ static void shut(struct channel *channel, enum channel_state next)
 	ring_close(&channel->upstream);
 	ring_close(&channel->downstream);
 	drop_queue(channel);
-	say("%s: the channel is closed.", channel->name);
+	log_line("%s: the channel is closed.", channel->name);
 	channel->ops->closed(channel);
 }
 
@@ -97,7 +98,7 @@ void channel_offer(struct channel *channel)
 	bind_signal(channel, true);
 	offer.relid = channel->relid;
 	offer.connection = CONNECTION_OF(channel->relid);
-	say("%s: offered as channel %u.", channel->name, channel->relid);
+	log_line("%s: offered as channel %u.", channel->name, channel->relid);
 	vmbus_send(channel->bus, &offer, sizeof(offer));
 	channel->ops->offered(channel);
 }
@@ -109,7 +110,7 @@ void channel_rescind(struct channel *channel)
 	channel->wanted = false;
 	if (channel->state != CHANNEL_OFFERED && channel->state != CHANNEL_OPEN)
 		return;
-	say("%s: channel %u is rescinded.", channel->name, channel->relid);
+	log_line("%s: channel %u is rescinded.", channel->name, channel->relid);
 	shut(channel, CHANNEL_RESCINDED);
 	vmbus_send(channel->bus, &message, sizeof(message));
 }
@@ -127,10 +128,10 @@ void channel_release(struct vmbus *bus, uint32_t relid)
 	struct channel *channel = find(bus, relid);
 
 	if (!channel || channel->state != CHANNEL_RESCINDED) {
-		say("VMBus: relid %u, which the guest releases, was not rescinded.", relid);
+		log_line("VMBus: relid %u, which the guest releases, was not rescinded.", relid);
 		return;
 	}
-	say("%s: relid %u is released.", channel->name, relid);
+	log_line("%s: relid %u is released.", channel->name, relid);
 	channel_forget(channel);
 	gpadl_free_of(bus, relid);
 	if (channel->wanted)
@@ -169,8 +170,8 @@ void channel_open(struct vmbus *bus, const struct msg_open *message)
 		channel->state = CHANNEL_OPEN;
 		result.status = 0;
 	}
-	say("%s: open of channel %u on VP %u%s.", channel ? channel->name : "VMBus", message->relid,
-	    message->target_vp, result.status ? " refused" : "");
+	log_line("%s: open of channel %u on VP %u%s.", channel ? channel->name : "VMBus",
+		 message->relid, message->target_vp, result.status ? " refused" : "");
 	vmbus_send(bus, &result, sizeof(result));
 	if (result.status == 0)
 		channel->ops->opened(channel);
@@ -185,7 +186,7 @@ void channel_modify(struct vmbus *bus, const struct msg_modify *message)
 
 	if (channel && channel->state == CHANNEL_OPEN &&
 	    message->target_vp < bus->vm->config->cpus) {
-		say("%s: moves to VP %u.", channel->name, message->target_vp);
+		log_line("%s: moves to VP %u.", channel->name, message->target_vp);
 		channel->target_vp = message->target_vp;
 		response.status = 0;
 		/* What was raised on the old VP may have been missed. */
@@ -251,7 +252,8 @@ static void ring_broken(struct channel *channel)
 		channel->ops->broken(channel);
 		return;
 	}
-	say("%s: the guest has broken its ring: the channel is taken for closed.", channel->name);
+	log_line("%s: the guest has broken its ring: the channel is taken for closed.",
+		 channel->name);
 	shut(channel, CHANNEL_OFFERED);
 }
 
@@ -333,14 +335,14 @@ void channel_close(struct vmbus *bus, uint32_t relid)
 void channel_stall(struct channel *channel)
 {
 	channel->stalled = true;
-	say("%s: stalled.", channel->name);
+	log_line("%s: stalled.", channel->name);
 }
 
 /* What the guest signalled in the meantime is as good as signalled now. */
 void channel_resume(struct channel *channel)
 {
 	channel->stalled = false;
-	say("%s: resumed.", channel->name);
+	log_line("%s: resumed.", channel->name);
 	channel_look(channel);
 }
 

@@ -35,7 +35,7 @@ static void created(struct vmbus *bus, uint32_t relid, uint32_t id, uint32_t sta
 		.header.type = MSG_GPADL_CREATED, .relid = relid, .gpadl = id, .status = status};
 
 	if (status)
-		say("VMBus: GPADL %#x of channel %u is refused.", id, relid);
+		log_line("VMBus: GPADL %#x of channel %u is refused.", id, relid);
 	vmbus_send(bus, &answer, sizeof(answer));
 }
 

@@ -31,12 +31,12 @@ struct post_message {
 	uint32_t reserved;
 	uint32_t type;
 	uint32_t length;
-	uint8_t payload[SYNIC_PAYLOAD_MAX];
+	uint8_t payload[HV_MESSAGE_PAYLOAD_BYTE_COUNT];
 };
 
 void vmbus_send(struct vmbus *bus, const void *message, size_t length)
 {
-	synic_post(&bus->vm->vcpus[bus->message_vp].synic, message, length);
+	synic_post_message(&bus->vm->vcpus[bus->message_vp].synic, message, length);
 }
 
 void vmbus_reset(struct vmbus *bus)
@@ -63,7 +63,7 @@ static void contact(struct vmbus *bus, const void *data)
 	struct msg_version_response response = {.header.type = MSG_VERSION_RESPONSE,
 						.connection = CONNECTION_MESSAGE};
 
-	bus->vm->met = true;
+	bus->vm->contacted = true;
 	vmbus_reset(bus);
 	bus->message_vp = message->target_vp;
 	if (message->target_vp >= bus->vm->config->cpus)
@@ -72,8 +72,8 @@ static void contact(struct vmbus *bus, const void *data)
 		bus->version = message->version;
 		response.supported = 1;
 	}
-	say("VMBus %u.%u requested: %s.", message->version >> 16, message->version & 0xffff,
-	    response.supported ? "connected" : "not supported");
+	log_line("VMBus %u.%u requested: %s.", message->version >> 16, message->version & 0xffff,
+		 response.supported ? "connected" : "not supported");
 	vmbus_send(bus, &response, sizeof(response));
 }
 
@@ -98,7 +98,7 @@ static void unload(struct vmbus *bus, const void *data)
 	struct msg_header response = {.type = MSG_UNLOAD_RESPONSE};
 
 	(void)data;
-	say("VMBus: the guest has left.");
+	log_line("VMBus: the guest has left.");
 	vmbus_reset(bus);
 	vmbus_send(bus, &response, sizeof(response));
 }
@@ -153,7 +153,7 @@ static void dispatch(struct vmbus *bus, const void *message, size_t length)
 	const struct msg_header *header = message;
 
 	if (length < sizeof(*header)) {
-		say("VMBus: a message of %zu bytes is ignored.", length);
+		log_line("VMBus: a message of %zu bytes is ignored.", length);
 		return;
 	}
 	if (header->type == MSG_GPADL_HEADER) {
@@ -170,7 +170,7 @@ static void dispatch(struct vmbus *bus, const void *message, size_t length)
 			return;
 		}
 	}
-	say("VMBus: a message of type %u with %zu bytes is ignored.", header->type, length);
+	log_line("VMBus: a message of type %u with %zu bytes is ignored.", header->type, length);
 }
 
 static bool is_connection(const struct vmbus *bus, uint32_t connection)

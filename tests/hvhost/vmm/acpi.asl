@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What Linux can't find without being told: the VMBus, the serial ports, how to power off.
+// The devices that Linux cannot probe for, and S5.
 DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 {
 	Name (\_S5, Package () { 5, 0, 0, 0 })	// SLEEP_S5 in ports.h
 
 	Scope (\_SB)
 	{
-		// What has the bus has memory for its devices' registers. None has any here, but Linux 5.10
-		// looks for it upwards from the bus, and stops at nothing else.
+		// A parent of the VMBus has the MMIO range for the devices on the bus. No device uses MMIO
+		// here, but Linux 5.10 walks up from the bus until it finds such a range, and does not stop
+		// otherwise.
 		Device (VMOD)
 		{
 			Name (_HID, "ACPI0004")
@@ -18,7 +19,7 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 					ReadWrite, 0, 0xf8000000, 0xfbffffff, 0, 0x04000000)
 			})
 
-			// iasl says that this _HID has a lower case letter and no digit (6033): it is Hyper-V's.
+			// iasl warns (6033) that the _HID has lower-case letters and no digits: Hyper-V uses it.
 			Device (VMBS)
 			{
 				Name (_HID, "VMBus")
@@ -38,7 +39,7 @@ DefinitionBlock ("", "DSDT", 2, "HVHOST", "HVHOST", 1)
 			})
 		}
 
-		// Persistent memory, of which there is some if there is an NFIT.
+		// Root device for persistent memory; the NFIT, if present, describes the memory.
 		Device (NVDR)
 		{
 			Name (_HID, "ACPI0012")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The tables around acpi.asl: hardware-reduced ACPI (ACPI 6.5, 4.1), which
- * needs no timer, no legacy interrupts, and two ports to power off and reset.
+ * All ACPI tables but the DSDT, which is acpi.asl. Hardware-reduced ACPI (ACPI
+ * 6.5, 4.1) needs no PM timer and no legacy interrupts; power-off and reset
+ * take an I/O port each.
  */
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "ports.h"
 #include "vm.h"
 
-#define TABLES         0xe0000 /* reserved memory, where a BIOS has them */
+#define TABLES         0xe0000 /* reserved memory, in the BIOS range */
 #define LAPIC_ADDRESS  0xfee00000
 #define IOAPIC_ADDRESS 0xfec00000
 
@@ -52,7 +53,7 @@ struct xsdt {
 	uint64_t entries[3];
 } __attribute__((packed));
 
-/* Of the fields of a real machine's chipset none is there in a hardware-reduced one. */
+/* Hardware-reduced ACPI leaves all chipset fields zero. */
 struct fadt {
 	struct table_header header;
 	uint8_t chipset[109 - 36];
@@ -92,7 +93,7 @@ struct madt {
 	struct madt_lapic lapics[CPUS_MAX];
 } __attribute__((packed));
 
-/* Persistent memory (ACPI 6.5, 5.2.26), as one range of physical addresses. */
+/* The NFIT (ACPI 6.5, 5.2.26) with one SPA range structure. */
 struct nfit {
 	struct table_header header;
 	uint32_t reserved;
@@ -107,7 +108,7 @@ struct nfit {
 
 _Static_assert(sizeof(struct nfit) == 96, "ACPI 6.5, tables 5.135 and 5.137");
 
-/* 66f0d379-b4f3-4074-ac43-0d3318b78cdb */
+/* Byte-addressable persistent memory: 66f0d379-b4f3-4074-ac43-0d3318b78cdb */
 static const uint8_t persistent_range[16] = {0x79, 0xd3, 0xf0, 0x66, 0xf3, 0xb4, 0x74, 0x40,
 					     0xac, 0x43, 0x0d, 0x33, 0x18, 0xb7, 0x8c, 0xdb};
 #define ATTRIBUTES_WRITE_BACK_NON_VOLATILE 0x8008
@@ -122,8 +123,8 @@ static uint8_t checksum(const void *data, size_t length)
 	return (uint8_t)-sum;
 }
 
-static void finish(struct table_header *header, const char *signature, uint8_t revision,
-		   size_t length)
+static void fill_header(struct table_header *header, const char *signature, uint8_t revision,
+			size_t length)
 {
 	memcpy(header->signature, signature, 4);
 	memcpy(header->oem_id, "HVHOST", 6);
@@ -162,7 +163,7 @@ static uint64_t place_fadt(struct vm *vm, uint64_t *next, uint64_t dsdt)
 			    .sleep_control = io_byte(PORT_SLEEP_CONTROL),
 			    .sleep_status = io_byte(PORT_SLEEP_STATUS)};
 
-	finish(&fadt.header, "FACP", 6, sizeof(fadt));
+	fill_header(&fadt.header, "FACP", 6, sizeof(fadt));
 	return place(vm, next, &fadt, sizeof(fadt));
 }
 
@@ -178,7 +179,7 @@ static uint64_t place_madt(struct vm *vm, uint64_t *next)
 						     .processor = (uint8_t)i,
 						     .apic = (uint8_t)i,
 						     .flags = 1};
-	finish(&madt.header, "APIC", 5, length);
+	fill_header(&madt.header, "APIC", 5, length);
 	return place(vm, next, &madt, length);
 }
 
@@ -191,11 +192,10 @@ static uint64_t place_nfit(struct vm *vm, uint64_t *next)
 			    .attributes = ATTRIBUTES_WRITE_BACK_NON_VOLATILE};
 
 	memcpy(nfit.range_type, persistent_range, sizeof(persistent_range));
-	finish(&nfit.header, "NFIT", 1, sizeof(nfit));
+	fill_header(&nfit.header, "NFIT", 1, sizeof(nfit));
 	return place(vm, next, &nfit, sizeof(nfit));
 }
 
-/* The address of the root pointer, for boot_params. */
 uint64_t acpi_build(struct vm *vm)
 {
 	uint64_t next = TABLES + PAGE;
@@ -211,7 +211,7 @@ uint64_t acpi_build(struct vm *vm)
 		xsdt.entries[2] = place_nfit(vm, &next);
 	else
 		size -= sizeof(xsdt.entries[2]);
-	finish(&xsdt.header, "XSDT", 1, size);
+	fill_header(&xsdt.header, "XSDT", 1, size);
 	rsdp.xsdt = place(vm, &next, &xsdt, size);
 	rsdp.checksum = checksum(&rsdp, 20);
 	rsdp.extended_checksum = checksum(&rsdp, sizeof(rsdp));

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Linux's 64-bit boot protocol (Documentation/arch/x86/boot.rst): no firmware,
- * the kernel starts in long mode with RSI at its boot_params.
+ * The 64-bit boot protocol of Linux (Documentation/arch/x86/boot.rst): there is
+ * no firmware; the kernel is entered in long mode, with RSI pointing to
+ * boot_params.
  */
 #include <asm/bootparam.h>
 #include <asm/kvm.h>
@@ -16,17 +17,20 @@
 #include "tests/hvhost/util.h"
 #include "vm.h"
 
-/* Where things lie below 1 MiB; the ACPI tables have 0xe0000 to themselves. */
-#define GDT_ADDRESS       0x500
-#define PAGE_TABLES       0x1000 /* 6 pages */
-#define BOOT_PARAMS       0x10000
-#define COMMAND_LINE      0x20000
-#define COMMAND_LINE_MAX  4096
-#define BOOT_STACK        0x8ff0
-#define LOW_MEMORY_END    0x9fc00
-#define PERSISTENT_MEMORY 7 /* of the e820's types */
-#define RESET_CODE        0xffff0
-#define HIGH_MEMORY       0x100000
+/* Memory below 1 MiB; the ACPI tables start at 0xe0000. */
+#define GDT_ADDRESS      0x500
+#define PAGE_TABLES      0x1000 /* 6 pages */
+#define BOOT_PARAMS      0x10000
+#define COMMAND_LINE     0x20000
+#define COMMAND_LINE_MAX 4096
+#define BOOT_STACK       0x8ff0
+#define LOW_MEMORY_END   0x9fc00
+#define RESET_CODE       0xffff0
+#define HIGH_MEMORY      0x100000
+
+#define E820_TYPE_RAM      1
+#define E820_TYPE_RESERVED 2
+#define E820_TYPE_PMEM     7
 
 #define ENTRY_64_OFFSET 0x200
 #define SECTOR          512
@@ -39,7 +43,7 @@ static void put(struct vm *vm, uint64_t address, const void *data, size_t length
 	memcpy(vm->ram + address, data, length);
 }
 
-/* The first 4 GiB at their own addresses, in pages of 2 MiB. */
+/* Identity-maps the first 4 GiB with 2 MiB pages. */
 static void build_page_tables(struct vm *vm)
 {
 	uint64_t *pml4 = (uint64_t *)(vm->ram + PAGE_TABLES);
@@ -60,8 +64,8 @@ static void build_gdt(struct vm *vm)
 }
 
 /*
- * A guest with hardware-reduced ACPI restarts by a jump to the BIOS's reset
- * vector: mov $RESET_VALUE, %al; mov $PORT_RESET, %dx; out %al, %dx; hlt.
+ * With hardware-reduced ACPI, Linux restarts by jumping to the reset vector of
+ * the BIOS: mov $RESET_VALUE, %al; mov $PORT_RESET, %dx; out %al, %dx; hlt.
  */
 static void build_reset_code(struct vm *vm)
 {
@@ -85,7 +89,7 @@ static int load_kernel(struct vm *vm, struct boot_params *params)
 	int ret = read_file(vm->config->kernel, &file, &size);
 
 	if (ret < 0) {
-		say("The kernel %s can't be read: %s.", vm->config->kernel, strerror(-ret));
+		log_line("Cannot read the kernel %s: %s.", vm->config->kernel, strerror(-ret));
 		return ret;
 	}
 	if (size > sizeof(*params))
@@ -93,13 +97,13 @@ static int load_kernel(struct vm *vm, struct boot_params *params)
 	setup = (size_t)(header->setup_sects ? header->setup_sects + 1 : 5) * SECTOR;
 	if (header->header != 0x53726448 || header->version < 0x020c || setup >= size ||
 	    !(header->xloadflags & XLF_KERNEL_64)) {
-		say("%s is not a bzImage with a 64-bit entry: give a stock x86-64 kernel.",
-		    vm->config->kernel);
+		log_line("%s is not an x86-64 bzImage with a 64-bit entry point.",
+			 vm->config->kernel);
 		return -ENOEXEC;
 	}
 	if (header->pref_address + header->init_size + size > vm->ram_size) {
-		say("The kernel doesn't fit into %u MiB: give more with --memory.",
-		    vm->config->memory);
+		log_line("The kernel does not fit into %u MiB: increase --memory.",
+			 vm->config->memory);
 		return -ENOMEM;
 	}
 	put(vm, header->pref_address, (char *)file + setup, size - setup);
@@ -118,12 +122,12 @@ static int load_initrd(struct vm *vm, struct boot_params *params)
 		return 0;
 	ret = read_file(vm->config->initrd, &file, &size);
 	if (ret < 0) {
-		say("The initramfs %s can't be read: %s.", vm->config->initrd, strerror(-ret));
+		log_line("Cannot read the initramfs %s: %s.", vm->config->initrd, strerror(-ret));
 		return ret;
 	}
 	if (kernel_end + size + PAGE > top) {
-		say("The initramfs doesn't fit into %u MiB: give more with --memory.",
-		    vm->config->memory);
+		log_line("The initramfs does not fit into %u MiB: increase --memory.",
+			 vm->config->memory);
 		return -ENOMEM;
 	}
 	params->hdr.ramdisk_image = (uint32_t)((top - size) & ~(uint64_t)(PAGE - 1));
@@ -137,7 +141,7 @@ static int set_command_line(struct vm *vm, struct boot_params *params)
 	const char *line = vm->config->append ? vm->config->append : "";
 
 	if (strlen(line) >= MIN(COMMAND_LINE_MAX, params->hdr.cmdline_size)) {
-		say("The kernel's command line is too long: %zu bytes.", strlen(line));
+		log_line("The kernel command line is too long: %zu bytes.", strlen(line));
 		return -E2BIG;
 	}
 	put(vm, COMMAND_LINE, line, strlen(line) + 1);
@@ -159,15 +163,15 @@ int boot_load(struct vm *vm)
 	if (ret < 0)
 		return ret;
 
-	params.hdr.type_of_loader = 0xff; /* none that is registered */
+	params.hdr.type_of_loader = 0xff; /* an unregistered boot loader */
 	params.acpi_rsdp_addr = acpi_build(vm);
-	add_memory(&params, 0, LOW_MEMORY_END, 1);
-	add_memory(&params, LOW_MEMORY_END, HIGH_MEMORY, 2);
-	add_memory(&params, HIGH_MEMORY, vm->ram_size, 1);
+	add_memory(&params, 0, LOW_MEMORY_END, E820_TYPE_RAM);
+	add_memory(&params, LOW_MEMORY_END, HIGH_MEMORY, E820_TYPE_RESERVED);
+	add_memory(&params, HIGH_MEMORY, vm->ram_size, E820_TYPE_RAM);
 	if (vm->persistent)
 		add_memory(&params, PERSISTENT_ADDRESS,
 			   PERSISTENT_ADDRESS + ((uint64_t)vm->config->persistent << 20),
-			   PERSISTENT_MEMORY);
+			   E820_TYPE_PMEM);
 	put(vm, BOOT_PARAMS, &params, sizeof(params));
 	build_page_tables(vm);
 	build_gdt(vm);
@@ -206,7 +210,7 @@ static int set_special_registers(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_SET_SREGS, &sregs) < 0 ? -errno : 0;
 }
 
-/* Without it Linux takes all memory for uncached. */
+/* The default after reset is uncached, for all memory. */
 static int set_memory_type(struct vcpu *vcpu)
 {
 	_cleanup_free_ struct kvm_msrs *msrs = calloc(1, sizeof(*msrs) + sizeof(msrs->entries[0]));
@@ -219,7 +223,7 @@ static int set_memory_type(struct vcpu *vcpu)
 	return ioctl(vcpu->fd, KVM_SET_MSRS, msrs) == 1 ? 0 : -EIO;
 }
 
-/* The others wait for the first one's INIT and SIPI. */
+/* Only the boot vCPU gets an entry point: the others wait for INIT and SIPI. */
 int boot_setup_vcpu(struct vcpu *vcpu)
 {
 	struct boot_params *params = (struct boot_params *)(vcpu->vm->ram + BOOT_PARAMS);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the guest believes to run on: the host's processor, and Hyper-V.
- * Leaves as in Microsoft's Hypervisor Top Level Functional Specification.
+ * The guest's CPUID: the host's processor, with the Hyper-V leaves of
+ * Microsoft's Hypervisor Top Level Functional Specification (TLFS).
  */
 #include <errno.h>
 #include <linux/kvm.h>
@@ -23,28 +23,28 @@
 #define FEATURE_F16C       (1U << 29)
 #define FEATURE_FMA        (1U << 12)
 
-/* 0x40000003.eax: registers that the guest may use */
-#define HV_TIME_REF_COUNT    (1 << 1)
-#define HV_SYNIC             (1 << 2)
-#define HV_STIMER            (1 << 3)
-#define HV_APIC_ACCESS       (1 << 4)
-#define HV_HYPERCALL         (1 << 5)
-#define HV_VP_INDEX          (1 << 6)
-#define HV_REFERENCE_TSC     (1 << 9)
-#define HV_FREQUENCIES       (1 << 11) /* with them no PIT is needed for calibration */
-/* 0x40000003.ebx: hypercalls that the guest may make */
-#define HV_POST_MESSAGES     (1 << 4)
-#define HV_SIGNAL_EVENTS     (1 << 5)
-/* 0x40000003.edx */
-#define HV_XMM_INPUT         (1 << 4)
-#define HV_FREQUENCIES_THERE (1 << 8)
-#define HV_CRASH             (1 << 10)
-/* Not in VMBus' message slot, where they would get into the way of its messages. */
-#define HV_STIMER_DIRECT     (1 << 19)
-/* 0x40000004.eax: hints */
-#define HV_APIC_MSRS         (1 << 3)
-#define HV_RELAXED_TIMING    (1 << 5)
-#define HV_NO_AUTO_EOI       (1 << 9)
+/* The names are those of asm/hyperv-tlfs.h. 0x40000003.eax: MSRs */
+#define HV_MSR_TIME_REF_COUNT_AVAILABLE      (1 << 1)
+#define HV_MSR_SYNIC_AVAILABLE               (1 << 2)
+#define HV_MSR_SYNTIMER_AVAILABLE            (1 << 3)
+#define HV_MSR_APIC_ACCESS_AVAILABLE         (1 << 4)
+#define HV_MSR_HYPERCALL_AVAILABLE           (1 << 5)
+#define HV_MSR_VP_INDEX_AVAILABLE            (1 << 6)
+#define HV_MSR_REFERENCE_TSC_AVAILABLE       (1 << 9)
+#define HV_ACCESS_FREQUENCY_MSRS             (1 << 11) /* replace calibration with the PIT */
+/* 0x40000003.ebx: hypercalls */
+#define HV_POST_MESSAGES                     (1 << 4)
+#define HV_SIGNAL_EVENTS                     (1 << 5)
+/* 0x40000003.edx: features */
+#define HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE (1 << 4)
+#define HV_FEATURE_FREQUENCY_MSRS_AVAILABLE  (1 << 8)
+#define HV_FEATURE_GUEST_CRASH_MSR_AVAILABLE (1 << 10)
+/* Otherwise timer messages would use the message slot of the VMBus. */
+#define HV_STIMER_DIRECT_MODE_AVAILABLE      (1 << 19)
+/* 0x40000004.eax: recommendations */
+#define HV_X64_APIC_ACCESS_RECOMMENDED       (1 << 3)
+#define HV_X64_RELAXED_TIMING_RECOMMENDED    (1 << 5)
+#define HV_DEPRECATING_AEOI_RECOMMENDED      (1 << 9)
 
 static const struct kvm_cpuid_entry2 hyperv_leaves[] = {
 	{.function = 0x40000000,
@@ -55,19 +55,24 @@ static const struct kvm_cpuid_entry2 hyperv_leaves[] = {
 	{.function = 0x40000001, .eax = 0x31237648},             /* "Hv#1" */
 	{.function = 0x40000002, .eax = 20348, .ebx = 10 << 16}, /* build, version 10.0 */
 	{.function = 0x40000003,
-	 .eax = HV_TIME_REF_COUNT | HV_SYNIC | HV_STIMER | HV_APIC_ACCESS | HV_HYPERCALL |
-		HV_VP_INDEX | HV_REFERENCE_TSC | HV_FREQUENCIES,
+	 .eax = HV_MSR_TIME_REF_COUNT_AVAILABLE | HV_MSR_SYNIC_AVAILABLE |
+		HV_MSR_SYNTIMER_AVAILABLE | HV_MSR_APIC_ACCESS_AVAILABLE |
+		HV_MSR_HYPERCALL_AVAILABLE | HV_MSR_VP_INDEX_AVAILABLE |
+		HV_MSR_REFERENCE_TSC_AVAILABLE | HV_ACCESS_FREQUENCY_MSRS,
 	 .ebx = HV_POST_MESSAGES | HV_SIGNAL_EVENTS,
-	 .edx = HV_XMM_INPUT | HV_FREQUENCIES_THERE | HV_CRASH | HV_STIMER_DIRECT},
+	 .edx = HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE | HV_FEATURE_FREQUENCY_MSRS_AVAILABLE |
+		HV_FEATURE_GUEST_CRASH_MSR_AVAILABLE | HV_STIMER_DIRECT_MODE_AVAILABLE},
 	{.function = 0x40000004,
-	 .eax = HV_APIC_MSRS | HV_RELAXED_TIMING | HV_NO_AUTO_EOI,
-	 .ebx = 0xffffffff}, /* never ask for a spinning processor's time slice */
+	 .eax = HV_X64_APIC_ACCESS_RECOMMENDED | HV_X64_RELAXED_TIMING_RECOMMENDED |
+		HV_DEPRECATING_AEOI_RECOMMENDED,
+	 .ebx = 0xffffffff}, /* never report a long spinlock wait */
 	{.function = 0x40000005, .eax = CPUS_MAX},
 };
 
 /*
- * The extended state's size is stale when KVM runs under software emulation,
- * which Linux takes seconds to complain about; no test needs AVX.
+ * Hides XSAVE and what depends on it. Where KVM itself runs under software
+ * emulation, the size of the extended state is stale, and Linux spends seconds
+ * on a warning about it. No test needs AVX.
  */
 static void hide_extended_state(struct kvm_cpuid_entry2 *entry)
 {
@@ -86,15 +91,15 @@ static void hide_extended_state(struct kvm_cpuid_entry2 *entry)
 			.function = 0xd, .index = entry->index, .flags = entry->flags};
 }
 
-static void adapt(struct kvm_cpuid_entry2 *entry, unsigned int apic)
+static void adapt(struct kvm_cpuid_entry2 *entry, unsigned int apic_id)
 {
 	hide_extended_state(entry);
 	if (entry->function == 1) {
-		entry->ebx = (entry->ebx & 0x00ffffff) | apic << 24;
+		entry->ebx = (entry->ebx & 0x00ffffff) | apic_id << 24;
 		entry->ecx |= FEATURE_HYPERVISOR;
 	}
 	if (entry->function == 0xb || entry->function == 0x1f)
-		entry->edx = apic;
+		entry->edx = apic_id;
 }
 
 int cpuid_setup(struct vcpu *vcpu)
@@ -111,7 +116,7 @@ int cpuid_setup(struct vcpu *vcpu)
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
 
-		/* KVM's own: Linux would prefer KVM to Hyper-V. */
+		/* With KVM's own leaves, Linux would detect KVM instead of Hyper-V. */
 		if (entry->function >= HYPERVISOR_LEAVES &&
 		    entry->function <= HYPERVISOR_LEAVES_END)
 			continue;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Which device a port belongs to. Nothing here answers 0xff, as on a real bus. */
+/* Dispatches port I/O to the devices. Unassigned ports read as 0xff, as on a real bus. */
 #include "ports.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static void port_out(struct vm *vm, uint16_t port, uint8_t value)
 	if (port == PORT_SLEEP_CONTROL)
 		sleep_control(vm, value);
 	else if (port == PORT_RESET && (value & 4))
-		vm_guest_reset(vm, "its reset register was written");
+		vm_guest_reset(vm, "the reset register was written");
 	else if ((port & ~7) == PORT_COM1)
 		serial_out(&vm->console, port & 7, value);
 	else if ((port & ~7) == PORT_COM2)

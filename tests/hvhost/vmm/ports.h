@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The machine's I/O ports, where the ACPI tables and the devices agree. */
+/* I/O ports, for the ACPI tables and the devices. */
 #ifndef HVHOST_PORTS_H
 #define HVHOST_PORTS_H
 
@@ -10,8 +10,8 @@
 #define PORT_SLEEP_STATUS  0x601
 #define PORT_RESET         0xcf9
 
-#define SLEEP_S5     5    /* in acpi.asl's _S5, too */
-#define SLEEP_ENABLE 0x20 /* ACPI 6.5, 4.8.3.7: sleep type is bits 2 to 4 */
+#define SLEEP_S5     5    /* also in _S5 of acpi.asl */
+#define SLEEP_ENABLE 0x20 /* ACPI 6.5, 4.8.3.7: the sleep type is in bits 2 to 4 */
 #define RESET_VALUE  6
 
 #endif /* HVHOST_PORTS_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * As much of an MC146818 clock as tells the time. It can't be left out: Linux
- * polls the update bit of one that answers 0xff for seconds.
+ * The time registers of an MC146818 RTC. Without the device its registers read
+ * as 0xff, and Linux polls the update-in-progress bit for seconds.
  */
 #include "rtc.h"
 
@@ -44,7 +44,7 @@ uint8_t rtc_read(const struct rtc *rtc)
 		return 0x26;
 	case 0x0b: /* 24 hours, BCD */
 		return 0x02;
-	case 0x0d: /* the battery is good */
+	case 0x0d: /* valid RAM and time */
 		return 0x80;
 	default:
 		return 0;

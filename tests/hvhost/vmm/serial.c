@@ -66,7 +66,7 @@ int serial_input(struct serial *serial, const char *data, size_t length)
 
 static void set_ier(struct serial *serial, uint8_t value)
 {
-	/* Enabling the transmitter's interrupt raises it: there is always room. */
+	/* THR is always empty: enabling its interrupt raises it. */
 	if (!(serial->ier & UART_IER_THRI) && (value & UART_IER_THRI))
 		serial->thr_interrupt = true;
 	serial->ier = value & 0x0f;
@@ -138,7 +138,7 @@ static uint8_t read_iir(struct serial *serial)
 	return id;
 }
 
-/* The loop mode feeds the four outputs back, which is how Linux tells the chip is there. */
+/* In loopback mode the four modem outputs drive the inputs. Linux probes the UART with it. */
 static uint8_t modem_status(const struct serial *serial)
 {
 	uint8_t mcr = serial->mcr, msr = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A 16550A without a line: it sends at once, and receives what serial_input() was given. */
+/* A 16550A UART. It transmits immediately, and receives what serial_input() appends. */
 #ifndef HVHOST_SERIAL_H
 #define HVHOST_SERIAL_H
 
@@ -16,8 +16,8 @@ struct serial {
 	void (*output)(struct vm *vm, uint8_t byte);
 	uint8_t ier, fcr, lcr, mcr, scr;
 	uint8_t dll, dlm;
-	bool thr_interrupt; /* the transmitter ran empty, and the guest was not told */
-	char *input;        /* still to be read by the guest */
+	bool thr_interrupt; /* THR became empty, and the guest has not seen the interrupt yet */
+	char *input;        /* not read by the guest yet */
 	size_t input_length;
 	size_t input_read;
 };

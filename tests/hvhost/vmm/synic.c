@@ -13,19 +13,20 @@
 #include "vm.h"
 
 #define MSR_ENABLED          1ULL
+#define MESSAGE_TYPE_NONE    0 /* the slot is free */
 #define MESSAGE_TYPE_CHANNEL 1
-#define MESSAGE_PENDING      1 /* more wait: write the end of message register */
+#define MESSAGE_PENDING      1 /* more messages are queued: the guest must write the EOM MSR */
 
 struct message_slot {
-	_Atomic uint32_t type; /* 0: free */
+	_Atomic uint32_t type;
 	uint8_t length;
 	_Atomic uint8_t flags;
 	uint8_t reserved[2];
 	uint64_t sender;
-	uint8_t payload[SYNIC_PAYLOAD_MAX];
+	uint8_t payload[HV_MESSAGE_PAYLOAD_BYTE_COUNT];
 };
 
-_Static_assert(sizeof(struct message_slot) == 256, "one slot for each of 16 SINTs in a page");
+_Static_assert(sizeof(struct message_slot) == 256, "a message page has a slot for each SINT");
 
 static void raise_interrupt(struct synic *synic)
 {
@@ -41,14 +42,14 @@ static struct message_slot *message_slot(struct synic *synic)
 			    sizeof(struct message_slot));
 }
 
-/* Whether the slot is free now; if not, its end of message will be told. */
+/* If the slot is not free, the guest writes the EOM MSR when it has freed it. */
 static bool slot_is_free(struct message_slot *slot)
 {
-	if (atomic_load(&slot->type) == 0)
+	if (atomic_load(&slot->type) == MESSAGE_TYPE_NONE)
 		return true;
 	atomic_fetch_or(&slot->flags, MESSAGE_PENDING);
-	/* The guest may have freed it before it could see the flag. */
-	return atomic_load(&slot->type) == 0;
+	/* The guest may have freed the slot before it could see the flag. */
+	return atomic_load(&slot->type) == MESSAGE_TYPE_NONE;
 }
 
 static void deliver(struct synic *synic)
@@ -79,12 +80,12 @@ static void end_of_message(struct source *source, uint32_t events)
 	deliver(container_of(source, struct synic, eom));
 }
 
-void synic_post(struct synic *synic, const void *payload, size_t length)
+void synic_post_message(struct synic *synic, const void *payload, size_t length)
 {
 	struct synic_message *message;
 
 	if (synic->queued == SYNIC_QUEUE_MAX) {
-		say("The guest doesn't take its messages: one is lost.");
+		log_line("SynIC: the guest does not read its messages: one was dropped.");
 		return;
 	}
 	message = malloc(sizeof(*message));
@@ -97,26 +98,27 @@ void synic_post(struct synic *synic, const void *payload, size_t length)
 	deliver(synic);
 }
 
-void synic_set_flag(struct synic *synic, uint32_t flag)
+void synic_set_event_flag(struct synic *synic, uint32_t flag)
 {
-	size_t offset = VMBUS_SINT * (SYNIC_FLAGS / 8) + flag / 32 * 4;
-	_Atomic uint32_t *word;
+	size_t offset = VMBUS_SINT * (HV_EVENT_FLAGS_COUNT / 8) + flag / 32 * 4;
+	_Atomic uint32_t *flags;
 
-	if (!synic->event_page || flag >= SYNIC_FLAGS)
+	if (!synic->event_page || flag >= HV_EVENT_FLAGS_COUNT)
 		return;
-	word = guest_memory(synic->vm, synic->event_page + offset, sizeof(*word));
-	if (word && !(atomic_fetch_or(word, 1U << flag % 32) & 1U << flag % 32))
+	flags = guest_memory(synic->vm, synic->event_page + offset, sizeof(*flags));
+	if (flags && !(atomic_fetch_or(flags, 1U << flag % 32) & 1U << flag % 32))
 		raise_interrupt(synic);
 }
 
-static uint64_t take_page(struct synic *synic, uint64_t old, uint64_t control, uint64_t msr)
+/* Returns the page's address, or 0 if the page or the SynIC is disabled. */
+static uint64_t enable_page(struct synic *synic, uint64_t old, uint64_t control, uint64_t msr)
 {
 	uint64_t address = msr & ~(uint64_t)(PAGE - 1);
 	void *page = guest_memory(synic->vm, address, PAGE);
 
 	if (!(control & MSR_ENABLED) || !(msr & MSR_ENABLED) || !page)
 		return 0;
-	/* A new page is empty on Hyper-V; here it is the guest's memory, with stale bytes. */
+	/* On Hyper-V it is an overlay page, initially zero; here it is ordinary guest memory. */
 	if (address != old)
 		memset(page, 0, PAGE);
 	return address;
@@ -125,8 +127,8 @@ static uint64_t take_page(struct synic *synic, uint64_t old, uint64_t control, u
 void synic_set_pages(struct synic *synic, uint64_t control, uint64_t message_page,
 		     uint64_t event_page)
 {
-	synic->message_page = take_page(synic, synic->message_page, control, message_page);
-	synic->event_page = take_page(synic, synic->event_page, control, event_page);
+	synic->message_page = enable_page(synic, synic->message_page, control, message_page);
+	synic->event_page = enable_page(synic, synic->event_page, control, event_page);
 	deliver(synic);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The host's side of one vCPU's synthetic interrupt controller: messages and
- * event flags for the VMBus' SINT. KVM does the registers and the interrupts.
+ * The host side of a vCPU's synthetic interrupt controller (SynIC): messages
+ * and event flags for the SINT of the VMBus. KVM emulates the MSRs and injects
+ * the interrupts.
  */
 #ifndef HVHOST_SYNIC_H
 #define HVHOST_SYNIC_H
@@ -12,35 +13,37 @@
 
 #include "tests/hvhost/loop.h"
 
-#define VMBUS_SINT        2
-#define SYNIC_PAYLOAD_MAX 240
-#define SYNIC_QUEUE_MAX   1024
-#define SYNIC_FLAGS       2048
+#define VMBUS_SINT      2
+#define SYNIC_QUEUE_MAX 1024
+
+/* As in the kernel's hyperv-tlfs.h */
+#define HV_MESSAGE_PAYLOAD_BYTE_COUNT 240
+#define HV_EVENT_FLAGS_COUNT          2048
 
 struct vm;
 
 struct synic_message {
 	STAILQ_ENTRY(synic_message) entry;
 	size_t length;
-	uint8_t payload[SYNIC_PAYLOAD_MAX];
+	uint8_t payload[HV_MESSAGE_PAYLOAD_BYTE_COUNT];
 };
 
 struct synic {
 	struct vm *vm;
-	uint64_t message_page; /* its address, or 0 */
-	uint64_t event_page;   /* its address, or 0 */
-	int interrupt;         /* eventfd: raise the SINT */
-	struct source eom;     /* eventfd: the guest is ready for the next message */
+	uint64_t message_page; /* guest physical address, or 0 */
+	uint64_t event_page;   /* guest physical address, or 0 */
+	int interrupt;         /* irqfd: raises the SINT */
+	struct source eom;     /* resamplefd: the guest has written the EOM MSR */
 	unsigned int queued;
 	STAILQ_HEAD(synic_messages, synic_message) queue;
 };
 
 int synic_init(struct synic *synic, struct vm *vm, unsigned int gsi);
 void synic_done(struct synic *synic);
-/* The guest wrote one of the MSRs: the values of all of them. */
+/* Takes the values of SCONTROL, SIMP and SIEFP whenever the guest has written one of them. */
 void synic_set_pages(struct synic *synic, uint64_t control, uint64_t message_page,
 		     uint64_t event_page);
-void synic_post(struct synic *synic, const void *payload, size_t length);
-void synic_set_flag(struct synic *synic, uint32_t flag);
+void synic_post_message(struct synic *synic, const void *payload, size_t length);
+void synic_set_event_flag(struct synic *synic, uint32_t flag);
 
 #endif /* HVHOST_SYNIC_H */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The machine. Its devices run on the loop's thread and, for a guest's exits,
- * on the vCPUs' threads, in both cases under @lock. Only the loop's thread
- * frees what the loop has been told about.
+ * The virtual machine. Devices run on the loop's thread and, for VM exits, on
+ * the vCPU threads, always with @lock held. Only the loop's thread frees
+ * objects that are registered with the loop.
  */
 #ifndef HVHOST_VM_H
 #define HVHOST_VM_H
@@ -38,7 +38,7 @@ struct kvm_run;
 
 struct vcpu {
 	struct vm *vm;
-	unsigned int index; /* APIC id and VP index, too */
+	unsigned int index; /* also the APIC ID and the VP index */
 	int fd;
 	int stats_fd;
 	struct kvm_run *run;
@@ -56,13 +56,13 @@ struct vm {
 	size_t run_size;
 	uint8_t *ram;
 	size_t ram_size;
-	uint8_t *persistent; /* as a battery would keep it over a reset; may be NULL */
+	uint8_t *persistent; /* persistent memory, which survives resets; may be NULL */
 	pthread_mutex_t lock;
 	struct loop loop;
-	atomic_bool stopping; /* the vCPUs: at the end, or for a reset */
-	bool restarting;      /* for a reset */
-	bool panicked;        /* since it was started, or reset */
-	bool met;             /* has contacted the VMBus since then */
+	atomic_bool stopping; /* the vCPU threads, for the machine's end or a reset */
+	bool resetting;       /* they are stopped for a reset */
+	bool panicked;        /* since the last start or reset */
+	bool contacted;       /* the guest has contacted the VMBus since then */
 	struct vcpu vcpus[CPUS_MAX];
 
 	struct rtc rtc;
@@ -80,22 +80,29 @@ struct vm {
 	struct control control;
 };
 
-/* vmm.c. @length bytes of the guest's memory, or NULL if it has not got them. */
+/* vmm.c. NULL unless all @length bytes at guest physical @address are RAM. */
 void *guest_memory(struct vm *vm, uint64_t address, size_t length);
 void vm_set_irq(struct vm *vm, unsigned int gsi, bool level);
-/* The guest is over: powered off or stopped. */
+/* Ends the machine: the guest has powered off, or the machine is stopped. */
 void vm_end(struct vm *vm, const char *why);
-/* The guest starts anew, in the same machine. */
+/* Restarts the guest in the same machine, at a client's request. */
 void vm_reset(struct vm *vm, const char *why);
-/* The same, at the guest's own wish. */
+/* The same, initiated by the guest. Ends the machine if the guest would reset forever. */
 void vm_guest_reset(struct vm *vm, const char *why);
 
-/* boot.c, acpi.c, cpuid.c, stats.c */
+/* boot.c */
 int boot_load(struct vm *vm);
 int boot_setup_vcpu(struct vcpu *vcpu);
+
+/* acpi.c. Returns the address of the RSDP. */
 uint64_t acpi_build(struct vm *vm);
+
+/* cpuid.c */
 int cpuid_setup(struct vcpu *vcpu);
+
+/* stats.c */
 int stats_open(struct vcpu *vcpu);
+/* The number of VM exits, 0 if this KVM does not count them. */
 uint64_t stats_exits(const struct vcpu *vcpu);
 
 /* ports.c */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The machine: made of KVM's parts, run by a thread for each vCPU and the loop. */
+/* Creates the virtual machine and runs it: a thread for each vCPU, and the loop. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -13,7 +13,7 @@
 
 #define KICK_SIGNAL SIGUSR1
 
-/* Intel's processors need pages for real mode; right below the firmware's place. */
+/* KVM needs these pages for real mode on Intel processors; they are below the firmware range. */
 #define TSS_ADDRESS          0xfffbd000
 #define IDENTITY_MAP_ADDRESS 0xfffbc000ULL
 
@@ -33,11 +33,11 @@ void vm_set_irq(struct vm *vm, unsigned int gsi, bool level)
 
 void vm_end(struct vm *vm, const char *why)
 {
-	/* Also when a reset is on its way. */
-	vm->restarting = false;
+	/* Overrides a reset that has begun. */
+	vm->resetting = false;
 	if (atomic_exchange(&vm->stopping, true))
 		return;
-	say("The machine ends: %s.", why);
+	log_line("The machine ends: %s.", why);
 	loop_stop(&vm->loop);
 }
 
@@ -45,18 +45,17 @@ void vm_reset(struct vm *vm, const char *why)
 {
 	if (atomic_exchange(&vm->stopping, true))
 		return;
-	say("The guest is reset: %s.", why);
-	vm->restarting = true;
+	log_line("The guest is reset: %s.", why);
+	vm->resetting = true;
 	loop_stop(&vm->loop);
 }
 
-/* One that gets nowhere must not do so for ever. */
 void vm_guest_reset(struct vm *vm, const char *why)
 {
 	if (vm->panicked)
-		vm_end(vm, "the guest was reset after a panic");
-	else if (!vm->met)
-		vm_end(vm, "the guest was reset before it found the VMBus");
+		vm_end(vm, "the guest reset itself after a panic");
+	else if (!vm->contacted)
+		vm_end(vm, "the guest reset itself before it contacted the VMBus");
 	else
 		vm_reset(vm, why);
 }
@@ -84,9 +83,9 @@ static void system_event(struct vm *vm, uint32_t type)
 {
 	if (type == KVM_SYSTEM_EVENT_CRASH) {
 		vm->panicked = true;
-		say("The guest's kernel has panicked: see console.log.");
+		log_line("The guest's kernel panicked: see console.log.");
 	} else {
-		vm_guest_reset(vm, "by its hypervisor's interface");
+		vm_guest_reset(vm, "HV_X64_MSR_RESET was written");
 	}
 }
 
@@ -110,11 +109,11 @@ static void handle_exit(struct vcpu *vcpu)
 		system_event(vm, run->system_event.type);
 		break;
 	case KVM_EXIT_SHUTDOWN:
-		vm_guest_reset(vm, "by a triple fault");
+		vm_guest_reset(vm, "triple fault");
 		break;
 	default:
-		say("vCPU %u stopped with KVM's exit reason %u.", vcpu->index, run->exit_reason);
-		vm_end(vm, "KVM can't run the guest any further");
+		log_line("vCPU %u: unexpected KVM exit reason %u.", vcpu->index, run->exit_reason);
+		vm_end(vm, "KVM cannot continue to run the guest");
 	}
 }
 
@@ -158,7 +157,7 @@ static int start_vcpus(struct vm *vm)
 	return 0;
 }
 
-/* immediate_exit covers the moment between the thread's check and KVM_RUN. */
+/* immediate_exit covers a signal that arrives between the check of @stopping and KVM_RUN. */
 static void stop_vcpus(struct vm *vm)
 {
 	atomic_store(&vm->stopping, true);
@@ -207,8 +206,8 @@ static int create_vcpu(struct vm *vm, unsigned int index)
 }
 
 /*
- * Every interrupt there is: the IOAPIC's pins, and the VMBus' SINT of each
- * vCPU. KVM records a SINT's only if the vCPU has its SynIC already.
+ * Routes a GSI to each IOAPIC pin, and one to the VMBus SINT of each vCPU. KVM
+ * ignores the route to a SINT unless the vCPU's SynIC is enabled already.
  */
 static int route_interrupts(struct vm *vm)
 {
@@ -256,7 +255,7 @@ static int add_memory(struct vm *vm, uint32_t slot, uint64_t address, void *memo
 	return ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) < 0 ? -errno : 0;
 }
 
-/* At a reset the memory is given back, and is zeroes when it is touched again. */
+/* A reset maps new RAM, which is zero. Persistent memory keeps its contents. */
 static int create_memory(struct vm *vm)
 {
 	size_t persistent = (size_t)vm->config->persistent << 20;
@@ -295,7 +294,7 @@ static int create_vm(struct vm *vm)
 		return -errno;
 	if (ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) <= 0 ||
 	    ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_ENFORCE_CPUID) <= 0) {
-		say("This machine's KVM can't play Hyper-V: it has no SynIC.");
+		log_line("KVM of this machine cannot emulate Hyper-V: it has no SynIC.");
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -335,8 +334,8 @@ static void agent_output(struct vm *vm, uint8_t byte)
 	exec_input(&vm->exec, byte);
 }
 
-/* Offered later, if someone asks for it. */
-static int withhold(struct vm *vm)
+/* Applies --no-offer. The command "offer" can still offer these components. */
+static int disable_offers(struct vm *vm)
 {
 	_cleanup_free_ char *names = strdup(vm->config->no_offer ? vm->config->no_offer : "");
 	char *state;
@@ -347,7 +346,7 @@ static int withhold(struct vm *vm)
 		struct ic *ic = ic_by_name(vm, name);
 
 		if (!ic) {
-			say("There is no component \"%s\" that could be left out.", name);
+			log_line("--no-offer: there is no component \"%s\".", name);
 			return -EINVAL;
 		}
 		ic->channel.wanted = false;
@@ -381,11 +380,11 @@ static int create_devices(struct vm *vm)
 	if (ret == 0)
 		ret = storm_init(&vm->storm, vm);
 	if (ret == 0)
-		ret = withhold(vm);
+		ret = disable_offers(vm);
 	return ret;
 }
 
-/* All that is KVM's; KVM gives up a machine when its last vCPU is closed. */
+/* KVM destroys the VM when the last vCPU is closed. */
 static void destroy_machine(struct vm *vm)
 {
 	for (unsigned int i = 0; i < vm->config->cpus; i++) {
@@ -399,11 +398,11 @@ static void destroy_machine(struct vm *vm)
 	closep(&vm->fd);
 }
 
-static int start_again(struct vm *vm)
+static int restart_machine(struct vm *vm)
 {
 	int ret;
 
-	/* Here the devices' clients learn of it; what the host knows, it keeps. */
+	/* Fails all pending requests; the host's own state is kept. */
 	vmbus_reset(&vm->bus);
 	exec_reset(&vm->exec);
 	serial_done(&vm->console);
@@ -411,17 +410,17 @@ static int start_again(struct vm *vm)
 	serial_init(&vm->console, vm, COM1_IRQ, console_output);
 	serial_init(&vm->agent, vm, COM2_IRQ, agent_output);
 	destroy_machine(vm);
-	vm->met = false;
+	vm->contacted = false;
 	vm->panicked = false;
-	vm->restarting = false;
+	vm->resetting = false;
 	atomic_store(&vm->stopping, false);
 	ret = create_machine(vm);
 	if (ret < 0)
-		say("The machine can't be started again: %s.", strerror(-ret));
+		log_line("Cannot restart the machine: %s.", strerror(-ret));
 	return ret;
 }
 
-/* From start to end, over all of the guest's resets. */
+/* Returns when the machine ends; restarts the guest after each reset. */
 static int run_guest(struct vm *vm)
 {
 	for (;;) {
@@ -430,18 +429,18 @@ static int run_guest(struct vm *vm)
 		if (ret == 0)
 			ret = loop_run(&vm->loop, &vm->lock);
 		stop_vcpus(vm);
-		if (ret < 0 || !vm->restarting)
+		if (ret < 0 || !vm->resetting)
 			return ret;
-		ret = start_again(vm);
+		ret = restart_machine(vm);
 		if (ret < 0)
 			return ret;
 	}
 }
 
-/* What goes down with the process anyway (KVM's objects, queues, timers) is left to it. */
+/* KVM's objects, queues and timers are freed when the process exits. */
 static void destroy(struct vm *vm)
 {
-	/* First, for all who wait: that their channel closes is not why they get no answer. */
+	/* First, so that pending commands fail with "ended" and not with "channel closed". */
 	control_done(&vm->control);
 	exec_done(&vm->exec);
 	vmbus_done(&vm->bus);
@@ -488,11 +487,11 @@ int vmm_run(const struct machine_config *config, bool relayed, int ready)
 	if (ret == 0)
 		ret = control_listen(&vm->control);
 	if (ret == 0) {
-		say("The machine %s runs.", config->name);
+		log_line("The machine %s is running.", config->name);
 		close(ready);
 		ret = run_guest(vm);
 	} else {
-		say("The machine %s can't be started: %s.", config->name, strerror(-ret));
+		log_line("Cannot start the machine %s: %s.", config->name, strerror(-ret));
 	}
 	destroy(vm);
 	return ret;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* KVM's own count of a vCPU's exits, from its statistics file. */
+/* The number of a vCPU's VM exits, from KVM's binary statistics. */
 #include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
@@ -19,7 +19,6 @@ static bool read_at(int fd, void *data, size_t length, uint64_t offset)
 	return pread(fd, data, length, (off_t)offset) == (ssize_t)length;
 }
 
-/* 0 if this KVM doesn't count them. */
 uint64_t stats_exits(const struct vcpu *vcpu)
 {
 	struct kvm_stats_header header;

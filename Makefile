@@ -1,56 +1,58 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Each folder with something to build has a build.mk, which adds to these.
+# Common definitions and top-level targets. Each folder's build.mk adds its own rules.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
-# What a chain of rules has made is kept.
+# Keep the intermediate files of chained implicit rules.
 .SECONDARY:
 MAKEFLAGS += --no-print-directory
 
 BUILD ?= build
 PREFIX ?= /usr
 CFLAGS ?= -O2 -g
-# make test and the static checks set it to -Werror; no warning is an error for a packager's compiler.
+# Set to -Werror by make test and the static checks only: a packager's compiler may have warnings
+# that ours does not.
 WERROR ?=
 BASE_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iuserspace/shared/include \
 	-Idriver/uapi -I. -MMD -MP
 ASAN_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-# The stock kernels that the driver and the end-to-end tests are about.
+# The stock kernels that make e2e tests by default.
 KERNELS := 6.1 6.12
 KERNEL ?= $(KERNELS)
-# An older and a newer one, with a Debian of their own around them, and all in order of age.
+# An older and a newer kernel, each built in its own Debian root; MATRIX is ordered by age.
 OTHER_KERNELS := 5.10 7.2
 MATRIX := 5.10 6.1 6.12 7.2
-# The kernels that guests can be made for; the last is our own: see tests/kernel.
+# Kernels with guest images. The sanitizer kernel is built from source; see tests/kernel.
 E2E_KERNELS := $(MATRIX) sanitizer
-# $(call kernel-release,6.12): the newest of that series whose headers are installed.
+# $(call kernel-release,6.12): the newest release of that series with installed headers.
 kernel-release = $(notdir $(patsubst %/build,%,$(lastword $(shell \
 	ls -d /lib/modules/$(1).*-cloud-amd64/build 2>/dev/null | sort -V))))
 
 all:
 
 help:
-	@echo 'sudo make deps    install what is needed to build and test (apt-get)'
-	@echo 'make              build the driver, for the kernels $(KERNELS), and user space'
-	@echo 'make demo         boot a guest, log users on, and log them off from its host'
-	@echo 'make test         check, unit, matrix, fuzz, kunit, e2e and e2e-faults, and one closing line'
-	@echo 'make check        static checks'
-	@echo 'make format       give user space and tests the form that make check wants'
-	@echo 'make unit         unit tests'
-	@echo 'make kunit        KUnit suites of the driver, on the sanitizer kernel'
-	@echo 'make e2e          end-to-end tests in guests [KERNEL=5.10|6.1|6.12|7.2|sanitizer]'
-	@echo 'make e2e-faults   what can go wrong, in every state of a request [KERNEL=]'
-	@echo 'make e2e-hostile  storms of hostile packets [KERNEL=] [SEED=] [PACKETS=100000]'
-	@echo 'make fuzz         have the fuzzers search for mistakes in the parsers [SECONDS=60]'
-	@echo 'make matrix       build the driver for the kernels $(MATRIX), with all warnings'
-	@echo 'make size         how much the driver is, beside hv_utils'
+	@echo 'sudo make deps    install the build and test dependencies (apt-get)'
+	@echo 'make              build the driver, user space and the test host [KDIR=]'
+	@echo 'make demo         boot a guest, log users on, and log them off from the host'
+	@echo 'make test         run check, unit, matrix, fuzz, kunit, e2e and e2e-faults, and print a summary'
+	@echo 'make check        run the static checks'
+	@echo 'make format       run clang-format on user space and tests'
+	@echo 'make unit         run the unit tests'
+	@echo 'make kunit        run the KUnit suites of the driver on the sanitizer kernel'
+	@echo 'make e2e          run the end-to-end tests in guests [CASES=]'
+	@echo '                  [KERNEL=5.10|6.1|6.12|7.2|sanitizer]'
+	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
+	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
+	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
+	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse'
+	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
 	@echo 'make clean        remove $(BUILD)/'
 
-# Every object is built twice at most: as shipped, and for the tests with ASan and UBSan.
+# Two variants of each object: as shipped, and with ASan and UBSan for the unit tests.
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
@@ -71,7 +73,7 @@ deps:
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
 
-# Where KVM can't do it an outer machine is needed, and this is its kernel.
+# The kernel of the outer machine, which hvhost needs where KVM is unusable.
 outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.12))
 
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
@@ -84,24 +86,24 @@ format:
 	find userspace tests -name '*.[ch]' -exec clang-format -i {} +
 
 e2e: $(KERNEL:%=e2e-%)
-# One after the other: a guest's host is two busy processors.
+# Serialize the kernels: one guest with its host keeps two processors busy.
 e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
 $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmbus-%.img
 	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* $(CASES)
 
-# Every event in every state of a request; see docs/faults.md.
+# Every fault in every state of a request; see docs/faults.md.
 e2e-faults: $(KERNEL:%=faults-%)
 $(E2E_KERNELS:%=faults-%): faults-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* --faults $(CASES)
 
-# Storms of packets that no host sends, from one seed.
+# Packets that no valid host sends, generated from one seed.
 e2e-hostile: $(KERNEL:%=hostile-%)
 $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%.img
 	$(outer-root) tests/e2e/hostile.py --build $(BUILD) --kernel $* $(SEED:%=--seed %) \
 		$(PACKETS:%=--packets %)
 
-# A suite that fails doesn't keep the others from running. One kernel has all of the end-to-end
-# cases here, the others what touches most in the least time; make e2e has all on each.
+# A failing suite does not prevent the others from running. To limit the run time, only one kernel
+# runs all end-to-end cases; the others run a selection. make e2e runs all cases on each kernel.
 test: export WERROR = -Werror
 test:
 	@rm -rf $(BUILD)/results; failed=; \

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# check.sh BUILD: the static checks, as TAP on standard output and in BUILD/results.
+# check.sh BUILD: runs the static checks and writes TAP to standard output and BUILD/results.
 set -euo pipefail
 
 build=${1:?}
@@ -19,10 +19,10 @@ mapfile -t programs < <(files -name '*.c' ! -path 'driver/*')
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
 
 tidy() {
-	local said
-	said=$(printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
+	local output
+	output=$(printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
 		clang-tidy --quiet {} -- -std=c17 "${flags[@]}" 2>&1) && return
-	grep -E ': (warning|error):' <<<"$said" || echo "$said"
+	grep -E ': (warning|error):' <<<"$output" || echo "$output"
 	return 1
 }
 
@@ -32,7 +32,7 @@ licensed() {
 	[[ -z $missing ]] || { echo "no SPDX line: $missing"; return 1; }
 }
 
-# The driver's form is the kernel's, which checkpatch knows.
+# The driver is checked by checkpatch.pl instead.
 formatted() {
 	files -name '*.[ch]' ! -path 'driver/*' -exec clang-format --dry-run --Werror {} +
 }
@@ -46,5 +46,5 @@ check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portabi
 	-D__linux__ -j "$(nproc)" "${flags[@]}" "${programs[@]}" driver
 check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
-check 'every file names its licence' licensed
+check 'SPDX-License-Identifier in every file' licensed
 plan

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# checkpatch.sh: runs the kernel's checkpatch.pl --strict on the driver, and passes if it is silent.
-# It is in no binary package: it comes from the kernel's source package.
+# checkpatch.sh: runs the kernel's checkpatch.pl --strict on the driver; any output is a failure.
+# No binary package contains checkpatch.pl, so it is unpacked from the kernel's source package.
 set -euo pipefail
 
 driver=$(dirname "$(realpath "$0")")/../../driver

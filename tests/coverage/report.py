@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Prints how much of each of the driver's files the runs have executed. Each run is a folder
-that the driver was built in for coverage, and a log with its counters: "gcov: PATH HEX", a
-line for each object. A line of source counts when any run executed it."""
+"""Prints the line coverage of each driver source file, merged over all runs. A run consists of the
+folder in which the driver was built for coverage and a log of its counters, with one line
+"gcov: PATH HEX" for each object. A source line is covered if any run executed it."""
 
 import argparse
 import collections
@@ -21,7 +21,7 @@ def counters_in(path):
 
 
 def executed(folder, counters):
-    """For each source file's name its lines, and how often each was executed."""
+    """Returns the execution count of each line, by source file name."""
     lines = collections.defaultdict(dict)
     notes = {note.stem: note for note in folder.rglob("*.gcno")}
     with tempfile.TemporaryDirectory() as scratch:
@@ -48,7 +48,7 @@ def executed(folder, counters):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, required=True)
-    parser.add_argument("--missed", action="store_true", help="print the lines that were missed")
+    parser.add_argument("--missed", action="store_true", help="print the lines that no run executed")
     parser.add_argument("runs", nargs="+", help="FOLDER=LOG")
     options = parser.parse_args()
 
@@ -61,7 +61,7 @@ def main():
 
     files = [path for path in sorted(options.source.glob("*.c")) if total.get(path.name)]
     if not files:
-        raise SystemExit("no counters: were the runs built for coverage?")
+        raise SystemExit("no counters found: build the runs with GCOV_PROFILE=y")
     print(f"{'file':<14}{'lines':>7}{'executed':>10}")
     for path in files:
         lines = total[path.name]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# What a user of libvmguestos builds, with what is installed: the same program in C and in C++.
+# One libvmguestos client, built as C and as C++ against the installed header and library.
 
 STAGE = $(abspath $(BUILD))/stage
 STAGE_FLAGS = $$(PKG_CONFIG_PATH=$(STAGE)/lib/pkgconfig pkg-config --cflags --libs libvmguestos) \

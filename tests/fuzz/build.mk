@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every fuzz_NAME.c is a program of libFuzzer, with what it fuzzes linked under the sanitizers.
-# Its seeds, and what has once been found, are in corpus/NAME.
+# Each fuzz_NAME.c is a libFuzzer program, linked with the code under test, which is built with
+# sanitizers. corpus/NAME holds its seeds and inputs that once triggered a bug.
 
 FUZZ_CC ?= clang
 FUZZ_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -36,7 +36,7 @@ $(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
 $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 
-# All of them together take SECONDS, and as long as their seeds do.
+# SECONDS is the total for all fuzzers, in addition to the time for their seeds.
 fuzz: $(FUZZ_PROGRAMS)
 	tests/fuzz/run.sh $(BUILD) $(SECONDS) $(FUZZERS)
 

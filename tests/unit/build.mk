@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Every test_NAME.c is a program of cmocka, with what it tests linked under the sanitizers.
+# Each test_NAME.c is a cmocka program, linked with the code under test, which is built with
+# sanitizers.
 
 UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/asan/%)
@@ -9,7 +10,7 @@ $(UNIT_TESTS:%=$(BUILD)/asan/tests/unit/%.o): CPPFLAGS += -I$(BUILD) \
 	$(shell pkg-config --cflags cmocka libsystemd)
 $(LOGOFFD_OBJECTS:%=$(BUILD)/asan/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
 
-# The sizes and offsets that the documents state, as static assertions.
+# Static assertions for the sizes and offsets in docs/protocol.md and docs/uapi.md.
 $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.md
 	@mkdir -p $(@D)
 	awk -f $^ >$@
@@ -31,12 +32,12 @@ $(BUILD)/asan/tests/unit/kvp_fixture.o: CPPFLAGS += $(shell pkg-config --cflags 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS) $(UNIT_LIBS)
 
-# Each program's results as TAP; a program that dies has one more, which failed.
+# Collects the TAP output of all programs. A program that exits with an error adds a failed test.
 unit: $(UNIT_PROGRAMS)
 	@mkdir -p $(BUILD)/results; : >$(BUILD)/results/unit.tap; failed=; \
 	for program in $^; do \
 		CMOCKA_MESSAGE_OUTPUT=TAP $$program | tee -a $(BUILD)/results/unit.tap || \
-			{ failed=1; echo "not ok - $${program##*/} ends with an error" | \
+			{ failed=1; echo "not ok - $${program##*/} exited with an error" | \
 				tee -a $(BUILD)/results/unit.tap; }; \
 	done; [[ -z $$failed ]]
 

@@ -12,8 +12,7 @@ $(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
 
 all: $(BUILD)/hv-logoffd
 
-# Into $(DESTDIR), for packages and for the images of the tests. A configuration that is
-# there already is the administrator's.
+# Packages and the test images set DESTDIR. An existing configuration file is not overwritten.
 install-guest: $(BUILD)/hv-logoffd
 	install -D -m 755 $(BUILD)/hv-logoffd $(DESTDIR)$(PREFIX)/sbin/hv-logoffd
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# libvmguestos, shared and static, and vmlogoff, which has the static one in it.
+# libvmguestos as a shared and a static library, and vmlogoff, linked with the static library.
 
 VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
@@ -26,7 +26,7 @@ $(BUILD)/vmlogoff: $(VMLOGOFF_OBJECTS:%=$(BUILD)/%) $(BUILD)/libvmguestos.a
 
 all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 
-# Its unit tests run twice, the second time under ThreadSanitizer.
+# The unit tests of libvmguestos also run with ThreadSanitizer.
 TSAN_CFLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/vmlogoff/status.o userspace/host/vmlogoff/suggest.o \
 	$(VMGUESTOS_OBJECTS)

@@ -2,10 +2,11 @@
 
 # The cases that exercise the driver. The others exercise its environment.
 COVERAGE_CASES := core too_short same_id_twice busy query daemon_stays_away no_daemon \
-	never_negotiated rmmod every_end_is_told some_of_them lies_about_size hostile_daemon \
+	never_negotiated rmmod session_ends_reported selected_sessions lies_about_size hostile_daemon \
 	talkative_daemon hostile_host
 
-# GCOV_PROFILE is kbuild's own switch. Instrumented objects are slow, hence the separate build folder.
+# GCOV_PROFILE is kbuild's own switch. The separate build folder keeps the slow instrumented objects
+# out of other runs.
 coverage:
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage kunit
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage KERNEL=sanitizer e2e \

@@ -48,7 +48,7 @@ def executed(folder, counters):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, required=True)
-    parser.add_argument("--missed", action="store_true", help="print the lines that no run executed")
+    parser.add_argument("--missed", action="store_true", help="also print the lines not executed")
     parser.add_argument("runs", nargs="+", help="FOLDER=LOG")
     options = parser.parse_args()
 

@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may do what with a machine, several who do it at once, and several machines."""
+"""Permissions on a machine, concurrent administrators, and several machines at once."""
 
 import collections
 import contextlib
 import json
 import multiprocessing
 import os
-import pathlib
 import socket
 import subprocess
-import time
 
-from checks import (E_BUSY, E_CANCELLED, E_DENIED, E_INVALIDARG, E_NO_SESSION, E_NOT_AVAIL,
-                    E_NOT_RUNNING, S_OK, check_complete_once, check_result, in_grace, logoff, same)
+from checks import (E_BUSY, E_CANCELLED, E_DENIED, E_INVALIDARG, E_NO_SESSION, E_NOT_RUNNING, S_OK,
+                    Cases, built, check_complete_once, check_requires_1_1, check_result, in_grace,
+                    logoff, same, until)
 from machine import BOOT, BOUND
 
-# A user and a group whom every machine of these tests allows; run.py starts them so.
-ALLOWED_USER = "64010"  # nobody's number
-ALLOWED_GROUP = "games"  # by its name
+# A user and a group that may control the machines of these tests; see Lab.boot() in run.py.
+ALLOWED_USER = "64010"  # a uid without an account
+ALLOWED_GROUP = "games"
 
-Person = collections.namedtuple("Person", "user group groups")
-NOBODY = Person(65534, 65534, [])
-USER = Person(int(ALLOWED_USER), 65534, [])
-MEMBER = Person(65534, 65534, [61, 60])
+Client = collections.namedtuple("Client", "user group groups")
+NOBODY = Client(65534, 65534, [])
+USER = Client(int(ALLOWED_USER), 65534, [])
+MEMBER = Client(65534, 65534, [61, 60])
 
 EXECUTE = ("watch", "wait", "logoff", "cancel", "query", "complete_count", "shutdown", "heartbeat",
            "timesync", "kvp_add", "kvp_modify", "kvp_remove", "kvp_host_items", "kvp_guest_items",
@@ -30,27 +29,22 @@ EXECUTE = ("watch", "wait", "logoff", "cancel", "query", "complete_count", "shut
 OWNER = ("console", "input", "exec", "rescind", "offer", "negotiate", "stall", "resume", "storm",
          "inject", "reset", "stop")
 
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
+CASES = Cases()
 
 
 @contextlib.contextmanager
 def reachable(machine):
-    """The tests' own folder is root's alone."""
+    """Lets other users into the folder with the control sockets, which only root may enter."""
     os.chmod(machine.folder, 0o711)
     yield
     os.chmod(machine.folder, 0o700)
 
 
-def converse(path, who, commands, replies):
-    """Becomes somebody else, and adds the final reply to each command to a list."""
-    os.setgroups(who.groups)
-    os.setgid(who.group)
-    os.setuid(who.user)
+def converse(path, client, commands, replies):
+    """Drops to the client's credentials, and appends the final reply to each command to a list."""
+    os.setgroups(client.groups)
+    os.setgid(client.group)
+    os.setuid(client.user)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))
         answers = connection.makefile(encoding="utf-8")
@@ -59,16 +53,16 @@ def converse(path, who, commands, replies):
             replies.append(next(reply for reply in map(json.loads, answers) if "ok" in reply))
 
 
-class Speaker:
-    """A client that is somebody else."""
+class ClientProcess:
+    """A process that sends commands with the credentials of another user."""
 
-    def __init__(self, machine, who, *commands):
+    def __init__(self, machine, client, *commands):
         def run():
             replies = []
-            converse(machine.path / "control.sock", who, commands, replies)
+            converse(machine.path / "control.sock", client, commands, replies)
             sender.send(replies)
 
-        # A program to be run could be where only root can look.
+        # fork, not exec: the other user may lack access to the interpreter.
         context = multiprocessing.get_context("fork")
         self.receiver, sender = context.Pipe(duplex=False)
         self.process = context.Process(target=run)
@@ -76,84 +70,90 @@ class Speaker:
         sender.close()
 
     def finish(self):
-        """The final replies."""
+        """Returns the final replies."""
         assert self.receiver.poll(2 * BOUND), "no reply"
         replies = self.receiver.recv()
         self.process.join()
         return replies
 
 
-def speak(machine, who, *commands):
-    return Speaker(machine, who, *commands).finish()
+def send_as(client, machine, *commands):
+    return ClientProcess(machine, client, *commands).finish()
 
 
-def check_refused(machine, who, names):
-    replies = speak(machine, who, *({"command": name} for name in names))
-    same("replies", len(replies), len(names))
+def check_refused(machine, client, names):
+    replies = send_as(client, machine, *({"command": name} for name in names))
+    same("the number of replies", len(replies), len(names))
     for name, reply in zip(names, replies):
         assert not reply["ok"] and reply["hresult"] == E_DENIED, f"{name}: {reply}"
     machine.say(f"refused: {replies[-1]['error']}")
-    wait_logged(machine, [f"refused: {name}, to user {who.user}, group {who.group}, process "
+    wait_logged(machine, [f"refused: {name}, to user {client.user}, group {client.group}, process "
                           for name in names])
 
 
-def check_allowed(machine, who, names):
-    """They may try; what the commands lack is another matter."""
-    replies = speak(machine, who, *({"command": name} for name in names))
-    same("replies", len(replies), len(names))
+def check_allowed(machine, client, names):
+    """The client has the permission. The commands may fail for lack of parameters."""
+    replies = send_as(client, machine, *({"command": name} for name in names))
+    same("the number of replies", len(replies), len(names))
     for name, reply in zip(names, replies):
         assert reply.get("hresult") != E_DENIED, f"{name}: {reply}"
 
 
 def wait_logged(machine, lines):
-    """Waits until the machine's log has them all."""
+    """Waits until hvhost.log contains all of the lines."""
     log = machine.path / "hvhost.log"
-    deadline = time.monotonic() + BOUND
-    while missing := [line for line in lines if line not in log.read_text(errors="replace")]:
-        assert time.monotonic() < deadline, f"the log has no line with {missing}"
-        time.sleep(0.2)
+
+    def logged():
+        text = log.read_text(errors="replace")
+        return all(line in text for line in lines)
+
+    until(f"lines in hvhost.log: {lines}", logged)
 
 
 def configuration(machine):
     return json.loads((machine.path / "machine.json").read_text())
 
 
-@case
+@CASES.add
 def permission(machine):
-    """the caller's credentials decide: 0x80070005 and a line in the log, and a forged word is none"""
-    assert os.geteuid() == 0, "only root can try this as other users: sudo make e2e"
+    """without permission 0x80070005 and a log entry; forged credentials are rejected"""
+    assert os.geteuid() == 0, "this case needs root to switch users: sudo make e2e"
     kept = configuration(machine)
-    same("the allowed", (kept["allow_users"], kept["allow_groups"]), ([64010], [60]))
+    same("the allowed users and groups", (kept["allow_users"], kept["allow_groups"]),
+         ([64010], [60]))
     session = machine.open_session("pam", "alice")
     with reachable(machine):
-        same("status", [reply["ok"] for reply in speak(machine, NOBODY, {"command": "status"})],
+        same("status", [reply["ok"] for reply in send_as(NOBODY, machine, {"command": "status"})],
              [True])
         check_refused(machine, NOBODY, EXECUTE + OWNER)
-        # As the relay of an outer machine says it, which is nobody's else to say.
+        # Only the relay into an outer machine may send a peer's credentials.
         root = {"peer": {"pid": 1, "uid": 0, "gid": 0, "permission": 2}, "stream": 17}
-        forged, refused = speak(machine, NOBODY, root, {"command": "logoff", **root})
-        same("a forged word", (forged["ok"], forged["hresult"]), (False, E_INVALIDARG))
-        same("a logoff after it", (refused["ok"], refused["hresult"]), (False, E_DENIED))
+        forged, denied = send_as(NOBODY, machine, root, {"command": "logoff", **root})
+        same("the reply to forged credentials", (forged["ok"], forged["hresult"]),
+             (False, E_INVALIDARG))
+        same("the reply to a subsequent logoff", (denied["ok"], denied["hresult"]),
+             (False, E_DENIED))
         same("the sessions", machine.sessions(), [session])
-        for who in (USER, MEMBER):
-            check_refused(machine, who, OWNER)
-            check_allowed(machine, who, set(EXECUTE) - {"watch", "logoff", "shutdown"})
-        same("a user's logoff", speak(machine, USER, {"command": "logoff"})[0]["hresult"], S_OK)
-        same("a member's logoff", speak(machine, MEMBER, {"command": "logoff"})[0]["hresult"],
-             E_NO_SESSION)
+        for client in (USER, MEMBER):
+            check_refused(machine, client, OWNER)
+            check_allowed(machine, client, set(EXECUTE) - {"watch", "logoff", "shutdown"})
+        same("the allowed user's logoff",
+             send_as(USER, machine, {"command": "logoff"})[0]["hresult"], S_OK)
+        same("the group member's logoff",
+             send_as(MEMBER, machine, {"command": "logoff"})[0]["hresult"], E_NO_SESSION)
 
 
-@case
+@CASES.add
 def two_administrators(machine):
-    """two users log off at once: one task, and one is told that it is busy"""
+    """two users request a logoff at once: one gets a task, the other ERROR_BUSY"""
     session = machine.open_session("pam", "alice")
     options = {"grace": 900, "timeout": 1000}
     with reachable(machine):
-        other = Speaker(machine, USER, {"command": "logoff", **options})
+        other = ClientProcess(machine, USER, {"command": "logoff", **options})
         own = logoff(machine, **options)
         while (event := own.next()) is not None and event.get("state") != "grace":
             pass
-        # Whoever came first waits for the grace to end.
+        # The request that the guest received first is in its grace period now.
         busy = other.finish()[0] if event else own.reply
         check_result(machine, busy, E_BUSY)
         machine.ask("cancel")
@@ -165,7 +165,7 @@ def two_administrators(machine):
 
 
 def check_listed(machine, **wanted):
-    """What hvhost list says of these machines."""
+    """Compares the states of these machines in the output of hvhost list."""
     done = subprocess.run([machine.hvhost, "list"], env=machine.environment, text=True,
                           stdout=subprocess.PIPE, timeout=BOUND, check=True)
     listed = dict(line.split() for line in done.stdout.splitlines())
@@ -173,36 +173,33 @@ def check_listed(machine, **wanted):
 
 
 def vmlogoff(machine):
-    """The status that it ends with."""
-    program = pathlib.Path(machine.hvhost).parent / "vmlogoff"
-    return subprocess.run([program, machine.name], env=machine.environment, timeout=BOUND,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False,
-                          stderr=subprocess.DEVNULL).returncode
+    """Returns the exit status."""
+    return subprocess.run([built(machine, "vmlogoff"), machine.name], env=machine.environment,
+                          timeout=BOUND, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL, check=False).returncode
 
 
-def check_old_host(other):
-    """A 1.1 guest on a host that speaks 1.0: all of 1.0, and nothing of 1.1."""
+def check_1_0_host(other):
+    """A 1.1 guest on a 1.0 host supports what 1.0 has, and reports no sessions."""
     same("the version", other.ask("status")["components"]["logoff"]["version"], "1.0")
     watcher = other.send("watch")
     same("the watcher's first event", watcher.next()["event"], "watching")
     session = other.open_session("pam", "bob")
-    for some in ({"user": "bob"}, {"session": session}, {"dry_run": True}):
-        reply = logoff(other, **some).finish()
-        same(f"the answer to {some}", (reply["ok"], reply["hresult"]), (False, E_NOT_AVAIL))
+    check_requires_1_1(other, session, "bob")
     same("the sessions", other.sessions(), [session])
     request = logoff(other, message="Good night.")
     check_result(other, request.finish(), S_OK)
-    same("events of other kinds than 1.0 has",
+    same("events that 1.0 does not have",
          [event for event in request.events if event["event"] != "progress"], [])
     return watcher
 
 
-@case
+@CASES.add
 def second_machine(machine):
-    """two machines at once, of which one has a 1.0 host; it stops mid-task, and the other goes on"""
+    """a second machine with a 1.0 host is stopped during a task: the first machine is unaffected"""
     with machine.sibling("second", "--message-version", "1.0") as other:
         check_listed(machine, **{machine.name: "running", "second": "running"})
-        watcher = check_old_host(other)
+        watcher = check_1_0_host(other)
         for one in (machine, other):
             one.open_session("pam", "alice")
         for request in [logoff(machine), logoff(other)]:
@@ -211,20 +208,21 @@ def second_machine(machine):
             same("ended", reply["ended"], 1)
         session = machine.open_session("pam", "alice")
         other.open_session("pam", "alice")
-        here, name = in_grace(machine, grace=900)
-        there, _ = in_grace(other, grace=900)
+        first, first_id = in_grace(machine, grace=900)
+        second, _ = in_grace(other, grace=900)
         other.stop()
-        for reply in (there.finish(), watcher.finish()):
-            same("the answer", (reply["ok"], reply["hresult"]), (False, E_NOT_RUNNING))
-        same("what the watcher was told", len(watcher.events), 1)
+        for reply in (second.finish(), watcher.finish()):
+            same("the reply", (reply["ok"], reply["hresult"]), (False, E_NOT_RUNNING))
+        same("the number of events that the watcher received", len(watcher.events), 1)
         check_listed(machine, **{machine.name: "running", "second": "ended"})
-        same("vmlogoff's status", vmlogoff(other), 8)
-        same("the task beside it", machine.ask("query", id=name)["state"], "grace")
-        machine.ask("cancel", id=name)
-        check_result(machine, here.finish(), E_CANCELLED)
+        same("the exit status of vmlogoff", vmlogoff(other), 8)
+        same("the state of the first machine's task", machine.ask("query", id=first_id)["state"],
+             "grace")
+        machine.ask("cancel", id=first_id)
+        check_result(machine, first.finish(), E_CANCELLED)
         same("the sessions", machine.sessions(), [session])
         check_result(machine, logoff(machine).finish(), S_OK)
         kept = configuration(other)
         other.command("start", timeout=BOOT)
-        same("what it is started with again", configuration(other), kept)
+        same("the configuration after a restart", configuration(other), kept)
         check_listed(machine, second="running")

@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every event that can befall a request, in every state that it can be in: the table of
-docs/faults.md. A cell gets a machine as a case does, and leaves it so; a machine whose
-cell failed is not used again."""
+"""Every event in every state of a request: the table in docs/faults.md. Like a case, a cell starts
+with a clean machine and must restore that state. After a failed cell the machine is discarded."""
 
 import contextlib
 import dataclasses
 import re
 import typing
 
-from cases import DRIVER, daemon_is_not_awaited
-from checks import (DISP_E_EXCEPTION, E_CANCELLED, E_NOT_AVAIL, E_NOT_FOUND, E_TIMED_OUT, S_OK,
-                    check_result, configure, logoff, same)
-
-E_FAIL = 0x80004005
+from cases import daemon_is_not_awaited
+from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, E_NOT_FOUND,
+                    E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
+                    wait_device_gone, wait_done)
 
 NAMES = {
     S_OK: "S_OK",
@@ -24,17 +22,17 @@ NAMES = {
 
 STATES = ("none", "delivered", "grace", "ending", "completing")
 
-# Seconds on a stock kernel: what is to happen must fit into them, on a slow machine too.
+# Seconds on a stock kernel. The event must be over within them, even on a slow machine.
 GRACE = 8
-LONG, SHORT = 120, 14  # the timeout of a request, and of one that is to run into it
+LONG, SHORT = 120, 14  # timeout of a request; SHORT if it is expected to elapse
 
 FAILSLAB = "/sys/kernel/debug/failslab"
 LOGOFFD_PID = "$(systemctl show -P MainPID hv-logoffd)"
 
 
 class Held:
-    """A request that is kept in one state until release(). In the state "none" it is sent
-    at the release: it is the one that comes after the event."""
+    """A request that is kept in one state until release(). In the state "none", release() sends
+    the request, so that it follows the event."""
 
     def __init__(self, machine, state, timeout):
         self.machine = machine
@@ -42,56 +40,53 @@ class Held:
         self.timeout = timeout
         self.request = None
         self.id = None
-        self.let_go = None
+        self.release = None
         getattr(self, "hold_" + state)()
 
     def send(self, state, **options):
         self.request = logoff(self.machine, timeout=self.timeout, **options)
         self.id = self.request.until(lambda event: event.get("state") == state)["id"]
 
-    def logind(self, signal):
+    def signal_logind(self, signal):
         self.machine.run(f"pkill -{signal} -x systemd-logind || true")
 
     def hold_none(self):
-        """Nothing is under way."""
+        """No request is pending."""
         self.machine.open_session("pam", "alice")
-        self.let_go = self.send_late
+        self.release = self.send_late
 
     def send_late(self):
         self.request = logoff(self.machine, timeout=self.timeout)
 
     def hold_delivered(self):
-        """The daemon waits for logind's list."""
+        """The daemon waits for logind's list of sessions."""
         self.machine.open_session("pam", "alice")
-        self.logind("STOP")
+        self.signal_logind("STOP")
         self.send("delivered")
-        self.let_go = lambda: self.logind("CONT")
+        self.release = lambda: self.signal_logind("CONT")
 
     def hold_grace(self):
-        """The users were told."""
+        """The users have been notified, and the grace period is not over."""
         self.machine.open_session("pam", "alice")
         self.send("grace", grace=GRACE * self.machine.pace)
-        self.let_go = lambda: None
+        self.release = lambda: None
 
     def hold_ending(self):
-        """A session does not end."""
+        """A session ignores SIGHUP and SIGTERM."""
         session = self.machine.open_session("stubborn", "carol")
         self.send("ending")
         scope = f"/sys/fs/cgroup/user.slice/*/session-{session}.scope"
-        self.let_go = lambda: self.machine.run(f"kill -KILL $(cat {scope}/cgroup.procs)")
+        self.release = lambda: self.machine.run(f"kill -KILL $(cat {scope}/cgroup.procs)")
 
     def hold_completing(self):
-        """The result is in the ring, and the host doesn't read it."""
+        """The COMPLETE is in the ring, and the host does not read it."""
         self.hold_delivered()
         self.machine.ask("stall", component="logoff")
-        self.logind("CONT")
+        self.signal_logind("CONT")
         self.machine.wait_run("journalctl -q --no-pager -n 1 HV_LOGOFF_OUTCOME=0x00000000 "
                               f"HV_LOGOFF_REQUEST_ID=0x{int(self.id, 16):016x} | grep -q .")
         same("COMPLETEs that the host has read", self.completes(), 0)
-        self.let_go = lambda: self.machine.ask("resume", component="logoff")
-
-    def release(self):
-        self.let_go()
+        self.release = lambda: self.machine.ask("resume", component="logoff")
 
     def finish(self):
         reply = self.request.finish()
@@ -102,8 +97,8 @@ class Held:
         return self.machine.ask("complete_count", id=self.id)["complete"]
 
 
-# Events. Before the yield it happens, while the request is held; after it the request
-# has been released and has its result, and the machine is put in order again.
+# Events. The part before the yield causes the event while the request is held. The part after it
+# runs when the request has completed, and restores the machine.
 
 @contextlib.contextmanager
 def closes(machine, _held):
@@ -132,7 +127,7 @@ def hangs(machine, _held):
 def logind_restarts(machine, _held):
     machine.run("systemctl restart systemd-logind")
     yield
-    # Systemd 252 keeps a session that was closing until logind restarts once more.
+    # systemd 252 keeps a session in the state closing until logind restarts once more.
     machine.run("systemctl restart systemd-logind")
 
 
@@ -153,25 +148,23 @@ def dbus_absent(machine, _held):
 
 @contextlib.contextmanager
 def cancelled(machine, held):
-    question = machine.send("cancel", id=held.id or "0x5e55105000000099")
+    cancel = machine.send("cancel", id=held.id or "0x5e55105000000099")
     if held.state == "none":
-        same("the answer to CANCEL", question.finish()["hresult"], E_NOT_FOUND)
+        same("the reply to CANCEL", cancel.finish()["hresult"], E_NOT_FOUND)
     elif held.state in ("delivered", "grace"):
-        same("the answer to CANCEL", question.finish()["hresult"], S_OK)
-        while machine.ask("query", id=held.id)["state"] != "done":
-            pass
+        same("the reply to CANCEL", cancel.finish()["hresult"], S_OK)
+        wait_done(machine, held.id)
     yield
     if held.state in ("ending", "completing"):
-        same("the answer to CANCEL", question.finish()["hresult"], E_FAIL)
+        same("the reply to CANCEL", cancel.finish()["hresult"], E_FAIL)
 
 
 @contextlib.contextmanager
 def rescinded(machine, _held):
     machine.ask("rescind", component="logoff")
     yield
-    machine.wait_run("! test -e /dev/vmbus/hv_logoff")
-    machine.ask("offer", component="logoff")
-    machine.wait("logoff", "negotiated")
+    wait_device_gone(machine)
+    offer(machine)
 
 
 @contextlib.contextmanager
@@ -195,7 +188,7 @@ def unloaded(machine, _held):
 
 @contextlib.contextmanager
 def unbound(machine, _held):
-    device = machine.run(f"basename {DRIVER}/*-*-*-*-*").strip()
+    device = bound_device(machine)
     machine.run(f"echo {device} >{DRIVER}/unbind")
     yield
     machine.run(f"echo {device} >{DRIVER}/bind")
@@ -224,12 +217,12 @@ def no_memory(machine, _held):
 
 @dataclasses.dataclass
 class Event:
-    """What the host gets for it: one result for each of STATES."""
+    """An event, and the expected result in each of STATES."""
     happen: typing.Callable
     results: tuple
     timeout: int = LONG
-    needs_sanitizer: bool = False  # and its kernel's means to bring it about
-    first: str = "true"  # run before the request: what takes too long for a grace period
+    needs_sanitizer: bool = False  # only the sanitizer kernel can cause the event
+    first: str = "true"  # runs before the request; for what takes longer than a grace period
 
 
 EVENTS = (
@@ -257,12 +250,12 @@ def is_slow(event, state):
 
 
 def prepare(machine):
-    """A session that does not end stays long enough for what is to happen meanwhile."""
+    """Delays the escalation, so that a stubborn session outlasts the event."""
     configure(machine, f"EscalateSec={60 * machine.pace}")
 
 
 def check_works(machine):
-    """A normal logoff works, whoever the cell has left logged on."""
+    """A normal logoff works, also with sessions that the cell has left."""
     machine.open_session("pam", "alice")
     check_result(machine, logoff(machine).finish(), S_OK)
     same("the sessions after", machine.sessions(), [])
@@ -277,38 +270,38 @@ def run(machine, event, state):
     wanted = event.results[STATES.index(state)]
     check_result(machine, reply, wanted)
     check_works(machine)
-    # Where there is no channel the host answers itself.
+    # Without a channel the host completes the request itself.
     if not (event.happen is rescinded or
             state == "none" and event.happen in (unloaded, unbound)):
         same("the number of COMPLETEs", held.completes(), 1)
 
 
-# Ways through the driver on which memory is allocated; see tests/guest/fail-nth.c.
+# Paths through the driver that allocate memory; see tests/guest/fail-nth.c.
 PATHS = ("device", "bind", "unbind")
 
 
 def sweep(machine, path):
-    """Each allocation on the path fails in turn; none is leaked, and all works afterwards."""
-    offer = machine.run(f"basename {DRIVER}/*-*-*-*-*").strip()
+    """Each allocation on the path fails in turn. Nothing leaks, and a logoff works afterwards."""
+    device = bound_device(machine)
     machine.run("systemctl mask --runtime --now hv-logoffd;"
                 f"echo 0 >{FAILSLAB}/verbose; echo N >{FAILSLAB}/ignore-gfp-wait")
     if path != "device":
-        machine.run(f"echo {offer} >{DRIVER}/unbind")
-    machine.say(machine.run(f"fail-nth {path} {offer}"))
+        machine.run(f"echo {device} >{DRIVER}/unbind")
+    machine.say(machine.run(f"fail-nth {path} {device}"))
     if path != "device":
-        machine.run(f"echo {offer} >{DRIVER}/bind")
+        machine.run(f"echo {device} >{DRIVER}/bind")
     machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
     machine.wait("logoff", "negotiated")
     check_works(machine)
 
 
 def documented(text):
-    """The table of docs/faults.md: results by event."""
+    """Returns the results by event from the table in docs/faults.md."""
     rows = re.findall(r"^\| `(\w+)` \|((?: \w+ \|){5})$", text, re.MULTILINE)
     return {name: tuple(re.findall(r"\w+", cells)) for name, cells in rows}
 
 
 def check_documented(text):
-    same("the table", documented(text),
+    same("the table in docs/faults.md", documented(text),
          {event.happen.__name__: tuple(NAMES[result] for result in event.results)
           for event in EVENTS})

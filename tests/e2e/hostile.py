@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Storms of hostile packets against one guest, and a logoff that works after each; TAP on
-the screen and in BUILD/results/hostile-KERNEL.tap. One seed makes all storms."""
+"""Sends storms of invalid packets to one guest, with a logoff after each storm. Writes TAP to
+standard output and BUILD/results/hostile-KERNEL.tap. The seed determines all storms."""
 
 import argparse
 import pathlib
@@ -12,7 +12,7 @@ import cases
 import health
 from run import run_suite
 
-STORM = 10000  # packets at most
+STORM = 10000  # maximum packets of one storm
 
 
 def check(lab):
@@ -38,7 +38,7 @@ def storms(lab, seed, packets):
         name = f"storm of {part} packets with seed {one}"
         if not lab.report.run(name, lambda one=one, part=part: blow(lab, one, part)):
             lab.evidence()
-            lab.report.say(f"again: make e2e-hostile SEED={seed}; or this storm alone: "
+            lab.report.say(f"to reproduce: make e2e-hostile SEED={seed}; this storm only: "
                            f"hvhost storm NAME --seed {one} --packets {part}")
             return
         packets -= part
@@ -47,9 +47,9 @@ def storms(lab, seed, packets):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
+    parser.add_argument("--kernel", required=True, help="KERNEL in guest-KERNEL.img")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
-    parser.add_argument("--packets", type=int, default=100000, help="of all storms together")
+    parser.add_argument("--packets", type=int, default=100000, help="total of all storms")
     options = parser.parse_args()
     return run_suite(options, f"hostile-{options.kernel}",
                      lambda lab: storms(lab, options.seed, options.packets))

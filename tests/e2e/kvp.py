@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Key-value pairs: hvhost's side of them against the stock driver and the stock daemon."""
+"""Key-value pairs: hvhost's implementation with the guest's stock driver and stock daemon."""
 
 import base64
-import time
 
-from machine import BOUND, Refused
+from checks import Cases, boot_id, offer, until
+from machine import Refused
 
 KEY, VALUE = 512, 2048  # bytes of a record in a pool's file
 EXTERNAL, GUEST = 0, 1
 FOLDER = "/var/lib/hyperv"
 
-INVALID_PARAMETER, INVALID_STATE = 32773, 32775  # of what WMI's methods return
+INVALID_PARAMETER, INVALID_STATE = 32773, 32775  # return values of WMI methods
 
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
+CASES = Cases()
 
 
 def pool_bytes(machine, pool):
@@ -25,7 +20,7 @@ def pool_bytes(machine, pool):
 
 
 def records(data):
-    """The items in a pool's file. What is behind a NUL is nobody's: the daemon's memory."""
+    """The items in a pool's file. The bytes after a NUL are uninitialized memory of the daemon."""
     assert len(data) % (KEY + VALUE) == 0, f"a pool of {len(data)} bytes"
 
     def text(start, size):
@@ -39,32 +34,27 @@ def record(key, value):
 
 
 def append(machine, pool, data):
-    """As another program of the guest's does."""
+    """Appends to a pool's file like another program in the guest."""
     text = base64.b64encode(data).decode()
     machine.run(f"echo {text} | base64 -d >>{FOLDER}/.kvp_pool_{pool}")
 
 
-def until(what, condition):
-    """Waits until it is true; what it was then."""
-    deadline = time.monotonic() + BOUND
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"in vain: {what}"
-        time.sleep(0.2)
-    return value
+def clear_pool(machine, pool):
+    machine.run(f": >{FOLDER}/.kvp_pool_{pool}")
 
 
 def tests(items):
-    """Those of them that are ours here."""
+    """The items that these cases have added."""
     return {key: value for key, value in items.items() if key.startswith("test")}
 
 
 def wait_pool(machine, wanted):
-    """Waits until the guest's external pool has these items and no others of ours."""
+    """Waits until the guest's external pool has exactly these test items."""
     until(f"{wanted} in pool 0",
           lambda: tests(records(pool_bytes(machine, EXTERNAL))) == wanted)
 
 
-def refused(machine, code, command, **members):
+def check_refused(machine, code, command, **members):
     try:
         machine.ask(command, **members)
     except Refused as refusal:
@@ -81,20 +71,20 @@ def remove_all(machine):
 
 
 def reboot(machine, how):
-    """Ends with a guest that is up again, by the host's request or at once."""
-    before = machine.run("cat /proc/sys/kernel/random/boot_id")
+    """Reboots the guest by "shutdown" or "reset", and waits until it is up again."""
+    before = boot_id(machine)
     if how == "shutdown":
         machine.ask("shutdown", reboot=True)
     else:
         machine.ask("reset")
     machine.wait("kvp", "closed")
     machine.wait("kvp", "negotiated")
-    assert machine.run("cat /proc/sys/kernel/random/boot_id") != before, "that was no reboot"
+    assert boot_id(machine) != before, "the guest did not reboot"
 
 
-@case
+@CASES.add
 def kvp_intrinsic_items(machine):
-    """stock hv_kvp_daemon tells the host what the guest's system is"""
+    """stock hv_kvp_daemon reports the guest's operating system to the host"""
     items = until("intrinsic items", lambda: machine.ask("kvp_intrinsic_items")["items"])
     machine.say(f"{items}")
     release = machine.run("uname -r").strip()
@@ -106,55 +96,54 @@ def kvp_intrinsic_items(machine):
         assert items[name], f"{name} is empty"
 
 
-@case
+@CASES.add
 def kvp_host_items(machine):
-    """the host's items reach the guest's file: added, modified, removed, in any script"""
-    odd, grin = "test Ключ", "€ \U0001f600 ä"
+    """items that the host adds, modifies and removes reach the guest's pool, also beyond ASCII"""
+    key, value = "test Ключ", "€ \U0001f600 ä"
     machine.ask("kvp_add", name="test one", data="1")
-    machine.ask("kvp_add", name=odd, data=grin * 20)
-    wait_pool(machine, {"test one": "1", odd: grin * 20})
-    machine.ask("kvp_modify", name=odd, data=grin)
-    wait_pool(machine, {"test one": "1", odd: grin})
-    assert machine.ask("kvp_host_items")["items"] == {"test one": "1", odd: grin}
+    machine.ask("kvp_add", name=key, data=value * 20)
+    wait_pool(machine, {"test one": "1", key: value * 20})
+    machine.ask("kvp_modify", name=key, data=value)
+    wait_pool(machine, {"test one": "1", key: value})
+    assert machine.ask("kvp_host_items")["items"] == {"test one": "1", key: value}
     machine.ask("kvp_remove", name="test one")
-    wait_pool(machine, {odd: grin})
+    wait_pool(machine, {key: value})
     remove_all(machine)
 
 
-@case
+@CASES.add
 def kvp_guest_items(machine):
-    """what a program in the guest writes into its pool shows up on the host"""
+    """items that a program in the guest writes to its pool reach the host"""
     append(machine, GUEST, record("test", "first") + record("test ñ", "x" * 1500))
-    # Linux sends 1022 units of a value and no more.
+    # Linux truncates a value to 1022 UTF-16 code units.
     wanted = {"test": "first", "test ñ": "x" * 1022}
     assert tests(machine.ask("kvp_guest_items")["items"]) == wanted
-    machine.run(f": >{FOLDER}/.kvp_pool_1")
+    clear_pool(machine, GUEST)
     assert tests(machine.ask("kvp_guest_items")["items"]) == {}
 
 
-@case
+@CASES.add
 def kvp_refusals(machine):
-    """WMI's return values, and the limits of a key and of a value"""
-    refused(machine, INVALID_PARAMETER, "kvp_modify", name="test", data="")
-    refused(machine, INVALID_PARAMETER, "kvp_remove", name="test")
+    """WMI's return values, and the maximum lengths of a key and a value"""
+    check_refused(machine, INVALID_PARAMETER, "kvp_modify", name="test", data="")
+    check_refused(machine, INVALID_PARAMETER, "kvp_remove", name="test")
     for name, data in (("", "x"), ("k" * 256, "x"), ("test", "x" * 1024),
                        ("test", "\U0001f600" * 512), (None, "x"), ("test", None)):
-        refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data=data)
+        check_refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data=data)
     longest = {"test" + "k" * 251: "x" * 1023}
     for name, data in longest.items():
         machine.ask("kvp_add", name=name, data=data)
-        refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data="x")
+        check_refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data="x")
     wait_pool(machine, longest)
     remove_all(machine)
     machine.ask("rescind", component="kvp")
-    refused(machine, INVALID_STATE, "kvp_add", name="test", data="x")
-    machine.ask("offer", component="kvp")
-    machine.wait("kvp", "negotiated")
+    check_refused(machine, INVALID_STATE, "kvp_add", name="test", data="x")
+    offer(machine, "kvp")
 
 
-@case
+@CASES.add
 def kvp_command_line(machine):
-    """hvhost kvp: what it prints, and exit status 0 for a return value of 0 only"""
+    """hvhost kvp: its output, and exit status 0 only for a return value of 0"""
     machine.command("kvp", "add", "test", "a value")
     assert machine.command("kvp", "host-items").stdout == "test=a value\n"
     again = machine.command("kvp", "add", "test", "another", check=False)
@@ -165,9 +154,9 @@ def kvp_command_line(machine):
     wait_pool(machine, {})
 
 
-@case
+@CASES.add
 def kvp_without_daemon(machine):
-    """hv_kvp_daemon stops: the host has what it knew, and what it changes waits for the next one"""
+    """hv_kvp_daemon is stopped: the host keeps the last items, and the next daemon gets changes"""
     known = machine.ask("kvp_intrinsic_items")["items"]
     machine.run("systemctl stop hv-kvp-daemon")
     assert machine.ask("kvp_intrinsic_items")["items"] == known
@@ -177,9 +166,9 @@ def kvp_without_daemon(machine):
     remove_all(machine)
 
 
-@case
+@CASES.add
 def kvp_reboot(machine):
-    """the host's items outlive the guest's restart, and its reset"""
+    """the host's items persist when the guest reboots, and when it is reset"""
     machine.ask("kvp_add", name="test", data="stays")
     for how in ("shutdown", "reset"):
         reboot(machine, how)

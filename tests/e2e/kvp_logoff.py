@@ -1,46 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Logging off by key-value pairs, on a guest that its host offers no logoff component: stock
-drivers, the stock KVP daemon, and hv-logoffd. Each case gets such a machine with nobody logged
-on and an idle answer, and leaves it so. Its state outlives a reset, in persistent memory."""
+"""Logoff over key-value pairs, in a guest to which the host offers no logoff component: stock
+drivers, the stock KVP daemon, and hv-logoffd. Each case starts with no user logged on and an idle
+answer, and must restore that state. The daemon's journal survives a reset, in persistent memory."""
 
 import datetime
-import signal
 import uuid
 
 import kvp
 import vmguestos
-from checks import DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_INVALIDARG, E_NO_SESSION, S_OK
+from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_EXISTS, E_INVALIDARG,
+                    E_NO_SESSION, E_REVISION, E_SKEW, E_STALE, S_OK, Cases, boot_id, daemon_pid,
+                    offer, until, wait_device_gone)
+from checks import in_grace as in_grace_over_vmbus
 from machine import BOUND, Refused
 
 REQUEST, ANSWER = "HvLogoffRequest", "HvLogoffAnswer"
 
-E_EXISTS = 0x800700B7
-E_REVISION = 0x8007051A
-E_SKEW = 0x80070576
-E_STALE = 0x800705B4
-
-CASES = []
+CASES = Cases()
 
 
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def stamp(offset=0):
+def timestamp(offset=0):
     time = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=offset)
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def words(value):
-    """name=value, separated by blanks, and the rest for the last one's text."""
+def parse(value):
+    """Parses name=value pairs separated by blanks. text= is last, and extends to the end."""
     value, _, text = value.partition("text=")
-    fields = dict(word.split("=", 1) for word in value.split())
+    fields = dict(pair.split("=", 1) for pair in value.split())
     return {**fields, "text": text}
 
 
 def write(machine, value):
-    """What an administrator's program does: modify the item, or add it."""
+    """Modifies or adds the request's item."""
     try:
         machine.ask("kvp_modify", name=REQUEST, data=value)
     except Refused:
@@ -48,21 +40,22 @@ def write(machine, value):
 
 
 def answer(machine):
-    """The guest's answer; None while there is none."""
+    """The guest's answer, or None."""
     value = machine.ask("kvp_guest_items")["items"].get(ANSWER)
-    return value and words(value)
+    return value and parse(value)
 
 
-def request(machine, verb="logoff", name=None, offset=0, life=300, **options):
-    """Writes a request; its id."""
-    name = name or str(uuid.uuid4())
-    fields = {"v": 1, "id": name, "issued": stamp(offset), "life": life, "do": verb, **options}
+def request(machine, verb="logoff", request_id=None, offset=0, life=300, **options):
+    """Writes a request, and returns its id."""
+    request_id = request_id or str(uuid.uuid4())
+    fields = {"v": 1, "id": request_id, "issued": timestamp(offset), "life": life, "do": verb,
+              **options}
     write(machine, " ".join(f"{key}={value}" for key, value in fields.items()))
-    return name
+    return request_id
 
 
 def wait_answer(machine, condition):
-    """Waits for an answer that the condition accepts; all that were seen on the way."""
+    """Waits for an answer that the condition accepts; returns all answers seen meanwhile."""
     seen = []
 
     def reached():
@@ -73,33 +66,38 @@ def wait_answer(machine, condition):
             seen.append(now)
         return now and condition(now)
 
-    kvp.until("an answer", reached)
+    until("an answer", reached)
     return seen
 
 
-def finish(machine, name, result):
-    """Waits for the end of a request, which must be so."""
-    seen = wait_answer(machine, lambda now: now.get("id") == name and now["state"] == "done")
+def wait_idle(machine):
+    return wait_answer(machine, lambda now: now["state"] == "idle")
+
+
+def finish(machine, request_id, result):
+    """Waits for the end of a request with this result; returns the answers seen."""
+    seen = wait_answer(machine, lambda now: now.get("id") == request_id and now["state"] == "done")
     last = seen[-1]
-    assert int(last["result"], 16) == result, f"{last}, and not {result:#x}"
-    assert last["text"], f"{last} says nothing"
+    assert int(last["result"], 16) == result, f"{last}, expected {result:#x}"
+    assert last["text"], f"{last} has no text"
     return seen
 
 
-def forget(machine, name):
-    request(machine, "forget", name)
-    wait_answer(machine, lambda now: now["state"] == "idle")
+def forget(machine, request_id):
+    """Acknowledges the result."""
+    request(machine, "forget", request_id)
+    wait_idle(machine)
 
 
 def in_grace(machine, **options):
-    name = request(machine, timeout=BOUND, grace=200, **options)
-    wait_answer(machine, lambda now: now.get("id") == name and now["state"] == "grace")
-    return name
+    request_id = request(machine, timeout=BOUND, grace=200, **options)
+    wait_answer(machine, lambda now: now.get("id") == request_id and now["state"] == "grace")
+    return request_id
 
 
 def same_sessions(machine, wanted):
     sessions = sorted(machine.sessions())
-    assert sessions == sorted(wanted), f"sessions {sessions}, and not {wanted}"
+    assert sessions == sorted(wanted), f"sessions {sessions}, expected {wanted}"
 
 
 def log_off_all(machine):
@@ -109,177 +107,180 @@ def log_off_all(machine):
 
 
 def clean(machine):
-    """Whether it is as a case may expect it, after what can be done for that."""
+    """Restores the state that a case starts with; returns whether that succeeded."""
     log_off_all(machine)
-    name = (answer(machine) or {}).get("id")
-    if name:
-        request(machine, "cancel", name)
+    request_id = (answer(machine) or {}).get("id")
+    if request_id:
+        request(machine, "cancel", request_id)
         wait_answer(machine, lambda now: now["state"] == "done")
-        forget(machine, name)
+        forget(machine, request_id)
     return True
 
 
-@case
+@CASES.add
 def kvp_only_guest(machine):
-    """no module and no component of ours in this guest, and hv-logoffd is there, with an idle answer"""
+    """no logoff component and no module in this guest; hv-logoffd runs, with an idle answer"""
     assert not machine.ask("status")["components"]["logoff"]["offered"], "it is offered"
     modules = machine.run("lsmod")
     assert "hv_logoff" not in modules and "hv_utils" in modules, modules
-    assert not machine.run("ls /dev/vmbus").split().count("hv_logoff"), "there is the device"
-    boot = machine.run("cat /proc/sys/kernel/random/boot_id").strip()
-    seen = wait_answer(machine, lambda now: now["state"] == "idle")
-    assert seen[-1]["v"] == "1" and seen[-1]["boot"] == boot, seen[-1]
+    assert not machine.run("ls /dev/vmbus").split().count("hv_logoff"), "the device exists"
+    seen = wait_idle(machine)
+    assert seen[-1]["v"] == "1" and seen[-1]["boot"] == boot_id(machine), seen[-1]
 
 
-@case
+@CASES.add
 def kvp_logoff(machine):
-    """a logoff by KVP: progress, everyone gone, S_OK; and again by an older id: refused"""
+    """logoff over KVP: progress, no session left, S_OK; the same id again is refused"""
     machine.open_session("login", "alice")
     machine.open_session("pam", "bob")
     machine.open_session("stubborn", "carol")
-    name = request(machine, timeout=BOUND, grace=4, message="The house moves. See you later")
-    seen = finish(machine, name, S_OK)
+    request_id = request(machine, timeout=BOUND, grace=4, message="Maintenance. See you later")
+    seen = finish(machine, request_id, S_OK)
     same_sessions(machine, [])
     last = seen[-1]
     assert (last["found"], last["ended"], last["failed"]) == ("3", "3", "0"), last
-    percents = [int(now["percent"]) for now in seen if now.get("id") == name]
+    percents = [int(now["percent"]) for now in seen if now.get("id") == request_id]
     assert percents == sorted(percents) and percents[-1] == 100, percents
-    assert any(now["state"] == "grace" for now in seen), "nobody saw the grace period"
+    assert any(now["state"] == "grace" for now in seen), "no answer with the state grace"
     again = machine.open_session("pam", "alice")
-    forget(machine, name)
-    # The same item, written again as it was: by a person, or with a machine that was restored.
-    request(machine, name=name)
-    finish(machine, name, E_EXISTS)
+    forget(machine, request_id)
+    # A client, or a machine that is restored, may write the same item again.
+    request(machine, request_id=request_id)
+    finish(machine, request_id, E_EXISTS)
     same_sessions(machine, [again])
     log_off_all(machine)
-    forget(machine, name)
+    forget(machine, request_id)
 
 
-@case
+@CASES.add
 def kvp_nobody(machine):
-    """nobody is logged on: ERROR_NO_SUCH_LOGON_SESSION"""
-    name = request(machine)
-    finish(machine, name, E_NO_SESSION)
-    forget(machine, name)
+    """no user is logged on: ERROR_NO_SUCH_LOGON_SESSION"""
+    request_id = request(machine)
+    finish(machine, request_id, E_NO_SESSION)
+    forget(machine, request_id)
 
 
-@case
+@CASES.add
 def kvp_cancel(machine):
-    """cancelled in the grace period: ERROR_CANCELLED, and nobody is logged off"""
+    """cancellation in the grace period: ERROR_CANCELLED, and no session is ended"""
     session = machine.open_session("pam", "alice")
-    name = in_grace(machine)
-    request(machine, "cancel", name)
-    finish(machine, name, E_CANCELLED)
+    request_id = in_grace(machine)
+    request(machine, "cancel", request_id)
+    finish(machine, request_id, E_CANCELLED)
     same_sessions(machine, [session])
-    forget(machine, name)
+    forget(machine, request_id)
     log_off_all(machine)
 
 
-@case
+@CASES.add
 def kvp_daemon_killed(machine):
-    """hv-logoffd is killed mid-request: DISP_E_EXCEPTION from the next one, nothing done twice"""
+    """hv-logoffd is killed during a request: its successor reports DISP_E_EXCEPTION"""
     session = machine.open_session("pam", "alice")
-    name = in_grace(machine)
-    before = machine.run("systemctl show -P MainPID hv-logoffd")
+    request_id = in_grace(machine)
+    before = daemon_pid(machine)
     machine.run("systemctl kill -s KILL hv-logoffd")
-    finish(machine, name, DISP_E_EXCEPTION)
-    assert machine.run("systemctl show -P MainPID hv-logoffd") != before, "it was not killed"
+    finish(machine, request_id, DISP_E_EXCEPTION)
+    assert daemon_pid(machine) != before, "the daemon was not killed"
     same_sessions(machine, [session])
-    # The request's item is still there; so is its id after an acknowledgement.
-    forget(machine, name)
-    request(machine, name=name)
-    finish(machine, name, E_EXISTS)
+    # The acknowledgement removes neither the request's item nor its id in the journal.
+    forget(machine, request_id)
+    request(machine, request_id=request_id)
+    finish(machine, request_id, E_EXISTS)
     same_sessions(machine, [session])
     log_off_all(machine)
-    forget(machine, name)
+    forget(machine, request_id)
 
 
 def check_reset(machine, how):
     machine.open_session("pam", "alice")
-    name = in_grace(machine)
+    request_id = in_grace(machine)
     kvp.reboot(machine, how)
-    # The host has told the guest all of its items again by now, the request among them.
+    # The host has sent all items again by now, including the request.
     session = machine.open_session("pam", "bob")
-    finish(machine, name, DISP_E_EXCEPTION)
+    finish(machine, request_id, DISP_E_EXCEPTION)
     machine.run("systemctl restart hv-logoffd")
-    finish(machine, name, DISP_E_EXCEPTION)
+    finish(machine, request_id, DISP_E_EXCEPTION)
     same_sessions(machine, [session])
     log_off_all(machine)
-    forget(machine, name)
+    forget(machine, request_id)
 
 
-@case
+@CASES.add
 def kvp_guest_reset(machine):
-    """the guest is reset mid-request, its disk as it was: DISP_E_EXCEPTION, nothing done twice"""
+    """the guest is reset during a request, its disk kept: DISP_E_EXCEPTION, no repetition"""
     check_reset(machine, "reset")
 
 
-@case
+@CASES.add
 def kvp_guest_rebooted(machine):
-    """the guest is restarted mid-request: DISP_E_EXCEPTION, nothing done twice"""
+    """the guest reboots during a request: DISP_E_EXCEPTION, no repetition"""
     check_reset(machine, "shutdown")
 
 
-@case
+@CASES.add
 def kvp_done_before_reset(machine):
-    """a request that was carried out before a reset is not carried out after it"""
+    """a request completed before a reset is not repeated after it"""
     machine.open_session("pam", "alice")
-    name = request(machine)
-    finish(machine, name, S_OK)
+    request_id = request(machine)
+    finish(machine, request_id, S_OK)
     kvp.reboot(machine, "reset")
     session = machine.open_session("pam", "bob")
-    finish(machine, name, S_OK)
+    finish(machine, request_id, S_OK)
     same_sessions(machine, [session])
     log_off_all(machine)
-    forget(machine, name)
+    forget(machine, request_id)
 
 
-@case
-def kvp_others_untouched(machine):
-    """other programs' items in both pools are as they were, byte for byte"""
-    machine.ask("kvp_add", name="test host", data="the host's other program's")
-    kvp.wait_pool(machine, {"test host": "the host's other program's"})
-    # Any bytes, but behind a NUL: in a text hv_kvp refuses, or without a NUL dies of, some.
+@CASES.add
+def kvp_other_items(machine):
+    """other programs' items in both pools remain unchanged, byte for byte"""
+    other_item = {"test host": "an item of another program"}
+    for name, data in other_item.items():
+        machine.ask("kvp_add", name=name, data=data)
+    kvp.wait_pool(machine, other_item)
+    # Arbitrary bytes are placed after the NUL only: hv_kvp refuses some of them in a key or value,
+    # and crashes on others if there is no NUL.
     junk = bytes(range(1, 256)) * 10
     before = (b"other one\0" + junk)[:kvp.KEY] + (b"a value\0" + junk)[:kvp.VALUE]
     after = (b"other two\0" + junk)[:kvp.KEY] + (
         "\x01ü€\U0001f600".encode() * 100 + b"\0" + junk)[:kvp.VALUE]
     own = kvp.pool_bytes(machine, kvp.GUEST)
-    # One before the answer's record and one behind it.
-    machine.run(f"systemctl stop hv-logoffd; : >{kvp.FOLDER}/.kvp_pool_1")
-    kvp.append(machine, kvp.GUEST, before)
-    kvp.append(machine, kvp.GUEST, own)
-    kvp.append(machine, kvp.GUEST, after)
+    machine.run("systemctl stop hv-logoffd")
+    kvp.clear_pool(machine, kvp.GUEST)
+    for data in (before, own, after):
+        kvp.append(machine, kvp.GUEST, data)
     machine.run("systemctl start hv-logoffd")
     machine.open_session("pam", "alice")
-    name = request(machine)
-    finish(machine, name, S_OK)
-    forget(machine, name)
+    request_id = request(machine)
+    finish(machine, request_id, S_OK)
+    forget(machine, request_id)
     data = kvp.pool_bytes(machine, kvp.GUEST)
     assert len(data) == len(before + own + after), f"{len(data)} bytes"
     others = [data[at:at + len(before)] for at in range(0, len(data), len(before))
               if not data[at:].startswith(ANSWER.encode() + b"\0")]
     assert others == [before, after], "another program's record was changed"
-    kvp.wait_pool(machine, {"test host": "the host's other program's"})
-    machine.ask("kvp_remove", name="test host")
-    machine.run(f"systemctl stop hv-logoffd; : >{kvp.FOLDER}/.kvp_pool_1; "
-                "systemctl start hv-logoffd")
-    wait_answer(machine, lambda now: now["state"] == "idle")
+    kvp.wait_pool(machine, other_item)
+    for name in other_item:
+        machine.ask("kvp_remove", name=name)
+    machine.run("systemctl stop hv-logoffd")
+    kvp.clear_pool(machine, kvp.GUEST)
+    machine.run("systemctl start hv-logoffd")
+    wait_idle(machine)
 
 
-@case
+@CASES.add
 def kvp_refused(machine):
-    """stale, early, of another boot, of an unknown version, malformed, oversized: no action"""
+    """stale, issued in the future, other boot, unknown version, malformed, oversized: no action"""
     session = machine.open_session("pam", "alice")
     for result, options in ((E_STALE, {"offset": -400}), (E_SKEW, {"offset": 900}),
                             (DISP_E_EXCEPTION, {"boot": str(uuid.uuid4())}),
                             (E_INVALIDARG, {"timeout": "soon"}), (E_INVALIDARG, {"life": 0}),
                             (E_INVALIDARG, {"colour": "blue"}), (E_REVISION, {"v": 2})):
-        name = request(machine, **options)
-        finish(machine, name, result)
+        request_id = request(machine, **options)
+        finish(machine, request_id, result)
     for value in ("", "log off everyone, please", "v=1", "\u00ff\u0001",
-                  f"v=1 id={'x' * 37} issued={stamp()} life=300 do=logoff",
-                  f"v=1 id=long issued={stamp()} life=300 do=logoff message=".ljust(1023, "x")):
+                  f"v=1 id={'x' * 37} issued={timestamp()} life=300 do=logoff",
+                  f"v=1 id=long issued={timestamp()} life=300 do=logoff message=".ljust(1023, "x")):
         first = request(machine, offset=-400)
         finish(machine, first, E_STALE)
         write(machine, value)
@@ -294,42 +295,35 @@ def kvp_refused(machine):
     forget(machine, last)
 
 
-@case
+@CASES.add
 def kvp_vmlogoff(machine):
-    """vmlogoff finds the way by itself: logs off, and Ctrl-C cancels"""
-    session = machine.open_session("pam", "alice")
-    command = vmguestos.Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
-    command.in_grace()
-    command.process.send_signal(signal.SIGINT)
-    command.finish(vmguestos.CANCELLED)
-    same_sessions(machine, [session])
+    """vmlogoff selects KVP automatically: a logoff, and cancellation by Ctrl-C"""
+    vmguestos.check_cancelled_by_interrupt(machine)
     last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
     assert (last["found"], last["ended"]) == (1, 1), last
     same_sessions(machine, [])
     assert clean(machine)
 
 
-@case
+@CASES.add
 def kvp_and_component(machine):
-    """both ways at once: the one that comes second is told busy, whichever it is"""
-    machine.ask("offer", component="logoff")
-    machine.wait("logoff", "negotiated")
+    """requests over KVP and VMBus at once: the second one gets ERROR_BUSY, in either order"""
+    offer(machine)
     session = machine.open_session("pam", "alice")
-    name = in_grace(machine)
+    request_id = in_grace(machine)
     reply = machine.send("logoff", timeout=100).finish()
     assert reply["hresult"] == E_BUSY, reply
-    request(machine, "cancel", name)
-    finish(machine, name, E_CANCELLED)
-    forget(machine, name)
-    first = machine.send("logoff", BOUND + 100, timeout=BOUND, grace=200)
-    number = first.until(lambda event: event.get("state") == "grace")["id"]
-    name = request(machine)
-    finish(machine, name, E_BUSY)
+    request(machine, "cancel", request_id)
+    finish(machine, request_id, E_CANCELLED)
+    forget(machine, request_id)
+    first, first_id = in_grace_over_vmbus(machine, grace=200)
+    request_id = request(machine)
+    finish(machine, request_id, E_BUSY)
     same_sessions(machine, [session])
-    machine.ask("cancel", id=number)
+    machine.ask("cancel", id=first_id)
     assert first.finish()["hresult"] == E_CANCELLED
     log_off_all(machine)
-    forget(machine, name)
+    forget(machine, request_id)
     machine.ask("rescind", component="logoff")
-    machine.wait_run("! test -e /dev/vmbus/hv_logoff")
+    wait_device_gone(machine)
     machine.run("rmmod hv_logoff")

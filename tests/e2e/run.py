@@ -224,7 +224,7 @@ class Lab:
                 name = function.__name__
                 if only and name not in only and not ("core" in only and name in cases.CORE):
                     continue
-                if function is versions.guests_of_1_0 and not versions.has_past():
+                if function is versions.guests_with_1_0 and not versions.can_build_1_0():
                     self.report.say(f"{name} is left out: version 1.0 is in the repository's "
                                     "history, which isn't here (git fetch --unshallow)")
                     continue

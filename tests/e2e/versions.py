@@ -1,43 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What message version 1.1 adds, and guests that don't have it."""
+"""What message version 1.1 adds, and guests that only support 1.0."""
 
 import base64
 import gzip
 import pathlib
 import subprocess
 
-from checks import (E_NO_SESSION, E_NOT_AVAIL, S_OK, check_complete_once, check_result, logoff,
-                    same)
+from checks import (E_NO_SESSION, S_OK, Cases, built, check_complete_once, check_requires_1_1,
+                    check_result, hang_up, logoff, same)
 
-FOLDER = pathlib.Path(__file__).parent
-PAST = "/usr/local/lib/past"  # in the guest
+BUILD_1_0 = pathlib.Path(__file__).parent / "build-1.0.sh"
+FOLDER_1_0 = "/usr/local/lib/hv-logoff-1.0"  # in the guest
 
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
+CASES = Cases()
 
 
 def version(machine):
     return machine.ask("status")["components"]["logoff"]["version"]
 
 
-def told(event):
-    """What an event says of a session, but for the user's number."""
+def report(event):
+    """The members of a session event, without the uid."""
     assert event["event"] == "session", event
     return {key: event[key] for key in ("id", "outcome", "kind", "user", "session", "lost")}
 
 
 def ending(session, user, kind, request="0x0", outcome="ended"):
+    """The report() of a session's end."""
     return {"id": request, "outcome": outcome, "kind": kind, "user": user, "session": session,
             "lost": 0}
 
 
-def sessions_of(request):
-    """What a logoff's client was told, in the order of the sessions."""
-    events = [told(event) for event in request.events if event["event"] == "session"]
+def reports_of(request):
+    """The session events that the client of a logoff received, sorted by session."""
+    events = [report(event) for event in request.events if event["event"] == "session"]
     return sorted(events, key=lambda event: event["session"])
 
 
@@ -47,18 +43,19 @@ def watch(machine):
     return watcher
 
 
-@case
-def every_end_is_told(machine):
-    """a user leaves, is thrown out in the guest, or is logged off: who watches hears of each once"""
+@CASES.add
+def session_ends_reported(machine):
+    """exit, terminate-session and a logoff: a watcher receives each session end once"""
     watcher = watch(machine)
     leaves = machine.open_session("login", "alice")
-    machine.run(f"kill -HUP $(pgrep -P $(loginctl show-session -P Leader {leaves}))")
+    hang_up(machine, leaves)
     event = watcher.next()
-    same("the end of one who leaves", told(event), ending(leaves, "alice", "normal"))
-    same("the user's number", event["uid"], int(machine.run("id -u alice")))
-    thrown = machine.open_session("login", "bob")
-    machine.run(f"loginctl terminate-session {thrown}")
-    same("the end of one who is thrown out", told(watcher.next()), ending(thrown, "bob", "forced"))
+    same("the end by exit", report(event), ending(leaves, "alice", "normal"))
+    same("the uid", event["uid"], int(machine.run("id -u alice")))
+    terminated = machine.open_session("login", "bob")
+    machine.run(f"loginctl terminate-session {terminated}")
+    same("the end by terminate-session", report(watcher.next()),
+         ending(terminated, "bob", "forced"))
     opened = {machine.open_session("login", "alice"): "alice",
               machine.open_session("pam", "carol"): "carol"}
     request = logoff(machine)
@@ -66,14 +63,14 @@ def every_end_is_told(machine):
     check_result(machine, reply, S_OK)
     wanted = [ending(session, opened[session], "external", reply["id"])
               for session in sorted(opened)]
-    same("what the logoff's client was told", sessions_of(request), wanted)
-    heard = sorted((told(watcher.next()) for _ in opened), key=lambda event: event["session"])
-    same("what the watcher was told", heard, wanted)
+    same("the reports to the client", reports_of(request), wanted)
+    same("the reports to the watcher",
+         sorted((report(watcher.next()) for _ in opened), key=lambda end: end["session"]), wanted)
 
 
-@case
-def some_of_them(machine):
-    """one session, one user, nobody of that name, and a dry run: the others stay"""
+@CASES.add
+def selected_sessions(machine):
+    """a dry run, one session, one user, an unknown user: other sessions are unaffected"""
     first = machine.open_session("pam", "alice")
     second = machine.open_session("pam", "alice")
     other = machine.open_session("pam", "bob")
@@ -81,14 +78,14 @@ def some_of_them(machine):
     reply = request.finish()
     check_result(machine, reply, S_OK)
     same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 0, 0))
-    same("who would be logged off", sessions_of(request),
+    same("the sessions selected", reports_of(request),
          [ending(session, "alice", None, reply["id"], "selected")
           for session in sorted((first, second))])
     same("the sessions", sorted(machine.sessions()), sorted((first, second, other)))
     request = logoff(machine, session=first)
     reply = request.finish()
     check_result(machine, reply, S_OK)
-    same("who was logged off", sessions_of(request),
+    same("the sessions logged off", reports_of(request),
          [ending(first, "alice", "external", reply["id"])])
     check_complete_once(machine, reply["id"])
     reply = logoff(machine, user="carol").finish()
@@ -100,70 +97,66 @@ def some_of_them(machine):
     check_result(machine, logoff(machine).finish(), S_OK)
 
 
-def has_past():
-    """Whether this is a clone of the repository, and not a release's files alone."""
-    return subprocess.run([FOLDER / "past.sh", "--check"], check=False).returncode == 0
+def can_build_1_0():
+    """Whether the repository's history is available."""
+    return subprocess.run([BUILD_1_0, "--check"], check=False).returncode == 0
 
 
-def past(machine):
-    """The folder with the guest's parts as they were before 1.1."""
+def build_1_0(machine):
+    """Returns the folder with the driver and daemon of message version 1.0."""
     kernel = pathlib.Path(machine.started[0]).parent
-    done = subprocess.run([FOLDER / "past.sh", pathlib.Path(machine.hvhost).parent, kernel],
+    done = subprocess.run([BUILD_1_0, built(machine, "."), kernel],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return pathlib.Path(done.stdout.splitlines()[-1])
 
 
-def put(machine, file):
-    """Into the guest, by its shell."""
+def copy_into_guest(machine, file):
     text = base64.b64encode(gzip.compress(file.read_bytes())).decode()
-    machine.run(f"mkdir -p {PAST}; base64 -d <<end | gunzip >{PAST}/{file.name}\n{text}\nend\n"
-                f"chmod 755 {PAST}/{file.name}")
+    machine.run(f"mkdir -p {FOLDER_1_0}; base64 -d <<end | gunzip >{FOLDER_1_0}/{file.name}\n"
+                f"{text}\nend\nchmod 755 {FOLDER_1_0}/{file.name}")
 
 
-def use(machine, module, daemon):
-    """Has the guest run these; None: its own."""
+def switch_to(machine, module=None, daemon=None):
+    """Runs the given module and daemon of 1.0 in the guest, or else the current ones."""
     drop_in = "/run/systemd/system/hv-logoffd.service.d"
-    # Today's configuration has what the past's daemon doesn't know.
-    line = f"ExecStart=\nExecStart={PAST}/{daemon} --config=/dev/null" if daemon else ""
+    # The daemon of 1.0 rejects keys in the current configuration file.
+    line = f"ExecStart=\nExecStart={FOLDER_1_0}/{daemon} --config=/dev/null" if daemon else ""
     machine.run(f"systemctl stop hv-logoffd; rmmod hv_logoff; mkdir -p {drop_in};"
-                f"printf '[Service]\n{line}\n' >{drop_in}/past.conf; systemctl daemon-reload;"
-                + (f"insmod {PAST}/{module}" if module else "modprobe hv_logoff"))
+                f"printf '[Service]\n{line}\n' >{drop_in}/1.0.conf; systemctl daemon-reload;"
+                + (f"insmod {FOLDER_1_0}/{module}" if module else "modprobe hv_logoff"))
     machine.wait("logoff", "negotiated")
 
 
-def check_old_guest(machine):
-    """The host asks for all that 1.0 has, and says of the rest that the guest is too old."""
+def check_1_0_guest(machine):
+    """The host supports what 1.0 has, and rejects what 1.1 adds."""
     same("the version", version(machine), "1.0")
     watcher = watch(machine)
     machine.run("loginctl terminate-session " + machine.open_session("pam", "alice"))
     session = machine.open_session("pam", "bob")
-    for some in ({"user": "bob"}, {"session": session}, {"dry_run": True}):
-        reply = logoff(machine, **some).finish()
-        same(f"the answer to {some}", (reply["ok"], reply["hresult"]), (False, E_NOT_AVAIL))
-    machine.say(reply["error"])
+    check_requires_1_1(machine, session, "bob")
     request = logoff(machine, message="Good night.")
     reply = request.finish()
     check_result(machine, reply, S_OK)
     same("found, ended", (reply["found"], reply["ended"]), (1, 1))
-    same("sessions that were told of", sessions_of(request), [])
+    same("the reports", reports_of(request), [])
     check_complete_once(machine, reply["id"])
     return watcher
 
 
-@case
-def guests_of_1_0(machine):
-    """driver and daemon of 1.0, and each with the other of 1.1: the host makes do with 1.0"""
-    folder = past(machine)
-    for name in ("hv_logoff.ko", "hv-logoffd"):
-        put(machine, folder / name)
-    for module, daemon in (("hv_logoff.ko", "hv-logoffd"), (None, "hv-logoffd"),
-                           ("hv_logoff.ko", None)):
-        use(machine, module, daemon)
-        watcher = check_old_guest(machine)
-    use(machine, None, None)
+@CASES.add
+def guests_with_1_0(machine):
+    """driver or daemon or both of 1.0: the host negotiates 1.0 and supports what it has"""
+    folder = build_1_0(machine)
+    module, daemon = "hv_logoff.ko", "hv-logoffd"
+    for name in (module, daemon):
+        copy_into_guest(machine, folder / name)
+    for parts in ((module, daemon), (None, daemon), (module, None)):
+        switch_to(machine, *parts)
+        watcher = check_1_0_guest(machine)
+    switch_to(machine)
     same("the version", version(machine), "1.1")
-    # The last of the watchers has heard of no session, and of the component's new version.
-    same("what it was told", [watcher.next() for _ in range(2)],
+    # The last watcher has received no session event, only the change of the version.
+    same("the watcher's events", [watcher.next() for _ in range(2)],
          [{"event": "component", "negotiated": False, "version": None},
           {"event": "component", "negotiated": True, "version": "1.1"}])

@@ -1,31 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an administrator's programs on the host get: libvmguestos and vmlogoff."""
+"""libvmguestos and vmlogoff on the host."""
 
 import json
 import os
-import pathlib
 import signal
 import subprocess
+import threading
 
+from checks import Cases, built, offer, wait_done
 from machine import BOUND
 
 # Exit statuses of vmlogoff(1).
 OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 3, 5, 6, 7, 8
 
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def built(machine, name):
-    return str(pathlib.Path(machine.hvhost).parent / name)
+CASES = Cases()
 
 
 class Vmlogoff:
-    """vmlogoff --json, while it runs."""
+    """A running vmlogoff --json."""
 
     def __init__(self, machine, *arguments):
         self.machine = machine
@@ -38,24 +30,42 @@ class Vmlogoff:
     def until(self, wanted):
         """Waits for an object that `wanted` accepts."""
         for line in self.process.stdout:
-            self.machine.say("  vmlogoff| " + line.rstrip())
-            self.last = json.loads(line)
+            self.read(line)
             if wanted(self.last):
                 return self.last
-        raise AssertionError(f"vmlogoff ended before the awaited object: {self.last}")
+        raise AssertionError(f"vmlogoff exited before the expected object: {self.last}")
+
+    def read(self, line):
+        self.machine.say("  vmlogoff| " + line.rstrip())
+        self.last = json.loads(line)
 
     def in_grace(self):
         return self.until(lambda object: object.get("state") == "grace")
 
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+
     def finish(self, status):
-        """The last object, of a command that ends so."""
-        rest = self.process.stdout.read()
-        for line in rest.splitlines():
-            self.machine.say("  vmlogoff| " + line)
-            self.last = json.loads(line)
-        ended = self.process.wait(BOUND)
-        assert ended == status, f"vmlogoff ended with {ended}, and should with {status}"
+        """Waits for this exit status; returns the last object."""
+        watchdog = threading.Timer(2 * BOUND, self.process.kill)
+        watchdog.start()
+        for line in self.process.stdout:
+            self.read(line)
+        exited = self.process.wait()
+        watchdog.cancel()
+        assert exited == status, f"vmlogoff exited with {exited}, expected {status}"
         return self.last
+
+
+def check_cancelled_by_interrupt(machine):
+    """Ctrl-C in the grace period cancels the request."""
+    session = machine.open_session("pam", "alice")
+    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    Vmlogoff(machine).finish(BUSY)
+    command.interrupt()
+    command.finish(CANCELLED)
+    assert machine.sessions() == [session], "a session was ended"
 
 
 def walk(machine, program, *arguments):
@@ -64,63 +74,63 @@ def walk(machine, program, *arguments):
                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=2 * BOUND, check=False)
     machine.say(done.stdout)
-    assert done.returncode == 0, f"{program} ended with {done.returncode}"
+    assert done.returncode == 0, f"{program} exited with {done.returncode}"
 
 
-@case
+@CASES.add
 def walk_codes(machine):
-    """a program gets every code of libvmguestos: in C from one kernel, in C++ from the others"""
+    """a client of libvmguestos receives each HRESULT: in C on 6.1, in C++ on other kernels"""
     walk(machine, "walk-c" if machine.run("uname -r").startswith("6.1.") else "walk-c++")
 
 
-@case
+@CASES.add
 def walk_codes_by_kvp(machine):
-    """the same by key-value pairs, in the other language"""
+    """a client of libvmguestos receives each HRESULT over KVP: in C++ on 6.1, else in C"""
     walk(machine, "walk-c++" if machine.run("uname -r").startswith("6.1.") else "walk-c", "kvp")
 
 
-@case
+@CASES.add
 def vmlogoff(machine):
-    """vmlogoff: its exit statuses, the machines' names, and everyone is logged off"""
+    """vmlogoff: exit statuses, an unknown machine's name, a logoff of all users"""
     Vmlogoff(machine).finish(NO_SESSION)
     machine.open_session("pam", "alice")
     machine.open_session("pam", "bob")
     last = Vmlogoff(machine, "--timeout", "120", "--message", "Good night.").finish(OK)
     assert (last["event"], last["found"], last["ended"]) == ("result", 2, 2), last
-    assert not machine.sessions(), "someone is still logged on"
+    assert not machine.sessions(), "a user is still logged on"
     done = subprocess.run([built(machine, "vmlogoff"), machine.name[:-1] + "x"], text=True,
                           env=machine.environment, stderr=subprocess.PIPE, timeout=BOUND,
                           check=False)
     machine.say(done.stderr)
     assert done.returncode == UNKNOWN, done.returncode
-    assert machine.name in done.stderr, "the name that was meant is not suggested"
+    assert machine.name in done.stderr, "vmlogoff does not suggest the similar name"
 
 
-@case
-def vmlogoff_some(machine):
-    """vmlogoff: a dry run shows who, one user goes, one session goes, and the others stay"""
+@CASES.add
+def vmlogoff_selected(machine):
+    """vmlogoff: a dry run, one session, one user; other sessions are unaffected"""
     alice, bob, second = [machine.open_session("pam", user) for user in ("alice", "bob", "bob")]
     last = Vmlogoff(machine, "--dry-run").finish(OK)
     selected = {(session["session"], session["user"]) for session in last["sessions"]}
     assert selected == {(alice, "alice"), (bob, "bob"), (second, "bob")}, last
     assert all(session["outcome"] == "selected" for session in last["sessions"]), last
     assert (last["found"], last["ended"]) == (3, 0), last
-    assert len(machine.sessions()) == 3, "a dry run has logged somebody off"
+    assert len(machine.sessions()) == 3, "the dry run has ended a session"
     last = Vmlogoff(machine, "--session", bob).finish(OK)
     assert [(session["session"], session["outcome"]) for session in last["sessions"]] == \
         [(bob, "ended")], last
-    assert set(machine.sessions()) == {alice, second}, "not that session is gone"
+    assert set(machine.sessions()) == {alice, second}, "the wrong session was ended"
     Vmlogoff(machine, "--session", second, "--user", "alice").finish(NO_SESSION)
     last = Vmlogoff(machine, "--user", "bob").finish(OK)
     assert last["found"] == 1, last
-    assert machine.sessions() == [alice], "not that user is gone"
+    assert machine.sessions() == [alice], "the wrong user was logged off"
     Vmlogoff(machine, "--user", "bob").finish(NO_SESSION)
     Vmlogoff(machine, "--force").finish(OK)
 
 
-@case
+@CASES.add
 def vmlogoff_watch(machine):
-    """vmlogoff --watch: who was logged off by the host, and who by somebody in the guest"""
+    """vmlogoff --watch: sessions ended by the host, and sessions terminated in the guest"""
     watch = Vmlogoff(machine, "--watch")
     watch.until(lambda event: event["event"] == "reporting" and event["reports"])
     alice = machine.open_session("pam", "alice")
@@ -133,72 +143,56 @@ def vmlogoff_watch(machine):
     event = watch.until(lambda event: event["event"] == "logoff")
     assert (event["session"], event["user"], event["type"]) == (bob, "bob", "forced"), event
     assert "id" not in event, event
-    watch.process.send_signal(signal.SIGINT)
+    watch.interrupt()
     watch.finish(OK)
 
 
-@case
+@CASES.add
 def vmlogoff_by_kvp(machine):
-    """vmlogoff: without the component the same by key-value pairs, with progress and Ctrl-C"""
-    session = machine.open_session("pam", "alice")
+    """vmlogoff without the component: uses KVP, with progress and cancellation by Ctrl-C"""
     machine.ask("rescind", component="logoff")
-    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
-    command.in_grace()
-    Vmlogoff(machine).finish(BUSY)
-    command.process.send_signal(signal.SIGINT)
-    command.finish(CANCELLED)
-    assert machine.sessions() == [session], "someone was logged off"
+    check_cancelled_by_interrupt(machine)
     last = Vmlogoff(machine, "--user", "alice", "--message", "Good night.").finish(OK)
     assert (last["found"], last["ended"]) == (1, 1), last
-    assert not machine.sessions(), "someone is still logged on"
+    assert not machine.sessions(), "a user is still logged on"
     Vmlogoff(machine).finish(NO_SESSION)
-    machine.ask("offer", component="logoff")
-    machine.wait("logoff", "negotiated")
+    offer(machine)
 
 
-@case
+@CASES.add
 def vmlogoff_interrupted(machine):
-    """Ctrl-C cancels in the guest: nobody is logged off"""
-    session = machine.open_session("pam", "alice")
-    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
-    command.in_grace()
-    command.process.send_signal(signal.SIGINT)
-    command.finish(CANCELLED)
-    assert machine.sessions() == [session], "someone was logged off"
+    """vmlogoff: Ctrl-C cancels the request in the guest, and no session is ended"""
+    check_cancelled_by_interrupt(machine)
     Vmlogoff(machine, "--force").finish(OK)
 
 
-@case
+@CASES.add
 def vmlogoff_killed(machine):
-    """vmlogoff is killed mid-task: the guest goes on, and another one is told that it is busy"""
+    """vmlogoff is killed during a task: the guest completes it, another vmlogoff is busy"""
     machine.open_session("pam", "alice")
     command = Vmlogoff(machine, "--timeout", "120", "--grace", "10")
-    name = command.in_grace()["id"]
+    request_id = command.in_grace()["id"]
     command.process.kill()
     command.process.wait()
     Vmlogoff(machine).finish(BUSY)
     machine.wait_run("! loginctl list-sessions --no-legend | grep .")
-    while machine.ask("query", id=name)["state"] != "done":
-        pass
-    answer = machine.ask("query", id=name)
-    assert (answer["result"], answer["ended"]) == (0, 1), answer
+    reply = wait_done(machine, request_id)
+    assert (reply["result"], reply["ended"]) == (0, 1), reply
 
 
-@case
+@CASES.add
 def vmlogoff_machine_stopped(machine):
-    """the machine is stopped mid-task: the task is complete, and who watches is told"""
+    """the machine is stopped during a task: vmlogoff and vmlogoff --watch exit with status 8"""
     machine.open_session("pam", "alice")
     watch = Vmlogoff(machine, "--watch")
     watch.until(lambda event: event["event"] == "reporting")
     command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
     command.in_grace()
     machine.stop()
-    rest = command.process.communicate(timeout=BOUND)[0]
-    machine.say(rest)
-    assert command.process.returncode == NOT_RUNNING, command.process.returncode
+    command.finish(NOT_RUNNING)
     assert watch.finish(NOT_RUNNING)["event"] == "result"
     Vmlogoff(machine).finish(NOT_RUNNING)
 
 
-# There is no machine any more after these.
+# These cases stop their machine.
 ENDS = (vmlogoff_machine_stopped,)

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# past.sh BUILD KERNEL: builds driver and daemon as they were when they spoke message version 1.0
-# and no other, out of the repository's history, for the kernel in the folder BUILD/kernel-K.
-# Prints the folder that they are in. past.sh --check: whether that history is here.
+# build-1.0.sh BUILD KERNEL: builds the last driver and daemon that support message version 1.0
+# only, from the repository's history, for the kernel in the folder KERNEL. Prints the folder with
+# the results. build-1.0.sh --check: exits with 0 if the clone contains that history.
 set -euo pipefail
 
 last_of_1_0=142b17f4e9a75eea10f2082bb0e0018e4f54b6f0
 here=$(dirname "$(realpath "$0")")
-# Variables that our own make was given are not for the past's.
+# The old tree's make must not inherit variables from ours.
 unset MAKEFLAGS MFLAGS
 
 history() {
-	# Root builds in folders that are a user's, too.
+	# root also builds in clones that are owned by another user.
 	git -c safe.directory='*' -C "$here/../.." "$@"
 }
 
@@ -21,7 +21,7 @@ if [[ $1 == --check ]]; then
 fi
 
 build=$(realpath "${1:?}") kernel=${2:?}
-tree=$build/past out=$build/past-$(basename "$kernel")
+tree=$build/1.0 out=$build/1.0-$(basename "$kernel")
 if [[ ! -e $tree/Makefile ]]; then
 	mkdir -p "$tree"
 	history archive "$last_of_1_0" | tar -x -C "$tree"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * walk VM [kvp]: gets every code that libvmguestos has from a guest that runs and on which nobody
- * is logged on, and prints it with its name and its text; with kvp those that come by key-value
- * pairs. Written with the header and the manual page alone; built as C and as C++. $HVHOST is the
- * host's command.
+ * walk VM [kvp]: triggers each HRESULT that libvmguestos can return over VMBus or, with kvp, over
+ * key-value pairs, and prints it with its name and text. VM must be running, with no user logged
+ * on. Uses only the public header; builds as C and as C++. $HVHOST is the path of hvhost.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -25,7 +24,7 @@
 	      "systemctl restart hv-logoffd")
 
 static IVMGuestOS2 *guest;
-static uint32_t way; /* VM_LOGOFF_VIA_VMBUS, or VM_LOGOFF_VIA_KVP */
+static uint32_t transport; /* VM_LOGOFF_VIA_VMBUS, or VM_LOGOFF_VIA_KVP */
 static int failed;
 
 static void expect(const char *what, HRESULT hr, HRESULT wanted)
@@ -33,8 +32,7 @@ static void expect(const char *what, HRESULT hr, HRESULT wanted)
 	printf("%-46s 0x%08x %s: %s\n", what, (unsigned int)hr, VMGuestOS_ErrorName(hr),
 	       VMGuestOS_ErrorText(hr));
 	if (hr != wanted) {
-		printf("  and should be 0x%08x %s\n", (unsigned int)wanted,
-		       VMGuestOS_ErrorName(wanted));
+		printf("  expected 0x%08x %s\n", (unsigned int)wanted, VMGuestOS_ErrorName(wanted));
 		failed++;
 	}
 	fflush(stdout);
@@ -44,12 +42,12 @@ static void expect_number(const char *what, uint64_t number, uint64_t wanted)
 {
 	printf("%-46s %llu\n", what, (unsigned long long)number);
 	if (number != wanted) {
-		printf("  and should be %llu\n", (unsigned long long)wanted);
+		printf("  expected %llu\n", (unsigned long long)wanted);
 		failed++;
 	}
 }
 
-/* What has to be done to get at a code. */
+/* Runs a shell command, which must succeed. */
 static void run(const char *command)
 {
 	if (system(command) == 0)
@@ -75,7 +73,7 @@ static VMLogoffOptions options_of(uint32_t timeout, uint32_t flags)
 	memset(&options, 0, sizeof(options));
 	options.size = sizeof(options);
 	options.timeout = timeout;
-	options.flags = flags | way;
+	options.flags = flags | transport;
 	return options;
 }
 
@@ -113,25 +111,25 @@ static IVMTask2 *start(uint32_t timeout, uint32_t grace, uint32_t flags)
 	return start_with(&options);
 }
 
-/* The users have been told, and nobody is logged off yet. */
+/* Returns in the grace period: the users are notified, and no session is ended yet. */
 static IVMTask2 *start_in_grace(void)
 {
 	IVMTask2 *task = start(1000, 900, 0);
 	VMLogoffState state = vmLogoffState_Pending;
-	struct pollfd news;
+	struct pollfd descriptor;
 
-	news.events = POLLIN;
-	IVMTask2_get_Descriptor(task, &news.fd);
-	while (state < vmLogoffState_Grace && poll(&news, 1, BOUND_MS) == 1)
+	descriptor.events = POLLIN;
+	IVMTask2_get_Descriptor(task, &descriptor.fd);
+	while (state < vmLogoffState_Grace && poll(&descriptor, 1, BOUND_MS) == 1)
 		IVMTask2_get_State(task, &state);
 	if (state != vmLogoffState_Grace) {
-		puts("  the guest gives its users no grace");
+		puts("  the task did not reach the grace period");
 		exit(1);
 	}
 	return task;
 }
 
-/* Releases the task. */
+/* Waits for the task's error, and releases the task. */
 static HRESULT end_of(IVMTask2 *task)
 {
 	HRESULT error = S_OK;
@@ -191,7 +189,7 @@ static void walk_machines(const char *name)
 	run("rmdir \"$HVHOST_DIR/stopped\"");
 }
 
-/* As nobody if this is root: root may do everything. */
+/* root always has the permission, so a child without privileges makes the request. */
 static HRESULT logoff_unprivileged(const char *name)
 {
 	IVMGuestOS *machine;
@@ -218,7 +216,7 @@ static void walk_permission(const char *name)
 	run("chmod 711 \"$HVHOST_DIR\"");
 	expect("Logoff: unprivileged", logoff_unprivileged(name), E_ACCESSDENIED);
 	run("chmod 700 \"$HVHOST_DIR\"");
-	/* What the host says comes to the file a little later. */
+	/* hvhost.log is written asynchronously. */
 	run("timeout 300 sh -c 'until grep -q \"refused: logoff, to user 65534\" "
 	    "\"$HVHOST_DIR/$VM/hvhost.log\"; do sleep 0.2; done'");
 }
@@ -227,13 +225,13 @@ static void walk_options(void)
 {
 	VMLogoffOptions options = options_of(0, 0);
 
-	expect("LogoffWithOptions: no time", try_options(&options), E_INVALIDARG);
+	expect("LogoffWithOptions: timeout 0", try_options(&options), E_INVALIDARG);
 	options = options_of(60, 0);
 	options.user = "";
-	expect("LogoffWithOptions: nobody's name", try_options(&options), E_INVALIDARG);
+	expect("LogoffWithOptions: empty user name", try_options(&options), E_INVALIDARG);
 	options.user = NULL;
 	options.flags = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
-	expect("LogoffWithOptions: only two ways", try_options(&options), E_INVALIDARG);
+	expect("LogoffWithOptions: two transports", try_options(&options), E_INVALIDARG);
 	expect("LogoffWithOptions: NULL", try_options(NULL), E_POINTER);
 }
 
@@ -257,13 +255,13 @@ static void walk_cancel(void)
 	expect("Error: a second logoff", end_of(start(120, 0, 0)), HRESULT_FROM_WIN32(ERROR_BUSY));
 	expect("Cancel", IVMTask2_Cancel(task), S_OK);
 	IVMTask2_WaitForCompletion(task, BOUND_MS);
-	expect("Cancel: what is over", IVMTask2_Cancel(task), E_FAIL);
+	expect("Cancel: a completed task", IVMTask2_Cancel(task), E_FAIL);
 	expect("Error: cancelled", end_of(task), HRESULT_FROM_WIN32(ERROR_CANCELLED));
 }
 
-/* How many sessions a logoff of @user and @session has found; and what became of it. */
-static void walk_some(const char *what, const char *user, const char *session, uint32_t flags,
-		      HRESULT wanted, uint32_t wanted_count)
+/* Logs off @user and @session; checks the error and the number of sessions found. */
+static void walk_selection(const char *what, const char *user, const char *session, uint32_t flags,
+			   HRESULT wanted, uint32_t wanted_count)
 {
 	VMLogoffOptions options = options_of(120, flags);
 	uint32_t found, ended, failures;
@@ -278,7 +276,7 @@ static void walk_some(const char *what, const char *user, const char *session, u
 	expect_number("  sessions found", found, wanted_count);
 }
 
-/* The session of that user's that a dry run selects, to be freed; NULL if there is none. */
+/* Returns a session of @user that a dry run selects, to be freed, or NULL. */
 static char *find_session(const char *user)
 {
 	VMLogoffOptions options = options_of(60, VM_LOGOFF_DRY_RUN);
@@ -307,24 +305,24 @@ static void walk_target(void)
 
 	run(GUEST("open-session pam alice"));
 	run(GUEST("open-session pam bob"));
-	walk_some("Error: a dry run", NULL, NULL, VM_LOGOFF_DRY_RUN, S_OK, 2);
-	walk_some("Error: no such user", "nobody", NULL, 0,
-		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
-	walk_some("Error: no such session", NULL, "no-such-session", 0,
-		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
-	walk_some("Error: alice", "alice", NULL, 0, S_OK, 1);
-	walk_some("Error: not alice any more", "alice", NULL, 0,
-		  HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
-	session = way == VM_LOGOFF_VIA_KVP ? NULL : find_session("bob");
-	walk_some("Error: bob's session", "bob", session, 0, S_OK, 1);
+	walk_selection("Error: a dry run", NULL, NULL, VM_LOGOFF_DRY_RUN, S_OK, 2);
+	walk_selection("Error: no such user", "nobody", NULL, 0,
+		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	walk_selection("Error: no such session", NULL, "no-such-session", 0,
+		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	walk_selection("Error: alice", "alice", NULL, 0, S_OK, 1);
+	walk_selection("Error: alice again", "alice", NULL, 0,
+		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	session = transport == VM_LOGOFF_VIA_KVP ? NULL : find_session("bob");
+	walk_selection("Error: bob's session", "bob", session, 0, S_OK, 1);
 	free(session);
 }
 
-/* What has been heard. */
+/* The events received so far. */
 static struct listener {
-	IVMVirtualMachineEvents2 face;
+	IVMVirtualMachineEvents2 interface;
 	pthread_mutex_t lock;
-	pthread_cond_t news;
+	pthread_cond_t changed;
 	bool reports;
 	int events;
 	VMLogoffType type;
@@ -373,7 +371,7 @@ static HRESULT on_session_ended(IVMVirtualMachineEvents2 *This, const VMLogoffEv
 	snprintf(listener.user, sizeof(listener.user), "%s", event->user);
 	printf("  %s is logged off (%d), session %s\n", event->user, (int)event->type,
 	       event->session);
-	pthread_cond_signal(&listener.news);
+	pthread_cond_signal(&listener.changed);
 	pthread_mutex_unlock(&listener.lock);
 	return S_OK;
 }
@@ -383,7 +381,7 @@ static HRESULT on_reporting(IVMVirtualMachineEvents2 *This, bool reports)
 	(void)This;
 	pthread_mutex_lock(&listener.lock);
 	listener.reports = reports;
-	pthread_cond_signal(&listener.news);
+	pthread_cond_signal(&listener.changed);
 	pthread_mutex_unlock(&listener.lock);
 	return S_OK;
 }
@@ -403,41 +401,41 @@ static void wait_for_events(int count)
 	until.tv_sec += BOUND_MS / 1000;
 	pthread_mutex_lock(&listener.lock);
 	while ((!listener.reports || listener.events < count) &&
-	       pthread_cond_timedwait(&listener.news, &listener.lock, &until) == 0)
+	       pthread_cond_timedwait(&listener.changed, &listener.lock, &until) == 0)
 		;
 	pthread_mutex_unlock(&listener.lock);
 }
 
 static void walk_events(void)
 {
-	static const IVMVirtualMachineEvents2Vtbl deaf = {
+	static const IVMVirtualMachineEvents2Vtbl rejecting = {
 		query_nothing,    count_reference, count_reference, on_guest_logoff,
 		on_session_ended, on_reporting,    on_end};
-	static const IVMVirtualMachineEvents2Vtbl hearing = {
+	static const IVMVirtualMachineEvents2Vtbl accepting = {
 		query_interface,  count_reference, count_reference, on_guest_logoff,
 		on_session_ended, on_reporting,    on_end};
-	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&listener.face;
+	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&listener.interface;
 	uint32_t cookie = 0;
 	uint64_t id = 0;
 	IVMTask2 *task;
 
 	pthread_mutex_init(&listener.lock, NULL);
-	pthread_cond_init(&listener.news, NULL);
-	listener.face.lpVtbl = &deaf;
+	pthread_cond_init(&listener.changed, NULL);
+	listener.interface.lpVtbl = &rejecting;
 	expect("Advise: NULL", IVMGuestOS2_Advise(guest, NULL, &cookie), E_POINTER);
 	expect("Advise: no such interface", IVMGuestOS2_Advise(guest, events, &cookie),
 	       CONNECT_E_CANNOTCONNECT);
-	listener.face.lpVtbl = &hearing;
+	listener.interface.lpVtbl = &accepting;
 	expect("Advise", IVMGuestOS2_Advise(guest, events, &cookie), S_OK);
 	wait_for_events(0);
 	run(GUEST("open-session pam alice"));
 	task = start(120, 0, 0);
 	IVMTask2_get_ID(task, &id);
-	expect("Error: alice, who is watched", end_of(task), S_OK);
+	expect("Error: alice, with a listener", end_of(task), S_OK);
 	wait_for_events(1);
 	expect_number("OnGuestLogoff: External", listener.type, vmLogoffType_External);
-	expect_number("OnSessionEnded: whose task", listener.task, id);
-	expect_number("OnSessionEnded: is of alice", strcmp(listener.user, "alice") == 0, 1);
+	expect_number("OnSessionEnded: task", listener.task, id);
+	expect_number("OnSessionEnded: user is alice", strcmp(listener.user, "alice") == 0, 1);
 	run(GUEST("open-session pam bob >/run/bob; loginctl terminate-session $(cat /run/bob)"));
 	wait_for_events(2);
 	expect_number("OnGuestLogoff: Forced", listener.type, vmLogoffType_Forced);
@@ -446,17 +444,17 @@ static void walk_events(void)
 	expect("Unadvise: again", IVMGuestOS2_Unadvise(guest, cookie), CONNECT_E_NOCONNECTION);
 }
 
-/* Alice is still there, and goes with carol. */
+/* Leaves alice logged on; walk_timeout() logs her off. */
 static void walk_component(void)
 {
 	VMLogoffOptions options = options_of(60, 0);
 	IVMTask2 *task = start_in_grace();
 
 	run(HOST("rescind \"$VM\" logoff"));
-	expect("Error: the component was taken away", end_of(task), DISP_E_EXCEPTION);
+	expect("Error: the component was rescinded", end_of(task), DISP_E_EXCEPTION);
 	expect("LogoffWithOptions: without the component", try_options(&options),
 	       VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
-	/* The other way is still open, until there is no daemon; nor an answer that it has left. */
+	/* KVP works until the daemon is stopped and its answer removed from the pool. */
 	expect("CanLogoff: by key-value pairs", IVMGuestOS2_CanLogoff(guest), S_OK);
 	run(GUEST("systemctl stop hv-logoffd; : >/var/lib/hyperv/.kvp_pool_1"));
 	expect("CanLogoff: without the daemon", IVMGuestOS2_CanLogoff(guest),
@@ -473,7 +471,7 @@ static void walk_timeout(void)
 	run(CONFIGURE("EscalateSec=3600"));
 	run(GUEST("open-session stubborn carol"));
 	wait_until_available();
-	expect("Error: carol ignores it", end_of(start(5, 0, 0)), VM_E_TIMED_OUT);
+	expect("Error: carol ignores the signals", end_of(start(5, 0, 0)), VM_E_TIMED_OUT);
 	run(CONFIGURE(""));
 	wait_until_available();
 	expect("Error: by force", end_of(start(120, 0, VM_LOGOFF_FORCE)), S_OK);
@@ -487,7 +485,7 @@ int main(int argc, char **argv)
 		fputs("Usage: HVHOST=FILE HVHOST_DIR=FOLDER walk VM [kvp]\n", stderr);
 		return 64;
 	}
-	way = by_kvp ? VM_LOGOFF_VIA_KVP : VM_LOGOFF_VIA_VMBUS;
+	transport = by_kvp ? VM_LOGOFF_VIA_KVP : VM_LOGOFF_VIA_VMBUS;
 	setenv("VM", argv[1], 1);
 	walk_machines(argv[1]);
 	walk_permission(argv[1]);
@@ -503,6 +501,6 @@ int main(int argc, char **argv)
 		expect("Error: by force", end_of(start(120, 0, VM_LOGOFF_FORCE)), S_OK);
 	walk_timeout();
 	IVMGuestOS2_Release(guest);
-	printf("%d wrong\n", failed);
+	printf("%d failed\n", failed);
 	return failed ? 1 : 0;
 }

@@ -351,7 +351,7 @@ static const char *check(struct vm *vm, uint64_t client, const json_t *request, 
 {
 	const char *name = json_string_value(json_object_get(request, "name"));
 
-	if (!vm->kvp.ic.channel.wanted)
+	if (!vm->kvp.ic.channel.enabled)
 		fail(vm, client, WMI_INVALID_STATE,
 		     "The machine has no key-value pair component: \"hvhost offer\" gives it one.");
 	else if (!has_length(name, 1, KEY_UNITS - 1))

@@ -46,7 +46,7 @@ static uint8_t *payload(const char *hex, size_t *length)
 static const char *put(struct channel *channel, const uint8_t *data, size_t length, uint32_t size)
 {
 	const struct ring_packet header = {
-		.type = PACKET_IN_BAND,
+		.type = VM_PKT_DATA_INBAND,
 		.offset8 = HEADER_SIZE / 8,
 		.length8 = (uint16_t)(size / 8),
 	};

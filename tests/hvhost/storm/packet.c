@@ -339,7 +339,7 @@ void storm_frame(struct storm_packet *packet)
 
 	memset(packet->data + packet->length, 0, padded - packet->length);
 	packet->header =
-		(struct ring_packet){.type = PACKET_IN_BAND,
+		(struct ring_packet){.type = VM_PKT_DATA_INBAND,
 				     .offset8 = sizeof(packet->header) / 8,
 				     .length8 = (uint16_t)((sizeof(packet->header) + padded) / 8)};
 	packet->framed = true;

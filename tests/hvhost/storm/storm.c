@@ -112,7 +112,7 @@ static void listen_again(struct storm *storm)
 	if (!channel->stalled)
 		return;
 	channel->stalled = false;
-	channel_look(channel);
+	channel_kick(channel);
 }
 
 static void owe(struct storm *storm, const char *kind)
@@ -252,7 +252,7 @@ static void unspoil(struct storm *storm)
 	storm->spoilt = false;
 	ring_spoil(&channel->upstream, RING_READ_INDEX, channel->upstream.index);
 	ring_spoil(&channel->upstream, RING_INTERRUPT_MASK, 0);
-	channel_look(channel);
+	channel_kick(channel);
 }
 
 /* The guest finds it when it reads, and it reads when it is interrupted. */

@@ -13,10 +13,10 @@
 #include "tests/hvhost/vmm/vm.h"
 
 #define RELID_MAX            255
-#define CONNECTION_OF(relid) (16 + (relid)) /* clear of the connections for messages */
+#define CONNECTION_ID(relid) (16 + (relid)) /* above the connections for messages */
 
-/* Packets that one guest's signal may bring before others get their turn. */
-#define PACKETS_A_TURN 64
+/* At most so many packets are processed at once, so that other events are not delayed. */
+#define PACKET_BUDGET 64
 
 #define STATUS_UNSUCCESSFUL 0xc0000001
 
@@ -25,13 +25,13 @@ static struct channel *find(struct vmbus *bus, uint32_t relid)
 	struct channel *channel;
 
 	STAILQ_FOREACH(channel, &bus->channels, entry) {
-		if (channel->state != CHANNEL_WITHHELD && channel->relid == relid)
+		if (channel->state != CHANNEL_NOT_OFFERED && channel->relid == relid)
 			return channel;
 	}
 	return NULL;
 }
 
-/* Not the one that was last released: a late message must not meet a new channel. */
+/* Reuses relids as late as possible: a late message must not refer to a new channel. */
 static uint32_t next_relid(struct vmbus *bus)
 {
 	do {
@@ -40,16 +40,15 @@ static uint32_t next_relid(struct vmbus *bus)
 	return bus->last_relid;
 }
 
-/* Let the guest's signal hypercall wake the loop without an exit. */
+/* KVM signals the eventfd on the guest's SIGNAL_EVENT hypercall, without an exit to userspace. */
 static void bind_signal(struct channel *channel, bool on)
 {
-	struct kvm_hyperv_eventfd bind = {.conn_id = CONNECTION_OF(channel->relid),
+	struct kvm_hyperv_eventfd bind = {.conn_id = CONNECTION_ID(channel->relid),
 					  .fd = channel->signal.fd,
 					  .flags = on ? 0 : KVM_HYPERV_EVENTFD_DEASSIGN};
 
 	if (ioctl(channel->bus->vm->fd, KVM_HYPERV_EVENTFD, &bind) < 0)
-		log_line("%s: the guest's signals can't be bound: %s.", channel->name,
-			 strerror(errno));
+		log_line("%s: KVM_HYPERV_EVENTFD: %s.", channel->name, strerror(errno));
 }
 
 void channel_interrupt(struct channel *channel)
@@ -67,7 +66,7 @@ static void drop_queue(struct channel *channel)
 	}
 }
 
-static void shut(struct channel *channel, enum channel_state next)
+static void close_channel(struct channel *channel, enum channel_state next)
 {
 	bool was_open = channel->state == CHANNEL_OPEN;
 
@@ -83,44 +82,46 @@ static void shut(struct channel *channel, enum channel_state next)
 
 void channel_offer(struct channel *channel)
 {
-	struct msg_offer offer = {.header.type = MSG_OFFER_CHANNEL,
+	struct msg_offer offer = {.header.type = CHANNELMSG_OFFERCHANNEL,
 				  .class = channel->class,
 				  .instance = channel->instance,
-				  .flags = OFFER_ENUMERATE | OFFER_NAMED_PIPE,
-				  .pipe_mode = PIPE_MODE_MESSAGE,
-				  .dedicated_interrupt = 1};
+				  .flags = VMBUS_CHANNEL_ENUMERATE_DEVICE_INTERFACE |
+					   VMBUS_CHANNEL_NAMED_PIPE_MODE,
+				  .pipe_mode = VMBUS_PIPE_TYPE_MESSAGE,
+				  .is_dedicated_interrupt = 1};
 
-	channel->wanted = true;
-	if (channel->state != CHANNEL_WITHHELD || !channel->bus->offers_requested)
+	channel->enabled = true;
+	if (channel->state != CHANNEL_NOT_OFFERED || !channel->bus->offers_requested)
 		return;
 	channel->relid = next_relid(channel->bus);
 	channel->state = CHANNEL_OFFERED;
 	bind_signal(channel, true);
 	offer.relid = channel->relid;
-	offer.connection = CONNECTION_OF(channel->relid);
-	log_line("%s: offered as channel %u.", channel->name, channel->relid);
+	offer.connection_id = CONNECTION_ID(channel->relid);
+	log_line("%s: offered with relid %u.", channel->name, channel->relid);
 	vmbus_send(channel->bus, &offer, sizeof(offer));
 	channel->ops->offered(channel);
 }
 
 void channel_rescind(struct channel *channel)
 {
-	struct msg_relid message = {.header.type = MSG_RESCIND_OFFER, .relid = channel->relid};
+	struct msg_relid message = {.header.type = CHANNELMSG_RESCIND_CHANNELOFFER,
+				    .relid = channel->relid};
 
-	channel->wanted = false;
+	channel->enabled = false;
 	if (channel->state != CHANNEL_OFFERED && channel->state != CHANNEL_OPEN)
 		return;
-	log_line("%s: channel %u is rescinded.", channel->name, channel->relid);
-	shut(channel, CHANNEL_RESCINDED);
+	log_line("%s: relid %u is rescinded.", channel->name, channel->relid);
+	close_channel(channel, CHANNEL_RESCINDED);
 	vmbus_send(channel->bus, &message, sizeof(message));
 }
 
-void channel_forget(struct channel *channel)
+void channel_reset(struct channel *channel)
 {
-	if (channel->state == CHANNEL_WITHHELD)
+	if (channel->state == CHANNEL_NOT_OFFERED)
 		return;
 	bind_signal(channel, false);
-	shut(channel, CHANNEL_WITHHELD);
+	close_channel(channel, CHANNEL_NOT_OFFERED);
 }
 
 void channel_release(struct vmbus *bus, uint32_t relid)
@@ -128,28 +129,28 @@ void channel_release(struct vmbus *bus, uint32_t relid)
 	struct channel *channel = find(bus, relid);
 
 	if (!channel || channel->state != CHANNEL_RESCINDED) {
-		log_line("VMBus: relid %u, which the guest releases, was not rescinded.", relid);
+		log_line("VMBus: the guest releases relid %u, which was not rescinded.", relid);
 		return;
 	}
 	log_line("%s: relid %u is released.", channel->name, relid);
-	channel_forget(channel);
-	gpadl_free_of(bus, relid);
-	if (channel->wanted)
+	channel_reset(channel);
+	gpadl_free_channel(bus, relid);
+	if (channel->enabled)
 		channel_offer(channel);
 }
 
 static int map_rings(struct channel *channel, const struct msg_open *message)
 {
 	const struct gpadl *gpadl = gpadl_find(channel->bus, message->gpadl, message->relid);
-	uint32_t split = message->downstream_page;
+	uint32_t split = message->downstream_page_offset;
 	int ret;
 
-	if (!gpadl || gpadl->page_offset || split >= gpadl->count)
+	if (!gpadl || gpadl->byte_offset || split >= gpadl->count)
 		return -EINVAL;
-	ret = ring_open(&channel->upstream, channel->bus->vm, gpadl->frames, split);
+	ret = ring_open(&channel->upstream, channel->bus->vm, gpadl->pfns, split);
 	if (ret < 0)
 		return ret;
-	ret = ring_open(&channel->downstream, channel->bus->vm, gpadl->frames + split,
+	ret = ring_open(&channel->downstream, channel->bus->vm, gpadl->pfns + split,
 			gpadl->count - split);
 	if (ret < 0)
 		ring_close(&channel->upstream);
@@ -158,7 +159,7 @@ static int map_rings(struct channel *channel, const struct msg_open *message)
 
 void channel_open(struct vmbus *bus, const struct msg_open *message)
 {
-	struct msg_open_result result = {.header.type = MSG_OPEN_CHANNEL_RESULT,
+	struct msg_open_result result = {.header.type = CHANNELMSG_OPENCHANNEL_RESULT,
 					 .relid = message->relid,
 					 .open_id = message->open_id,
 					 .status = STATUS_UNSUCCESSFUL};
@@ -170,8 +171,8 @@ void channel_open(struct vmbus *bus, const struct msg_open *message)
 		channel->state = CHANNEL_OPEN;
 		result.status = 0;
 	}
-	log_line("%s: open of channel %u on VP %u%s.", channel ? channel->name : "VMBus",
-		 message->relid, message->target_vp, result.status ? " refused" : "");
+	log_line("%s: open of relid %u on VP %u%s.", channel ? channel->name : "VMBus",
+		 message->relid, message->target_vp, result.status ? " rejected" : "");
 	vmbus_send(bus, &result, sizeof(result));
 	if (result.status == 0)
 		channel->ops->opened(channel);
@@ -179,17 +180,17 @@ void channel_open(struct vmbus *bus, const struct msg_open *message)
 
 void channel_modify(struct vmbus *bus, const struct msg_modify *message)
 {
-	struct msg_modify_response response = {.header.type = MSG_MODIFY_CHANNEL_RESPONSE,
+	struct msg_modify_response response = {.header.type = CHANNELMSG_MODIFYCHANNEL_RESPONSE,
 					       .relid = message->relid,
 					       .status = STATUS_UNSUCCESSFUL};
 	struct channel *channel = find(bus, message->relid);
 
 	if (channel && channel->state == CHANNEL_OPEN &&
 	    message->target_vp < bus->vm->config->cpus) {
-		log_line("%s: moves to VP %u.", channel->name, message->target_vp);
+		log_line("%s: moved to VP %u.", channel->name, message->target_vp);
 		channel->target_vp = message->target_vp;
 		response.status = 0;
-		/* What was raised on the old VP may have been missed. */
+		/* An interrupt on the old VP may have been lost. */
 		channel_interrupt(channel);
 	}
 	if (bus->version >= VMBUS_V5_3)
@@ -252,12 +253,12 @@ static void ring_broken(struct channel *channel)
 		channel->ops->broken(channel);
 		return;
 	}
-	log_line("%s: the guest has broken its ring: the channel is taken for closed.",
+	log_line("%s: the guest's ring is corrupt: the channel is treated as closed.",
 		 channel->name);
-	shut(channel, CHANNEL_OFFERED);
+	close_channel(channel, CHANNEL_OFFERED);
 }
 
-/* Whether there may be more. */
+/* Returns whether there may be another packet to receive. */
 static bool receive_one(struct channel *channel, bool *interrupt_guest)
 {
 	uint8_t data[CHANNEL_PACKET_MAX];
@@ -268,13 +269,13 @@ static bool receive_one(struct channel *channel, bool *interrupt_guest)
 		ring_broken(channel);
 	else if (ret > 0)
 		channel->ops->received(channel, data, length);
-	/* What was received may have closed the channel. */
+	/* The callback may have closed the channel. */
 	return ret > 0 && channel->state == CHANNEL_OPEN && !channel->stalled;
 }
 
 static void receive(struct channel *channel)
 {
-	unsigned int budget = PACKETS_A_TURN;
+	unsigned int budget = PACKET_BUDGET;
 	bool interrupt_guest = false;
 
 	ring_read_begin(&channel->upstream);
@@ -283,7 +284,7 @@ static void receive(struct channel *channel)
 	if (channel->state != CHANNEL_OPEN || channel->stalled)
 		return;
 	if (ring_read_end(&channel->upstream))
-		channel_look(channel);
+		channel_kick(channel);
 	if (interrupt_guest)
 		channel_interrupt(channel);
 }
@@ -303,13 +304,12 @@ static void signalled(struct source *source, uint32_t events)
 		channel->ops->room(channel);
 }
 
-void channel_look(struct channel *channel)
+void channel_kick(struct channel *channel)
 {
 	eventfd_write(channel->signal.fd, 1);
 }
 
-/* What the guest wrote before it closed has been said, also where nobody listened yet. */
-/* What the guest sent before it closed counts, also where the host was slow to read it. */
+/* Packets that the guest sent before it closed the channel are processed, even if stalled. */
 static void receive_rest(struct channel *channel)
 {
 	size_t budget = channel->upstream.size / sizeof(struct ring_packet);
@@ -329,7 +329,7 @@ void channel_close(struct vmbus *bus, uint32_t relid)
 		return;
 	receive_rest(channel);
 	if (channel->state == CHANNEL_OPEN)
-		shut(channel, CHANNEL_OFFERED);
+		close_channel(channel, CHANNEL_OFFERED);
 }
 
 void channel_stall(struct channel *channel)
@@ -338,18 +338,18 @@ void channel_stall(struct channel *channel)
 	log_line("%s: stalled.", channel->name);
 }
 
-/* What the guest signalled in the meantime is as good as signalled now. */
 void channel_resume(struct channel *channel)
 {
 	channel->stalled = false;
 	log_line("%s: resumed.", channel->name);
-	channel_look(channel);
+	/* Signals that arrived while the channel was stalled were ignored. */
+	channel_kick(channel);
 }
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel)
 {
 	channel->bus = bus;
-	channel->wanted = true;
+	channel->enabled = true;
 	STAILQ_INIT(&channel->queue);
 	channel->signal.ready = signalled;
 	channel->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -7,7 +7,7 @@
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
 
-#define PAGES_MAX 16384 /* of all together */
+#define PAGES_MAX 16384 /* in all GPADLs together */
 
 #define STATUS_INVALID_PARAMETER 0xc000000d
 
@@ -29,27 +29,29 @@ static void drop(struct vmbus *bus, struct gpadl *gpadl)
 	free(gpadl);
 }
 
-static void created(struct vmbus *bus, uint32_t relid, uint32_t id, uint32_t status)
+static void send_created(struct vmbus *bus, uint32_t relid, uint32_t id, uint32_t status)
 {
-	struct msg_gpadl_created answer = {
-		.header.type = MSG_GPADL_CREATED, .relid = relid, .gpadl = id, .status = status};
+	struct msg_gpadl_created message = {.header.type = CHANNELMSG_GPADL_CREATED,
+					    .relid = relid,
+					    .gpadl = id,
+					    .status = status};
 
 	if (status)
-		log_line("VMBus: GPADL %#x of channel %u is refused.", id, relid);
-	vmbus_send(bus, &answer, sizeof(answer));
+		log_line("VMBus: GPADL %#x of relid %u is rejected.", id, relid);
+	vmbus_send(bus, &message, sizeof(message));
 }
 
-static void add_frames(struct vmbus *bus, struct gpadl *gpadl, const void *frames, size_t length)
+static void add_pfns(struct vmbus *bus, struct gpadl *gpadl, const void *pfns, size_t length)
 {
 	uint32_t count = (uint32_t)MIN(length / sizeof(uint64_t), gpadl->count - gpadl->received);
 
-	memcpy(gpadl->frames + gpadl->received, frames, count * sizeof(uint64_t));
+	memcpy(gpadl->pfns + gpadl->received, pfns, count * sizeof(uint64_t));
 	gpadl->received += count;
 	if (gpadl->received == gpadl->count)
-		created(bus, gpadl->relid, gpadl->id, 0);
+		send_created(bus, gpadl->relid, gpadl->id, 0);
 }
 
-void gpadl_begin(struct vmbus *bus, const struct msg_gpadl_header *message, size_t length)
+void gpadl_header(struct vmbus *bus, const struct msg_gpadl_header *message, size_t length)
 {
 	struct gpadl *gpadl = NULL;
 	uint64_t count;
@@ -59,21 +61,21 @@ void gpadl_begin(struct vmbus *bus, const struct msg_gpadl_header *message, size
 	count = ((uint64_t)message->byte_offset + message->byte_count + PAGE - 1) / PAGE;
 	if (message->range_count == 1 && message->byte_offset < PAGE && count > 0 &&
 	    count <= PAGES_MAX - bus->gpadl_pages && !find(bus, message->gpadl))
-		gpadl = calloc(1, sizeof(*gpadl) + count * sizeof(gpadl->frames[0]));
+		gpadl = calloc(1, sizeof(*gpadl) + count * sizeof(gpadl->pfns[0]));
 	if (!gpadl) {
-		created(bus, message->relid, message->gpadl, STATUS_INVALID_PARAMETER);
+		send_created(bus, message->relid, message->gpadl, STATUS_INVALID_PARAMETER);
 		return;
 	}
 	gpadl->id = message->gpadl;
 	gpadl->relid = message->relid;
-	gpadl->page_offset = message->byte_offset;
+	gpadl->byte_offset = message->byte_offset;
 	gpadl->count = (uint32_t)count;
 	bus->gpadl_pages += gpadl->count;
 	LIST_INSERT_HEAD(&bus->gpadls, gpadl, entry);
-	add_frames(bus, gpadl, message + 1, length - sizeof(*message));
+	add_pfns(bus, gpadl, message + 1, length - sizeof(*message));
 }
 
-void gpadl_continue(struct vmbus *bus, const struct msg_gpadl_body *message, size_t length)
+void gpadl_body(struct vmbus *bus, const struct msg_gpadl_body *message, size_t length)
 {
 	struct gpadl *gpadl;
 
@@ -81,21 +83,21 @@ void gpadl_continue(struct vmbus *bus, const struct msg_gpadl_body *message, siz
 		return;
 	gpadl = find(bus, message->gpadl);
 	if (gpadl && gpadl->received < gpadl->count)
-		add_frames(bus, gpadl, message + 1, length - sizeof(*message));
+		add_pfns(bus, gpadl, message + 1, length - sizeof(*message));
 }
 
-void gpadl_tear_down(struct vmbus *bus, const struct msg_gpadl_teardown *message)
+void gpadl_teardown(struct vmbus *bus, const struct msg_gpadl_teardown *message)
 {
-	struct msg_gpadl_torndown answer = {.header.type = MSG_GPADL_TORNDOWN,
-					    .gpadl = message->gpadl};
+	struct msg_gpadl_torndown response = {.header.type = CHANNELMSG_GPADL_TORNDOWN,
+					      .gpadl = message->gpadl};
 	struct gpadl *gpadl = find(bus, message->gpadl);
 
 	if (gpadl) {
-		/* The rings are the guest's again: a channel can't be open without them. */
+		/* The guest reuses the pages: a channel whose rings they were is closed first. */
 		channel_close(bus, gpadl->relid);
 		drop(bus, gpadl);
 	}
-	vmbus_send(bus, &answer, sizeof(answer));
+	vmbus_send(bus, &response, sizeof(response));
 }
 
 const struct gpadl *gpadl_find(struct vmbus *bus, uint32_t id, uint32_t relid)
@@ -120,7 +122,7 @@ static void free_if(struct vmbus *bus, bool all, uint32_t relid)
 	}
 }
 
-void gpadl_free_of(struct vmbus *bus, uint32_t relid)
+void gpadl_free_channel(struct vmbus *bus, uint32_t relid)
 {
 	free_if(bus, false, relid);
 }

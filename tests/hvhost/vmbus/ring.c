@@ -8,7 +8,7 @@
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
 
-#define TRAILER 8 /* the packet's own index, in the upper half */
+#define TRAILER 8 /* the upper half is the index of the packet's start */
 
 #define FEATURE_PENDING_SEND 1
 
@@ -21,10 +21,10 @@ struct ring_control {
 	_Atomic uint32_t features;
 };
 
-_Static_assert(offsetof(struct ring_control, features) == 64, "as in the TLFS's rings");
+_Static_assert(offsetof(struct ring_control, features) == 64, "struct hv_ring_buffer");
 _Static_assert(sizeof(struct ring_packet) == 16, "no padding");
 
-int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t count)
+int ring_open(struct ring *ring, struct vm *vm, const uint64_t *pfns, uint32_t count)
 {
 	_cleanup_free_ uint8_t **pages = NULL;
 
@@ -34,9 +34,9 @@ int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t
 	if (!pages)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
-		if (frames[i] > UINT64_MAX / PAGE)
+		if (pfns[i] > UINT64_MAX / PAGE)
 			return -EFAULT;
-		pages[i] = guest_memory(vm, frames[i] * PAGE, PAGE);
+		pages[i] = guest_memory(vm, pfns[i] * PAGE, PAGE);
 		if (!pages[i])
 			return -EFAULT;
 	}
@@ -58,6 +58,7 @@ static uint32_t advance(const struct ring *ring, uint32_t index, uint32_t length
 	return (index + length) % ring->size;
 }
 
+/* Sets @piece to the number of bytes, up to @length, that are contiguous in memory. */
 static uint8_t *piece_at(const struct ring *ring, uint32_t index, size_t length, size_t *piece)
 {
 	*piece = MIN(length, PAGE - index % PAGE);
@@ -84,7 +85,7 @@ static void copy_in(struct ring *ring, uint32_t index, const void *data, size_t 
 	}
 }
 
-/* Bytes from @start to @end, on a ring of @size. */
+/* Bytes from @start to @end, across the end of the ring if necessary. */
 static uint32_t distance(const struct ring *ring, uint32_t start, uint32_t end)
 {
 	return end >= start ? end - start : ring->size - start + end;
@@ -95,7 +96,7 @@ static bool is_index(const struct ring *ring, uint32_t index)
 	return index < ring->size && index % 8 == 0;
 }
 
-/* A full ring would look like an empty one: a packet must leave room. */
+/* A completely full ring would look empty: a packet must leave some room. */
 static bool has_room(struct ring *ring, uint32_t total)
 {
 	uint32_t read_index = atomic_load(&ring->control->read_index);
@@ -105,7 +106,7 @@ static bool has_room(struct ring *ring, uint32_t total)
 	return ring->size - distance(ring, read_index, ring->index) > total;
 }
 
-/* Asks to be signalled first, and looks once more: the guest may just have made room. */
+/* Checks again after setting pending_send_size: the guest may have freed room before it. */
 static bool wait_for_room(struct ring *ring, uint32_t total)
 {
 	if (has_room(ring, total))
@@ -116,7 +117,7 @@ static bool wait_for_room(struct ring *ring, uint32_t total)
 
 int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 {
-	struct ring_packet header = {.type = PACKET_IN_BAND,
+	struct ring_packet header = {.type = VM_PKT_DATA_INBAND,
 				     .offset8 = sizeof(header) / 8,
 				     .length8 = (uint16_t)((sizeof(header) + length + 7) / 8)};
 
@@ -143,22 +144,22 @@ int ring_put(struct ring *ring, const struct ring_packet *header, const void *da
 
 	ring->index = advance(ring, start, total);
 	atomic_store(&ring->control->write_index, ring->index);
-	/* Only a ring that was empty is news, and only to a reader that isn't reading. */
+	/* Interrupt only if the ring was empty and the guest has not masked interrupts. */
 	*signal = !atomic_load(&ring->control->interrupt_mask) &&
 		  atomic_load(&ring->control->read_index) == start;
 	return 0;
 }
 
-void ring_spoil(struct ring *ring, enum ring_word word, uint32_t value)
+void ring_spoil(struct ring *ring, enum ring_field field, uint32_t value)
 {
-	_Atomic uint32_t *const words[] = {
+	_Atomic uint32_t *const fields[] = {
 		[RING_WRITE_INDEX] = &ring->control->write_index,
 		[RING_READ_INDEX] = &ring->control->read_index,
 		[RING_INTERRUPT_MASK] = &ring->control->interrupt_mask,
 		[RING_PENDING_SEND] = &ring->control->pending_send_size,
 	};
 
-	atomic_store(words[word], value);
+	atomic_store(fields[field], value);
 }
 
 void ring_read_begin(struct ring *ring)
@@ -172,7 +173,7 @@ bool ring_read_end(struct ring *ring)
 	return atomic_load(&ring->control->write_index) != ring->index;
 }
 
-/* The guest wants to know when more than it waits for gets free, and only once. */
+/* True only for the read that raises the free room above what the guest waits for. */
 static bool guest_waits(struct ring *ring, uint32_t write_index, uint32_t freed)
 {
 	uint32_t room = ring->size - distance(ring, ring->index, write_index);

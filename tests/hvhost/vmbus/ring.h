@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One of a channel's two ring buffers, seen from the host. The guest may write
- * anything into it at any time: what decides is read once, copied and checked,
- * and the index that is the host's to write is never read back.
+ * The host side of one of a channel's two ring buffers. The guest may write
+ * anything into it at any time: every value is read once into a local copy and
+ * then checked, and the host's own index is never read back.
  */
 #ifndef HVHOST_RING_H
 #define HVHOST_RING_H
@@ -13,55 +13,59 @@
 
 #define RING_PAGES_MAX 1024
 
-#define PACKET_IN_BAND 6 /* ring_packet.type, the only one that components use */
+#define VM_PKT_DATA_INBAND 6 /* the only type of struct ring_packet that components use */
 
 struct vm;
 struct ring_control;
 
+/* A packet descriptor: struct vmpacket_descriptor of the kernel. */
 struct ring_packet {
 	uint16_t type;
-	uint16_t offset8; /* of the payload, in 8 bytes */
-	uint16_t length8; /* without the trailer, in 8 bytes */
+	uint16_t offset8; /* of the payload, in units of 8 bytes */
+	uint16_t length8; /* without the trailer, in units of 8 bytes */
 	uint16_t flags;
 	uint64_t transaction;
 };
 
-/* The words at the start of the control page. */
-enum ring_word { RING_WRITE_INDEX, RING_READ_INDEX, RING_INTERRUPT_MASK, RING_PENDING_SEND };
+/* Fields of the control page. */
+enum ring_field { RING_WRITE_INDEX, RING_READ_INDEX, RING_INTERRUPT_MASK, RING_PENDING_SEND };
 
 struct ring {
 	struct ring_control *control;
 	uint8_t **pages;
-	uint32_t size;        /* bytes of data */
-	uint32_t index;       /* the host's: of the next packet to read, or to write */
-	uint64_t transaction; /* of the packet that was read last */
+	uint32_t size;        /* bytes, without the control page */
+	uint32_t index;       /* the host's own: where it reads or writes next */
+	uint64_t transaction; /* of the last packet that was read */
 };
 
-int ring_open(struct ring *ring, struct vm *vm, const uint64_t *frames, uint32_t count);
+/* -EINVAL or -EFAULT if the guest has no such pages, or too few or too many. */
+int ring_open(struct ring *ring, struct vm *vm, const uint64_t *pfns, uint32_t count);
 void ring_close(struct ring *ring);
 
 /*
- * Write one in-band packet. -EAGAIN: no room, and the guest has been asked to
- * signal when there is. @signal: whether the guest must be interrupted.
+ * Writes one in-band packet. -EAGAIN: there is no room, and pending_send_sz is
+ * set so that the guest signals when there is. Sets @signal if the guest must
+ * be interrupted.
  */
 int ring_write(struct ring *ring, const void *data, size_t length, bool *signal);
 
 /*
- * The same with any header, which may be false. The packet takes 24 bytes more
- * than @length, padded to 8, and has to leave 8.
+ * The same with any header, valid or not. The packet takes @length, rounded up
+ * to 8 bytes, plus 24 bytes; 8 bytes of the ring must stay free.
  */
 int ring_put(struct ring *ring, const struct ring_packet *header, const void *data, size_t length,
 	     bool *signal);
-/* Write anything where the two sides agree on the ring's contents. */
-void ring_spoil(struct ring *ring, enum ring_word word, uint32_t value);
+/* Overwrites a field of the control page, whichever side owns it. */
+void ring_spoil(struct ring *ring, enum ring_field field, uint32_t value);
 
-/* Between these the guest does not signal that it has written. */
+/* Sets the interrupt mask: until ring_read_end() the guest does not signal its writes. */
 void ring_read_begin(struct ring *ring);
-/* Whether something has come in the meantime: then begin again. */
+/* Returns true if the guest has written in the meantime: read again. */
 bool ring_read_end(struct ring *ring);
 /*
- * Take one packet's payload. 1, 0 if there is none, or -EBADMSG: the guest has
- * broken the ring. @signal is set if the guest waits for the room that got free.
+ * Reads one packet's payload. Returns 1, 0 if there is no packet, or -EBADMSG
+ * if the ring is corrupt. Sets @signal if the guest waits for the room that was
+ * freed.
  */
 int ring_read(struct ring *ring, void *data, size_t size, size_t *length, bool *signal);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Channel messages: what the guest posts and what it is answered. GPADLs are
- * in gpadl.c, a channel's own life in channel.c.
+ * Hypercalls and channel messages. gpadl.c handles the messages about GPADLs,
+ * channel.c those about a single channel.
  */
 #include "vmbus.h"
 
@@ -12,22 +12,22 @@
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
 
-#define HVCALL_POST_MESSAGE          0x5c
-#define HVCALL_SIGNAL_EVENT          0x5d
-#define HVCALL_CODE                  0xffff
-#define HVCALL_FAST                  (1ULL << 16)
-#define HV_STATUS_SUCCESS            0
-#define HV_STATUS_INVALID_CODE       2
-#define HV_STATUS_INVALID_INPUT      3
-#define HV_STATUS_INVALID_PARAMETER  5
-#define HV_STATUS_INVALID_CONNECTION 18
+#define HVCALL_POST_MESSAGE               0x5c
+#define HVCALL_SIGNAL_EVENT               0x5d
+#define HV_HYPERCALL_CODE_MASK            0xffff
+#define HV_HYPERCALL_FAST_BIT             (1ULL << 16)
+#define HV_STATUS_SUCCESS                 0
+#define HV_STATUS_INVALID_HYPERCALL_CODE  2
+#define HV_STATUS_INVALID_HYPERCALL_INPUT 3
+#define HV_STATUS_INVALID_PARAMETER       5
+#define HV_STATUS_INVALID_CONNECTION_ID   18
 
-/* Where the guest posts to: before 5.0, and since. */
-#define CONNECTION_MESSAGE_OLD 1
-#define CONNECTION_MESSAGE     4
+/* The connections to which the guest posts: before version 5.0, and since. */
+#define VMBUS_MESSAGE_CONNECTION_ID   1
+#define VMBUS_MESSAGE_CONNECTION_ID_4 4
 
 struct post_message {
-	uint32_t connection;
+	uint32_t connection_id;
 	uint32_t reserved;
 	uint32_t type;
 	uint32_t length;
@@ -44,7 +44,7 @@ void vmbus_reset(struct vmbus *bus)
 	struct channel *channel;
 
 	STAILQ_FOREACH(channel, &bus->channels, entry)
-		channel_forget(channel);
+		channel_reset(channel);
 	gpadl_free_all(bus);
 	bus->version = 0;
 	bus->offers_requested = false;
@@ -57,11 +57,11 @@ static bool is_supported(const struct vmbus *bus, uint32_t version)
 		(version >= VMBUS_V5_0 && version <= VMBUS_V5_3));
 }
 
-static void contact(struct vmbus *bus, const void *data)
+static void initiate_contact(struct vmbus *bus, const void *data)
 {
-	const struct msg_contact *message = data;
-	struct msg_version_response response = {.header.type = MSG_VERSION_RESPONSE,
-						.connection = CONNECTION_MESSAGE};
+	const struct msg_initiate_contact *message = data;
+	struct msg_version_response response = {.header.type = CHANNELMSG_VERSION_RESPONSE,
+						.connection_id = VMBUS_MESSAGE_CONNECTION_ID_4};
 
 	bus->vm->contacted = true;
 	vmbus_reset(bus);
@@ -72,14 +72,14 @@ static void contact(struct vmbus *bus, const void *data)
 		bus->version = message->version;
 		response.supported = 1;
 	}
-	log_line("VMBus %u.%u requested: %s.", message->version >> 16, message->version & 0xffff,
-		 response.supported ? "connected" : "not supported");
+	log_line("VMBus: version %u.%u requested: %s.", message->version >> 16,
+		 message->version & 0xffff, response.supported ? "connected" : "not supported");
 	vmbus_send(bus, &response, sizeof(response));
 }
 
 static void request_offers(struct vmbus *bus, const void *data)
 {
-	struct msg_header all = {.type = MSG_ALL_OFFERS_DELIVERED};
+	struct msg_header all = {.type = CHANNELMSG_ALLOFFERS_DELIVERED};
 	struct channel *channel;
 
 	(void)data;
@@ -87,7 +87,7 @@ static void request_offers(struct vmbus *bus, const void *data)
 		return;
 	bus->offers_requested = true;
 	STAILQ_FOREACH(channel, &bus->channels, entry) {
-		if (channel->wanted)
+		if (channel->enabled)
 			channel_offer(channel);
 	}
 	vmbus_send(bus, &all, sizeof(all));
@@ -95,10 +95,10 @@ static void request_offers(struct vmbus *bus, const void *data)
 
 static void unload(struct vmbus *bus, const void *data)
 {
-	struct msg_header response = {.type = MSG_UNLOAD_RESPONSE};
+	struct msg_header response = {.type = CHANNELMSG_UNLOAD_RESPONSE};
 
 	(void)data;
-	log_line("VMBus: the guest has left.");
+	log_line("VMBus: the guest has disconnected.");
 	vmbus_reset(bus);
 	vmbus_send(bus, &response, sizeof(response));
 }
@@ -127,25 +127,25 @@ static void modify_channel(struct vmbus *bus, const void *data)
 	channel_modify(bus, data);
 }
 
-static void tear_down_gpadl(struct vmbus *bus, const void *data)
+static void teardown_gpadl(struct vmbus *bus, const void *data)
 {
-	gpadl_tear_down(bus, data);
+	gpadl_teardown(bus, data);
 }
 
-/* Each with the bytes that it must have at least; the two with a tail are apart. */
+/* GPADL_HEADER and GPADL_BODY have a variable length and are not in this table. */
 static const struct handler {
-	enum vmbus_message_type type;
-	size_t length;
+	enum vmbus_channel_message_type type;
+	size_t length_min;
 	void (*handle)(struct vmbus *bus, const void *message);
 } handlers[] = {
-	{MSG_INITIATE_CONTACT, sizeof(struct msg_contact), contact},
-	{MSG_REQUEST_OFFERS, sizeof(struct msg_header), request_offers},
-	{MSG_UNLOAD, sizeof(struct msg_header), unload},
-	{MSG_OPEN_CHANNEL, sizeof(struct msg_open), open_channel},
-	{MSG_CLOSE_CHANNEL, sizeof(struct msg_relid), close_channel},
-	{MSG_RELID_RELEASED, sizeof(struct msg_relid), release_relid},
-	{MSG_MODIFY_CHANNEL, sizeof(struct msg_modify), modify_channel},
-	{MSG_GPADL_TEARDOWN, sizeof(struct msg_gpadl_teardown), tear_down_gpadl},
+	{CHANNELMSG_INITIATE_CONTACT, sizeof(struct msg_initiate_contact), initiate_contact},
+	{CHANNELMSG_REQUESTOFFERS, sizeof(struct msg_header), request_offers},
+	{CHANNELMSG_UNLOAD, sizeof(struct msg_header), unload},
+	{CHANNELMSG_OPENCHANNEL, sizeof(struct msg_open), open_channel},
+	{CHANNELMSG_CLOSECHANNEL, sizeof(struct msg_relid), close_channel},
+	{CHANNELMSG_RELID_RELEASED, sizeof(struct msg_relid), release_relid},
+	{CHANNELMSG_MODIFYCHANNEL, sizeof(struct msg_modify), modify_channel},
+	{CHANNELMSG_GPADL_TEARDOWN, sizeof(struct msg_gpadl_teardown), teardown_gpadl},
 };
 
 static void dispatch(struct vmbus *bus, const void *message, size_t length)
@@ -153,31 +153,31 @@ static void dispatch(struct vmbus *bus, const void *message, size_t length)
 	const struct msg_header *header = message;
 
 	if (length < sizeof(*header)) {
-		log_line("VMBus: a message of %zu bytes is ignored.", length);
+		log_line("VMBus: ignored a message of %zu bytes.", length);
 		return;
 	}
-	if (header->type == MSG_GPADL_HEADER) {
-		gpadl_begin(bus, message, length);
+	if (header->type == CHANNELMSG_GPADL_HEADER) {
+		gpadl_header(bus, message, length);
 		return;
 	}
-	if (header->type == MSG_GPADL_BODY) {
-		gpadl_continue(bus, message, length);
+	if (header->type == CHANNELMSG_GPADL_BODY) {
+		gpadl_body(bus, message, length);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
-		if (header->type == handlers[i].type && length >= handlers[i].length) {
+		if (header->type == handlers[i].type && length >= handlers[i].length_min) {
 			handlers[i].handle(bus, message);
 			return;
 		}
 	}
-	log_line("VMBus: a message of type %u with %zu bytes is ignored.", header->type, length);
+	log_line("VMBus: ignored a message of type %u with %zu bytes.", header->type, length);
 }
 
-static bool is_connection(const struct vmbus *bus, uint32_t connection)
+static bool is_connection(const struct vmbus *bus, uint32_t connection_id)
 {
-	if (connection == CONNECTION_MESSAGE)
+	if (connection_id == VMBUS_MESSAGE_CONNECTION_ID_4)
 		return bus->vm->config->vmbus_version >= VMBUS_V5_0;
-	return connection == CONNECTION_MESSAGE_OLD;
+	return connection_id == VMBUS_MESSAGE_CONNECTION_ID;
 }
 
 static uint64_t post_message(struct vmbus *bus, uint64_t address)
@@ -188,8 +188,8 @@ static uint64_t post_message(struct vmbus *bus, uint64_t address)
 	if (!input)
 		return HV_STATUS_INVALID_PARAMETER;
 	memcpy(&message, input, sizeof(message));
-	if (!is_connection(bus, message.connection))
-		return HV_STATUS_INVALID_CONNECTION;
+	if (!is_connection(bus, message.connection_id))
+		return HV_STATUS_INVALID_CONNECTION_ID;
 	if (message.length > sizeof(message.payload))
 		return HV_STATUS_INVALID_PARAMETER;
 	dispatch(bus, message.payload, message.length);
@@ -198,15 +198,15 @@ static uint64_t post_message(struct vmbus *bus, uint64_t address)
 
 uint64_t vmbus_hypercall(struct vmbus *bus, uint64_t input, uint64_t parameter)
 {
-	switch (input & HVCALL_CODE) {
+	switch (input & HV_HYPERCALL_CODE_MASK) {
 	case HVCALL_POST_MESSAGE:
-		if (input & HVCALL_FAST)
-			return HV_STATUS_INVALID_INPUT;
+		if (input & HV_HYPERCALL_FAST_BIT)
+			return HV_STATUS_INVALID_HYPERCALL_INPUT;
 		return post_message(bus, parameter);
-	case HVCALL_SIGNAL_EVENT: /* KVM does those to connections that there are */
-		return HV_STATUS_INVALID_CONNECTION;
+	case HVCALL_SIGNAL_EVENT: /* KVM handles it for all existing connections */
+		return HV_STATUS_INVALID_CONNECTION_ID;
 	default:
-		return HV_STATUS_INVALID_CODE;
+		return HV_STATUS_INVALID_HYPERCALL_CODE;
 	}
 }
 
@@ -215,13 +215,4 @@ void vmbus_init(struct vmbus *bus, struct vm *vm)
 	bus->vm = vm;
 	STAILQ_INIT(&bus->channels);
 	LIST_INIT(&bus->gpadls);
-}
-
-void vmbus_done(struct vmbus *bus)
-{
-	struct channel *channel;
-
-	STAILQ_FOREACH(channel, &bus->channels, entry)
-		channel_forget(channel);
-	gpadl_free_all(bus);
 }

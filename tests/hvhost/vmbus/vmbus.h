@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The host's side of the VMBus: contact, offers, GPADLs, the channels' lives. */
+/* The host side of the VMBus: version negotiation, offers, GPADLs and channels. */
 #ifndef HVHOST_VMBUS_H
 #define HVHOST_VMBUS_H
 
@@ -15,15 +15,15 @@ struct vm;
 struct vmbus;
 struct channel;
 
-/* What a device on the bus does when its channel changes. */
+/* Callbacks of a device on the bus. */
 struct channel_ops {
 	void (*offered)(struct channel *channel);
 	void (*opened)(struct channel *channel);
-	void (*closed)(struct channel *channel); /* was open; also when it is rescinded */
+	void (*closed)(struct channel *channel); /* also on rescind, if the channel was open */
 	void (*received)(struct channel *channel, const void *data, size_t length);
-	/* The guest may have made room; may be NULL. */
+	/* The guest has signalled: there may be room in the ring. Optional. */
 	void (*room)(struct channel *channel);
-	/* The guest's ring makes no sense; if NULL, the channel is taken for closed. */
+	/* The guest's ring is corrupt. If NULL, the channel is treated as closed. */
 	void (*broken)(struct channel *channel);
 };
 
@@ -34,7 +34,7 @@ struct packet {
 };
 
 enum channel_state {
-	CHANNEL_WITHHELD, /* the guest doesn't know it */
+	CHANNEL_NOT_OFFERED, /* the guest has no relid for it */
 	CHANNEL_OFFERED,
 	CHANNEL_OPEN,
 	CHANNEL_RESCINDED, /* until the guest releases its relid */
@@ -48,30 +48,30 @@ struct channel {
 
 	struct vmbus *bus;
 	STAILQ_ENTRY(channel) entry;
-	bool wanted;  /* the host wants it offered */
-	bool stalled; /* the host neither reads nor sends */
+	bool enabled; /* to be offered as soon as the guest requests offers */
+	bool stalled; /* the host neither reads nor writes the rings */
 	enum channel_state state;
 	uint32_t relid;
 	uint32_t target_vp;
-	struct ring upstream;               /* from the guest */
-	struct ring downstream;             /* to the guest */
-	struct source signal;               /* eventfd: the guest has written, or made room */
-	STAILQ_HEAD(packets, packet) queue; /* for which the downstream ring had no room */
+	struct ring upstream;               /* guest to host */
+	struct ring downstream;             /* host to guest */
+	struct source signal;               /* eventfd: the guest has written, or freed room */
+	STAILQ_HEAD(packets, packet) queue; /* packets that wait for room in the downstream ring */
 };
 
 struct gpadl {
 	LIST_ENTRY(gpadl) entry;
 	uint32_t id;
 	uint32_t relid;
-	uint32_t page_offset; /* in bytes, of the first page */
+	uint32_t byte_offset; /* within the first page */
 	uint32_t count;
-	uint32_t received;
-	uint64_t frames[];
+	uint32_t received; /* of @count PFNs */
+	uint64_t pfns[];
 };
 
 struct vmbus {
 	struct vm *vm;
-	uint32_t version; /* 0: no contact */
+	uint32_t version; /* 0: not connected */
 	uint32_t message_vp;
 	uint32_t last_relid;
 	bool offers_requested;
@@ -81,26 +81,28 @@ struct vmbus {
 };
 
 void vmbus_init(struct vmbus *bus, struct vm *vm);
-void vmbus_done(struct vmbus *bus);
-/* The guest has left, or is no more: forget all that it had. */
+/* The guest has disconnected or was reset: drops all channel and GPADL state. */
 void vmbus_reset(struct vmbus *bus);
-/* The result of a hypercall that made the guest exit, from its first parameter. */
+/* Handles a hypercall exit, with the hypercall's first parameter; returns its status. */
 uint64_t vmbus_hypercall(struct vmbus *bus, uint64_t input, uint64_t parameter);
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel);
-/* Offer now, or when the guest asks for offers, or has released the old relid. */
+/*
+ * Offers the channel: now, or once the guest has requested offers and released
+ * the relid of a rescinded offer.
+ */
 void channel_offer(struct channel *channel);
 void channel_rescind(struct channel *channel);
-/* In order; waits for room in the ring. -ENOTCONN if the channel isn't open. */
+/* Queues the packet if the ring has no room for it. -ENOTCONN if the channel is not open. */
 int channel_send(struct channel *channel, const void *data, size_t length);
-/* Leave both rings as they are, and go on with them later. */
+/* Stops reading and writing the rings, until channel_resume(). */
 void channel_stall(struct channel *channel);
 void channel_resume(struct channel *channel);
-/* Past the queue, a packet with any header. -EAGAIN if there is no room. */
+/* Writes a packet with any header, ahead of the queue. -EAGAIN if there is no room. */
 int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
 		size_t length);
 void channel_interrupt(struct channel *channel);
-/* As if the guest had signalled. */
-void channel_look(struct channel *channel);
+/* Processes the rings as if the guest had signalled. */
+void channel_kick(struct channel *channel);
 
 #endif /* HVHOST_VMBUS_H */

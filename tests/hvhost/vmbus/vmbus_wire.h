@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The messages of the VMBus' channel manager, little endian as the guest is. */
+/* VMBus channel messages, little endian like the guest. Names as in the kernel's hyperv.h. */
 #ifndef HVHOST_VMBUS_WIRE_H
 #define HVHOST_VMBUS_WIRE_H
 
@@ -12,26 +12,26 @@
 #define VMBUS_V5_2 0x50002
 #define VMBUS_V5_3 0x50003
 
-enum vmbus_message_type {
-	MSG_OFFER_CHANNEL = 1,
-	MSG_RESCIND_OFFER = 2,
-	MSG_REQUEST_OFFERS = 3,
-	MSG_ALL_OFFERS_DELIVERED = 4,
-	MSG_OPEN_CHANNEL = 5,
-	MSG_OPEN_CHANNEL_RESULT = 6,
-	MSG_CLOSE_CHANNEL = 7,
-	MSG_GPADL_HEADER = 8,
-	MSG_GPADL_BODY = 9,
-	MSG_GPADL_CREATED = 10,
-	MSG_GPADL_TEARDOWN = 11,
-	MSG_GPADL_TORNDOWN = 12,
-	MSG_RELID_RELEASED = 13,
-	MSG_INITIATE_CONTACT = 14,
-	MSG_VERSION_RESPONSE = 15,
-	MSG_UNLOAD = 16,
-	MSG_UNLOAD_RESPONSE = 17,
-	MSG_MODIFY_CHANNEL = 22,
-	MSG_MODIFY_CHANNEL_RESPONSE = 24,
+enum vmbus_channel_message_type {
+	CHANNELMSG_OFFERCHANNEL = 1,
+	CHANNELMSG_RESCIND_CHANNELOFFER = 2,
+	CHANNELMSG_REQUESTOFFERS = 3,
+	CHANNELMSG_ALLOFFERS_DELIVERED = 4,
+	CHANNELMSG_OPENCHANNEL = 5,
+	CHANNELMSG_OPENCHANNEL_RESULT = 6,
+	CHANNELMSG_CLOSECHANNEL = 7,
+	CHANNELMSG_GPADL_HEADER = 8,
+	CHANNELMSG_GPADL_BODY = 9,
+	CHANNELMSG_GPADL_CREATED = 10,
+	CHANNELMSG_GPADL_TEARDOWN = 11,
+	CHANNELMSG_GPADL_TORNDOWN = 12,
+	CHANNELMSG_RELID_RELEASED = 13,
+	CHANNELMSG_INITIATE_CONTACT = 14,
+	CHANNELMSG_VERSION_RESPONSE = 15,
+	CHANNELMSG_UNLOAD = 16,
+	CHANNELMSG_UNLOAD_RESPONSE = 17,
+	CHANNELMSG_MODIFYCHANNEL = 22,
+	CHANNELMSG_MODIFYCHANNEL_RESPONSE = 24,
 };
 
 struct guid {
@@ -45,9 +45,9 @@ struct msg_header {
 	uint32_t padding;
 } __attribute__((packed));
 
-#define OFFER_ENUMERATE   0x1
-#define OFFER_NAMED_PIPE  0x10
-#define PIPE_MODE_MESSAGE 4
+#define VMBUS_CHANNEL_ENUMERATE_DEVICE_INTERFACE 0x1
+#define VMBUS_CHANNEL_NAMED_PIPE_MODE            0x10
+#define VMBUS_PIPE_TYPE_MESSAGE                  4
 
 struct msg_offer {
 	struct msg_header header;
@@ -58,18 +58,18 @@ struct msg_offer {
 	uint16_t mmio_megabytes;
 	uint32_t pipe_mode;
 	uint8_t user_defined[116];
-	uint16_t subchannel;
+	uint16_t sub_channel_index;
 	uint16_t reserved2;
 	uint32_t relid;
-	uint8_t monitor;
+	uint8_t monitor_id;
 	uint8_t monitor_allocated;
-	uint16_t dedicated_interrupt;
-	uint32_t connection;
+	uint16_t is_dedicated_interrupt;
+	uint32_t connection_id;
 } __attribute__((packed));
 
-_Static_assert(sizeof(struct msg_offer) == 196, "what a guest reads of an offer");
+_Static_assert(sizeof(struct msg_offer) == 196, "struct vmbus_channel_offer_channel");
 
-/* RESCIND_OFFER, CLOSE_CHANNEL, RELID_RELEASED */
+/* RESCIND_CHANNELOFFER, CLOSECHANNEL, RELID_RELEASED */
 struct msg_relid {
 	struct msg_header header;
 	uint32_t relid;
@@ -81,7 +81,7 @@ struct msg_open {
 	uint32_t open_id;
 	uint32_t gpadl;
 	uint32_t target_vp;
-	uint32_t downstream_page; /* where the ring towards the guest begins */
+	uint32_t downstream_page_offset; /* where the host-to-guest ring begins in the GPADL */
 	uint8_t user_defined[120];
 } __attribute__((packed));
 
@@ -92,12 +92,12 @@ struct msg_open_result {
 	uint32_t status;
 } __attribute__((packed));
 
-/* The page numbers follow; a message ends where it does. */
+/* PFNs follow, up to the end of the message. */
 struct msg_gpadl_header {
 	struct msg_header header;
 	uint32_t relid;
 	uint32_t gpadl;
-	uint16_t ranges_length;
+	uint16_t range_length;
 	uint16_t range_count;
 	uint32_t byte_count;
 	uint32_t byte_offset;
@@ -127,7 +127,7 @@ struct msg_gpadl_torndown {
 	uint32_t gpadl;
 } __attribute__((packed));
 
-struct msg_contact {
+struct msg_initiate_contact {
 	struct msg_header header;
 	uint32_t version;
 	uint32_t target_vp; /* for the host's messages */
@@ -140,7 +140,7 @@ struct msg_version_response {
 	uint8_t supported;
 	uint8_t state;
 	uint16_t padding;
-	uint32_t connection; /* for the guest's messages, since 5.0 */
+	uint32_t connection_id; /* for the guest's messages, since 5.0 */
 } __attribute__((packed));
 
 struct msg_modify {

@@ -349,7 +349,7 @@ static int disable_offers(struct vm *vm)
 			log_line("--no-offer: there is no component \"%s\".", name);
 			return -EINVAL;
 		}
-		ic->channel.wanted = false;
+		ic->channel.enabled = false;
 	}
 	return 0;
 }
@@ -443,7 +443,7 @@ static void destroy(struct vm *vm)
 	/* First, so that pending commands fail with "ended" and not with "channel closed". */
 	control_done(&vm->control);
 	exec_done(&vm->exec);
-	vmbus_done(&vm->bus);
+	vmbus_reset(&vm->bus);
 	ic_kvp_done(&vm->kvp);
 	ic_logoff_done(&vm->logoff);
 	serial_done(&vm->console);

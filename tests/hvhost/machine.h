@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a machine is made of, and the one decision where it runs: here, if this
- * machine's KVM has the Hyper-V interface, or inside an outer machine that
- * software emulates. Both runners give the same control socket and the same
- * console log; nothing above this header knows which it was.
+ * The configuration of a machine, and the choice where it runs: on this machine's KVM if that has
+ * the Hyper-V interface, otherwise in an outer machine that is emulated in software. Both give the
+ * same control socket and the same console log; the code above this header does not depend on
+ * which one is used.
  */
 #ifndef HVHOST_MACHINE_H
 #define HVHOST_MACHINE_H
@@ -22,16 +22,16 @@ struct machine_config {
 	char *append;            /* kernel command line */
 	unsigned int memory;     /* MiB */
 	unsigned int cpus;       /* 1 to 4 */
-	unsigned int persistent; /* MiB of memory that a reset leaves alone; 0: none */
+	unsigned int persistent; /* MiB of memory that a reset preserves; 0: none */
 	char *no_offer;          /* components that are not offered, separated by commas; or NULL */
-	uint32_t vmbus_version;  /* highest that the host speaks, major << 16 | minor */
+	uint32_t vmbus_version;  /* highest that the host accepts, major << 16 | minor */
 	uint32_t message_version; /* the same, of the logoff component's messages */
-	struct access access;     /* its owner is whoever starts the machine, and not kept */
+	struct access access;     /* the owner is the user who starts the machine; not saved */
 };
 
 /*
- * config.c; the JSON form is kept in DIRECTORY/machine.json and goes into the
- * outer machine. 0 or -errno.
+ * machine.c. The JSON form is saved in DIRECTORY/machine.json, and is copied into the outer
+ * machine. Functions return 0 or -errno.
  */
 void machine_config_done(struct machine_config *config);
 json_t *machine_config_to_json(const struct machine_config *config);
@@ -40,20 +40,20 @@ int machine_config_save(const struct machine_config *config);
 int machine_config_load(const char *directory, struct machine_config *config);
 
 /*
- * Both serve DIRECTORY/control.sock, write the guest's first serial port to
- * DIRECTORY/console.log, and return when the guest has powered off or was
- * stopped: 0, or -errno after saying why on standard error. `ready` is written
- * one line at a time of what is being waited for while the machine starts, and
- * is closed once the control socket answers. @relayed: whoever connects is the
- * outer machine's relay, which says first for whom; see peer.h.
+ * Both serve DIRECTORY/control.sock, write the guest's first serial port to DIRECTORY/console.log,
+ * and return once the guest has powered off or was stopped: 0, or -errno after reporting the reason
+ * on standard error. Lines about the progress of the start are written to @ready, which is closed
+ * once the control socket accepts connections. With @relayed the clients are the outer machine's
+ * relay, which first sends the credentials of the client that it connects for; see peer.h. QEMU
+ * inherits @lock, the descriptor that holds the lock on DIRECTORY; see lock.h.
  */
 int vmm_run(const struct machine_config *config, bool relayed, int ready);
-int outer_run(const struct machine_config *config, int ready);
+int outer_run(const struct machine_config *config, int ready, int lock);
 
-/* outer.c: whether this machine's KVM can't do it. */
+/* outer.c: whether this machine's KVM cannot run a machine. */
 bool outer_needed(void);
 
-/* outer_init.c: process 1 of the outer machine; runs vmm_run() and never returns. */
+/* init.c: process 1 of the outer machine; runs vmm_run() and never returns. */
 _Noreturn void outer_init(void);
 
 #endif /* HVHOST_MACHINE_H */

@@ -505,36 +505,3 @@ int cli_reset(int argc, char **argv)
 	reply = client_call(argv[1], request_of("reset"), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
-
-/* With an outer machine, connections end a moment before nothing can be connected to any more. */
-static void wait_gone(const char *name)
-{
-	struct connection *connection;
-
-	while ((connection = client_connect(name, true))) {
-		json_decref(client_receive(connection));
-		client_close(&connection);
-	}
-}
-
-/* Returns when the machine is gone. */
-int cli_stop(int argc, char **argv)
-{
-	_cleanup_(client_close) struct connection *connection = NULL;
-	json_auto_t *request = request_of("stop"), *reply = NULL;
-
-	if (argc != 2)
-		return usage("stop", "NAME");
-	connection = client_connect(argv[1], false);
-	if (!connection || client_send(connection, request) < 0)
-		return EXIT_FAILURE;
-	reply = client_receive(connection);
-	if (reply && !is_ok(reply))
-		return EXIT_FAILURE;
-	while (reply) {
-		json_decref(reply);
-		reply = client_receive(connection);
-	}
-	wait_gone(argv[1]);
-	return EXIT_SUCCESS;
-}

@@ -29,6 +29,8 @@ int cli_component(int argc, char **argv);
 int cli_storm(int argc, char **argv);
 int cli_inject(int argc, char **argv);
 int cli_reset(int argc, char **argv);
+
+/* stop.c */
 int cli_stop(int argc, char **argv);
 
 /* client.c */

@@ -10,11 +10,13 @@
 
 #include "cli.h"
 #include "driver/wire.h"
+#include "tests/hvhost/lock.h"
 #include "tests/hvhost/machine.h"
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmbus/vmbus_wire.h"
 #include "userspace/host/libvmguestos/registry.h"
 
+#define LOCK_MS        5000 /* for which the end of an earlier machine is waited for */
 #define MEMORY_DEFAULT 768
 #define MEMORY_MIN     128
 #define PERSISTENT_MAX 64
@@ -260,14 +262,46 @@ static bool keep(const struct machine_config *config)
 	return false;
 }
 
-static bool prepare(int argc, char **argv, struct machine_config *config)
+/* The lock on the machine's directory, which nothing of an earlier machine holds any more; or -1.
+ */
+static int take_lock(const struct machine_config *config)
 {
-	return parse(argc, argv, config) && !is_running(config->name) && make_directory(config) &&
-	       keep(config);
+	int lock = lock_open(config->directory, true);
+
+	if (lock < 0) {
+		fprintf(stderr, "hvhost: %s/lock cannot be opened: %s.\n", config->directory,
+			strerror(-lock));
+		return -1;
+	}
+	if (lock_take(lock, LOCK_MS) && lock_write_target(lock, 0) == 0)
+		return lock;
+	fprintf(stderr,
+		"hvhost: processes of an earlier machine \"%s\" are still there: \"hvhost stop "
+		"%s\" "
+		"ends them.\n",
+		config->name, config->name);
+	close(lock);
+	return -1;
 }
 
-/* Standard error becomes the machine's log, and there is no terminal any more. */
-static bool detach(const struct machine_config *config)
+/* The machine's lock, or -1 after reporting the reason. */
+static int prepare(int argc, char **argv, struct machine_config *config)
+{
+	int lock;
+
+	if (!parse(argc, argv, config) || is_running(config->name) || !make_directory(config))
+		return -1;
+	lock = take_lock(config);
+	if (lock >= 0 && !keep(config))
+		closep(&lock);
+	return lock;
+}
+
+/*
+ * Standard error becomes the machine's log. The new session is a process group too, which has all
+ * of the machine's processes.
+ */
+static bool detach(const struct machine_config *config, int lock)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -278,21 +312,21 @@ static bool detach(const struct machine_config *config)
 		return false;
 	}
 	log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
-	return null >= 0 && log >= 0 && setsid() >= 0 && chdir("/") == 0 && dup2(null, 0) >= 0 &&
-	       dup2(null, 1) >= 0 && dup2(log, 2) >= 0;
+	return null >= 0 && log >= 0 && setsid() >= 0 && lock_write_target(lock, -getpid()) == 0 &&
+	       chdir("/") == 0 && dup2(null, 0) >= 0 && dup2(null, 1) >= 0 && dup2(log, 2) >= 0;
 }
 
-static _Noreturn void machine_process(const struct machine_config *config, int ready)
+static _Noreturn void machine_process(const struct machine_config *config, int ready, int lock)
 {
 	int ret;
 
-	if (!detach(config))
+	if (!detach(config, lock))
 		_exit(EXIT_FAILURE);
-	ret = outer_needed() ? outer_run(config, ready) : vmm_run(config, false, ready);
+	ret = outer_needed() ? outer_run(config, ready, lock) : vmm_run(config, false, ready);
 	_exit(ret < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-/* What is being waited for, until the machine answers or has given up. */
+/* Prints the progress until the control socket accepts connections, or the machine has ended. */
 static void show_progress(int ready)
 {
 	char buffer[1024];
@@ -329,22 +363,25 @@ static int report_start(const struct machine_config *config)
 	return EXIT_FAILURE;
 }
 
-static int start(const struct machine_config *config)
+/* Only the machine's processes hold @lock afterwards. */
+static int start(const struct machine_config *config, int lock)
 {
 	int ready[2];
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) < 0) {
 		perror("hvhost: pipe");
+		close(lock);
 		return EXIT_FAILURE;
 	}
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
 		close(ready[0]);
-		machine_process(config, ready[1]);
+		machine_process(config, ready[1], lock);
 	}
 	close(ready[1]);
+	close(lock);
 	if (pid > 0)
 		show_progress(ready[0]);
 	close(ready[0]);
@@ -354,18 +391,18 @@ static int start(const struct machine_config *config)
 int cli_start(int argc, char **argv)
 {
 	_cleanup_(machine_config_done) struct machine_config config;
+	int lock = prepare(argc, argv, &config);
 
-	if (!prepare(argc, argv, &config))
-		return EXIT_USAGE;
-	return start(&config);
+	return lock < 0 ? EXIT_USAGE : start(&config, lock);
 }
 
-/* In the foreground, here and now: for looking at hvhost itself. */
+/* In the foreground, for debugging hvhost itself. */
 int cli_run(int argc, char **argv)
 {
 	_cleanup_(machine_config_done) struct machine_config config;
+	_cleanup_close_ int lock = prepare(argc, argv, &config);
 
-	if (!prepare(argc, argv, &config))
+	if (lock < 0 || lock_write_target(lock, getpid()) < 0)
 		return EXIT_USAGE;
 	return vmm_run(&config, false, dup(STDOUT_FILENO)) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

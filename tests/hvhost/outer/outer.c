@@ -2,6 +2,7 @@
 /* Runs a machine inside an outer machine, where this machine's KVM can't run it. */
 #include "cpio.h"
 #include "mux.h"
+#include "outer_log.h"
 #include "tests/hvhost/control/peer.h"
 #include "tests/hvhost/machine.h"
 
@@ -25,11 +26,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define QEMU           "qemu-system-x86_64"
 #define KERNEL_PREFIX  "/boot/vmlinuz-"
 #define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
-#define OWN_MEMORY     512u /* MiB, of the outer machine beside the guest and the files */
+#define OWN_MEMORY     512u  /* MiB, of the outer machine beside the guest and the files */
+#define UP_SECONDS     300u  /* within which the outer machine boots; it takes 5 to 60 */
+#define EXIT_MS        2000u /* within which QEMU exits once it has closed the port */
 #define MACHINE_ENDED                                                                              \
 	"{\"ok\":false,\"error\":\"The machine has ended.\",\"hresult\":2684617222,"               \
 	"\"name\":\"VM_E_VM_NOT_RUNNING\"}\n"
@@ -39,11 +41,15 @@ struct outer {
 	char kernel[256];
 	char initrd[256];
 	int ready;   /* -1 once the control socket answers */
+	int lock;    /* on the machine's directory; QEMU holds it too */
 	int console; /* the guest's console log */
 	int control; /* listens on the control socket */
 	uint32_t clients;
-	pid_t qemu;
+	pid_t qemu;      /* 0 once it has been waited for */
+	int qemu_status; /* as of waitpid() */
 	bool up;
+	unsigned int seconds; /* since QEMU was started */
+	struct outer_log log;
 	int result;
 };
 
@@ -51,6 +57,14 @@ static void say(const struct outer *outer, const char *text)
 {
 	if (outer->ready >= 0)
 		dprintf(outer->ready, "%s\n", text);
+}
+
+/* QEMU's program: the one that HVHOST_OUTER_QEMU names, or the installed one. */
+static const char *qemu_program(void)
+{
+	const char *program = getenv("HVHOST_OUTER_QEMU");
+
+	return program && *program ? program : "qemu-system-x86_64";
 }
 
 bool outer_needed(void)
@@ -203,19 +217,21 @@ static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t paren
 	if (getppid() != parent)
 		_exit(1);
 	fcntl(port, F_SETFD, 0);
+	fcntl(outer->lock, F_SETFD, 0);
 	snprintf(chardev, sizeof(chardev), "socket,id=port,fd=%d", port);
-	snprintf(serial, sizeof(serial), "file:%s/outer.log", outer->config->directory);
+	snprintf(serial, sizeof(serial), "file:%s/" OUTER_LOG, outer->config->directory);
 	snprintf(memory, sizeof(memory), "%u", memory_needed(outer));
 	snprintf(cpus, sizeof(cpus), "%u", outer->config->cpus);
-	execlp(QEMU, QEMU, "-accel", "tcg", "-cpu", "max,+svm", "-smp", cpus, "-m", memory,
-	       "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial",
-	       serial, "-kernel", outer->kernel, "-initrd", outer->initrd, "-append",
+	execlp(qemu_program(), qemu_program(), "-accel", "tcg", "-cpu", "max,+svm", "-smp", cpus,
+	       "-m", memory, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+	       "-serial", serial, "-kernel", outer->kernel, "-initrd", outer->initrd, "-append",
 	       "console=ttyS0 quiet panic=-1", "-device", "virtio-serial-pci", "-chardev", chardev,
 	       "-device", "virtserialport,chardev=port,nr=1", NULL);
 	fprintf(stderr,
-		"hvhost: can't run " QEMU ": %s; install it by\n"
-		"  sudo apt-get install qemu-system-x86\n",
-		strerror(errno));
+		"hvhost: can't run %s: %s. Install it by\n"
+		"  sudo apt-get install qemu-system-x86\n"
+		"or set HVHOST_OUTER_QEMU to the path of another QEMU.\n",
+		qemu_program(), strerror(errno));
 	_exit(127);
 }
 
@@ -237,12 +253,45 @@ static int start_qemu(struct outer *outer)
 	return -errno;
 }
 
+/* Whether QEMU has exited. */
+static bool reap_qemu(struct outer *outer)
+{
+	if (outer->qemu > 0 && waitpid(outer->qemu, &outer->qemu_status, WNOHANG) == outer->qemu)
+		outer->qemu = 0;
+	return outer->qemu == 0;
+}
+
 static void stop_qemu(struct outer *outer)
 {
 	if (outer->qemu <= 0)
 		return;
 	kill(outer->qemu, SIGKILL);
 	waitpid(outer->qemu, NULL, 0);
+	outer->qemu = 0;
+}
+
+static void report_status(const struct outer *outer)
+{
+	int status = outer->qemu_status;
+
+	if (outer->qemu)
+		fprintf(stderr, "hvhost: QEMU closed the port of the outer machine but runs on.\n");
+	else if (WIFSIGNALED(status))
+		fprintf(stderr, "hvhost: QEMU was killed by signal %d (%s).\n", WTERMSIG(status),
+			strsignal(WTERMSIG(status)));
+	else
+		fprintf(stderr, "hvhost: QEMU exited with status %d.\n", WEXITSTATUS(status));
+}
+
+/* Reports all that is known about an outer machine that ended and should not have. */
+static void report_end(struct outer *outer)
+{
+	for (unsigned int i = 0; i < EXIT_MS && !reap_qemu(outer); i += 20)
+		usleep(20000);
+	fprintf(stderr, "hvhost: the outer machine has ended unexpectedly.\n");
+	report_status(outer);
+	if (!outer_log_relay(&outer->log, true))
+		fprintf(stderr, "hvhost: the outer machine's kernel has logged nothing.\n");
 }
 
 /* Before anything that the client sends, and in no stream of a client's. */
@@ -389,7 +438,6 @@ static int on_signal(struct mux *mux, int fd)
 {
 	struct outer *outer = mux_userdata(mux);
 	struct signalfd_siginfo info;
-	int status;
 
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return errno == EAGAIN ? 0 : -errno;
@@ -398,10 +446,7 @@ static int on_signal(struct mux *mux, int fd)
 		mux_stop(mux);
 		return 0;
 	}
-	if (waitpid(outer->qemu, &status, WNOHANG) != outer->qemu)
-		return 0;
-	outer->qemu = 0;
-	return -EPIPE;
+	return reap_qemu(outer) ? -EPIPE : 0;
 }
 
 static int watch_signals(struct mux *mux)
@@ -418,28 +463,36 @@ static int watch_signals(struct mux *mux)
 	return fd < 0 ? -errno : mux_watch(mux, fd, on_signal);
 }
 
-static int on_nudge(struct mux *mux, int fd)
+static int on_second(struct mux *mux, int fd)
 {
-	uint64_t expirations;
+	struct outer *outer = mux_userdata(mux);
+	uint64_t expirations = 0;
 
 	if (read(fd, &expirations, sizeof(expirations)) < 0 && errno != EAGAIN)
 		return -errno;
+	outer->seconds += (unsigned int)expirations;
+	outer_log_relay(&outer->log, false);
+	if (!outer->up && outer->seconds > UP_SECONDS) {
+		fprintf(stderr, "hvhost: the outer machine has not booted within %u s.\n",
+			UP_SECONDS);
+		return -ETIMEDOUT;
+	}
 	return mux_send_end(mux, MUX_NUDGE);
 }
 
 /*
- * Seen when this machine was very busy: the emulation loses a timer interrupt of the outer one.
- * Nothing moves in there then until another device interrupts, which was minutes: see to it that
- * one does soon.
+ * On a very busy machine the emulation was seen to lose a timer interrupt of the outer machine,
+ * which then stood still for minutes, until another device raised an interrupt. So a frame is sent
+ * every second, for the interrupt that it causes.
  */
-static int watch_nudge(struct mux *mux)
+static int watch_seconds(struct mux *mux)
 {
 	struct itimerspec every = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd < 0 || timerfd_settime(fd, 0, &every, NULL) < 0)
 		return -errno;
-	return mux_watch(mux, fd, on_nudge);
+	return mux_watch(mux, fd, on_second);
 }
 
 static int open_console(struct outer *outer)
@@ -468,14 +521,12 @@ static int relay(struct outer *outer)
 		return -ENOMEM;
 	error = watch_signals(mux);
 	if (!error)
-		error = watch_nudge(mux);
+		error = watch_seconds(mux);
 	if (!error)
 		error = mux_run(mux);
 	stop_listening(outer);
 	if (error == -EPIPE) {
-		fprintf(stderr,
-			"hvhost: the outer machine ended on its own; %s/outer.log says why\n",
-			outer->config->directory);
+		report_end(outer);
 		mux_deliver_clients(mux, MACHINE_ENDED);
 		error = -EIO;
 	}
@@ -483,9 +534,17 @@ static int relay(struct outer *outer)
 	return error ? error : outer->result;
 }
 
-int outer_run(const struct machine_config *config, int ready)
+int outer_run(const struct machine_config *config, int ready, int lock)
 {
-	struct outer outer = {.config = config, .ready = ready, .console = -1, .control = -1};
+	struct outer outer = {
+
+		.config = config,
+		.ready = ready,
+		.lock = lock,
+		.console = -1,
+		.control = -1,
+		.log = {.fd = -1},
+	};
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -496,9 +555,13 @@ int outer_run(const struct machine_config *config, int ready)
 	if (!error)
 		error = open_console(&outer);
 	if (!error)
+		error = outer_log_open(&outer.log, config->directory);
+	if (!error)
 		error = relay(&outer);
 
 	stop_qemu(&outer);
+	outer_log_relay(&outer.log, true);
+	outer_log_close(&outer.log);
 	if (outer.initrd[0])
 		unlink(outer.initrd);
 	if (outer.console >= 0)

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Ends a machine, in whatever state it and its processes are. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "cli.h"
+#include "tests/hvhost/lock.h"
+#include "tests/hvhost/util.h"
+#include "userspace/host/libvmguestos/registry.h"
+
+/* How long each step may take before the next, harder one is tried. */
+#define ASK_SECONDS 5
+#define EXIT_MS     3000 /* for the processes to exit */
+#define TERM_MS     2000
+#define KILL_MS     5000
+
+enum answer { ANSWER_NONE, ANSWER_REFUSED, ANSWER_ENDED };
+
+static void no_action(int signal)
+{
+	(void)signal;
+}
+
+/*
+ * Interrupts the blocking calls that follow after @seconds, and again every second: a signal that
+ * arrives between two calls interrupts neither. 0: no more.
+ */
+static void set_interrupt(unsigned int seconds)
+{
+	const struct sigaction action = {.sa_handler = no_action};
+	struct itimerval timer = {.it_value.tv_sec = seconds};
+
+	if (seconds)
+		timer.it_interval.tv_sec = 1;
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* The connection ends with the machine. A process that is stopped or hung does not answer. */
+static enum answer request_stop(struct connection *connection)
+{
+	json_auto_t *request = json_pack("{s:s}", "command", "stop"), *reply = NULL;
+
+	if (client_send(connection, request) == 0)
+		reply = client_receive(connection);
+	if (!reply)
+		return ANSWER_NONE;
+	if (!json_is_true(json_object_get(reply, "ok"))) {
+		fprintf(stderr, "hvhost: %s\n", json_string_value(json_object_get(reply, "error")));
+		return ANSWER_REFUSED;
+	}
+	while (reply) {
+		json_decref(reply);
+		reply = client_receive(connection);
+	}
+	return ANSWER_ENDED;
+}
+
+static enum answer ask(const char *name)
+{
+	struct connection *connection;
+	enum answer answer = ANSWER_NONE;
+
+	set_interrupt(ASK_SECONDS);
+	connection = client_connect(name, true);
+	if (connection)
+		answer = request_stop(connection);
+	client_close(&connection);
+	set_interrupt(0);
+	return answer;
+}
+
+/* SIGTERM lets the machine's process inform its clients; SIGKILL ends all processes. */
+static bool kill_machine(const char *name, int lock)
+{
+	pid_t target = lock_read_target(lock);
+
+	fprintf(stderr, "hvhost: \"%s\" does not stop: killing its processes.\n", name);
+	if (target)
+		kill(abs(target), SIGTERM);
+	if (lock_take(lock, TERM_MS))
+		return true;
+	target = lock_read_target(lock);
+	if (target)
+		kill(target, SIGKILL);
+	return lock_take(lock, KILL_MS);
+}
+
+/* What a process that was killed has left. */
+static void clean(const char *directory)
+{
+	static const char *const files[] = {"control.sock", "outer.cpio"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_free_ char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", directory, files[i]) < 0)
+			path = NULL;
+		else
+			unlink(path);
+	}
+}
+
+static int stop(const char *name, const char *directory, int lock)
+{
+	enum answer answer = ask(name);
+
+	if (answer == ANSWER_REFUSED)
+		return EXIT_FAILURE;
+	if (!lock_take(lock, answer == ANSWER_ENDED ? EXIT_MS : 0) && !kill_machine(name, lock)) {
+		fprintf(stderr,
+			"hvhost: the processes of \"%s\" (see kill(2) for %d) do not exit.\n", name,
+			lock_read_target(lock));
+		return EXIT_FAILURE;
+	}
+	clean(directory);
+	return EXIT_SUCCESS;
+}
+
+static int report_none(const char *name)
+{
+	fprintf(stderr,
+		"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that are, "
+		"\"hvhost start\" starts one.\n",
+		name);
+	return EXIT_FAILURE;
+}
+
+/* Returns when no process of the machine is left. */
+int cli_stop(int argc, char **argv)
+{
+	_cleanup_free_ char *directory = NULL;
+	_cleanup_close_ int lock = -1;
+	enum answer answer;
+
+	if (argc != 2) {
+		fprintf(stderr, "Usage: hvhost stop NAME\n");
+		return EXIT_USAGE;
+	}
+	if (vmg_registry_find(argv[1], &directory) < 0)
+		return report_none(argv[1]);
+	lock = lock_open(directory, false);
+	/* Other users cannot open it. They can connect, and are refused. */
+	if (lock == -EACCES) {
+		answer = ask(argv[1]);
+		return answer == ANSWER_REFUSED ? EXIT_FAILURE : report_none(argv[1]);
+	}
+	if (lock < 0 || lock_take(lock, 0))
+		return report_none(argv[1]);
+	return stop(argv[1], directory, lock);
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# qemu.sh: prints the QEMU that the outer machine is run with. That is the installed one from
+# version 10 on: older ones emulate nested SVM with errors and more slowly. Otherwise it is the QEMU
+# of Debian 13, which is unpacked into the cache once and run with its own libraries; nothing is
+# installed. Where it cannot be had, the installed QEMU is used, with a message.
+set -euo pipefail
+
+suite=trixie
+wanted=10
+binary=qemu-system-x86_64
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+
+installed_version() {
+	"$binary" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p'
+}
+
+# The mirror that this machine itself uses.
+source_line() {
+	local site
+	# shellcheck disable=SC2016 # apt expands this
+	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
+		'Codename: bookworm' 'Component: main' | head -n 1)
+	[[ -z $site ]] || echo "deb [signed-by=$keyring] $site $suite main"
+}
+
+# The program with the loader, libraries and firmware of its own Debian.
+make_wrapper() {
+	local root=$1
+	cat >"$root/qemu" <<'END'
+#!/bin/sh
+root=$(dirname "$0")
+exec "$root/usr/lib64/ld-linux-x86-64.so.2" \
+	--library-path "$root/usr/lib/x86_64-linux-gnu:$root/usr/lib/x86_64-linux-gnu/pulseaudio" \
+	"$root/usr/bin/qemu-system-x86_64" -L "$root/usr/share/qemu" -L "$root/usr/share/seabios" "$@"
+END
+	chmod +x "$root/qemu"
+	"$root/qemu" --version
+}
+
+make_root() {
+	local root=$1 archive=$2
+	mmdebstrap --quiet --variant=extract --format=tar --include=qemu-system-x86 \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' \
+		"$suite" - - <<<"$archive" |
+		tar -x -C "$root" --exclude='./dev/*' --no-same-owner || return
+	make_wrapper "$root"
+}
+
+fall_back() {
+	echo "$1: using the installed QEMU, $("$binary" --version | head -n 1)" >&2
+	command -v "$binary"
+	exit
+}
+
+if (($(installed_version) >= wanted)); then
+	command -v "$binary"
+	exit
+fi
+mkdir -p "$cache"
+key=$(sha256sum <"$0" | cut -c1-16)
+root=$cache/qemu-$key
+exec 9>"$cache/qemu.lock"
+flock 9
+if [[ ! -d $root ]]; then
+	archive=$(source_line)
+	[[ -n $archive ]] || fall_back "apt lists no Debian bookworm archive (run 'sudo apt-get update')"
+	echo "unpacking the QEMU of Debian 13 with mmdebstrap, once, about a minute" >&2
+	rm -rf "$cache"/qemu-*/ "$root.new"
+	mkdir "$root.new"
+	make_root "$root.new" "$archive" >&2 || fall_back "Debian 13's QEMU can't be unpacked"
+	mv "$root.new" "$root"
+fi
+echo "$root/qemu"

@@ -16,7 +16,8 @@ $(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.
 	$(BUILD)/fuzz/userspace/shared/wire_host.o
 $(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o \
 	$(BUILD)/fuzz/userspace/shared/wire_host.o
-$(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/host/libvmguestos/%.o,kvp_text sessions text)
+$(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,host/libvmguestos/json \
+	host/libvmguestos/sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
@@ -29,7 +30,7 @@ $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/transport/device.o
 $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_journal \
-	guest/transport/kvp_pool shared/kvp_value shared/text)
+	guest/transport/kvp_pool shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_device: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
 

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A guest's words in libvmguestos: its answer by KVP, and what it says of sessions. */
 #include "fuzz.h"
-#include "userspace/host/libvmguestos/kvp_text.h"
 #include "userspace/host/libvmguestos/sessions.h"
+#include "userspace/shared/kvp_value.h"
 
 static void must_be_text(const char *text, size_t size)
 {
 	must(strnlen(text, size) < size);
 }
 
-static void must_be_answer(const struct kvp_answer *answer, bool good)
+static void must_be_answer(const struct kvp_answer *answer, const char *boot, int64_t time,
+			   bool good)
 {
 	must_be_text(answer->id, sizeof(answer->id));
 	must_be_text(answer->busy, sizeof(answer->busy));
-	must_be_text(answer->boot, sizeof(answer->boot));
-	must_be_text(answer->state, sizeof(answer->state));
+	must_be_text(boot, KVP_ID_SIZE);
+	must(answer->state <= HV_LOGOFF_DONE);
 	must_be_text(answer->text, sizeof(answer->text));
-	must(good == !!*answer->state);
-	must(good || (!*answer->id && !*answer->busy && !*answer->boot && !answer->time));
+	must(good || (!*answer->id && !*answer->busy && !answer->state && !*boot && !time));
 }
 
 static void must_be_clean(const char *text)
@@ -60,6 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sessions sessions = {0};
 	struct kvp_answer answer;
 	VMSessionResult *results;
+	char boot[KVP_ID_SIZE];
+	int64_t time;
 	uint32_t count;
 	char *text = malloc(size + 1);
 	bool good;
@@ -68,8 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	good = vmg_kvp_parse(&answer, text);
-	must_be_answer(&answer, good);
+	good = kvp_answer_parse(&answer, boot, &time, text) == 0;
+	must_be_answer(&answer, boot, time, good);
 
 	take_lines(&sessions, text, size);
 	must(vmg_sessions_copy(&sessions, &results, &count) == S_OK);

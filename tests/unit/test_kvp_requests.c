@@ -724,11 +724,11 @@ static void test_malformed(void **state)
 	kvp_requests_take(&world.kvp, "v=9 id=a do=logoff");
 	assert_refused("a", "0x8007051a", "version 9");
 	take("id=a do=logoff life=5");
-	assert_refused("a", "0x80070057", "two words life=");
+	assert_refused("a", "0x80070057", "the field life= twice");
 	assert_int_equal(world.actions, 0);
 	/* Still there after a restart, and in the way of none. */
 	start_again();
-	assert_refused("a", "0x80070057", "two words life=");
+	assert_refused("a", "0x80070057", "the field life= twice");
 	take("id=b do=logoff");
 	assert_int_equal(world.actions, 1);
 }

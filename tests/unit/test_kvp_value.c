@@ -19,7 +19,9 @@
 #define BOOT       "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
 
 static struct kvp_request request;
-static struct kvp_answer refusal;
+static struct kvp_answer refusal, answer;
+static char boot[KVP_ID_SIZE];
+static int64_t parsed_time;
 
 static int parse(const char *value)
 {
@@ -174,7 +176,7 @@ static void test_wrong_words(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		snprintf(value, sizeof(value), "v=1 %s", words[i]);
-		assert_refused(value, "-", HV_LOGOFF_E_INVALIDARG, " in the request is wrong: ");
+		assert_refused(value, "-", HV_LOGOFF_E_INVALIDARG, " in the request is invalid: ");
 	}
 }
 
@@ -182,12 +184,12 @@ static void test_words_that_are_none(void **state)
 {
 	(void)state;
 	assert_refused(ESSENTIALS " quickly", "a-1", HV_LOGOFF_E_INVALIDARG,
-		       "\"quickly\" in the request is not a word");
+		       "\"quickly\" in the request is not a field");
 	assert_refused(ESSENTIALS " except=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
-		       "a word except=, which version 1 of the format does not know");
-	assert_refused(ESSENTIALS " =x", "a-1", HV_LOGOFF_E_INVALIDARG, "a word =");
+		       "a field except=, which version 1 of the format does not define");
+	assert_refused(ESSENTIALS " =x", "a-1", HV_LOGOFF_E_INVALIDARG, "a field =");
 	assert_refused(ESSENTIALS " user=anna user=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
-		       "two words user=");
+		       "the field user= twice");
 	assert_refused(ESSENTIALS " timeout=10 grace=10", "a-1", HV_LOGOFF_E_INVALIDARG,
 		       "grace (10 s) must be less than its timeout (10 s)");
 }
@@ -197,7 +199,7 @@ static void test_other_version(void **state)
 	(void)state;
 	assert_refused("v=2 id=a-1 when=now", "a-1", KVP_E_REVISION, "version 2 of the format");
 	assert_refused("v=01 id=a-1", "a-1", KVP_E_REVISION, "version 01");
-	assert_refused("v= id=a-1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= in the request is wrong");
+	assert_refused("v= id=a-1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= in the request is invalid");
 }
 
 /* What a refusal repeats of the request is one line, and fit to be shown. */
@@ -207,20 +209,19 @@ static void test_refusal_is_clean(void **state)
 	assert_refused(ESSENTIALS " a\033[2J\x01=\xff", "a-1", HV_LOGOFF_E_INVALIDARG, "a?[2J?=");
 }
 
-static void assert_answer(const struct kvp_answer *answer, const char *expected)
+static void assert_formatted(const char *expected)
 {
 	char value[KVP_TEXT_MAX + 1];
 
-	kvp_answer_format(value, answer, BOOT, ISSUED + 3);
+	kvp_answer_format(value, &answer, BOOT, ISSUED + 3);
 	assert_string_equal(value, expected);
 }
 
 static void test_answers(void **state)
 {
-	struct kvp_answer answer = {0};
-
 	(void)state;
-	assert_answer(&answer, "v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
+	answer = (struct kvp_answer){0};
+	assert_formatted("v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
 	answer = (struct kvp_answer){
 		.id = "a-1",
 		.state = HV_LOGOFF_ENDING,
@@ -229,21 +230,24 @@ static void test_answers(void **state)
 		.ended = 1,
 	};
 	kvp_answer_set_text(&answer, "1 of 3\nsessions\thave ended.");
-	assert_answer(&answer, "v=1 id=a-1 state=ending percent=40 found=3 ended=1 failed=0 "
-			       "boot=" BOOT " time=2026-11-22T16:00:03Z "
-			       "text=1 of 3 sessions have ended.");
+	assert_formatted("v=1 id=a-1 state=ending percent=40 found=3 ended=1 failed=0 "
+			 "boot=" BOOT " time=2026-11-22T16:00:03Z "
+			 "text=1 of 3 sessions have ended.");
 	answer.state = HV_LOGOFF_DONE;
 	answer.result = HV_LOGOFF_E_TIMED_OUT;
 	strcpy(answer.busy, "b");
 	answer.failed = 2;
-	assert_answer(&answer, "v=1 id=a-1 state=done percent=40 found=3 ended=1 failed=2 "
-			       "result=0xa0040202 busy=b boot=" BOOT " time=2026-11-22T16:00:03Z "
-			       "text=1 of 3 sessions have ended.");
+	assert_formatted("v=1 id=a-1 state=done percent=40 found=3 ended=1 failed=2 "
+			 "result=0xa0040202 busy=b boot=" BOOT " time=2026-11-22T16:00:03Z "
+			 "text=1 of 3 sessions have ended.");
 }
 
 static void test_longest_answer_fits(void **state)
 {
-	struct kvp_answer answer = {
+	char value[KVP_TEXT_MAX + 1];
+
+	(void)state;
+	answer = (struct kvp_answer){
 		.state = HV_LOGOFF_DONE,
 		.percent = 100,
 		.found = UINT32_MAX,
@@ -251,14 +255,131 @@ static void test_longest_answer_fits(void **state)
 		.failed = UINT32_MAX,
 		.result = UINT32_MAX,
 	};
-	char value[KVP_TEXT_MAX + 1];
-
-	(void)state;
 	memset(answer.id, 'i', sizeof(answer.id) - 1);
 	memset(answer.busy, 'b', sizeof(answer.busy) - 1);
 	memset(answer.text, 't', sizeof(answer.text) - 1);
 	kvp_answer_format(value, &answer, BOOT, ISSUED);
 	assert_string_equal(strstr(value, " text=") + strlen(" text="), answer.text);
+}
+
+static void assert_parsed(const char *value, int result)
+{
+	strcpy(boot, "stale");
+	parsed_time = 1;
+	assert_int_equal(kvp_answer_parse(&answer, boot, &parsed_time, value), result);
+}
+
+static void test_invalid_answers_are_refused(void **state)
+{
+	static const struct kvp_answer none;
+	static const char *const values[] = {
+		"",
+		" ",
+		"v=1",
+		"state=idle",
+		"v=2 state=idle",
+		"v = 1 state=idle",
+		"text=v=1 state=idle",
+		"v=1\tstate= ",
+		"id=a boot=b time=2026-11-22T16:00:00Z text=c",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		assert_parsed(values[i], -EINVAL);
+		assert_memory_equal(&answer, &none, sizeof(answer));
+		assert_string_equal(boot, "");
+		assert_int_equal(parsed_time, 0);
+	}
+}
+
+static void test_answer_fields_in_any_order(void **state)
+{
+	(void)state;
+	assert_parsed("  percent=7  later=9 state=done v=1 =x result=0x80020009 word "
+		      "time=1970-01-01T00:01:00Z id=a text= b\n state=idle ",
+		      0);
+	assert_int_equal(answer.state, HV_LOGOFF_DONE);
+	assert_int_equal(answer.percent, 7);
+	assert_int_equal(answer.result, 0x80020009);
+	assert_int_equal(parsed_time, 60);
+	assert_string_equal(answer.id, "a");
+	assert_string_equal(answer.text, " b  state=idle ");
+	assert_string_equal(boot, "");
+}
+
+static void test_unknown_answer_state(void **state)
+{
+	(void)state;
+	assert_parsed("v=1 id=a state=unknown time=2026-02-31T00:00:00Z", 0);
+	assert_int_equal(answer.state, HV_LOGOFF_PENDING);
+	assert_int_equal(parsed_time, 0);
+}
+
+static void test_answer_round_trip(void **state)
+{
+	const struct kvp_answer written = {
+		.id = "a-1",
+		.state = HV_LOGOFF_DONE,
+		.percent = 100,
+		.found = UINT32_MAX,
+		.ended = 2,
+		.failed = 3,
+		.result = HV_LOGOFF_E_TIMED_OUT,
+		.busy = "b-2",
+		.text = "1 session is left: c3 of anna.",
+	};
+	char value[KVP_TEXT_MAX + 1];
+
+	(void)state;
+	kvp_answer_format(value, &written, BOOT, ISSUED);
+	assert_parsed(value, 0);
+	assert_memory_equal(&answer, &written, sizeof(answer));
+	assert_string_equal(boot, BOOT);
+	assert_int_equal(parsed_time, ISSUED);
+	kvp_answer_format(value, &(struct kvp_answer){0}, BOOT, ISSUED);
+	assert_parsed(value, 0);
+	assert_string_equal(answer.id, "");
+	assert_int_equal(answer.state, HV_LOGOFF_PENDING);
+	assert_string_equal(boot, BOOT);
+}
+
+static void assert_round_trip(const char *value)
+{
+	char again[KVP_TEXT_MAX + 1];
+
+	assert_int_equal(parse(value), 0);
+	assert_int_equal(kvp_request_format(again, &request), 0);
+	assert_string_equal(again, value);
+}
+
+static void test_request_round_trip(void **state)
+{
+	(void)state;
+	assert_round_trip(ESSENTIALS " timeout=60 grace=0");
+	assert_round_trip(ESSENTIALS " boot=" BOOT " timeout=300 grace=299 force=yes dry-run=yes "
+				     "user=anna session=c3 message= Save = your\nwork ");
+	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=cancel boot=" BOOT);
+	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=forget");
+}
+
+static void test_requests_without_a_form(void **state)
+{
+	char value[KVP_TEXT_MAX + 1];
+
+	(void)state;
+	assert_int_equal(parse(ESSENTIALS), 0);
+	strcpy(request.logoff.user, "anna force=yes");
+	assert_int_equal(kvp_request_format(value, &request), -EINVAL);
+	request.logoff.user[0] = '\0';
+	strcpy(request.logoff.session, "c3\n");
+	assert_int_equal(kvp_request_format(value, &request), -EINVAL);
+	request.logoff.session[0] = '\0';
+	memset(request.logoff.message, 'x', sizeof(request.logoff.message) - 1);
+	assert_int_equal(kvp_request_format(value, &request), -E2BIG);
+	/* A cancellation has no such fields. */
+	request.verb = KVP_CANCEL;
+	assert_int_equal(kvp_request_format(value, &request), 0);
 }
 
 int main(void)
@@ -276,7 +397,13 @@ int main(void)
 		cmocka_unit_test(test_refusal_is_clean),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_longest_answer_fits),
+		cmocka_unit_test(test_invalid_answers_are_refused),
+		cmocka_unit_test(test_answer_fields_in_any_order),
+		cmocka_unit_test(test_unknown_answer_state),
+		cmocka_unit_test(test_answer_round_trip),
+		cmocka_unit_test(test_request_round_trip),
+		cmocka_unit_test(test_requests_without_a_form),
 	};
 
-	return cmocka_run_group_tests_name("kvp_text", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("kvp_value", tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "userspace/shared/text.h"
+#include "userspace/shared/util.h"
 
 static char text[64];
 
@@ -90,6 +91,28 @@ static void test_no_byte_after_the_end_is_read(void **state)
 	assert_string_equal(text, "ab");
 }
 
+static void test_one_line(void **state)
+{
+	char *copy = text_clean_line_dup("a\n\tb\x1b\xff\xe2\x82\xac");
+
+	(void)state;
+	assert_string_equal(copy, "a  b??\xe2\x82\xac");
+	free(copy);
+	text_clean_line(text, 4, "a\nb\nc");
+	assert_string_equal(text, "a b");
+}
+
+static void test_utf8(void **state)
+{
+	static const char *const wrong[] = {"\xff", "a\x80", "a\xc3", "\xe2\x82", "\xc0\xaf"};
+
+	(void)state;
+	assert_true(text_is_utf8(""));
+	assert_true(text_is_utf8("a\x1b\xc2\x9b\xe2\x80\xae\xf0\x9f\x98\x80"));
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_false(text_is_utf8(wrong[i]));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -99,6 +122,8 @@ int main(void)
 		cmocka_unit_test(test_a_character_is_not_cut),
 		cmocka_unit_test(test_the_rest_is_zero),
 		cmocka_unit_test(test_no_byte_after_the_end_is_read),
+		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

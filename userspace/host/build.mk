@@ -7,7 +7,7 @@ LIBDIR ?= $(PREFIX)/lib
 
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c))
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
-	$(patsubst %,userspace/shared/%.o,hresult)
+	$(patsubst %,userspace/shared/%.o,hresult kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden

@@ -4,19 +4,44 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/hyperv.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "names.h"
 #include "text.h"
-#include "userspace/guest/transport/kvp_pool.h"
+#include "utc.h"
 #include "util.h"
 
 #define BLANKS          " \t\r\n"
 #define VERSION         "1"
 #define TIMEOUT_DEFAULT 60
+
+static const char *const verb_names[] = {
+	[KVP_LOGOFF] = "logoff",
+	[KVP_CANCEL] = "cancel",
+	[KVP_FORGET] = "forget",
+};
+
+/*
+ * Returns the next field, "name=value", of *@text and ends it with a NUL; NULL at the end. The
+ * value of the field @last, given with its "=", extends to the end of the text.
+ */
+static char *next_field(char **text, const char *last)
+{
+	char *field = *text + strspn(*text, BLANKS);
+	size_t length = strcspn(field, BLANKS);
+
+	if (!strncmp(field, last, strlen(last)))
+		length = strlen(field);
+	*text = field + length;
+	if (**text)
+		*(*text)++ = '\0';
+	return field[0] ? field : NULL;
+}
 
 static bool set_number(uint32_t *target, const char *value, uint32_t min, uint32_t max)
 {
@@ -66,20 +91,9 @@ static bool set_id(struct kvp_request *request, const char *value)
 	return set_name(request->id, value);
 }
 
-/* Back to text and compared, or the 31st of February would be a day. */
 static bool set_issued(struct kvp_request *request, const char *value)
 {
-	char again[KVP_TIME_SIZE];
-	struct tm time = {0};
-
-	if (sscanf(value, "%4d-%2d-%2dT%2d:%2d:%2dZ", &time.tm_year, &time.tm_mon, &time.tm_mday,
-		   &time.tm_hour, &time.tm_min, &time.tm_sec) != 6)
-		return false;
-	time.tm_year -= 1900;
-	time.tm_mon--;
-	request->issued = timegm(&time);
-	kvp_time_format(again, request->issued);
-	return !strcmp(again, value);
+	return utc_parse(&request->issued, value);
 }
 
 static bool set_life(struct kvp_request *request, const char *value)
@@ -89,19 +103,11 @@ static bool set_life(struct kvp_request *request, const char *value)
 
 static bool set_do(struct kvp_request *request, const char *value)
 {
-	static const char *const verbs[] = {
-		[KVP_LOGOFF] = "logoff",
-		[KVP_CANCEL] = "cancel",
-		[KVP_FORGET] = "forget",
-	};
+	size_t verb = 0;
+	bool known = NAME_FIND(verb_names, value, &verb);
 
-	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
-		if (strcmp(value, verbs[i]) != 0)
-			continue;
-		request->verb = i;
-		return true;
-	}
-	return false;
+	request->verb = verb;
+	return known;
 }
 
 static bool set_timeout(struct kvp_request *request, const char *value)
@@ -139,19 +145,18 @@ static bool set_boot(struct kvp_request *request, const char *value)
 	return set_name(request->boot, value);
 }
 
-/* The rest of the value, blanks and all. */
 static bool set_message(struct kvp_request *request, const char *value)
 {
 	return !value[0] ||
 	       set_string(request->logoff.message, sizeof(request->logoff.message), value);
 }
 
-static const struct word {
+static const struct request_field {
 	const char *name;
 	bool (*set)(struct kvp_request *request, const char *value);
 	bool required;
 	const char *rule;
-} words[] = {
+} request_fields[] = {
 	{"v", set_version, true, "v is 1"},
 	{"id", set_id, true, "id is 1 to 36 letters, digits and hyphens"},
 	{"issued", set_issued, true, "issued is a time in UTC, such as 2026-11-22T16:00:00Z"},
@@ -161,96 +166,88 @@ static const struct word {
 	{"grace", set_grace, false, "grace is 0 to 86399 seconds"},
 	{"force", set_force, false, "force is yes or no"},
 	{"dry-run", set_dry_run, false, "dry-run is yes or no"},
-	{"user", set_user, false, "user is a user's name, at most 255 bytes"},
-	{"session", set_session, false, "session is one of logind's, at most 63 bytes"},
+	{"user", set_user, false, "user is a user name of at most 255 bytes"},
+	{"session", set_session, false, "session is a logind session id of at most 63 bytes"},
 	{"boot", set_boot, false, "boot is 1 to 36 letters, digits and hyphens"},
-	{"message", set_message, false, "message takes the rest"},
+	{"message", set_message, false, "message is at most 1023 bytes"},
 };
 
-struct parser {
+struct request_parser {
 	struct kvp_request *request;
 	struct kvp_answer *refusal;
-	unsigned int seen; /* bit n: words[n] was there */
+	unsigned int seen; /* bit n: the value has request_fields[n] */
 };
 
 void kvp_answer_set_text(struct kvp_answer *answer, const char *text)
 {
-	text_clean(answer->text, sizeof(answer->text), text, strlen(text));
-	for (char *next = answer->text; *next; next++)
-		if (strchr(BLANKS, *next))
-			*next = ' ';
+	text_clean_line(answer->text, sizeof(answer->text), text);
+}
+
+static void set_refusal(struct kvp_answer *answer, const char *id, uint32_t result,
+			const char *format, va_list arguments)
+{
+	char text[2 * KVP_TEXT_MAX];
+
+	*answer = (struct kvp_answer){.state = HV_LOGOFF_DONE, .result = result};
+	strncpy(answer->id, id[0] ? id : "-", sizeof(answer->id) - 1);
+	vsnprintf(text, sizeof(text), format, arguments);
+	kvp_answer_set_text(answer, text);
 }
 
 void kvp_refuse(struct kvp_answer *answer, const char *id, uint32_t result, const char *format, ...)
 {
-	char text[2 * KVP_TEXT_MAX];
 	va_list arguments;
 
-	*answer = (struct kvp_answer){.state = HV_LOGOFF_DONE, .result = result};
-	strncpy(answer->id, id[0] ? id : "-", sizeof(answer->id) - 1);
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	set_refusal(answer, id, result, format, arguments);
 	va_end(arguments);
-	kvp_answer_set_text(answer, text);
 }
 
-__attribute__((format(printf, 3, 4))) static int refuse(struct parser *parser, uint32_t result,
-							const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int refuse(struct request_parser *parser,
+							uint32_t result, const char *format, ...)
 {
-	char text[2 * KVP_TEXT_MAX];
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	set_refusal(parser->refusal, parser->request->id, result, format, arguments);
 	va_end(arguments);
-	kvp_refuse(parser->refusal, parser->request->id, result, "%s", text);
 	return -EINVAL;
 }
 
-static const struct word *find_word(const char *name, size_t length)
+static char *next_request_field(char **text)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (strlen(words[i].name) == length && !strncmp(words[i].name, name, length))
-			return &words[i];
+	return next_field(text, "message=");
+}
+
+static const struct request_field *find_field(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(request_fields); i++)
+		if (!strcmp(request_fields[i].name, name))
+			return &request_fields[i];
 	return NULL;
 }
 
-/* The next word of *@text, ended by a NUL; NULL at the end. A message is all of the rest. */
-static char *next_word(char **text)
-{
-	static const char message[] = "message=";
-	char *word = *text + strspn(*text, BLANKS);
-	size_t length = strcspn(word, BLANKS);
-
-	if (!strncmp(word, message, strlen(message)))
-		length = strlen(word);
-	*text = word + length;
-	if (**text)
-		*(*text)++ = '\0';
-	return word[0] ? word : NULL;
-}
-
 /*
- * What the refusal of a value needs that is wrong in any other way: the version, as to which all
- * else may have another meaning, and the id, as to which the host knows the answer.
+ * Every refusal depends on two fields: another version may change the meaning of all others, and
+ * the host recognizes the answer by its id.
  */
-static int parse_essentials(struct parser *parser, const char *value)
+static int parse_essentials(struct request_parser *parser, const char *value)
 {
-	char copy[KVP_VALUE_SIZE + 1] = "";
+	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1] = "";
 	char version[16] = "";
 	char *next = copy;
 
 	strncpy(copy, value, sizeof(copy) - 1);
-	for (char *word = next_word(&next); word; word = next_word(&next)) {
-		if (!strncmp(word, "id=", 3) && !set_id(parser->request, word + 3))
+	for (char *field = next_request_field(&next); field; field = next_request_field(&next)) {
+		if (!strncmp(field, "id=", 3) && !set_id(parser->request, field + 3))
 			parser->request->id[0] = '\0';
-		if (!strncmp(word, "v=", 2))
-			snprintf(version, sizeof(version), "%s", word + 2);
+		if (!strncmp(field, "v=", 2))
+			snprintf(version, sizeof(version), "%s", field + 2);
 	}
 	if (version[0] && strcmp(version, VERSION) != 0)
 		return refuse(parser, KVP_E_REVISION,
-			      "The request has version %s of the format; this guest's hv-logoff "
-			      "knows version " VERSION ".",
+			      "The request has version %s of the format; hv-logoffd in this guest "
+			      "supports version " VERSION ".",
 			      version);
 	if (strlen(value) > KVP_TEXT_MAX)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
@@ -259,38 +256,39 @@ static int parse_essentials(struct parser *parser, const char *value)
 	return 0;
 }
 
-static int parse_word(struct parser *parser, char *word)
+static int parse_field(struct request_parser *parser, char *field)
 {
-	const struct word *known = find_word(word, strcspn(word, "="));
-	char *value = strchr(word, '=');
+	const struct request_field *known;
+	char *value = strchr(field, '=');
 
 	if (!value)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
-			      "\"%s\" in the request is not a word such as timeout=60.", word);
+			      "\"%s\" in the request is not a field such as timeout=60.", field);
 	*value++ = '\0';
+	known = find_field(field);
 	if (!known)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
-			      "The request has a word %s=, which version " VERSION
-			      " of the format does not know.",
-			      word);
-	if (parser->seen & 1U << (known - words))
+			      "The request has a field %s=, which version " VERSION
+			      " of the format does not define.",
+			      field);
+	if (parser->seen & 1U << (known - request_fields))
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
-			      "The request has two words %s=; leave one of them out.", word);
-	parser->seen |= 1U << (known - words);
+			      "The request has the field %s= twice; remove one of them.", field);
+	parser->seen |= 1U << (known - request_fields);
 	if (known->set(parser->request, value))
 		return 0;
-	return refuse(parser, HV_LOGOFF_E_INVALIDARG, "%s=%s in the request is wrong: %s.", word,
+	return refuse(parser, HV_LOGOFF_E_INVALIDARG, "%s=%s in the request is invalid: %s.", field,
 		      value, known->rule);
 }
 
-static int check_whole(struct parser *parser)
+static int check_whole(struct request_parser *parser)
 {
 	const struct logoff_request *logoff = &parser->request->logoff;
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (words[i].required && !(parser->seen & 1U << i))
+	for (size_t i = 0; i < ARRAY_SIZE(request_fields); i++)
+		if (request_fields[i].required && !(parser->seen & 1U << i))
 			return refuse(parser, HV_LOGOFF_E_INVALIDARG, "The request lacks %s=: %s.",
-				      words[i].name, words[i].rule);
+				      request_fields[i].name, request_fields[i].rule);
 	if (logoff->grace >= logoff->timeout)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request's grace (%" PRIu32 " s) must be less than its timeout "
@@ -301,7 +299,7 @@ static int check_whole(struct parser *parser)
 
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal)
 {
-	struct parser parser = {.request = request, .refusal = refusal};
+	struct request_parser parser = {.request = request, .refusal = refusal};
 	char copy[KVP_TEXT_MAX + 1] = "";
 	char *next = copy;
 	int r;
@@ -311,8 +309,9 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	if (r < 0)
 		return r;
 	strncpy(copy, value, sizeof(copy) - 1);
-	for (char *word = next_word(&next); word && r >= 0; word = next_word(&next))
-		r = parse_word(&parser, word);
+	for (char *field = next_request_field(&next); field && r >= 0;
+	     field = next_request_field(&next))
+		r = parse_field(&parser, field);
 	if (r >= 0)
 		r = check_whole(&parser);
 	if (r >= 0)
@@ -320,38 +319,48 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	return r;
 }
 
-void kvp_time_format(char text[KVP_TIME_SIZE], int64_t time)
+static int format_logoff(char *text, size_t size, const struct logoff_request *logoff)
 {
-	time_t seconds = time;
-	struct tm parts;
-
-	text[0] = '\0';
-	if (gmtime_r(&seconds, &parts))
-		strftime(text, KVP_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &parts);
+	/* A blank ends any value but that of the message. */
+	if (strpbrk(logoff->user, BLANKS) || strpbrk(logoff->session, BLANKS))
+		return -EINVAL;
+	snprintf(text, size, " timeout=%" PRIu32 " grace=%" PRIu32 "%s%s%s%s%s%s%s%s",
+		 logoff->timeout, logoff->grace,
+		 logoff->flags & HV_LOGOFF_FORCE ? " force=yes" : "",
+		 logoff->flags & HV_LOGOFF_DRY_RUN ? " dry-run=yes" : "",
+		 logoff->user[0] ? " user=" : "", logoff->user,
+		 logoff->session[0] ? " session=" : "", logoff->session,
+		 logoff->message[0] ? " message=" : "", logoff->message);
+	return 0;
 }
 
-static const char *state_name(uint32_t state)
+int kvp_request_format(char value[KVP_TEXT_MAX + 1], const struct kvp_request *request)
 {
-	switch (state) {
-	case HV_LOGOFF_GRACE:
-		return "grace";
-	case HV_LOGOFF_ENDING:
-		return "ending";
-	case HV_LOGOFF_DONE:
-		return "done";
-	default:
-		return "delivered";
+	char logoff[sizeof(struct logoff_request) + 128] = "";
+	char issued[UTC_SIZE];
+	int r;
+
+	if (request->verb == KVP_LOGOFF) {
+		r = format_logoff(logoff, sizeof(logoff), &request->logoff);
+		if (r < 0)
+			return r;
 	}
+	utc_format(issued, request->issued);
+	r = snprintf(value, KVP_TEXT_MAX + 1,
+		     "v=" VERSION " id=%s issued=%s life=%" PRIu32 " do=%s%s%s%s", request->id,
+		     issued, request->life, verb_names[request->verb],
+		     request->boot[0] ? " boot=" : "", request->boot, logoff);
+	return r > KVP_TEXT_MAX ? -E2BIG : 0;
 }
 
 void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *answer,
 		       const char *boot, int64_t time)
 {
-	char written[KVP_TIME_SIZE];
+	char written[UTC_SIZE];
 	char result[32] = "";
 	char busy[KVP_ID_SIZE + 8] = "";
 
-	kvp_time_format(written, time);
+	utc_format(written, time);
 	if (!answer->id[0]) {
 		snprintf(value, KVP_TEXT_MAX + 1, "v=" VERSION " state=idle boot=%s time=%s", boot,
 			 written);
@@ -364,6 +373,95 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 	snprintf(value, KVP_TEXT_MAX + 1,
 		 "v=" VERSION " id=%s state=%s percent=%" PRIu32 " found=%" PRIu32 " ended=%" PRIu32
 		 " failed=%" PRIu32 "%s%s boot=%s time=%s text=%s",
-		 answer->id, state_name(answer->state), answer->percent, answer->found,
+		 answer->id, state_names[answer->state], answer->percent, answer->found,
 		 answer->ended, answer->failed, result, busy, boot, written, answer->text);
+}
+
+struct answer_parser {
+	struct kvp_answer *answer;
+	char *boot;
+	int64_t *time;
+	bool has_version, has_state;
+};
+
+static bool take_number(struct kvp_answer *answer, const char *name, const char *value)
+{
+	const struct {
+		const char *name;
+		uint32_t *number;
+	} numbers[] = {
+		{"percent", &answer->percent}, {"found", &answer->found},
+		{"ended", &answer->ended},     {"failed", &answer->failed},
+		{"result", &answer->result},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		if (strcmp(numbers[i].name, name) != 0)
+			continue;
+		*numbers[i].number = strtoul(value, NULL, 0);
+		return true;
+	}
+	return false;
+}
+
+static void take_state(struct answer_parser *parser, const char *value)
+{
+	size_t state = HV_LOGOFF_PENDING;
+
+	NAME_FIND(state_names, value, &state);
+	parser->answer->state = state;
+	parser->has_state = value[0];
+}
+
+static void take_id(char target[KVP_ID_SIZE], const char *value)
+{
+	snprintf(target, KVP_ID_SIZE, "%s", value);
+}
+
+/* Ignores fields that it does not know: a later hv-logoffd may add some. */
+static void take_field(struct answer_parser *parser, const char *name, const char *value)
+{
+	if (take_number(parser->answer, name, value))
+		return;
+	if (!strcmp(name, "v"))
+		parser->has_version = !strcmp(value, VERSION);
+	else if (!strcmp(name, "state"))
+		take_state(parser, value);
+	else if (!strcmp(name, "id"))
+		take_id(parser->answer->id, value);
+	else if (!strcmp(name, "busy"))
+		take_id(parser->answer->busy, value);
+	else if (!strcmp(name, "boot"))
+		take_id(parser->boot, value);
+	else if (!strcmp(name, "time") && !utc_parse(parser->time, value))
+		*parser->time = 0;
+	else if (!strcmp(name, "text"))
+		kvp_answer_set_text(parser->answer, value);
+}
+
+int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t *time,
+		     const char *value)
+{
+	struct answer_parser parser = {.answer = answer, .boot = boot, .time = time};
+	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1] = "";
+	char *next = copy;
+
+	*answer = (struct kvp_answer){0};
+	boot[0] = '\0';
+	*time = 0;
+	strncpy(copy, value, sizeof(copy) - 1);
+	for (char *field = next_field(&next, "text="); field; field = next_field(&next, "text=")) {
+		char *separator = strchr(field, '=');
+
+		if (!separator)
+			continue;
+		*separator = '\0';
+		take_field(&parser, field, separator + 1);
+	}
+	if (parser.has_version && parser.has_state)
+		return 0;
+	*answer = (struct kvp_answer){0};
+	boot[0] = '\0';
+	*time = 0;
+	return -EINVAL;
 }

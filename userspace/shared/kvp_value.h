@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Requests and answers as the values of KVP items: see docs/kvp.md. */
+/*
+ * Requests and answers as values of KVP items, for the guest and the host. The format is in
+ * docs/kvp.md.
+ */
 #ifndef HVL_KVP_VALUE_H
 #define HVL_KVP_VALUE_H
 
 #include <linux/hv_logoff.h>
-#include <stddef.h>
 #include <stdint.h>
 
-#include "userspace/guest/logoff/engine.h"
+#include "logoff_request.h"
 
 #define KVP_REQUEST_KEY "HvLogoffRequest"
 #define KVP_ANSWER_KEY  "HvLogoffAnswer"
 
-/* Bytes of a value that every host and every guest passes on whole. */
+/* Every host and every guest transfers a value of so many bytes without truncation. */
 #define KVP_TEXT_MAX 1022
-/* With the NUL, of requests and of boots. */
+/* The size of a request or boot id, with the NUL. */
 #define KVP_ID_SIZE  37
 
 #define KVP_LIFE_MAX 86400
 
-/* Results that requests by KVP have beside those of linux/hv_logoff.h; see docs/kvp.md. */
+/* Results of KVP requests in addition to those of linux/hv_logoff.h; see docs/kvp.md. */
 #define KVP_E_EXISTS   0x800700b7U /* ERROR_ALREADY_EXISTS */
 #define KVP_E_REVISION 0x8007051aU /* ERROR_REVISION_MISMATCH */
 #define KVP_E_SKEW     0x80070576U /* ERROR_TIME_SKEW */
@@ -35,38 +37,46 @@ struct kvp_request {
 	enum kvp_verb verb;
 	char id[KVP_ID_SIZE];
 	int64_t issued;         /* seconds since 1970, by the host's clock */
-	uint32_t life;          /* seconds from then */
-	char boot[KVP_ID_SIZE]; /* empty: any */
+	uint32_t life;          /* seconds after that */
+	char boot[KVP_ID_SIZE]; /* empty: any boot of the guest */
 	struct logoff_request logoff;
 };
 
-/* Zeroed it is the answer when there is no request. */
+/* All zero: there is no request. */
 struct kvp_answer {
-	char id[KVP_ID_SIZE]; /* "-" if the request has none that can be read */
-	uint32_t state;       /* enum hv_logoff_state, never PENDING with an id */
+	char id[KVP_ID_SIZE]; /* "-" for a request without a valid id */
+	uint32_t state;       /* enum hv_logoff_state; not PENDING if there is an id */
 	uint32_t percent;
 	uint32_t found;
 	uint32_t ended;
 	uint32_t failed;
 	uint32_t result;
-	char busy[KVP_ID_SIZE]; /* the request that was refused for this one's sake */
+	char busy[KVP_ID_SIZE]; /* the last request that was refused because of this one */
 	char text[HV_LOGOFF_TEXT_SIZE];
 };
 
-/* 0; else -EINVAL, and @refusal is the answer. @value is a string. */
+/* Returns 0, or -EINVAL and the answer in @refusal. */
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal);
+/*
+ * Only a KVP_LOGOFF has the fields of a logoff. Returns 0, -EINVAL if the user or the session
+ * contains a blank, or -E2BIG if the value would exceed KVP_TEXT_MAX; then @value is undefined.
+ */
+int kvp_request_format(char value[KVP_TEXT_MAX + 1], const struct kvp_request *request);
 
-/* On one line, and fit to be shown. */
+/* Sets the text, cleaned and on one line. */
 void kvp_answer_set_text(struct kvp_answer *answer, const char *text);
-/* An answer that says that nothing was done, and why. */
+/* Makes @answer a refusal: nothing was done, and the text states why. */
 void kvp_refuse(struct kvp_answer *answer, const char *id, uint32_t result, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* As "2026-11-22T16:00:00Z", in so many bytes with the NUL. */
-#define KVP_TIME_SIZE 24
-void kvp_time_format(char text[KVP_TIME_SIZE], int64_t time);
-
 void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *answer,
 		       const char *boot, int64_t time);
+/*
+ * Returns 0, or -EINVAL unless @value is an answer of the supported version. Fields that are
+ * missing are empty or 0, and so are all of them after an error. A state that is unknown is
+ * HV_LOGOFF_PENDING. The numbers are not checked.
+ */
+int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t *time,
+		     const char *value);
 
 #endif /* HVL_KVP_VALUE_H */

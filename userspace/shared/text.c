@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "text.h"
 
-#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* How many bytes the UTF-8 character at @bytes has, 0 if it is broken. */
+/* Returns the size of the UTF-8 character at @bytes, 0 if it is invalid. */
 static size_t decode(const unsigned char *bytes, size_t length, uint32_t *character)
 {
 	static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -37,13 +37,27 @@ static size_t decode(const unsigned char *bytes, size_t length, uint32_t *charac
 	return size;
 }
 
-static bool fit_to_show(uint32_t character)
+bool text_is_utf8(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t length = strlen(text), step;
+	uint32_t character;
+
+	for (; length > 0; length -= step, bytes += step) {
+		step = decode(bytes, length, &character);
+		if (!step)
+			return false;
+	}
+	return true;
+}
+
+static bool is_displayable(uint32_t character)
 {
 	if (character < 0x20)
 		return character == '\n' || character == '\t';
 	if (character >= 0x7f && character <= 0x9f)
 		return false;
-	/* Line and paragraph separators, and what turns the direction of the text after it. */
+	/* Line and paragraph separators; bidirectional embeddings, overrides and isolates. */
 	return !(character >= 0x2028 && character <= 0x202e) &&
 	       !(character >= 0x2066 && character <= 0x2069);
 }
@@ -57,7 +71,7 @@ void text_clean(char *target, size_t size, const char *source, size_t length)
 	length = strnlen(source, length);
 	while (length > 0) {
 		size_t step = decode(bytes, length, &character);
-		bool good = step > 0 && fit_to_show(character);
+		bool good = step > 0 && is_displayable(character);
 		size_t space = good ? step : 1;
 
 		if (used + space >= size)
@@ -71,4 +85,24 @@ void text_clean(char *target, size_t size, const char *source, size_t length)
 		length -= step ? step : 1;
 	}
 	memset(target + used, 0, size - used);
+}
+
+void text_clean_line(char *target, size_t size, const char *source)
+{
+	text_clean(target, size, source, strlen(source));
+	for (char *next = target; *next; next++) {
+		if (*next == '\n' || *next == '\t')
+			*next = ' ';
+	}
+}
+
+char *text_clean_line_dup(const char *source)
+{
+	/* Cleaning never makes a string longer. */
+	size_t size = strlen(source) + 1;
+	char *copy = malloc(size);
+
+	if (copy)
+		text_clean_line(copy, size, source);
+	return copy;
 }

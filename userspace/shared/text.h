@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Text from elsewhere, made fit to be shown. */
+/* Checks untrusted text and makes it safe to display. */
 #ifndef HVL_TEXT_H
 #define HVL_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
+bool text_is_utf8(const char *text);
+
 /*
- * Copies @source, up to @length bytes or its NUL, as clean UTF-8 into @target of
- * @size bytes. Control characters other than a newline and a tab, broken UTF-8,
- * and what turns the writing direction become '?'. A character that does not
- * fit whole ends the copy, and all bytes after it are zero.
+ * Copies @source, up to @length bytes or its NUL, as clean UTF-8 into @target of @size bytes.
+ * Control characters other than newline and tab, invalid UTF-8, and characters that change the
+ * writing direction become '?'. The copy ends before the first character that does not fit
+ * completely; all bytes after it are zero.
  */
 void text_clean(char *target, size_t size, const char *source, size_t length);
+/* The same for a string, on one line: newlines and tabs become blanks. */
+void text_clean_line(char *target, size_t size, const char *source);
+/* text_clean_line() into memory that the caller frees; NULL if there is none. */
+char *text_clean_line_dup(const char *source);
 
 #endif /* HVL_TEXT_H */

@@ -14,20 +14,7 @@
 
 #include "session.h"
 #include "userspace/guest/config.h"
-
-/* A way in names its requests as it likes, in so many bytes with the NUL. */
-#define LOGOFF_ID_SIZE 40
-
-/* What the host asks for, whichever way it came. Strings end with a NUL; they are not checked. */
-struct logoff_request {
-	char id[LOGOFF_ID_SIZE]; /* for the journal */
-	uint32_t flags;          /* HV_LOGOFF_FORCE, _DRY_RUN, _REDELIVERED */
-	uint32_t timeout;        /* seconds from now, at least 1 */
-	uint32_t grace;          /* of these, fewer */
-	char message[HV_LOGOFF_MESSAGE_SIZE];
-	char user[HV_LOGOFF_USER_SIZE];       /* only this user's sessions, unless empty */
-	char session[HV_LOGOFF_SESSION_SIZE]; /* only this one, unless empty */
-};
+#include "userspace/shared/logoff_request.h"
 
 /*
  * A way in, known by its address. It starts a request by engine_request(), gets its reports until

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "userspace/guest/log.h"
+#include "userspace/shared/utc.h"
 
 /* Seconds by which the host's clock may be ahead of this machine's. */
 #define SKEW_MAX 300
@@ -83,11 +84,11 @@ static bool is_fresh(const struct kvp_requests *kvp, const struct kvp_request *r
 	int64_t end = request->issued + request->life;
 	int64_t now = kvp->ops->now(kvp->outside);
 	int64_t booted = kvp->ops->booted(kvp->outside);
-	char issued_text[KVP_TIME_SIZE], now_text[KVP_TIME_SIZE], booted_text[KVP_TIME_SIZE];
+	char issued_text[UTC_SIZE], now_text[UTC_SIZE], booted_text[UTC_SIZE];
 
-	kvp_time_format(issued_text, request->issued);
-	kvp_time_format(now_text, now);
-	kvp_time_format(booted_text, booted);
+	utc_format(issued_text, request->issued);
+	utc_format(now_text, now);
+	utc_format(booted_text, booted);
 	if (kvp_journal_knows(&kvp->journal, request->id))
 		kvp_refuse(refusal, request->id, KVP_E_EXISTS,
 			   "A request with this id has come before; give each one an id of its "

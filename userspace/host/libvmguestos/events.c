@@ -14,7 +14,9 @@
 #include "connection.h"
 #include "error.h"
 #include "iid.h"
-#include "text.h"
+#include "json.h"
+#include "userspace/shared/names.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 struct events {
@@ -43,15 +45,10 @@ static void events_free(struct events *events)
 
 static bool take_type(const json_t *object, VMLogoffType *type)
 {
-	static const char *const kinds[] = {
-		[vmLogoffType_Normal] = "normal",
-		[vmLogoffType_Forced] = "forced",
-		[vmLogoffType_External] = "external",
-	};
 	size_t kind = 0;
 
-	if (strcmp(vmg_text_in(object, "outcome"), "ended") != 0 ||
-	    !vmg_text_find(kinds, ARRAY_SIZE(kinds), vmg_text_in(object, "kind"), &kind))
+	if (strcmp(vmg_json_text(object, "outcome"), outcome_names[HV_LOGOFF_ENDED]) != 0 ||
+	    !NAME_FIND(kind_names, vmg_json_text(object, "kind"), &kind))
 		return false;
 	*type = (VMLogoffType)kind;
 	return true;
@@ -59,14 +56,14 @@ static bool take_type(const json_t *object, VMLogoffType *type)
 
 static void tell_session(struct events *events, const json_t *object)
 {
-	_cleanup_free_ char *user = vmg_text_clean(vmg_text_in(object, "user"));
-	_cleanup_free_ char *session = vmg_text_clean(vmg_text_in(object, "session"));
+	_cleanup_free_ char *user = text_clean_line_dup(vmg_json_text(object, "user"));
+	_cleanup_free_ char *session = text_clean_line_dup(vmg_json_text(object, "session"));
 	VMLogoffEvent event = {
-		.uid = vmg_count_in(object, "uid"),
+		.uid = vmg_json_count(object, "uid"),
 		.user = user,
 		.session = session,
-		.task = vmg_id_in(object, "id"),
-		.lost = vmg_count_in(object, "lost"),
+		.task = vmg_json_id(object, "id"),
+		.lost = vmg_json_count(object, "lost"),
 	};
 
 	/* What a logoff could not end, or only would, is its task's matter. */
@@ -79,7 +76,7 @@ static void tell_session(struct events *events, const json_t *object)
 
 static void tell_reporting(struct events *events, const json_t *component)
 {
-	const char *version = vmg_text_in(component, "version");
+	const char *version = vmg_json_text(component, "version");
 	int before = (int)events->reporting;
 	bool reports = json_is_true(json_object_get(component, "negotiated")) && *version &&
 		       strcmp(version, "1.0") != 0;
@@ -98,7 +95,7 @@ static void tell_end(struct events *events, HRESULT reason)
 /* Whether there may be more. */
 static bool tell(struct events *events, const json_t *object)
 {
-	const char *kind = vmg_text_in(object, "event");
+	const char *kind = vmg_json_text(object, "event");
 	const json_t *components = json_object_get(object, "components");
 
 	if (strcmp(kind, "session") == 0)
@@ -165,7 +162,7 @@ static HRESULT ask(struct events *events, const char *folder)
 	if (ret < 0)
 		return vmg_hresult_of(ret);
 	if (!json_object_get(object, "event")) {
-		vmg_last_error(vmg_text_in(object, "error"));
+		vmg_last_error(vmg_json_text(object, "error"));
 		return vmg_hresult_in(object);
 	}
 	return vmg_hresult_of(

@@ -11,10 +11,11 @@
 #include "error.h"
 #include "events.h"
 #include "iid.h"
+#include "json.h"
 #include "kvp.h"
 #include "registry.h"
 #include "task.h"
-#include "text.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 #define OPTIONS_SIZE_MAX 4096 /* larger than any header will ever have it */
@@ -89,16 +90,9 @@ static HRESULT query_interface(IVMGuestOS2 *This, const IID *iid, void **out)
 	return S_OK;
 }
 
-static bool is_utf8(const char *text)
-{
-	json_auto_t *string = json_string(text);
-
-	return string;
-}
-
 static bool is_text(const char *text, size_t longest)
 {
-	return !text || (strlen(text) <= longest && is_utf8(text));
+	return !text || (strlen(text) <= longest && text_is_utf8(text));
 }
 
 /* Nobody's name is empty: a program that has none in hand doesn't mean everyone. */
@@ -174,7 +168,7 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return vmg_hresult_in(reply);
 	/* Anyone may ask that, but not everyone may go on. */
-	if (strcmp(vmg_text_in(reply, "permission"), "none") == 0)
+	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
 		return E_ACCESSDENIED;
 	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
 	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->folder);

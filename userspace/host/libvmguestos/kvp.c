@@ -22,8 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvp_text.h"
-#include "text.h"
+#include "json.h"
+#include "userspace/shared/kvp_value.h"
 #include "userspace/shared/util.h"
 
 #define WMI_INVALID_STATE 32775
@@ -38,12 +38,15 @@ struct kvp {
 	bool begun;     /* the guest has answered this request */
 	bool cancelled; /* it was asked to be */
 	int64_t deadline;
-	uint32_t timeout;
 	unsigned int attempt;
-	char id[KVP_ID_SIZE];
+	struct kvp_request request;
+};
+
+/* The guest's item. */
+struct answer {
+	struct kvp_answer is;
 	char boot[KVP_ID_SIZE];
-	int64_t issued;
-	char *options;
+	int64_t time; /* when it was written, by the guest's clock; 0 if unknown */
 };
 
 static HRESULT hresult_in(const json_t *reply)
@@ -79,13 +82,22 @@ static json_t *item_command(const char *verb, const char *value)
 
 static const char *item_in(const json_t *reply, const char *key)
 {
-	return vmg_text_in(json_object_get(reply, "items"), key);
+	return vmg_json_text(json_object_get(reply, "items"), key);
 }
 
-/* The options are those of a logoff; others have none. */
-static char *request_text(const struct kvp *kvp, const char *verb, const char *options)
+static bool parse_answer(struct answer *answer, const json_t *reply)
 {
-	return vmg_kvp_request(verb, kvp->id, kvp->issued, vmg_kvp_times.life, kvp->boot, options);
+	return kvp_answer_parse(&answer->is, answer->boot, &answer->time,
+				item_in(reply, KVP_ANSWER_KEY)) == 0;
+}
+
+/* Formats a verb that applies to the current request. */
+static void format_verb(char value[KVP_TEXT_MAX + 1], const struct kvp *kvp, enum kvp_verb verb)
+{
+	struct kvp_request request = kvp->request;
+
+	request.verb = verb;
+	kvp_request_format(value, &request);
 }
 
 /* There is one item for all requests: it is there already, or it is not. */
@@ -97,7 +109,7 @@ static HRESULT put(struct task *task, const char *value)
 	if (hr == E_INVALIDARG)
 		hr = ask(task, item_command("kvp_add", value), &added);
 	if (hr != S_OK)
-		vmg_task_say(task, vmg_text_in(added ? added : modified, "error"));
+		vmg_task_say(task, vmg_json_text(added ? added : modified, "error"));
 	return hr;
 }
 
@@ -109,27 +121,30 @@ static bool has_place(struct task *task)
 
 	if (ask(task, items_command("kvp_host_items"), &reply) != S_OK)
 		return true;
-	snprintf(id, sizeof(id), " id=%s ", task->kvp->id);
+	snprintf(id, sizeof(id), " id=%s ", task->kvp->request.id);
 	return strstr(item_in(reply, KVP_REQUEST_KEY), id);
 }
 
 static HRESULT issue(struct task *task, int64_t when, const char *boot)
 {
-	_cleanup_free_ char *value = NULL;
+	char value[KVP_TEXT_MAX + 1];
 	struct kvp *kvp = task->kvp;
+	struct kvp_request *request = &kvp->request;
+	int ret;
 
 	kvp->attempt++;
-	snprintf(kvp->id, sizeof(kvp->id), "%016" PRIx64 "-%u", task->id, kvp->attempt);
-	snprintf(kvp->boot, sizeof(kvp->boot), "%s", boot);
-	kvp->issued = when;
 	kvp->begun = false;
 	kvp->deadline = vmg_now_ms() + vmg_kvp_times.life * 1000LL;
-	value = request_text(kvp, "logoff", kvp->options);
-	if (value)
+	snprintf(request->id, sizeof(request->id), "%016" PRIx64 "-%u", task->id, kvp->attempt);
+	snprintf(request->boot, sizeof(request->boot), "%s", boot);
+	request->issued = when;
+	request->life = vmg_kvp_times.life;
+	ret = kvp_request_format(value, request);
+	if (ret == 0)
 		return put(task, value);
-	if (errno != E2BIG)
-		return E_OUTOFMEMORY;
-	vmg_task_say(task, "The request is too long for KVP: shorten the message.");
+	vmg_task_say(task, ret == -E2BIG
+				   ? "The request is too long for KVP: shorten the message."
+				   : "KVP does not support a user name or session id with blanks.");
 	return E_INVALIDARG;
 }
 
@@ -155,17 +170,17 @@ static bool has_expired(const struct kvp *kvp)
  */
 static void forget(struct task *task)
 {
-	_cleanup_free_ char *value = request_text(task->kvp, "forget", "");
+	char value[KVP_TEXT_MAX + 1];
 	json_auto_t *reply = NULL;
 
-	if (value && has_place(task))
+	format_verb(value, task->kvp, KVP_FORGET);
+	if (has_place(task))
 		ask(task, item_command("kvp_modify", value), &reply);
 }
 
-static void take_done(struct task *task, const struct kvp_answer *answer)
+static void take_done(struct task *task, const struct answer *answer)
 {
-	bool is_clock = answer->result == (uint32_t)HRESULT_FROM_WIN32(ERROR_TIMEOUT) ||
-			answer->result == (uint32_t)HRESULT_FROM_WIN32(ERROR_TIME_SKEW);
+	bool is_clock = answer->is.result == KVP_E_STALE || answer->is.result == KVP_E_SKEW;
 	struct kvp *kvp = task->kvp;
 	HRESULT hr;
 
@@ -176,29 +191,31 @@ static void take_done(struct task *task, const struct kvp_answer *answer)
 		return;
 	}
 	forget(task);
-	vmg_task_say(task, answer->text);
-	vmg_task_end(task, (HRESULT)answer->result);
+	vmg_task_say(task, answer->is.text);
+	vmg_task_end(task, (HRESULT)answer->is.result);
 }
 
-static void take_answer(struct task *task, const struct kvp_answer *answer)
+static void take_answer(struct task *task, const struct answer *answer)
 {
+	const struct kvp_answer *is = &answer->is;
 	const struct report report = {
-		.state = vmg_task_state(answer->state, task->state),
-		.percent = answer->percent,
-		.found = answer->found,
-		.ended = answer->ended,
-		.failed = answer->failed,
-		.text = answer->text,
+		.state = is->state == HV_LOGOFF_PENDING ? task->state : (VMLogoffState)is->state,
+		.percent = is->percent,
+		.found = is->found,
+		.ended = is->ended,
+		.failed = is->failed,
+		.text = is->text,
 	};
 	struct kvp *kvp = task->kvp;
 
 	if (!kvp->begun)
-		kvp->deadline = vmg_now_ms() + kvp->timeout * 1000LL + vmg_kvp_times.backstop_ms;
+		kvp->deadline = vmg_now_ms() + kvp->request.logoff.timeout * 1000LL +
+				vmg_kvp_times.backstop_ms;
 	kvp->begun = true;
 	if (report.state == vmLogoffState_Done) {
-		task->found = answer->found;
-		task->ended = answer->ended;
-		task->failed = answer->failed;
+		task->found = is->found;
+		task->ended = is->ended;
+		task->failed = is->failed;
 		take_done(task, answer);
 	} else {
 		vmg_task_report(task, &report);
@@ -220,10 +237,11 @@ static void take_refusal(struct task *task)
 /* A request that nobody waits for any more must not begin either. */
 static void give_up(struct task *task)
 {
-	_cleanup_free_ char *value = request_text(task->kvp, "cancel", "");
+	char value[KVP_TEXT_MAX + 1];
 	json_auto_t *reply = NULL;
 
-	if (!task->kvp->begun && value && has_place(task))
+	format_verb(value, task->kvp, KVP_CANCEL);
+	if (!task->kvp->begun && has_place(task))
 		ask(task, item_command("kvp_modify", value), &reply);
 	vmg_task_say(task, task->kvp->begun
 				   ? "The guest has not answered in time: is it still running?"
@@ -235,12 +253,12 @@ static void give_up(struct task *task)
 static void take_items(struct task *task, const json_t *reply)
 {
 	const struct kvp *kvp = task->kvp;
-	struct kvp_answer answer;
+	struct answer answer;
 
-	vmg_kvp_parse(&answer, item_in(reply, KVP_ANSWER_KEY));
-	if (strcmp(answer.id, kvp->id) == 0)
+	parse_answer(&answer, reply);
+	if (strcmp(answer.is.id, kvp->request.id) == 0)
 		take_answer(task, &answer);
-	else if (strcmp(answer.busy, kvp->id) == 0)
+	else if (strcmp(answer.is.busy, kvp->request.id) == 0)
 		take_refusal(task);
 	else if (!kvp->begun && !has_place(task))
 		end_busy(task, "Another request took the place of this one.");
@@ -256,7 +274,7 @@ static void take(struct task *task, const json_t *reply)
 	if (hr == S_OK) {
 		take_items(task, reply);
 	} else {
-		vmg_task_say(task, vmg_text_in(reply, "error"));
+		vmg_task_say(task, vmg_json_text(reply, "error"));
 		vmg_task_end(task, hr);
 	}
 	if (!task->complete)
@@ -307,22 +325,22 @@ static int open_all(struct task *task)
 
 static bool is_under_way(const struct kvp_answer *answer)
 {
-	return strcmp(answer->state, "idle") != 0 && strcmp(answer->state, "done") != 0;
+	return answer->id[0] && answer->state != HV_LOGOFF_DONE;
 }
 
 static HRESULT begin(struct task *task)
 {
 	json_auto_t *reply = NULL;
-	struct kvp_answer answer;
+	struct answer answer;
 	HRESULT hr = ask(task, items_command("kvp_guest_items"), &reply);
 
 	if (hr != S_OK) {
-		vmg_task_say(task, vmg_text_in(reply, "error"));
+		vmg_task_say(task, vmg_json_text(reply, "error"));
 		return hr;
 	}
-	if (!vmg_kvp_parse(&answer, item_in(reply, KVP_ANSWER_KEY)))
+	if (!parse_answer(&answer, reply))
 		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
-	if (is_under_way(&answer)) {
+	if (is_under_way(&answer.is)) {
 		end_busy(task, CARRYING_OUT);
 		return S_OK;
 	}
@@ -336,6 +354,24 @@ static HRESULT begin(struct task *task)
 	return hr;
 }
 
+static void copy(char *target, size_t size, const char *text)
+{
+	snprintf(target, size, "%s", text ? text : "");
+}
+
+static void copy_options(struct logoff_request *request, const VMLogoffOptions *options)
+{
+	if (options->flags & VM_LOGOFF_FORCE)
+		request->flags |= HV_LOGOFF_FORCE;
+	if (options->flags & VM_LOGOFF_DRY_RUN)
+		request->flags |= HV_LOGOFF_DRY_RUN;
+	request->timeout = options->timeout;
+	request->grace = options->grace;
+	copy(request->message, sizeof(request->message), options->message);
+	copy(request->user, sizeof(request->user), options->user);
+	copy(request->session, sizeof(request->session), options->session);
+}
+
 static HRESULT start(struct task *task, const VMLogoffOptions *options)
 {
 	struct kvp *kvp = calloc(1, sizeof(*kvp));
@@ -345,15 +381,7 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 		return E_OUTOFMEMORY;
 	task->kvp = kvp;
 	kvp->timer = -1;
-	kvp->timeout = options->timeout;
-	kvp->options = vmg_kvp_options(options);
-	if (!kvp->options && errno == EINVAL) {
-		vmg_task_say(task, "A user or a session with a blank in its name can't be "
-				   "said by KVP.");
-		return E_INVALIDARG;
-	}
-	if (!kvp->options)
-		return E_OUTOFMEMORY;
+	copy_options(&kvp->request.logoff, options);
 	ret = open_all(task);
 	return ret < 0 ? vmg_hresult_of(ret) : begin(task);
 }
@@ -361,16 +389,14 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 /* What comes of it says the answer. */
 static HRESULT cancel(struct task *task)
 {
-	_cleanup_free_ char *value = NULL;
+	char value[KVP_TEXT_MAX + 1];
 	json_auto_t *reply = NULL;
 	int ret;
 
 	pthread_mutex_lock(&task->lock);
 	task->kvp->cancelled = true;
-	value = request_text(task->kvp, "cancel", "");
+	format_verb(value, task->kvp, KVP_CANCEL);
 	pthread_mutex_unlock(&task->lock);
-	if (!value)
-		return E_OUTOFMEMORY;
 	ret = vmg_connection_ask(task->folder, item_command("kvp_modify", value), &reply);
 	return ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
 }
@@ -391,7 +417,6 @@ static void release(struct task *task)
 		close(kvp->timer);
 	if (task->descriptor >= 0)
 		close(task->descriptor);
-	free(kvp->options);
 	free(kvp);
 }
 
@@ -406,11 +431,11 @@ const struct way vmg_kvp = {
 HRESULT vmg_kvp_available(const char *folder)
 {
 	json_auto_t *reply = NULL;
-	struct kvp_answer answer;
+	struct answer answer;
 	int ret = vmg_connection_ask(folder, items_command("kvp_guest_items"), &reply);
 	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
 
-	if (hr == S_OK && !vmg_kvp_parse(&answer, item_in(reply, KVP_ANSWER_KEY)))
+	if (hr == S_OK && !parse_answer(&answer, reply))
 		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	return hr;
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "json.h"
+#include "userspace/shared/names.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 /* Twice what logind allows if it isn't told otherwise: a guest can't fill a host's memory. */
@@ -25,19 +27,14 @@ void vmg_sessions_free(struct sessions *sessions)
 
 static bool result_init(VMSessionResult *result, const json_t *event)
 {
-	static const char *const outcomes[] = {
-		[vmSessionOutcome_Ended] = "ended",
-		[vmSessionOutcome_Failed] = "failed",
-		[vmSessionOutcome_Selected] = "selected",
-	};
 	size_t outcome = 0;
 
-	if (!vmg_text_find(outcomes, ARRAY_SIZE(outcomes), vmg_text_in(event, "outcome"), &outcome))
+	if (!NAME_FIND(outcome_names, vmg_json_text(event, "outcome"), &outcome))
 		return false;
 	result->outcome = (VMSessionOutcome)outcome;
-	result->uid = vmg_count_in(event, "uid");
-	result->session = vmg_text_clean(vmg_text_in(event, "session"));
-	result->user = vmg_text_clean(vmg_text_in(event, "user"));
+	result->uid = vmg_json_count(event, "uid");
+	result->session = text_clean_line_dup(vmg_json_text(event, "session"));
+	result->user = text_clean_line_dup(vmg_json_text(event, "user"));
 	return result->session && result->user;
 }
 

@@ -10,7 +10,7 @@
 
 #include "error.h"
 #include "iid.h"
-#include "text.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 #define WAIT_MS_MAX 4000000
@@ -20,22 +20,9 @@ static struct task *task_of(IVMTask2 *This)
 	return (struct task *)This;
 }
 
-VMLogoffState vmg_task_state(const char *name, VMLogoffState otherwise)
-{
-	static const char *const names[] = {
-		[vmLogoffState_Pending] = "pending", [vmLogoffState_Delivered] = "delivered",
-		[vmLogoffState_Grace] = "grace",     [vmLogoffState_Ending] = "ending",
-		[vmLogoffState_Done] = "done",
-	};
-	size_t state = otherwise;
-
-	vmg_text_find(names, ARRAY_SIZE(names), name, &state);
-	return (VMLogoffState)state;
-}
-
 void vmg_task_say(struct task *task, const char *text)
 {
-	char *copy = text && *text ? vmg_text_clean(text) : NULL;
+	char *copy = text && *text ? text_clean_line_dup(text) : NULL;
 
 	if (!copy)
 		return;

@@ -61,7 +61,6 @@ struct report {
 };
 
 /* For a way: what it has heard. */
-VMLogoffState vmg_task_state(const char *name, VMLogoffState otherwise);
 void vmg_task_report(struct task *task, const struct report *report);
 void vmg_task_say(struct task *task, const char *text);
 void vmg_task_end(struct task *task, HRESULT error);

@@ -7,8 +7,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "json.h"
 #include "task.h"
-#include "text.h"
+#include "userspace/shared/names.h"
 #include "userspace/shared/util.h"
 
 static json_t *id_to_json(const struct task *task)
@@ -16,15 +17,28 @@ static json_t *id_to_json(const struct task *task)
 	return json_sprintf("%#llx", (unsigned long long)task->id);
 }
 
+/* The enums of vmguestos.h have the numbers of linux/hv_logoff.h. */
+_Static_assert((int)vmLogoffState_Done == (int)HV_LOGOFF_DONE, "states");
+_Static_assert((int)vmSessionOutcome_Selected == (int)HV_LOGOFF_SELECTED, "outcomes");
+_Static_assert((int)vmLogoffType_External == (int)HV_LOGOFF_EXTERNAL, "types");
+
+static VMLogoffState state_in(const json_t *json, VMLogoffState otherwise)
+{
+	size_t state = otherwise;
+
+	NAME_FIND(state_names, vmg_json_text(json, "state"), &state);
+	return (VMLogoffState)state;
+}
+
 static void take_report(struct task *task, const json_t *json)
 {
 	const struct report report = {
-		.state = vmg_task_state(vmg_text_in(json, "state"), task->state),
+		.state = state_in(json, task->state),
 		.percent = json_integer_value(json_object_get(json, "percent")),
-		.found = vmg_count_in(json, "found"),
-		.ended = vmg_count_in(json, "ended"),
-		.failed = vmg_count_in(json, "failed"),
-		.text = vmg_text_in(json, "text"),
+		.found = vmg_json_count(json, "found"),
+		.ended = vmg_json_count(json, "ended"),
+		.failed = vmg_json_count(json, "failed"),
+		.text = vmg_json_text(json, "text"),
 	};
 
 	vmg_task_report(task, &report);
@@ -35,7 +49,7 @@ static void take_last(struct task *task, const json_t *reply)
 	/* A host that ends a request by itself says nothing about sessions. */
 	if (json_object_get(reply, "found"))
 		take_report(task, reply);
-	vmg_task_say(task, vmg_text_in(reply, "error"));
+	vmg_task_say(task, vmg_json_text(reply, "error"));
 	if (json_is_true(json_object_get(reply, "ok")))
 		task->accepted = true;
 	vmg_task_end(task, vmg_hresult_in(reply));

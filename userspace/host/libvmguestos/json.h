@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Members of the JSON objects that a host sends, with defaults for those missing or invalid. */
+#ifndef VMG_JSON_H
+#define VMG_JSON_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+/* Default: "". */
+const char *vmg_json_text(const json_t *object, const char *name);
+/* Default: 0, also for a number that does not fit. */
+uint32_t vmg_json_count(const json_t *object, const char *name);
+/* A string that is a hexadecimal number. Default: 0. */
+uint64_t vmg_json_id(const json_t *object, const char *name);
+
+#endif /* VMG_JSON_H */

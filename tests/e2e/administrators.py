@@ -87,7 +87,7 @@ def check_refused(machine, client, names):
     for name, reply in zip(names, replies):
         assert not reply["ok"] and reply["hresult"] == E_DENIED, f"{name}: {reply}"
     machine.say(f"refused: {replies[-1]['error']}")
-    wait_logged(machine, [f"refused: {name}, to user {client.user}, group {client.group}, process "
+    wait_logged(machine, [f"denied: {name} by user {client.user}, group {client.group}, process "
                           for name in names])
 
 

@@ -217,7 +217,7 @@ static void walk_permission(const char *name)
 	expect("Logoff: unprivileged", logoff_unprivileged(name), E_ACCESSDENIED);
 	run("chmod 700 \"$HVHOST_DIR\"");
 	/* hvhost.log is written asynchronously. */
-	run("timeout 300 sh -c 'until grep -q \"refused: logoff, to user 65534\" "
+	run("timeout 300 sh -c 'until grep -q \"denied: logoff by user 65534\" "
 	    "\"$HVHOST_DIR/$VM/hvhost.log\"; do sleep 0.2; done'");
 }
 

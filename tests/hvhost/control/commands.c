@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The commands of the control socket; those of one device are in its own file. */
+/* The table of control commands. Commands of a single device are in the device's file. */
 #include <string.h>
 
 #include "tests/hvhost/storm/inject.h"
@@ -40,48 +40,48 @@ static void status_command(struct vm *vm, uint64_t client, const json_t *request
 static void stop_command(struct vm *vm, uint64_t client, const json_t *request)
 {
 	(void)request;
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
-	vm_end(vm, "it was told to stop");
+	control_ok(&vm->control, client);
+	vm_end(vm, "stop command");
 }
 
 static void reset_command(struct vm *vm, uint64_t client, const json_t *request)
 {
 	(void)request;
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
-	vm_reset(vm, "it was told to");
+	control_ok(&vm->control, client);
+	vm_reset(vm, "reset command");
 }
 
-/* The component that a command is about; if there is none, the client knows. */
+/* The component that the request names. If there is none, replies with an error. */
 static struct ic *component_of(struct vm *vm, uint64_t client, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "component"));
 	struct ic *ic = name ? ic_by_name(vm, name) : NULL;
 
 	if (!ic)
-		control_fail(
-			&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			"The component is one of shutdown, heartbeat, timesync, kvp and logoff.");
+		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
+			     "\"component\" must be shutdown, heartbeat, timesync, kvp or logoff.");
 	return ic;
+}
+
+static void channel_command(struct vm *vm, uint64_t client, const json_t *request,
+			    void (*action)(struct channel *channel))
+{
+	struct ic *ic = component_of(vm, client, request);
+
+	if (!ic)
+		return;
+	action(&ic->channel);
+	control_ok(&vm->control, client);
 }
 
 static void rescind_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	struct ic *ic = component_of(vm, client, request);
-
-	if (!ic)
-		return;
-	channel_rescind(&ic->channel);
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	channel_command(vm, client, request, channel_rescind);
 }
 
 static void offer_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	struct ic *ic = component_of(vm, client, request);
-
-	if (!ic)
-		return;
-	channel_offer(&ic->channel);
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	channel_command(vm, client, request, channel_offer);
 }
 
 static void negotiate_command(struct vm *vm, uint64_t client, const json_t *request)
@@ -94,27 +94,17 @@ static void negotiate_command(struct vm *vm, uint64_t client, const json_t *requ
 		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
 			     "The guest has not opened that component's channel.");
 	else
-		control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+		control_ok(&vm->control, client);
 }
 
 static void stall_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	struct ic *ic = component_of(vm, client, request);
-
-	if (!ic)
-		return;
-	channel_stall(&ic->channel);
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	channel_command(vm, client, request, channel_stall);
 }
 
 static void resume_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	struct ic *ic = component_of(vm, client, request);
-
-	if (!ic)
-		return;
-	channel_resume(&ic->channel);
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	channel_command(vm, client, request, channel_resume);
 }
 
 static const struct command {
@@ -154,17 +144,17 @@ static const struct command {
 	{"stop", PERMISSION_OWNER, stop_command},
 };
 
-static void refuse(struct vm *vm, uint64_t client, const struct peer *peer,
-		   const struct command *command)
+static void deny(struct vm *vm, uint64_t client, const struct peer *peer,
+		 const struct command *command)
 {
-	log_line("refused: %s, to user %u, group %u, process %d.", command->name, peer->uid,
+	log_line("denied: %s by user %u, group %u, process %d.", command->name, peer->uid,
 		 peer->gid, peer->pid);
 	control_fail(&vm->control, client, (uint32_t)E_ACCESSDENIED,
 		     command->needs == PERMISSION_OWNER
-			     ? "Only root and the user who has started the machine may do that."
-			     : "Only root, the user who has started the machine, and those whom "
-			       "\"hvhost start\" has allowed it (--allow-user, --allow-group) may "
-			       "do that.");
+			     ? "Only root and the user who started the machine may do that."
+			     : "Only root, the user who started the machine, and the users and "
+			       "groups that \"hvhost start\" allowed (--allow-user, --allow-group) "
+			       "may do that.");
 }
 
 void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const json_t *request)
@@ -177,9 +167,9 @@ void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const 
 		if (peer->permission >= commands[i].needs)
 			commands[i].run(vm, client, request);
 		else
-			refuse(vm, client, peer, &commands[i]);
+			deny(vm, client, peer, &commands[i]);
 		return;
 	}
 	control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-		     "There is no such command: see docs/hvhost.md.");
+		     "Unknown command: see docs/hvhost.md.");
 }

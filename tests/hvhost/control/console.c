@@ -30,7 +30,7 @@ int console_init(struct console *console, struct vm *vm)
 	return console->fd < 0 ? -errno : 0;
 }
 
-/* Everything from @offset on. Returns where the next begins. */
+/* Sends the console's output from @offset on. Returns the offset of its end. */
 static uint64_t send_from(struct console *console, uint64_t client, uint64_t offset)
 {
 	char buffer[16384];
@@ -45,7 +45,7 @@ static uint64_t send_from(struct console *console, uint64_t client, uint64_t off
 	return offset;
 }
 
-static void follow(struct console *console)
+static void update_followers(struct console *console)
 {
 	struct follower *follower = LIST_FIRST(&console->followers);
 
@@ -62,7 +62,7 @@ static void follow(struct console *console)
 	}
 }
 
-static void write_out(struct console *console)
+static void write_pending(struct console *console)
 {
 	if (write_all(console->fd, console->buffer, console->pending) == 0)
 		console->bytes += console->pending;
@@ -73,15 +73,15 @@ void console_flush(struct console *console)
 {
 	if (!console->pending)
 		return;
-	write_out(console);
-	follow(console);
+	write_pending(console);
+	update_followers(console);
 }
 
-/* The loop writes it out, when it gets there: some bytes at a time. */
+/* Buffers the byte: the loop writes the buffer to the file. */
 void console_put(struct console *console, uint8_t byte)
 {
 	if (console->pending == sizeof(console->buffer))
-		write_out(console);
+		write_pending(console);
 	if (console->pending == 0)
 		control_changed(&console->vm->control);
 	console->buffer[console->pending++] = (char)byte;
@@ -122,7 +122,7 @@ void console_command(struct vm *vm, uint64_t client, const json_t *request)
 	}
 	follower = calloc(1, sizeof(*follower));
 	if (!follower) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		control_fail_no_memory(&vm->control, client);
 		return;
 	}
 	follower->client = client;
@@ -136,9 +136,9 @@ void console_input_command(struct vm *vm, uint64_t client, const json_t *request
 
 	if (!json_is_string(data)) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "\"input\" needs \"data\": the text to type.");
+			     "\"input\" needs \"data\": the input for ttyS0.");
 		return;
 	}
 	serial_input(&vm->console, json_string_value(data), json_string_length(data));
-	control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+	control_ok(&vm->control, client);
 }

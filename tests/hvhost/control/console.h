@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guest's console: a file of all it said, and the clients that follow it. */
+/* The guest's console (ttyS0): the log file of its output, and the clients that follow it. */
 #ifndef HVHOST_CONSOLE_H
 #define HVHOST_CONSOLE_H
 
@@ -14,7 +14,7 @@ struct console {
 	struct vm *vm;
 	int fd;
 	uint64_t bytes; /* in the file */
-	size_t pending; /* not there yet */
+	size_t pending; /* in @buffer, not in the file yet */
 	char buffer[4096];
 	LIST_HEAD(followers, follower) followers;
 };

@@ -17,22 +17,23 @@
 #include "userspace/shared/hresult.h"
 
 #define LINE_MAX_BYTES   (1 << 20)
-#define OUTPUT_MAX_BYTES (64 << 20) /* of a client that doesn't read */
-#define CROWDED          128        /* clients; those without permission are not let in then */
+#define OUTPUT_MAX_BYTES (64 << 20) /* queued for a client that does not read */
+/* With so many clients, new ones without permission are disconnected. */
+#define CLIENTS_CROWDED  128
 
 struct client {
 	LIST_ENTRY(client) entry;
 	struct control *control;
 	struct source source;
 	uint64_t number;
-	bool known; /* whose connection it is */
+	bool identified; /* @peer is known */
 	struct peer peer;
-	unsigned int unanswered; /* commands without a final reply */
+	unsigned int unanswered; /* commands without a reply yet */
 	char *input;
 	size_t input_length;
 	char *output;
 	size_t output_length;
-	bool lost; /* a write failed: to be freed by the loop */
+	bool lost; /* disconnected or to be disconnected; client_ready() frees it */
 };
 
 static void client_free(struct client *client)
@@ -69,7 +70,7 @@ enum permission control_permission(const struct control *control, uint64_t numbe
 	return client ? client->peer.permission : PERMISSION_NONE;
 }
 
-/* What can't be written now waits for the socket; a hang-up shows in the loop. */
+/* Waits for EPOLLOUT if the socket is full. An error is handled by client_ready(). */
 static void flush(struct client *client)
 {
 	ssize_t sent = send(client->source.fd, client->output, client->output_length,
@@ -101,7 +102,7 @@ static void append(struct client *client, const char *data, size_t length)
 }
 
 /* Takes @json. */
-static void say_to(struct client *client, json_t *json)
+static void send_json(struct client *client, json_t *json)
 {
 	_cleanup_free_ char *line = json_dumps(json, JSON_COMPACT);
 
@@ -115,7 +116,7 @@ static void say_to(struct client *client, json_t *json)
 
 void control_event(struct control *control, uint64_t number, json_t *json)
 {
-	say_to(find(control, number), json);
+	send_json(find(control, number), json);
 }
 
 void control_reply(struct control *control, uint64_t number, json_t *json)
@@ -124,7 +125,12 @@ void control_reply(struct control *control, uint64_t number, json_t *json)
 
 	if (client)
 		client->unanswered--;
-	say_to(client, json);
+	send_json(client, json);
+}
+
+void control_ok(struct control *control, uint64_t client)
+{
+	control_reply(control, client, json_pack("{s:b}", "ok", 1));
 }
 
 json_t *control_failure(uint32_t hresult, const char *why)
@@ -144,15 +150,20 @@ void control_fail(struct control *control, uint64_t client, uint32_t hresult, co
 	control_reply(control, client, control_failure(hresult, why));
 }
 
+void control_fail_no_memory(struct control *control, uint64_t client)
+{
+	control_fail(control, client, HV_LOGOFF_E_FAIL, "Out of memory.");
+}
+
 static void run_line(struct client *client, const char *line, size_t length)
 {
 	json_error_t error;
 	json_auto_t *request = json_loadb(line, length, 0, &error);
 
-	if (!client->known) {
-		client->known =
+	if (!client->identified) {
+		client->identified =
 			peer_from_json(json_object_get(request, "peer"), &client->peer) == 0;
-		client->lost = !client->known;
+		client->lost = !client->identified;
 		return;
 	}
 	client->unanswered++;
@@ -160,7 +171,7 @@ static void run_line(struct client *client, const char *line, size_t length)
 		command_run(client->control->vm, client->number, &client->peer, request);
 	else
 		control_fail(client->control, client->number, HV_LOGOFF_E_INVALIDARG,
-			     "A command is one JSON object on one line.");
+			     "A command must be one JSON object on one line.");
 }
 
 static void run_lines(struct client *client)
@@ -175,7 +186,7 @@ static void run_lines(struct client *client)
 	memmove(client->input, line, client->input_length);
 }
 
-/* 0 when the client has hung up, or must be. */
+/* False if the client has disconnected, or must be disconnected. */
 static bool receive(struct client *client)
 {
 	char buffer[4096];
@@ -208,11 +219,11 @@ static void client_ready(struct source *source, uint32_t events)
 		client_free(client);
 }
 
-/* Those without permission can't keep the others out by being many. */
-static bool is_welcome(const struct control *control, int fd, struct peer *peer)
+/* Many clients without permission must not lock out those with permission. */
+static bool is_admitted(const struct control *control, int fd, struct peer *peer)
 {
 	return peer_of_socket(fd, &control->vm->config->access, peer) == 0 &&
-	       (peer->permission != PERMISSION_NONE || control->client_count < CROWDED);
+	       (peer->permission != PERMISSION_NONE || control->client_count < CLIENTS_CROWDED);
 }
 
 /* Takes @fd. */
@@ -226,7 +237,7 @@ static void add_client(struct control *control, int fd, const struct peer *peer)
 	}
 	client->control = control;
 	client->number = ++control->last_client;
-	client->known = !control->relayed;
+	client->identified = !control->relayed;
 	client->peer = *peer;
 	client->source.fd = fd;
 	client->source.ready = client_ready;
@@ -245,7 +256,7 @@ static void accept_client(struct source *source, uint32_t events)
 	(void)events;
 	if (fd < 0)
 		return;
-	if (is_welcome(control, fd, &peer))
+	if (is_admitted(control, fd, &peer))
 		add_client(control, fd, &peer);
 	else
 		close(fd);
@@ -313,14 +324,14 @@ int control_listen(struct control *control)
 	return loop_add(&control->vm->loop, &control->listener, EPOLLIN);
 }
 
-/* The machine is over: the last of the console, and an end for all who still wait. */
+/* Sends the rest of the console, and fails all commands that have no reply yet. */
 void control_done(struct control *control)
 {
 	struct client *client;
 
 	if (!control->vm)
 		return;
-	/* First: who has seen the end connects to nothing any more. */
+	/* First, so that nobody connects again after the end of the connection. */
 	if (control->listener.fd >= 0)
 		unlink(control->path);
 	closep(&control->listener.fd);
@@ -329,8 +340,8 @@ void control_done(struct control *control)
 	watches_done(&control->watches);
 	while ((client = LIST_FIRST(&control->clients))) {
 		if (client->unanswered)
-			say_to(client, control_failure((uint32_t)VM_E_VM_NOT_RUNNING,
-						       "The machine has ended."));
+			send_json(client, control_failure((uint32_t)VM_E_VM_NOT_RUNNING,
+							  "The machine has ended."));
 		client_free(client);
 	}
 	closep(&control->change.fd);

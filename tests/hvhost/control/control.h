@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The control socket: one JSON object a line, each way. A command may be
- * answered long after it came, and its client may be gone by then: clients are
- * known by a number that is never used again.
+ * The control socket: one JSON object per line, in both directions. The reply
+ * to a command may come much later, after the client has disconnected: clients
+ * are identified by numbers that are never reused.
  */
 #ifndef HVHOST_CONTROL_H
 #define HVHOST_CONTROL_H
@@ -24,7 +24,7 @@ struct control {
 	char *path;
 	bool relayed; /* see vmm_run() */
 	struct source listener;
-	struct source change; /* eventfd: see control_changed() */
+	struct source change; /* eventfd, written by control_changed() */
 	uint64_t last_client;
 	size_t client_count;
 	LIST_HEAD(clients, client) clients;
@@ -37,20 +37,23 @@ int control_init(struct control *control, struct vm *vm, bool relayed);
 int control_listen(struct control *control);
 void control_done(struct control *control);
 
-/* What clients wait for may have come true. From any thread. */
+/* Checks what clients wait for or watch. May be called from any thread. */
 void control_changed(struct control *control);
 
-/* All of these take @json. A final reply ends the command; events come before it. */
+/* Both take @json. A command has any number of events, followed by one reply. */
 void control_event(struct control *control, uint64_t client, json_t *json);
 void control_reply(struct control *control, uint64_t client, json_t *json);
+/* Replies without further members. */
+void control_ok(struct control *control, uint64_t client);
 void control_fail(struct control *control, uint64_t client, uint32_t hresult, const char *why);
-/* {"ok":false,...} and {"ok":true,"hresult":...,"name":...}, to be added to. */
+void control_fail_no_memory(struct control *control, uint64_t client);
+/* {"ok":false,...} and {"ok":true,"hresult":...,"name":...}, for the caller to extend. */
 json_t *control_failure(uint32_t hresult, const char *why);
 json_t *control_result(uint32_t hresult);
 bool control_has_client(const struct control *control, uint64_t client);
 enum permission control_permission(const struct control *control, uint64_t client);
 
-/* commands.c: what @peer, who is @client, asks for. */
+/* commands.c: runs a command of @client, whose credentials are @peer. */
 void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const json_t *request);
 
 #endif /* HVHOST_CONTROL_H */

@@ -13,7 +13,7 @@
 
 struct exec_command {
 	STAILQ_ENTRY(exec_command) entry;
-	uint64_t client; /* 0: nobody waits for it any more */
+	uint64_t client; /* 0 after the timeout */
 	uint64_t deadline_us;
 	unsigned long number;
 	char *script;
@@ -51,19 +51,16 @@ static void start_next(struct exec *exec)
 static void arm_timer(struct exec *exec)
 {
 	struct exec_command *command;
-	uint64_t first = UINT64_MAX, now = now_us();
+	uint64_t first = UINT64_MAX;
 
 	STAILQ_FOREACH(command, &exec->commands, entry) {
 		if (command->client)
 			first = MIN(first, command->deadline_us);
 	}
-	if (first == UINT64_MAX)
-		timer_set(&exec->timer, 0, 0);
-	else
-		timer_set(&exec->timer, first > now ? (first - now) / 1000 + 1 : 1, 0);
+	timer_set_deadline(&exec->timer, first);
 }
 
-/* A command that runs can't be taken back: its end is waited for, without a client. */
+/* The running command cannot be cancelled: it stays in the queue until it ends. */
 static void expired(struct timer *timer)
 {
 	struct exec *exec = container_of(timer, struct exec, timer);
@@ -75,7 +72,7 @@ static void expired(struct timer *timer)
 		if (command->client && command->deadline_us <= now_us()) {
 			control_fail(&exec->vm->control, command->client, HV_LOGOFF_E_TIMED_OUT,
 				     exec->ready ? "The command did not end in time."
-						 : "No agent has reported from the guest in time.");
+						 : "The agent in the guest did not start in time.");
 			command->client = 0;
 			if (command != running(exec))
 				drop(exec, command);
@@ -101,7 +98,7 @@ static void ended(struct exec *exec, unsigned long number, int status)
 	start_next(exec);
 }
 
-/* Nobody knows any more what the agent was doing. */
+/* The result of the running command is lost. */
 static void fail_running(struct exec *exec, const char *why)
 {
 	struct exec_command *command = running(exec);
@@ -117,7 +114,7 @@ static void fail_running(struct exec *exec, const char *why)
 
 static void agent_started(struct exec *exec)
 {
-	fail_running(exec, "The agent in the guest has restarted.");
+	fail_running(exec, "The agent in the guest restarted.");
 	exec->ready = true;
 	start_next(exec);
 }
@@ -201,7 +198,7 @@ void exec_run_command(struct vm *vm, uint64_t client, const json_t *request)
 
 	if (!script) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "\"exec\" needs \"script\": the text for the guest's shell.");
+			     "\"exec\" needs \"script\": a script for the guest's shell.");
 		return;
 	}
 	command = calloc(1, sizeof(*command));
@@ -209,7 +206,7 @@ void exec_run_command(struct vm *vm, uint64_t client, const json_t *request)
 		command->script = strdup(script);
 	if (!command || !command->script) {
 		free(command);
-		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		control_fail_no_memory(&vm->control, client);
 		return;
 	}
 	command->client = client;

@@ -8,7 +8,7 @@
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* Bytes of the character that begins with @lead, by its upper bits. */
+/* The length in bytes of the character that begins with @lead. */
 static size_t character_length(unsigned char lead)
 {
 	if (lead < 0x80)

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-/* A JSON string, whatever the bytes are: what is not UTF-8 becomes U+FFFD. */
+/* A JSON string of any bytes: each byte that is not valid UTF-8 becomes U+FFFD. */
 json_t *text_to_json(const char *data, size_t length);
 
 #endif /* HVHOST_JSON_TEXT_H */

@@ -6,12 +6,12 @@
 
 #include "tests/hvhost/util.h"
 
-/* All the groups at the time of connect(): first the one of its credentials, then the others. */
+/* All groups at the time of connect(): @first is that of SO_PEERCRED. */
 static int groups_of_socket(int fd, gid_t first, gid_t **groups, size_t *count)
 {
 	socklen_t size = 0;
 
-	/* Says how long the list is, and fails, unless it is empty. */
+	/* Returns the list's size, and fails with ERANGE unless the list is empty. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno != ERANGE)
 		return -errno;
 	*groups = malloc(sizeof(**groups) + size);

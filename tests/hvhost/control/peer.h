@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Who is at the other end of a control connection: whoever connected it, as the
- * kernel says, never as a client says. Where the machine runs in an outer
- * machine, it is found out outside, and goes ahead of all that the client sends.
+ * The credentials of a control connection's client, from the kernel. With an
+ * outer machine the relay outside reads them from the client's socket, and
+ * sends them as the first line of the connection.
  */
 #ifndef HVHOST_PEER_H
 #define HVHOST_PEER_H

@@ -37,7 +37,7 @@ void access_done(struct access *access)
 	*access = (struct access){0};
 }
 
-/* The last number of all is nobody's: it stands for "no change" in system calls. */
+/* (uid_t)-1 and (gid_t)-1 are not valid: system calls use them for "no change". */
 static bool parse_id(const char *text, id_t *id)
 {
 	char *end;
@@ -49,7 +49,7 @@ static bool parse_id(const char *text, id_t *id)
 	return true;
 }
 
-/* Not by getpwnam(), which loads libraries: hvhost is linked statically. */
+/* Not with getpwnam(): it loads shared libraries, and hvhost is linked statically. */
 static bool find_user(const char *name, id_t *id)
 {
 	FILE *file = fopen("/etc/passwd", "re");

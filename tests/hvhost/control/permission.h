@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who may do what with a machine. */
+/* Users' permissions for a machine. */
 #ifndef HVHOST_PERMISSION_H
 #define HVHOST_PERMISSION_H
 
@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Each may do what those above it may. */
+/* Each includes the previous ones. */
 enum permission {
-	PERMISSION_NONE,    /* anyone: look whether it runs */
-	PERMISSION_EXECUTE, /* those who are allowed: what the components are for */
-	PERMISSION_OWNER,   /* root, and who has started it: everything */
+	PERMISSION_NONE,    /* anyone: "status" */
+	PERMISSION_EXECUTE, /* allowed users and groups: the components' functions */
+	PERMISSION_OWNER,   /* root, and the user who started the machine: everything */
 };
 
 struct id_list {
@@ -27,13 +27,13 @@ struct access {
 };
 
 void access_done(struct access *access);
-/* By a name in /etc/passwd or /etc/group, or by number. False if there is none, or no memory. */
+/* By name in /etc/passwd or /etc/group, or by number. False if not found or out of memory. */
 bool access_allow_user(struct access *access, const char *user);
 bool access_allow_group(struct access *access, const char *group);
 enum permission access_of(const struct access *access, uid_t user, const gid_t *groups,
 			  size_t count);
 
-/* NULL without memory; 0 or -errno. */
+/* NULL if out of memory; 0 or -errno. */
 json_t *id_list_to_json(const struct id_list *list);
 int id_list_from_json(const json_t *json, struct id_list *list);
 

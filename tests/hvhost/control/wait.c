@@ -62,18 +62,18 @@ void waits_check(struct waits *waits)
 		struct wait *next = LIST_NEXT(wait, entry);
 
 		if (wait->reached(wait->ic)) {
-			control_reply(control, wait->client, json_pack("{s:b}", "ok", 1));
+			control_ok(control, wait->client);
 			drop(wait);
 		} else if (wait->deadline_us <= now) {
 			control_fail(control, wait->client, HV_LOGOFF_E_TIMED_OUT,
-				     "The component did not get there in time.");
+				     "The component did not reach that state in time.");
 			drop(wait);
 		} else {
 			first = MIN(first, wait->deadline_us);
 		}
 		wait = next;
 	}
-	timer_set(&waits->timer, first == UINT64_MAX ? 0 : (first - now) / 1000 + 1, 0);
+	timer_set_deadline(&waits->timer, first);
 }
 
 static void expired(struct timer *timer)

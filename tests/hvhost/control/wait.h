@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command "wait": answered when a component has reached a state. */
+/* The command "wait": replies when a component has reached a state. */
 #ifndef HVHOST_WAIT_H
 #define HVHOST_WAIT_H
 
@@ -14,7 +14,7 @@ struct wait;
 
 struct waits {
 	struct vm *vm;
-	struct timer timer; /* until the first of the deadlines */
+	struct timer timer; /* for the earliest deadline */
 	LIST_HEAD(wait_list, wait) list;
 };
 

@@ -32,7 +32,7 @@ void watches_done(struct watches *watches)
 	json_decref(watches->component);
 }
 
-void watches_tell(struct watches *watches, json_t *event)
+void watches_notify(struct watches *watches, json_t *event)
 {
 	struct control *control = &watches->vm->control;
 	struct watcher *watcher = LIST_FIRST(&watches->list);
@@ -58,7 +58,7 @@ void watches_check(struct watches *watches)
 		json_object_set_new(component, "version",
 				    json_sprintf("%u.%u", ic->message.major, ic->message.minor));
 	if (!json_equal(component, watches->component))
-		watches_tell(watches, component);
+		watches_notify(watches, component);
 	json_decref(watches->component);
 	watches->component = component;
 }
@@ -72,7 +72,7 @@ void watch_command(struct vm *vm, uint64_t client, const json_t *request)
 	watches_check(watches);
 	watcher = calloc(1, sizeof(*watcher));
 	if (!watcher) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		control_fail_no_memory(&vm->control, client);
 		return;
 	}
 	watcher->client = client;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command "watch": told of every session that ends in the guest, until its client leaves. */
+/* The command "watch": reports each session that ends in the guest, until the client disconnects.
+ */
 #ifndef HVHOST_WATCH_H
 #define HVHOST_WATCH_H
 
@@ -12,15 +13,15 @@ struct watcher;
 
 struct watches {
 	struct vm *vm;
-	json_t *component; /* what the watchers were told of the logoff component last */
+	json_t *component; /* the last event about the logoff component */
 	LIST_HEAD(watchers, watcher) list;
 };
 
 void watches_init(struct watches *watches, struct vm *vm);
 void watches_done(struct watches *watches);
-/* Tells of the logoff component what is new. */
+/* Sends an event if the state of the logoff component has changed. */
 void watches_check(struct watches *watches);
-void watches_tell(struct watches *watches, json_t *event);
+void watches_notify(struct watches *watches, json_t *event);
 void watch_command(struct vm *vm, uint64_t client, const json_t *request);
 
 #endif /* HVHOST_WATCH_H */

@@ -250,7 +250,7 @@ static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	event = session_to_json(session);
 	if (request)
 		tell_waiters(logoff, request, event);
-	watches_tell(&logoff->ic.vm->control.watches, event);
+	watches_notify(&logoff->ic.vm->control.watches, event);
 	json_decref(event);
 }
 

@@ -34,6 +34,9 @@ $(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport
 $(BUILD)/fuzz/fuzz_device: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device: FUZZ_LIBS = $(LOGOFFD_LIBS)
 
+# A fuzzer uses few of the parameters that the callbacks pass to it.
+$(BUILD)/fuzz/tests/fuzz/%.o: CPPFLAGS += -Wno-unused-parameter
+
 $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o
 	$(FUZZ_CC) $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(FUZZ_LIBS)
 

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The char device's records, over a pair of sockets that keep records whole as it does. */
+/* The char device's records, over a socket pair that preserves record boundaries as it does. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include <cmocka.h>
-
+#include "events.h"
+#include "unit.h"
 #include "userspace/guest/transport/device.h"
 #include "userspace/shared/util.h"
 
@@ -19,7 +15,7 @@
 static struct fixture {
 	sd_event *event;
 	struct device device;
-	int driver; /* the other end */
+	int driver; /* the other end of the socket pair */
 	unsigned int hellos, requests, cancels, ends;
 	uint32_t version;
 	struct hv_logoff_target request;
@@ -29,28 +25,24 @@ static struct fixture {
 
 static void on_hello(void *userdata, uint32_t version)
 {
-	(void)userdata;
 	fixture.hellos++;
 	fixture.version = version;
 }
 
 static void on_request(void *userdata, const struct hv_logoff_target *request)
 {
-	(void)userdata;
 	fixture.requests++;
 	fixture.request = *request;
 }
 
 static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 {
-	(void)userdata;
 	fixture.cancels++;
 	fixture.cancel = *cancel;
 }
 
 static void on_gone(void *userdata, int error)
 {
-	(void)userdata;
 	fixture.ends++;
 	fixture.error = error;
 }
@@ -66,7 +58,6 @@ static int setup(void **state)
 {
 	int pair[2];
 
-	(void)state;
 	memset(&fixture, 0, sizeof(fixture));
 	if (sd_event_new(&fixture.event) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
@@ -77,30 +68,19 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	device_done(&fixture.device);
 	closep(&fixture.driver);
 	sd_event_unref(fixture.event);
 	return 0;
 }
 
-static void run(void)
-{
-	int r;
-
-	do {
-		r = sd_event_run(fixture.event, 0);
-		assert_true(r >= 0);
-	} while (r > 0);
-}
-
-static void say(const void *record, size_t size)
+static void send_record(const void *record, size_t size)
 {
 	assert_int_equal(send(fixture.driver, record, size, 0), size);
-	run();
+	run_events(fixture.event, 0);
 }
 
-static void say_hello(uint32_t version)
+static void send_hello(uint32_t version)
 {
 	const struct hv_logoff_hello hello = {
 		.header = {.type = HV_LOGOFF_HELLO, .size = sizeof(hello)},
@@ -108,7 +88,30 @@ static void say_hello(uint32_t version)
 		.minimum = HV_LOGOFF_VERSION_1_0,
 	};
 
-	say(&hello, sizeof(hello));
+	send_record(&hello, sizeof(hello));
+}
+
+/* The daemon sends it when it opens the device. */
+static struct hv_logoff_hello receive_hello(void)
+{
+	struct hv_logoff_hello hello;
+
+	assert_int_equal(recv(fixture.driver, &hello, sizeof(hello), 0), sizeof(hello));
+	return hello;
+}
+
+static void assert_received(const void *expected, size_t size)
+{
+	char record[512];
+
+	assert_int_equal(recv(fixture.driver, record, sizeof(record), 0), size);
+	assert_memory_equal(record, expected, size);
+}
+
+static void close_driver(void)
+{
+	receive_hello();
+	closep(&fixture.driver);
 }
 
 static struct hv_logoff_request make_request(void)
@@ -128,16 +131,14 @@ static struct hv_logoff_request make_request(void)
 
 static void test_hello(void **state)
 {
-	struct hv_logoff_hello hello;
+	const struct hv_logoff_hello hello = receive_hello();
 
-	(void)state;
-	assert_int_equal(recv(fixture.driver, &hello, sizeof(hello), 0), sizeof(hello));
 	assert_int_equal(hello.header.type, HV_LOGOFF_HELLO);
 	assert_int_equal(hello.header.size, sizeof(hello));
 	assert_int_equal(hello.header.id, 0);
 	assert_int_equal(hello.version, HV_LOGOFF_VERSION_1_1);
 	assert_int_equal(hello.minimum, HV_LOGOFF_VERSION_1_0);
-	say_hello(HV_LOGOFF_VERSION_1_0);
+	send_hello(HV_LOGOFF_VERSION_1_0);
 	assert_int_equal(fixture.hellos, 1);
 	assert_int_equal(fixture.version, HV_LOGOFF_VERSION_1_0);
 	assert_int_equal(fixture.ends, 0);
@@ -151,13 +152,12 @@ static void test_request_and_cancel(void **state)
 		.reason = HV_LOGOFF_CANCEL_HOST,
 	};
 
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_0);
-	say(&request, sizeof(request));
+	send_hello(HV_LOGOFF_VERSION_1_0);
+	send_record(&request, sizeof(request));
 	assert_int_equal(fixture.requests, 1);
 	assert_memory_equal(&fixture.request.request, &request, sizeof(request));
 	assert_int_equal(fixture.request.user[0] | fixture.request.session[0], 0);
-	say(&cancel, sizeof(cancel));
+	send_record(&cancel, sizeof(cancel));
 	assert_int_equal(fixture.cancels, 1);
 	assert_memory_equal(&fixture.cancel, &cancel, sizeof(cancel));
 	assert_int_equal(fixture.ends, 0);
@@ -171,16 +171,15 @@ static void test_target(void **state)
 		.session = "c3",
 	};
 
-	(void)state;
 	target.request.header.type = HV_LOGOFF_TARGET;
 	target.request.header.size = sizeof(target);
-	say_hello(HV_LOGOFF_VERSION_1_1);
+	send_hello(HV_LOGOFF_VERSION_1_1);
 	assert_int_equal(fixture.version, HV_LOGOFF_VERSION_1_1);
-	say(&target, sizeof(target));
+	send_record(&target, sizeof(target));
 	assert_int_equal(fixture.requests, 1);
 	assert_memory_equal(&fixture.request, &target, sizeof(target));
 	target.request.header.size = sizeof(target.request);
-	say(&target, sizeof(target.request));
+	send_record(&target, sizeof(target.request));
 	assert_int_equal(fixture.requests, 1);
 	assert_int_equal(fixture.error, -EPROTO);
 }
@@ -192,14 +191,10 @@ static void test_report(void **state)
 		.state = HV_LOGOFF_DONE,
 		.text = "over",
 	};
-	struct hv_logoff_report heard;
-	char hello[64];
 
-	(void)state;
-	assert_true(recv(fixture.driver, hello, sizeof(hello), 0) > 0);
+	receive_hello();
 	assert_int_equal(device_report(&fixture.device, &report), 0);
-	assert_int_equal(recv(fixture.driver, &heard, sizeof(heard), 0), sizeof(heard));
-	assert_memory_equal(&heard, &report, sizeof(report));
+	assert_received(&report, sizeof(report));
 }
 
 static void test_session(void **state)
@@ -212,40 +207,31 @@ static void test_session(void **state)
 		.user = "alice",
 		.session = "c3",
 	};
-	struct hv_logoff_session heard;
-	char hello[64];
 
-	(void)state;
-	assert_true(recv(fixture.driver, hello, sizeof(hello), 0) > 0);
-	say_hello(HV_LOGOFF_VERSION_1_1);
+	receive_hello();
+	send_hello(HV_LOGOFF_VERSION_1_1);
 	assert_int_equal(device_session(&fixture.device, &session), 0);
-	assert_int_equal(recv(fixture.driver, &heard, sizeof(heard), 0), sizeof(heard));
-	assert_memory_equal(&heard, &session, sizeof(session));
+	assert_received(&session, sizeof(session));
 }
 
-static void test_session_to_an_older_driver(void **state)
+static void test_session_to_1_0_driver(void **state)
 {
 	const struct hv_logoff_session session = {.header.size = sizeof(session)};
 	char bytes[64];
 
-	(void)state;
-	assert_true(recv(fixture.driver, bytes, sizeof(bytes), 0) > 0);
+	receive_hello();
 	assert_int_equal(device_session(&fixture.device, &session), -EOPNOTSUPP);
-	say_hello(HV_LOGOFF_VERSION_1_0);
+	send_hello(HV_LOGOFF_VERSION_1_0);
 	assert_int_equal(device_session(&fixture.device, &session), -EOPNOTSUPP);
 	assert_int_equal(recv(fixture.driver, bytes, sizeof(bytes), 0), -1);
 	assert_int_equal(errno, EAGAIN);
 }
 
-static void test_report_to_nobody(void **state)
+static void test_report_without_driver(void **state)
 {
 	const struct hv_logoff_report report = {.header.size = sizeof(report)};
-	char hello[64];
 
-	(void)state;
-	assert_true(recv(fixture.driver, hello, sizeof(hello), 0) > 0);
-	closep(&fixture.driver);
-	fixture.driver = -1;
+	close_driver();
 	assert_int_equal(device_report(&fixture.device, &report), -EPIPE);
 }
 
@@ -254,88 +240,74 @@ static void test_unknown_record_is_skipped(void **state)
 	struct hv_logoff_header header = {.type = 77, .size = sizeof(header), .id = ID};
 	const struct hv_logoff_request request = make_request();
 
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_0);
-	say(&header, sizeof(header));
-	say(&request, sizeof(request));
+	send_hello(HV_LOGOFF_VERSION_1_0);
+	send_record(&header, sizeof(header));
+	send_record(&request, sizeof(request));
 	assert_int_equal(fixture.requests, 1);
 	assert_int_equal(fixture.ends, 0);
 }
 
-static void test_no_hello(void **state)
+static void test_request_before_hello(void **state)
 {
 	const struct hv_logoff_request request = make_request();
 
-	(void)state;
-	say(&request, sizeof(request));
+	send_record(&request, sizeof(request));
 	assert_int_equal(fixture.requests, 0);
 	assert_int_equal(fixture.ends, 1);
 	assert_int_equal(fixture.error, -EPROTO);
 }
 
-static void test_other_version(void **state)
+static void test_unsupported_version(void **state)
 {
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_1 + 1);
+	send_hello(HV_LOGOFF_VERSION_1_1 + 1);
 	assert_int_equal(fixture.hellos, 0);
 	assert_int_equal(fixture.error, -EPROTONOSUPPORT);
 }
 
-static void test_wrong_sizes(void **state)
+static void test_short_record(void **state)
 {
 	struct hv_logoff_request request = make_request();
 
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_0);
-	say(&request, sizeof(request) - 1);
+	send_hello(HV_LOGOFF_VERSION_1_0);
+	send_record(&request, sizeof(request) - 1);
 	assert_int_equal(fixture.error, -EPROTO);
 	assert_int_equal(fixture.requests, 0);
 }
 
-static void test_header_states_another_size(void **state)
+static void test_size_in_header_differs(void **state)
 {
 	struct hv_logoff_request request = make_request();
 
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_0);
+	send_hello(HV_LOGOFF_VERSION_1_0);
 	request.header.size = sizeof(struct hv_logoff_cancel);
-	say(&request, sizeof(struct hv_logoff_cancel));
+	send_record(&request, sizeof(struct hv_logoff_cancel));
 	assert_int_equal(fixture.error, -EPROTO);
 	assert_int_equal(fixture.requests, 0);
 }
 
-static void test_less_than_a_header(void **state)
+static void test_shorter_than_header(void **state)
 {
-	(void)state;
-	say_hello(HV_LOGOFF_VERSION_1_0);
-	say("abc", 3);
+	send_hello(HV_LOGOFF_VERSION_1_0);
+	send_record("abc", 3);
 	assert_int_equal(fixture.error, -EPROTO);
 }
 
-static void test_device_goes(void **state)
+static void test_device_disappears(void **state)
 {
-	char hello[64];
-
-	(void)state;
-	assert_true(recv(fixture.driver, hello, sizeof(hello), 0) > 0);
-	say_hello(HV_LOGOFF_VERSION_1_0);
-	closep(&fixture.driver);
-	fixture.driver = -1;
-	run();
+	send_hello(HV_LOGOFF_VERSION_1_0);
+	close_driver();
+	run_events(fixture.event, 0);
 	assert_int_equal(fixture.ends, 1);
 	assert_int_equal(fixture.error, -ENODEV);
-	/* It is said once. */
-	run();
+	/* It is reported only once. */
+	run_events(fixture.event, 0);
 	assert_int_equal(fixture.ends, 1);
 }
 
 static void test_no_device(void **state)
 {
-	(void)state;
 	assert_int_equal(device_open("/does/not/exist"), -ENOENT);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
@@ -345,19 +317,19 @@ int main(void)
 		TEST(test_target),
 		TEST(test_report),
 		TEST(test_session),
-		TEST(test_session_to_an_older_driver),
-		TEST(test_report_to_nobody),
+		TEST(test_session_to_1_0_driver),
+		TEST(test_report_without_driver),
 		TEST(test_unknown_record_is_skipped),
-		TEST(test_no_hello),
-		TEST(test_other_version),
-		TEST(test_wrong_sizes),
-		TEST(test_header_states_another_size),
-		TEST(test_less_than_a_header),
-		TEST(test_device_goes),
+		TEST(test_request_before_hello),
+		TEST(test_unsupported_version),
+		TEST(test_short_record),
+		TEST(test_size_in_header_differs),
+		TEST(test_shorter_than_header),
+		TEST(test_device_disappears),
 		TEST(test_no_device),
 	};
 
-	/* As in a daemon: a write to a closed end is an error, not an end. */
+	/* As in the daemon, a write to a closed socket fails with EPIPE. */
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("device", tests, NULL, NULL);
 }

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The two items in their pools, with other programs about: a folder that comes late, pools that
- * are cut and rewritten, a lock that is held. Waits are for events; what never comes fails.
+ * The two items in their pools while other programs use them: the folder is created late, pools are
+ * truncated and rewritten, a lock is held. The tests wait for events, with a timeout.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
+#include "events.h"
 #include "kvp_fixture.h"
+#include "unit.h"
 #include "userspace/guest/transport/kvp_items.h"
 #include "userspace/shared/util.h"
 
-#define PATIENCE (60 * USEC_PER_SEC)
+#define TIMEOUT (60 * USEC_PER_SEC)
 
 static struct fixture {
 	sd_event *event;
@@ -38,14 +34,12 @@ static const struct pool_record *other(void)
 
 static void on_request(void *userdata, const char *value)
 {
-	(void)userdata;
 	fixture.requests++;
 	snprintf(fixture.request, sizeof(fixture.request), "%s", value);
 }
 
 static int setup(void **state)
 {
-	(void)state;
 	make_folder();
 	memset(&fixture, 0, sizeof(fixture));
 	return sd_event_new(&fixture.event);
@@ -53,7 +47,6 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	kvp_items_done(&fixture.items, true);
 	sd_event_unref(fixture.event);
 	remove_folder();
@@ -66,21 +59,23 @@ static void start(void)
 			 0);
 }
 
-/* Until nothing happens any more, with what is waited for included. */
+/* Waits until the items are idle, past their retry timers. */
 static void settle(void)
 {
-	int r;
+	run_events(fixture.event, 300 * USEC_PER_MSEC);
+}
 
-	do {
-		r = sd_event_run(fixture.event, 300 * USEC_PER_MSEC);
-		assert_true(r >= 0);
-	} while (r > 0);
+/* Requires that the event loop keeps running, that is, does not block on a lock. */
+static void run_loop_a_few_times(void)
+{
+	for (int i = 0; i < 5; i++)
+		assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
 }
 
 static void wait_for_requests(unsigned int count)
 {
 	while (fixture.requests < count)
-		assert_true(sd_event_run(fixture.event, PATIENCE) > 0);
+		assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
 }
 
 static void make_pools(void)
@@ -95,7 +90,7 @@ static void set_request(const char *value)
 		     (struct pool_record[]){*other(), make_record(KVP_REQUEST_KEY, value)}, 2);
 }
 
-/* The answer is the second record of its pool, and the other one is as it was. */
+/* The answer is the second record of its pool, and the other record is unchanged. */
 static void assert_answer(const char *expected)
 {
 	_cleanup_free_ char *bytes = NULL;
@@ -112,7 +107,6 @@ static void assert_answer(const char *expected)
 
 static void test_request_and_answer(void **state)
 {
-	(void)state;
 	make_pools();
 	start();
 	kvp_items_publish(&fixture.items, "idle");
@@ -130,9 +124,8 @@ static void test_request_and_answer(void **state)
 	assert_string_equal(fixture.request, "second");
 }
 
-static void test_request_that_is_there_already(void **state)
+static void test_request_before_start(void **state)
 {
-	(void)state;
 	make_pools();
 	set_request("early");
 	start();
@@ -140,9 +133,8 @@ static void test_request_that_is_there_already(void **state)
 	assert_string_equal(fixture.request, "early");
 }
 
-static void test_rewritten_without_a_change(void **state)
+static void test_rewritten_unchanged(void **state)
 {
-	(void)state;
 	make_pools();
 	set_request("same");
 	start();
@@ -150,16 +142,15 @@ static void test_rewritten_without_a_change(void **state)
 	set_request("same");
 	settle();
 	assert_int_equal(fixture.requests, 1);
-	/* Gone and come again it is new. */
+	/* Removed and added again, it is a new request. */
 	rewrite_pool(KVP_POOL_HOST, other(), 1);
 	settle();
 	set_request("same");
 	wait_for_requests(2);
 }
 
-static void test_folder_comes_late(void **state)
+static void test_folder_created_late(void **state)
 {
-	(void)state;
 	remove_folder();
 	start();
 	kvp_items_publish(&fixture.items, "idle");
@@ -173,9 +164,8 @@ static void test_folder_comes_late(void **state)
 	assert_answer("idle");
 }
 
-static void test_folder_is_made_anew(void **state)
+static void test_folder_recreated(void **state)
 {
-	(void)state;
 	make_pools();
 	start();
 	kvp_items_publish(&fixture.items, "idle");
@@ -190,10 +180,9 @@ static void test_folder_is_made_anew(void **state)
 	assert_answer("idle");
 }
 
-/* As a program does that reads all, and writes it back without what came meanwhile. */
-static void test_answer_that_another_program_drops(void **state)
+/* Another program writes back an old copy of the pool, which lacks the answer. */
+static void test_answer_dropped_by_another_program(void **state)
 {
-	(void)state;
 	make_pools();
 	start();
 	kvp_items_publish(&fixture.items, "kept");
@@ -212,30 +201,25 @@ static void test_locked_pools(void **state)
 {
 	struct holder holder;
 
-	(void)state;
 	make_pools();
 	set_request("behind a lock");
 	holder = hold_lock(KVP_POOL_HOST);
 	start();
-	/* Goes round its loop meanwhile, and waits for nobody. */
-	for (int i = 0; i < 5; i++)
-		assert_true(sd_event_run(fixture.event, PATIENCE) > 0);
+	run_loop_a_few_times();
 	assert_int_equal(fixture.requests, 0);
 	let_go(holder);
 	wait_for_requests(1);
 	holder = hold_lock(KVP_POOL_GUEST);
 	kvp_items_publish(&fixture.items, "late");
-	for (int i = 0; i < 5; i++)
-		assert_true(sd_event_run(fixture.event, PATIENCE) > 0);
+	run_loop_a_few_times();
 	let_go(holder);
 	settle();
 	assert_answer("late");
 }
 
-/* An answer would say that requests are read. */
-static void test_no_answer_without_a_pool_to_trust(void **state)
+/* An answer would indicate that requests are read. */
+static void test_no_answer_without_trusted_pool(void **state)
 {
-	(void)state;
 	make_pools();
 	set_request("from anyone");
 	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_HOST)), 0666), 0);
@@ -254,10 +238,9 @@ static void test_no_answer_without_a_pool_to_trust(void **state)
 	assert_int_equal(fixture.items.errors[KVP_POOL_HOST], 0);
 }
 
-/* Without this an idle machine would never sleep. */
-static void test_own_writing_wakes_nobody_for_long(void **state)
+/* Reacting to its own writes would keep an idle machine awake. */
+static void test_own_writes_do_not_cause_wakeups(void **state)
 {
-	(void)state;
 	make_pools();
 	start();
 	kvp_items_publish(&fixture.items, "idle");
@@ -265,35 +248,32 @@ static void test_own_writing_wakes_nobody_for_long(void **state)
 	assert_int_equal(sd_event_run(fixture.event, 500 * USEC_PER_MSEC), 0);
 }
 
-static void test_end(void **state)
+static void test_daemon_exits(void **state)
 {
-	(void)state;
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "last words");
+	kvp_items_publish(&fixture.items, "last answer");
 	kvp_items_done(&fixture.items, false);
-	assert_answer("last words");
+	assert_answer("last answer");
 	start();
 	kvp_items_publish(&fixture.items, "idle");
 	kvp_items_done(&fixture.items, true);
 	assert_int_equal(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, fixture.request), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_request_and_answer),
-		TEST(test_request_that_is_there_already),
-		TEST(test_rewritten_without_a_change),
-		TEST(test_folder_comes_late),
-		TEST(test_folder_is_made_anew),
-		TEST(test_answer_that_another_program_drops),
+		TEST(test_request_before_start),
+		TEST(test_rewritten_unchanged),
+		TEST(test_folder_created_late),
+		TEST(test_folder_recreated),
+		TEST(test_answer_dropped_by_another_program),
 		TEST(test_locked_pools),
-		TEST(test_no_answer_without_a_pool_to_trust),
-		TEST(test_own_writing_wakes_nobody_for_long),
-		TEST(test_end),
+		TEST(test_no_answer_without_trusted_pool),
+		TEST(test_own_writes_do_not_cause_wakeups),
+		TEST(test_daemon_exits),
 	};
 
 	return cmocka_run_group_tests_name("kvp_items", tests, NULL, NULL);

@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What is remembered of requests by KVP: across restarts, when it is full, when it is damaged. */
+/* The journal of requests by KVP: across restarts, when it is full, when it is damaged. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
 #include "kvp_fixture.h"
+#include "unit.h"
 #include "userspace/guest/transport/kvp_journal.h"
 #include "userspace/shared/util.h"
 
@@ -19,14 +14,12 @@ static struct kvp_journal journal;
 
 static int setup(void **state)
 {
-	(void)state;
 	make_folder();
 	return kvp_journal_load(&journal, folder);
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	kvp_journal_done(&journal);
 	remove_folder();
 	return 0;
@@ -39,25 +32,33 @@ static void reload(void)
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
 }
 
-static void add(unsigned int number, int64_t end)
+/* Valid until the next call. */
+static const char *id_of(unsigned int number)
 {
-	char id[KVP_ID_SIZE];
+	static char id[KVP_ID_SIZE];
 
 	snprintf(id, sizeof(id), "id-%u", number);
-	kvp_journal_add(&journal, id, end);
+	return id;
+}
+
+static void add(unsigned int number, int64_t end)
+{
+	kvp_journal_add(&journal, id_of(number), end);
 }
 
 static bool knows(unsigned int number)
 {
-	char id[KVP_ID_SIZE];
+	return kvp_journal_knows(&journal, id_of(number));
+}
 
-	snprintf(id, sizeof(id), "id-%u", number);
-	return kvp_journal_knows(&journal, id);
+/* The expiry times are in no order. */
+static int64_t expiry_of(unsigned int number)
+{
+	return 1000 + number * 7919 % 5000;
 }
 
 static void test_empty(void **state)
 {
-	(void)state;
 	assert_int_equal(journal.count, 0);
 	assert_false(kvp_journal_may_know(&journal, 1));
 	reload();
@@ -66,7 +67,7 @@ static void test_empty(void **state)
 	assert_string_equal(journal.answer.id, "");
 }
 
-static void test_all_comes_back(void **state)
+static void test_round_trip(void **state)
 {
 	struct kvp_answer answer = {
 		.id = "id-1",
@@ -79,7 +80,6 @@ static void test_all_comes_back(void **state)
 		.text = "2 of 3 are left: a (b)",
 	};
 
-	(void)state;
 	add(1, 100);
 	add(2, 50);
 	add(1, 100);
@@ -99,9 +99,8 @@ static void test_all_comes_back(void **state)
 	assert_string_equal(journal.folder, folder);
 }
 
-static void test_longest_comes_back(void **state)
+static void test_longest_values(void **state)
 {
-	(void)state;
 	memset(journal.answer.id, 'i', sizeof(journal.answer.id) - 1);
 	memset(journal.answer.text, 't', sizeof(journal.answer.text) - 1);
 	memset(journal.begun, 'b', sizeof(journal.begun) - 1);
@@ -113,43 +112,37 @@ static void test_longest_comes_back(void **state)
 	assert_true(kvp_journal_knows(&journal, journal.begun));
 }
 
-static void test_answer_without_words(void **state)
+static void test_answer_without_text(void **state)
 {
-	(void)state;
 	strcpy(journal.answer.id, "-");
 	reload();
 	assert_string_equal(journal.answer.id, "-");
 	assert_string_equal(journal.answer.text, "");
 }
 
-/* Whatever is dropped, no request is ever taken for one that has not come. */
+/* Whatever entries are dropped, a known request is never taken for a new one. */
 static void test_full(void **state)
 {
 	unsigned int kept = 0;
 
-	(void)state;
-	/* Lives end in no order. */
 	for (unsigned int i = 0; i < 4 * KVP_JOURNAL_MAX; i++) {
-		add(i, 1000 + i * 7919 % 5000);
-		assert_true(knows(i) || kvp_journal_may_know(&journal, 1000 + i * 7919 % 5000));
+		add(i, expiry_of(i));
+		assert_true(knows(i) || kvp_journal_may_know(&journal, expiry_of(i)));
 	}
 	reload();
 	assert_int_equal(journal.count, KVP_JOURNAL_MAX);
 	for (unsigned int i = 0; i < 4 * KVP_JOURNAL_MAX; i++) {
-		int64_t end = 1000 + i * 7919 % 5000;
-
-		assert_true(knows(i) || kvp_journal_may_know(&journal, end));
+		assert_true(knows(i) || kvp_journal_may_know(&journal, expiry_of(i)));
 		kept += knows(i);
 	}
 	assert_int_equal(kept, KVP_JOURNAL_MAX);
-	/* And one that outlives them is let in. */
+	/* A request that expires after all of them is certainly new. */
 	assert_false(kvp_journal_may_know(&journal, 6000));
 }
 
-/* One whose life ends before that of all others is dropped itself. */
-static void test_full_of_longer_lives(void **state)
+/* A request that expires before all others is dropped itself. */
+static void test_full_of_later_expiries(void **state)
 {
-	(void)state;
 	for (unsigned int i = 0; i < KVP_JOURNAL_MAX; i++)
 		add(i, 1000);
 	assert_false(kvp_journal_may_know(&journal, 500));
@@ -175,7 +168,6 @@ static void test_damaged(void **state)
 		"hv-logoff kvp journal 1\nfloor 0\nwhat\nend\n",
 	};
 
-	(void)state;
 	kvp_journal_done(&journal);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		write_file(KVP_JOURNAL_NAME, texts[i], strlen(texts[i]));
@@ -185,10 +177,9 @@ static void test_damaged(void **state)
 
 static void test_interrupted_save(void **state)
 {
-	(void)state;
 	add(1, 100);
 	assert_int_equal(kvp_journal_save(&journal), 0);
-	/* What a save leaves that did not come to its end is not looked at. */
+	/* The temporary file that an interrupted save leaves is ignored. */
 	write_file(KVP_JOURNAL_NAME ".new", "hv-log", 6);
 	kvp_journal_done(&journal);
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
@@ -198,19 +189,17 @@ static void test_interrupted_save(void **state)
 	assert_true(knows(2));
 }
 
-static void test_file_is_for_root_alone(void **state)
+static void test_file_mode(void **state)
 {
 	struct stat status;
 
-	(void)state;
 	reload();
 	assert_int_equal(stat(path_of(KVP_JOURNAL_NAME), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 }
 
-static void test_link_is_not_followed(void **state)
+static void test_symlink_not_followed(void **state)
 {
-	(void)state;
 	reload();
 	assert_int_equal(unlink(path_of(KVP_JOURNAL_NAME)), 0);
 	assert_int_equal(symlink("elsewhere", path_of(KVP_JOURNAL_NAME)), 0);
@@ -219,9 +208,8 @@ static void test_link_is_not_followed(void **state)
 	assert_int_equal(kvp_journal_load(&journal, folder), -ELOOP);
 }
 
-static void test_folder_is_made(void **state)
+static void test_folder_is_created(void **state)
 {
-	(void)state;
 	kvp_journal_done(&journal);
 	remove_folder();
 	assert_int_equal(kvp_journal_load(&journal, folder), 0);
@@ -232,35 +220,32 @@ static void test_folder_is_made(void **state)
 	assert_int_equal(kvp_journal_load(&journal, "/does/not/exist"), -ENOENT);
 }
 
-/* Two daemons would both carry out what neither has seen. */
-static void test_one_daemon(void **state)
+/* Two daemons would both carry out a request that neither has seen. */
+static void test_second_daemon(void **state)
 {
 	struct kvp_journal other;
 
-	(void)state;
 	assert_int_equal(kvp_journal_load(&other, folder), -EWOULDBLOCK);
 	kvp_journal_done(&journal);
 	assert_int_equal(kvp_journal_load(&other, folder), 0);
 	kvp_journal_done(&other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_empty),
-		TEST(test_all_comes_back),
-		TEST(test_longest_comes_back),
-		TEST(test_answer_without_words),
+		TEST(test_round_trip),
+		TEST(test_longest_values),
+		TEST(test_answer_without_text),
 		TEST(test_full),
-		TEST(test_full_of_longer_lives),
+		TEST(test_full_of_later_expiries),
 		TEST(test_damaged),
 		TEST(test_interrupted_save),
-		TEST(test_file_is_for_root_alone),
-		TEST(test_link_is_not_followed),
-		TEST(test_folder_is_made),
-		TEST(test_one_daemon),
+		TEST(test_file_mode),
+		TEST(test_symlink_not_followed),
+		TEST(test_folder_is_created),
+		TEST(test_second_daemon),
 	};
 
 	return cmocka_run_group_tests_name("kvp_journal", tests, NULL, NULL);

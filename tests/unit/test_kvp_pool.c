@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The pools' files: one's own record and nobody else's, the lock, and whose files are believed. */
+/* The pool files: only the own record changes, the lock, and which files are trusted. */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
 #include "kvp_fixture.h"
+#include "unit.h"
 #include "userspace/shared/util.h"
 
 #define POOL ".kvp_pool_1"
@@ -22,14 +17,12 @@ static char value[KVP_VALUE_SIZE + 1];
 
 static int setup(void **state)
 {
-	(void)state;
 	make_folder();
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	(void)state;
 	remove_folder();
 	return 0;
 }
@@ -49,15 +42,19 @@ static int remove_own(void)
 	return kvp_pool_remove(folder, KVP_POOL_GUEST, KEY);
 }
 
-/* The pool is these records, byte for byte. */
-static void assert_pool(const struct pool_record *records, size_t count)
+static void assert_pool_bytes(const void *expected, size_t expected_size)
 {
 	_cleanup_free_ char *bytes = NULL;
 	size_t size;
 
 	bytes = read_file(POOL, &size);
-	assert_int_equal(size, count * sizeof(*records));
-	assert_memory_equal(bytes, records, size);
+	assert_int_equal(size, expected_size);
+	assert_memory_equal(bytes, expected, size);
+}
+
+static void assert_pool(const struct pool_record *records, size_t count)
+{
+	assert_pool_bytes(records, count * sizeof(*records));
 }
 
 static struct pool_record own_record(const char *text)
@@ -70,9 +67,8 @@ static struct pool_record own_record(const char *text)
 
 static void test_no_pool(void **state)
 {
-	(void)state;
 	assert_int_equal(read_own(), -ENOENT);
-	/* It is hv_kvp_daemon that makes it. */
+	/* Only hv_kvp_daemon creates it. */
 	assert_int_equal(write_own("x"), -ENOENT);
 	assert_int_equal(remove_own(), -ENOENT);
 	remove_folder();
@@ -81,7 +77,6 @@ static void test_no_pool(void **state)
 
 static void test_append_change_remove(void **state)
 {
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
 	assert_int_equal(read_own(), 0);
 	assert_int_equal(write_own("first"), 0);
@@ -94,13 +89,12 @@ static void test_append_change_remove(void **state)
 	assert_pool(NULL, 0);
 }
 
-static void test_others_keep_every_byte(void **state)
+static void test_other_records_unchanged(void **state)
 {
 	const struct pool_record a = make_record("Mine too", "a");
 	const struct pool_record b = make_record("Min", "b");
 	const struct pool_record c = make_record("", "");
 
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, (struct pool_record[]){a, b}, 2);
 	assert_int_equal(write_own("x"), 0);
 	assert_pool((struct pool_record[]){a, b, own_record("x")}, 3);
@@ -111,22 +105,20 @@ static void test_others_keep_every_byte(void **state)
 	assert_pool((struct pool_record[]){a, b, c}, 3);
 }
 
-/* That daemon leaves what was behind the NUL, and changes a value only up to its end. */
-static void test_what_is_behind_the_end(void **state)
+/* hv_kvp_daemon writes a value up to its NUL, and leaves the old bytes after it. */
+static void test_bytes_after_nul_ignored(void **state)
 {
 	const struct pool_record record = make_record(KEY, "x");
 
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, &record, 1);
 	assert_int_equal(read_own(), 1);
 	assert_string_equal(value, "x");
 }
 
-static void test_longest(void **state)
+static void test_longest_value(void **state)
 {
 	struct pool_record record;
 
-	(void)state;
 	memset(&record, 'x', sizeof(record));
 	rewrite_pool(KVP_POOL_GUEST, &record, 1);
 	assert_int_equal(read_own(), 0);
@@ -136,19 +128,14 @@ static void test_longest(void **state)
 	assert_int_equal(strlen(value), KVP_VALUE_SIZE);
 }
 
-static void test_torn_end(void **state)
+static void test_truncated_record(void **state)
 {
 	struct pool_record records[2] = {make_record("Other", "a"), own_record("x")};
-	_cleanup_free_ char *bytes = NULL;
-	size_t size;
 
-	(void)state;
 	write_file(POOL, records, sizeof(records) - 1);
 	assert_int_equal(read_own(), 0);
 	assert_int_equal(write_own("x"), -EBADMSG);
-	bytes = read_file(POOL, &size);
-	assert_int_equal(size, sizeof(records) - 1);
-	assert_memory_equal(bytes, records, size);
+	assert_pool_bytes(records, sizeof(records) - 1);
 	assert_non_null(strstr(kvp_pool_explain(-EBADMSG), "restart hv-kvp-daemon"));
 }
 
@@ -157,7 +144,6 @@ static void test_locked(void **state)
 	const struct pool_record record = own_record("x");
 	struct holder holder;
 
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, &record, 1);
 	holder = hold_lock(KVP_POOL_GUEST);
 	assert_int_equal(read_own(), -EAGAIN);
@@ -168,11 +154,10 @@ static void test_locked(void **state)
 	assert_int_equal(write_own("y"), 0);
 }
 
-static void test_links(void **state)
+static void test_linked_files(void **state)
 {
 	const struct pool_record record = own_record("x");
 
-	(void)state;
 	write_file("elsewhere", &record, sizeof(record));
 	assert_int_equal(symlink("elsewhere", path_of(POOL)), 0);
 	assert_int_equal(read_own(), -ELOOP);
@@ -189,11 +174,10 @@ static void test_links(void **state)
 	assert_pool(&record, 1);
 }
 
-static void test_folder_that_is_a_link(void **state)
+static void test_linked_folder(void **state)
 {
 	char link[80];
 
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
 	snprintf(link, sizeof(link), "%s.link", folder);
 	assert_int_equal(symlink(folder, link), 0);
@@ -201,9 +185,8 @@ static void test_folder_that_is_a_link(void **state)
 	unlink(link);
 }
 
-static void test_not_regular(void **state)
+static void test_not_a_regular_file(void **state)
 {
-	(void)state;
 	assert_int_equal(mkfifo(path_of(POOL), 0600), 0);
 	assert_int_equal(read_own(), -EINVAL);
 	assert_int_equal(write_own("y"), -EINVAL);
@@ -213,9 +196,8 @@ static void test_not_regular(void **state)
 	assert_int_equal(write_own("y"), -EISDIR);
 }
 
-static void test_others_may_write(void **state)
+static void test_writable_by_others(void **state)
 {
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
 	assert_int_equal(chmod(path_of(POOL), 0664), 0);
 	assert_int_equal(read_own(), -EPERM);
@@ -228,9 +210,8 @@ static void test_others_may_write(void **state)
 	assert_non_null(strstr(kvp_pool_explain(-EPERM), "chmod go-w"));
 }
 
-static void test_another_owner(void **state)
+static void test_owned_by_another_user(void **state)
 {
-	(void)state;
 	if (geteuid() != 0)
 		skip();
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
@@ -244,7 +225,6 @@ static void test_another_owner(void **state)
 
 static void test_too_long(void **state)
 {
-	(void)state;
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
 	assert_int_equal(truncate(path_of(POOL), 4096 * sizeof(struct pool_record)), 0);
 	assert_int_equal(read_own(), 0);
@@ -253,23 +233,21 @@ static void test_too_long(void **state)
 	assert_int_equal(write_own("x"), -EFBIG);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_no_pool),
 		TEST(test_append_change_remove),
-		TEST(test_others_keep_every_byte),
-		TEST(test_what_is_behind_the_end),
-		TEST(test_longest),
-		TEST(test_torn_end),
+		TEST(test_other_records_unchanged),
+		TEST(test_bytes_after_nul_ignored),
+		TEST(test_longest_value),
+		TEST(test_truncated_record),
 		TEST(test_locked),
-		TEST(test_links),
-		TEST(test_folder_that_is_a_link),
-		TEST(test_not_regular),
-		TEST(test_others_may_write),
-		TEST(test_another_owner),
+		TEST(test_linked_files),
+		TEST(test_linked_folder),
+		TEST(test_not_a_regular_file),
+		TEST(test_writable_by_others),
+		TEST(test_owned_by_another_user),
 		TEST(test_too_long),
 	};
 

@@ -1,14 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * What logind is asked, over a real bus of our own (dbus-daemon), with a logind
- * on it that is as old, as forgetful and as absent as each test needs it.
- */
+/* The calls to logind, over a private bus (dbus-daemon) with a fake logind and PID 1 on it. */
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "unit.h"
 #include "userspace/guest/system/logind.h"
 #include "userspace/shared/util.h"
 
@@ -33,19 +25,20 @@ static struct fixture {
 	sd_bus *service;
 	struct logind logind;
 
-	/* The logind of this test. */
+	/* How the fake logind behaves, and the calls that it received. */
 	bool with_list_ex;
 	unsigned int sessions;
 	const char *removed_while_listed;
-	unsigned int vanished; /* of these, so many are gone when one looks closer */
+	unsigned int vanished; /* that many are listed, but have no properties any more */
 	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;
 	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets;
 	char killed[64];
 
-	/* What came back. */
-	unsigned int lists, opened, found, unsaid, stopping, removed, gone, back, kill_failures;
+	/* What the handler received. */
+	unsigned int lists, opened, found, lookup_failures, stopping, removed, gone, back,
+		kill_failures;
 	int list_error, kill_failure;
 	struct session_list list;
 	struct session found_session;
@@ -54,7 +47,6 @@ static struct fixture {
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
-	(void)userdata;
 	session_list_done(&fixture.list);
 	fixture.list = *list;
 	*list = (struct session_list){0};
@@ -64,15 +56,13 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 
 static void on_opened(void *userdata)
 {
-	(void)userdata;
 	fixture.opened++;
 }
 
 static void on_found(void *userdata, const struct session *session)
 {
-	(void)userdata;
 	if (!session) {
-		fixture.unsaid++;
+		fixture.lookup_failures++;
 		return;
 	}
 	session_done(&fixture.found_session);
@@ -84,28 +74,24 @@ static void on_found(void *userdata, const struct session *session)
 
 static void on_stopping(void *userdata, const char *id)
 {
-	(void)userdata;
 	fixture.stopping++;
 	snprintf(fixture.stopping_id, sizeof(fixture.stopping_id), "%s", id);
 }
 
 static void on_removed(void *userdata, const char *id)
 {
-	(void)userdata;
 	fixture.removed++;
 	snprintf(fixture.removed_id, sizeof(fixture.removed_id), "%s", id);
 }
 
-static void on_restarted(void *userdata, bool there)
+static void on_restarted(void *userdata, bool running)
 {
-	(void)userdata;
-	fixture.gone += !there;
-	fixture.back += there;
+	fixture.gone += !running;
+	fixture.back += running;
 }
 
 static void on_kill_failed(void *userdata, const char *id, int error)
 {
-	(void)userdata;
 	assert_string_equal(id, "c1");
 	fixture.kill_failures++;
 	fixture.kill_failure = error;
@@ -121,7 +107,7 @@ static const struct logind_handler handler = {
 	.kill_failed = on_kill_failed,
 };
 
-/* Turns the loop until *@counter is @value; fails if that takes for ever. */
+/* Runs the event loop until *@counter is @value; fails on a timeout. */
 static void run_until(const unsigned int *counter, unsigned int value)
 {
 	for (int i = 0; *counter < value; i++) {
@@ -179,7 +165,7 @@ static int reply_properties(sd_bus_message *call)
 	const char *id = sd_bus_message_get_path(call) + strlen(PATH "/session/");
 	unsigned int index = strtoul(id + 1, NULL, 10);
 
-	/* The last of those that are asked for at first. */
+	/* Its properties are the last that the first batch of calls requests. */
 	if (fixture.removed_while_listed && index == 63)
 		emit("SessionRemoved", fixture.removed_while_listed);
 	if (fixture.lookup_error)
@@ -218,8 +204,6 @@ static int reply_kill(sd_bus_message *call)
 
 static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	(void)userdata;
-	(void)error;
 	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions"))
 		return reply_list(call);
 	if (fixture.with_list_ex && sd_bus_message_is_method_call(call, MANAGER, "ListSessionsEx"))
@@ -272,7 +256,7 @@ static void start_bus(void)
 	if (fixture.bus == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ready[1], STDOUT_FILENO);
-		/* It says that its limits are not its own to raise. */
+		/* It warns that it may not raise its limits. */
 		if (!freopen("/dev/null", "w", stderr))
 			_exit(126);
 		execlp("dbus-daemon", "dbus-daemon", "--nofork", "--print-address", "--config-file",
@@ -280,7 +264,7 @@ static void start_bus(void)
 		_exit(127);
 	}
 	close(ready[1]);
-	/* Nothing is read when there is no dbus-daemon to be run: then the tests fail. */
+	/* Reads nothing, and fails the test, if dbus-daemon is not installed. */
 	assert_true(read(ready[0], address, sizeof(address)) > 0);
 	close(ready[0]);
 }
@@ -324,11 +308,10 @@ static void emit_job(const char *unit)
 				       unit) >= 0);
 }
 
-static int setup(void **state)
+static int setup_without_bus(void **state)
 {
 	char address[64];
 
-	(void)state;
 	fixture = (struct fixture){.directory = "/tmp/test_logind.XXXXXX"};
 	if (!mkdtemp(fixture.directory) || sd_event_new(&fixture.event) < 0)
 		return -1;
@@ -342,7 +325,6 @@ static int teardown(void **state)
 {
 	char path[64];
 
-	(void)state;
 	logind_done(&fixture.logind);
 	stop_service();
 	stop_bus();
@@ -357,9 +339,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int setup_with_service(void **state)
+static int setup(void **state)
 {
-	int r = setup(state);
+	int r = setup_without_bus(state);
 
 	if (r == 0) {
 		start_bus();
@@ -378,7 +360,6 @@ static void test_list_ex(void **state)
 {
 	const struct session *session;
 
-	(void)state;
 	fixture.with_list_ex = true;
 	fixture.sessions = 3;
 	list();
@@ -394,12 +375,11 @@ static void test_list_ex(void **state)
 	assert_int_equal(fixture.list_calls, 0);
 }
 
-/* More than the bus has patience for, if they were asked for all at once. */
-static void test_list_of_an_older_logind(void **state)
+/* More sessions than the bus allows pending calls on one connection. */
+static void test_list_of_old_logind(void **state)
 {
 	const struct session *session;
 
-	(void)state;
 	fixture.sessions = 300;
 	list();
 	assert_int_equal(fixture.list_error, 0);
@@ -416,9 +396,8 @@ static void test_list_of_an_older_logind(void **state)
 	assert_int_equal(fixture.list_calls, 2);
 }
 
-static void test_list_of_nobody(void **state)
+static void test_empty_list(void **state)
 {
-	(void)state;
 	list();
 	assert_int_equal(fixture.list_error, 0);
 	assert_int_equal(fixture.list.count, 0);
@@ -426,7 +405,6 @@ static void test_list_of_nobody(void **state)
 
 static void test_session_vanishes_while_listed(void **state)
 {
-	(void)state;
 	fixture.sessions = 3;
 	fixture.vanished = 2;
 	list();
@@ -437,21 +415,19 @@ static void test_session_vanishes_while_listed(void **state)
 
 static void test_newer_list_replaces_older(void **state)
 {
-	(void)state;
 	fixture.sessions = 3;
 	assert_int_equal(logind_list(&fixture.logind), 0);
 	assert_int_equal(logind_list(&fixture.logind), 0);
 	run_until(&fixture.lists, 1);
 	assert_int_equal(fixture.list.count, 3);
-	/* All that was on its way has come by the next answer. */
+	/* A second answer to the calls above would have arrived before this one. */
 	list();
 	assert_int_equal(fixture.lists, 2);
 }
 
 static void test_signals(void **state)
 {
-	(void)state;
-	/* The list comes after the subscription, so from its answer on nothing is missed. */
+	/* logind is listed after the subscription, so no signal is missed after the answer. */
 	list();
 	emit("SessionNew", "c7");
 	run_until(&fixture.opened, 1);
@@ -466,9 +442,8 @@ static void test_signals(void **state)
 	assert_string_equal(fixture.removed_id, "c7");
 }
 
-static void test_new_session_ends_at_once(void **state)
+static void test_new_session_ends_immediately(void **state)
 {
-	(void)state;
 	list();
 	fixture.vanished = 8;
 	emit("SessionNew", "c7");
@@ -476,24 +451,22 @@ static void test_new_session_ends_at_once(void **state)
 	run_until(&fixture.removed, 1);
 	list();
 	assert_int_equal(fixture.opened, 1);
-	assert_int_equal(fixture.found + fixture.unsaid, 0);
+	assert_int_equal(fixture.found + fixture.lookup_failures, 0);
 }
 
-static void test_logind_does_not_say_who_is_new(void **state)
+static void test_lookup_of_new_session_fails(void **state)
 {
-	(void)state;
 	list();
 	fixture.lookup_error = SD_BUS_ERROR_LIMITS_EXCEEDED;
 	emit("SessionNew", "c7");
-	run_until(&fixture.unsaid, 1);
+	run_until(&fixture.lookup_failures, 1);
 	assert_int_equal(fixture.opened, 1);
 	assert_int_equal(fixture.found, 0);
 }
 
-/* Its properties have come; then it goes, while those of the others are awaited still. */
+/* The session is removed after its properties arrived, but before those of others did. */
 static void test_removed_while_listed(void **state)
 {
-	(void)state;
 	fixture.sessions = 100;
 	fixture.removed_while_listed = "c3";
 	list();
@@ -504,9 +477,8 @@ static void test_removed_while_listed(void **state)
 		assert_string_not_equal(fixture.list.items[i].id, "c3");
 }
 
-static void test_scope_is_stopped(void **state)
+static void test_scope_stopped(void **state)
 {
-	(void)state;
 	list();
 	assert_int_equal(fixture.subscriptions, 1);
 	emit_job("session-c7.scope");
@@ -519,16 +491,15 @@ static void test_scope_is_stopped(void **state)
 	assert_string_equal(fixture.stopping_id, "c8");
 }
 
-/* Every logout stops the scope, so that says nothing about who wanted it. */
-static void test_logouts_stop_scopes(void **state)
+/* With KillUserProcesses= every logout stops the scope, so a stop does not imply force. */
+static void test_scope_stopped_by_logout(void **state)
 {
-	(void)state;
 	fixture.kill_user_processes = 1;
 	list();
 	emit_job("session-c7.scope");
 	list();
 	assert_int_equal(fixture.stopping, 0);
-	/* Another configuration. */
+	/* logind restarts with another configuration. */
 	fixture.kill_user_processes = 0;
 	stop_service();
 	start_service();
@@ -540,7 +511,6 @@ static void test_logouts_stop_scopes(void **state)
 
 static void test_kill(void **state)
 {
-	(void)state;
 	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
 	run_until(&fixture.kills, 1);
 	assert_string_equal(fixture.killed, "c1 all 15");
@@ -550,52 +520,46 @@ static void test_kill(void **state)
 
 static void test_kill_fails(void **state)
 {
-	(void)state;
-	fixture.kill_error = "org.freedesktop.login1.NoSuchSession";
-	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	run_until(&fixture.kill_failures, 1);
-	assert_int_equal(fixture.kill_failure, -ENOENT);
+	/* Two names report that the session's scope, and so its processes, are gone. */
+	static const struct {
+		const char *name;
+		int error;
+	} cases[] = {
+		{"org.freedesktop.login1.NoSuchSession", -ENOENT},
+		{"System.Error.EDEADLK", -EDEADLK},
+		{"System.Error.ENOENT", -ENOENT},
+		{"org.freedesktop.systemd1.NoSuchUnit", -ENOENT},
+	};
 
-	fixture.kill_error = "System.Error.EDEADLK";
-	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	run_until(&fixture.kill_failures, 2);
-	assert_int_equal(fixture.kill_failure, -EDEADLK);
-
-	/* The session's scope has gone, and so have its processes; either name is used. */
-	fixture.kill_error = "System.Error.ENOENT";
-	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	run_until(&fixture.kill_failures, 3);
-	assert_int_equal(fixture.kill_failure, -ENOENT);
-	fixture.kill_error = "org.freedesktop.systemd1.NoSuchUnit";
-	assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	run_until(&fixture.kill_failures, 4);
-	assert_int_equal(fixture.kill_failure, -ENOENT);
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		fixture.kill_error = cases[i].name;
+		assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+		run_until(&fixture.kill_failures, i + 1);
+		assert_int_equal(fixture.kill_failure, cases[i].error);
+	}
 }
 
 static void test_stop_unit(void **state)
 {
-	(void)state;
 	assert_int_equal(logind_stop_unit(&fixture.logind, "session-c1.scope"), 0);
 	run_until(&fixture.stops, 1);
 }
 
 static void test_logind_restarts(void **state)
 {
-	(void)state;
 	list();
 	stop_service();
 	run_until(&fixture.gone, 1);
 	fixture.with_list_ex = true;
 	start_service();
 	run_until(&fixture.back, 1);
-	/* It may be a newer one. */
+	/* It may be a newer version, so ListSessionsEx is tried again. */
 	list();
 	assert_int_equal(fixture.list_ex_calls, 1);
 }
 
 static void test_no_logind(void **state)
 {
-	(void)state;
 	stop_service();
 	list();
 	assert_true(fixture.list_error < 0);
@@ -604,7 +568,6 @@ static void test_no_logind(void **state)
 
 static void test_no_bus(void **state)
 {
-	(void)state;
 	assert_true(logind_connect(&fixture.logind) < 0);
 	assert_true(logind_list(&fixture.logind) < 0);
 	assert_true(logind_kill(&fixture.logind, "c1", SIGTERM) < 0);
@@ -613,7 +576,6 @@ static void test_no_bus(void **state)
 
 static void test_bus_restarts(void **state)
 {
-	(void)state;
 	fixture.sessions = 2;
 	list();
 	stop_bus();
@@ -627,9 +589,8 @@ static void test_bus_restarts(void **state)
 	assert_int_equal(fixture.list.count, 2);
 }
 
-static void test_bus_goes_with_a_list_on_its_way(void **state)
+static void test_bus_stops_during_list(void **state)
 {
-	(void)state;
 	list();
 	assert_int_equal(logind_list(&fixture.logind), 0);
 	stop_bus();
@@ -638,30 +599,28 @@ static void test_bus_goes_with_a_list_on_its_way(void **state)
 	run_until(&fixture.gone, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup_with_service, teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_list_ex),
-		TEST(test_list_of_an_older_logind),
-		TEST(test_list_of_nobody),
+		TEST(test_list_of_old_logind),
+		TEST(test_empty_list),
 		TEST(test_session_vanishes_while_listed),
 		TEST(test_newer_list_replaces_older),
 		TEST(test_signals),
-		TEST(test_new_session_ends_at_once),
-		TEST(test_logind_does_not_say_who_is_new),
+		TEST(test_new_session_ends_immediately),
+		TEST(test_lookup_of_new_session_fails),
 		TEST(test_removed_while_listed),
-		TEST(test_scope_is_stopped),
-		TEST(test_logouts_stop_scopes),
+		TEST(test_scope_stopped),
+		TEST(test_scope_stopped_by_logout),
 		TEST(test_kill),
 		TEST(test_kill_fails),
 		TEST(test_stop_unit),
 		TEST(test_logind_restarts),
 		TEST(test_no_logind),
-		cmocka_unit_test_setup_teardown(test_no_bus, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_no_bus, setup_without_bus, teardown),
 		TEST(test_bus_restarts),
-		TEST(test_bus_goes_with_a_list_on_its_way),
+		TEST(test_bus_stops_during_list),
 	};
 
 	return cmocka_run_group_tests_name("logind", tests, NULL, NULL);

@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Processes in a session's scope. Needs a control group (v2) that it may make
- * groups in, and skips without one.
+ * Signals to the processes in a session's scope. Needs a cgroup v2 hierarchy in which it may create
+ * groups; tests that need it are skipped without one.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "child.h"
+#include "unit.h"
 #include "userspace/guest/system/scope.h"
 #include "userspace/shared/util.h"
 
-/* A user and a session that no machine has. */
+/* A user and a session that should not exist on any machine. */
 #define UID   3999999999
 #define SLICE "/user.slice/user-3999999999.slice"
 #define SCOPE SLICE "/session-hvltest.scope"
@@ -50,7 +46,6 @@ static int setup(void **state)
 	static const char *const roots[] = {SCOPE_ROOT, SCOPE_ROOT "/unified"};
 	char path[256];
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		root = roots[i];
 		snprintf(path, sizeof(path), "%s/cgroup.procs", root);
@@ -69,49 +64,37 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	(void)state;
 	if (!root)
 		return 0;
 	drop(SCOPE);
 	drop(SLICE);
-	/* Stays where it is not ours: then it is not empty. */
+	/* Fails if the machine has a user.slice of its own, which is not empty. */
 	drop("/user.slice");
 	return 0;
 }
 
-/* A process in the scope, which waits for ever, or ignores what asks it to end. */
-static pid_t start(bool stubborn)
+static bool enter_scope(void *data)
 {
-	int ready[2];
+	const bool *stubborn = data;
 	char path[256];
-	char byte;
-	pid_t pid;
 	FILE *file;
 
-	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0) {
-		if (stubborn) {
-			signal(SIGTERM, SIG_IGN);
-			signal(SIGHUP, SIG_IGN);
-		}
-		snprintf(path, sizeof(path), "%s" SCOPE "/cgroup.procs", root);
-		file = fopen(path, "w");
-		if (!file || fprintf(file, "%d", (int)getpid()) < 0 || fclose(file))
-			_exit(99);
-		if (write(ready[1], "r", 1) != 1)
-			_exit(98);
-		for (;;)
-			pause();
+	if (*stubborn) {
+		signal(SIGTERM, SIG_IGN);
+		signal(SIGHUP, SIG_IGN);
 	}
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return pid;
+	snprintf(path, sizeof(path), "%s" SCOPE "/cgroup.procs", root);
+	file = fopen(path, "w");
+	return file && fprintf(file, "%d", (int)getpid()) > 0 && fclose(file) == 0;
 }
 
-static int end_of(pid_t pid)
+/* A process in the scope. If @stubborn, it ignores SIGTERM and SIGHUP. */
+static pid_t start(bool stubborn)
+{
+	return start_child(enter_scope, &stubborn);
+}
+
+static int wait_for_signal(pid_t pid)
 {
 	int status;
 
@@ -120,63 +103,59 @@ static int end_of(pid_t pid)
 	return WTERMSIG(status);
 }
 
-/* Of two that wait, the kernel delivers the lower number first. */
-static void assert_was_asked(pid_t pid)
+/* SIGHUP and SIGTERM are both sent; either may be delivered first. */
+static void assert_terminated(pid_t pid)
 {
-	int number = end_of(pid);
+	int number = wait_for_signal(pid);
 
 	assert_true(number == SIGTERM || number == SIGHUP);
 }
 
-static void test_all_are_asked(void **state)
+static void test_all_processes_are_signalled(void **state)
 {
 	pid_t pids[3];
 
-	(void)state;
 	if (!root)
 		skip();
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		pids[i] = start(false);
 	assert_int_equal(scope_signal(root, &session), 3);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
-		assert_was_asked(pids[i]);
+		assert_terminated(pids[i]);
 }
 
-static void test_stopped_process_is_asked(void **state)
+static void test_stopped_process_is_continued(void **state)
 {
 	pid_t pid;
 
-	(void)state;
 	if (!root)
 		skip();
 	pid = start(false);
 	assert_int_equal(kill(pid, SIGSTOP), 0);
 	assert_int_equal(scope_signal(root, &session), 1);
-	assert_was_asked(pid);
+	assert_terminated(pid);
 }
 
-static void test_stubborn_is_killed(void **state)
+static void test_stubborn_process_is_killed(void **state)
 {
 	pid_t pid;
 
-	(void)state;
 	if (!root)
 		skip();
 	pid = start(true);
 	assert_int_equal(scope_signal(root, &session), 1);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
 	if (scope_kill(root, &session) == -ENOENT) {
-		/* A kernel before 5.14. */
+		/* Before Linux 5.14 there is no cgroup.kill. */
 		kill(pid, SIGKILL);
-		end_of(pid);
+		wait_for_signal(pid);
 		skip();
 	}
-	assert_int_equal(end_of(pid), SIGKILL);
+	assert_int_equal(wait_for_signal(pid), SIGKILL);
 }
 
 static void test_empty_scope(void **state)
 {
-	(void)state;
 	if (!root)
 		skip();
 	assert_int_equal(scope_signal(root, &session), 0);
@@ -185,30 +164,27 @@ static void test_empty_scope(void **state)
 static void test_no_scope(void **state)
 {
 	struct session gone = {.id = (char *)"hvlgone", .uid = UID};
-	struct session evil = {.id = (char *)"../../x", .uid = UID};
+	struct session malicious = {.id = (char *)"../../x", .uid = UID};
 
-	(void)state;
 	if (!root)
 		skip();
 	assert_int_equal(scope_signal(root, &gone), -ENOENT);
 	assert_int_equal(scope_kill(root, &gone), -ENOENT);
-	assert_int_equal(scope_signal(root, &evil), -EINVAL);
-	assert_int_equal(scope_kill(root, &evil), -EINVAL);
+	assert_int_equal(scope_signal(root, &malicious), -EINVAL);
+	assert_int_equal(scope_kill(root, &malicious), -EINVAL);
 }
 
 static void test_no_cgroup_v2(void **state)
 {
-	(void)state;
 	assert_int_equal(scope_signal("/proc", &session), -EOPNOTSUPP);
 	assert_int_equal(scope_kill("/proc", &session), -EOPNOTSUPP);
 	assert_int_equal(scope_signal("/does/not/exist", &session), -ENOENT);
 }
 
-static void test_unit(void **state)
+static void test_unit_of_session(void **state)
 {
 	_cleanup_free_ char *unit = scope_unit(&session);
 
-	(void)state;
 	assert_string_equal(unit, "session-hvltest.scope");
 }
 
@@ -225,24 +201,21 @@ static void test_session_of_unit(void **state)
 	};
 	_cleanup_free_ char *id = scope_session("session-c12.scope");
 
-	(void)state;
 	assert_string_equal(id, "c12");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		assert_null(scope_session(others[i]));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(test_all_are_asked),
-		TEST(test_stopped_process_is_asked),
-		TEST(test_stubborn_is_killed),
+		TEST(test_all_processes_are_signalled),
+		TEST(test_stopped_process_is_continued),
+		TEST(test_stubborn_process_is_killed),
 		TEST(test_empty_scope),
 		TEST(test_no_scope),
 		TEST(test_no_cgroup_v2),
-		TEST(test_unit),
+		TEST(test_unit_of_session),
 		TEST(test_session_of_unit),
 	};
 

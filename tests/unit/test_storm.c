@@ -1,64 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a storm sends: all that it promises, the same for the same seed, and no more than fits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* The packets of a storm: every kind occurs, the seed determines them, and they fit. */
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "tests/hvhost/storm/packet.h"
+#include "unit.h"
 #include "userspace/shared/wire_host.h"
 
-#define ROOM    12256 /* of the logoff component's rings */
+#define SPACE   12256 /* in the logoff component's rings */
 #define PACKETS 20000
 
 static struct storm_maker maker, other_maker;
 static struct storm_packet packet, other;
 
-static void same_seed_same_packets(void **state)
+static void test_same_seed_same_packets(void **state)
 {
-	(void)state;
 	storm_maker_init(&maker, 7);
 	storm_maker_init(&other_maker, 7);
 	for (int i = 0; i < PACKETS; i++) {
-		storm_make(&maker, &packet, ROOM);
-		storm_make(&other_maker, &other, ROOM);
+		storm_make(&maker, &packet, SPACE);
+		storm_make(&other_maker, &other, SPACE);
 		assert_memory_equal(&packet.header, &other.header, sizeof(packet.header));
 		assert_int_equal(packet.length, other.length);
 		assert_memory_equal(packet.data, other.data, packet.length);
 	}
 }
 
-static void no_more_than_fits(void **state)
+static void test_packets_fit(void **state)
 {
-	static const size_t rooms[] = {0, 8, 4064, ROOM, STORM_DATA_MAX};
+	static const size_t spaces[] = {0, 8, 4064, SPACE, STORM_DATA_MAX};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(rooms) / sizeof(rooms[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(spaces); i++) {
 		storm_maker_init(&maker, i);
 		for (int j = 0; j < PACKETS; j++) {
-			storm_make(&maker, &packet, rooms[i]);
-			assert_true(packet.length <= rooms[i]);
+			storm_make(&maker, &packet, spaces[i]);
+			assert_true(packet.length <= spaces[i]);
 		}
 	}
 }
 
-static void every_sort_is_there(void **state)
+static void test_every_kind_occurs(void **state)
 {
 	unsigned int owed = 0, fatal = 0, unframed = 0, empty = 0, large = 0, logoff = 0;
 	unsigned int target = 0, unterminated = 0;
 
-	(void)state;
 	storm_maker_init(&maker, 1);
 	for (int i = 0; i < PACKETS; i++) {
-		storm_make(&maker, &packet, ROOM);
+		storm_make(&maker, &packet, SPACE);
 		owed += packet.owed;
 		fatal += packet.fatal;
 		unframed += !packet.framed;
 		empty += packet.length == 0;
-		large += packet.length == ROOM;
+		large += packet.length == SPACE;
 		logoff += strcmp(packet.kind, "logoff") == 0;
 		target += strcmp(packet.kind, "target") == 0 && !packet.owed;
 		unterminated += strcmp(packet.kind, "unterminated") == 0 && packet.owed;
@@ -68,12 +60,11 @@ static void every_sort_is_there(void **state)
 	assert_true(target && unterminated);
 }
 
-/* The guest's part is known: what it must answer at once, and what it need not. */
-static void answers_that_are_owed(void **state)
+/* A packet is owed an answer if the guest has to answer it at once. */
+static void test_owed_answers(void **state)
 {
 	struct hvl_packet message;
 
-	(void)state;
 	hvl_build_op(&message, 1, HVL_OP_QUERY, 1);
 	memset(&packet, 0, sizeof(packet));
 	packet.length = hvl_packet_size(&message);
@@ -91,7 +82,7 @@ static void answers_that_are_owed(void **state)
 
 	packet.length--;
 	storm_frame(&packet);
-	assert_false(packet.owed); /* it is padded again with what it has lost, a NUL */
+	assert_false(packet.owed); /* the padding restores the byte that was cut off, a NUL */
 	packet.length -= 8;
 	storm_frame(&packet);
 	assert_true(packet.owed);
@@ -100,10 +91,10 @@ static void answers_that_are_owed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(same_seed_same_packets),
-		cmocka_unit_test(no_more_than_fits),
-		cmocka_unit_test(every_sort_is_there),
-		cmocka_unit_test(answers_that_are_owed),
+		cmocka_unit_test(test_same_seed_same_packets),
+		cmocka_unit_test(test_packets_fit),
+		cmocka_unit_test(test_every_kind_occurs),
+		cmocka_unit_test(test_owed_answers),
 	};
 
 	return cmocka_run_group_tests_name("storm", tests, NULL, NULL);

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "fake_system.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "unit.h"
+
+struct fake_system fake;
+
+struct fake_session *add_session(const char *id, const char *user, enum ends_by ends_by)
+{
+	struct fake_session *target = &fake.sessions[fake.count++];
+
+	assert_true(fake.count <= FAKE_SESSIONS_MAX);
+	*target = (struct fake_session){
+		.id = id,
+		.user = user,
+		.class = "user",
+		.ends_by = ends_by,
+		.open = true,
+	};
+	return target;
+}
+
+void add_sessions(unsigned int count, const char *user, enum ends_by ends_by)
+{
+	static const char *const ids[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"};
+
+	assert_true(count <= ARRAY_SIZE(ids));
+	for (unsigned int i = 0; i < count; i++)
+		add_session(ids[i], user, ends_by);
+}
+
+struct fake_session *fake_session_of(const struct session *session)
+{
+	for (size_t i = 0; i < fake.count; i++)
+		if (!strcmp(fake.sessions[i].id, session->id))
+			return &fake.sessions[i];
+	fail_msg("there is no session %s", session->id);
+	return NULL;
+}
+
+unsigned int open_sessions(void)
+{
+	unsigned int open = 0;
+
+	for (size_t i = 0; i < fake.count; i++)
+		open += fake.sessions[i].open;
+	return open;
+}
+
+unsigned int notices(void)
+{
+	unsigned int notices = 0;
+
+	for (size_t i = 0; i < fake.count; i++)
+		notices += fake.sessions[i].notices;
+	return notices;
+}
+
+static void end(struct fake_session *target)
+{
+	static const char *const ids[] = {"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"};
+
+	if (!target->open)
+		return;
+	target->open = false;
+	target->removal_due = !target->removal_lost;
+	if (fake.reopen > 0) {
+		fake.reopen--;
+		add_session(ids[fake.reopen], "auto", BY_SIGNAL);
+	}
+}
+
+static uint64_t fake_now(void *userdata)
+{
+	return fake.time;
+}
+
+static void fake_wake(void *userdata, uint64_t time)
+{
+	fake.wake = time;
+}
+
+static int fake_list(void *userdata)
+{
+	if (fake.time < fake.logind_down_until)
+		return -ECONNREFUSED;
+	fake.list_due = !fake.logind_hangs;
+	return 0;
+}
+
+static void fake_begin(void *userdata, const struct session *session)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	/* Comes before any attempt to end the session. */
+	if (!target->begun)
+		assert_int_equal(target->signalled + target->killed + target->kills_by_logind +
+					 target->stopped,
+				 0);
+	target->begun = true;
+}
+
+static int fake_signal(void *userdata, const struct session *session)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	if (target->no_scope)
+		return -EOPNOTSUPP;
+	if (target->no_process)
+		return 0;
+	target->signalled++;
+	if (target->ends_by <= BY_SIGNAL)
+		end(target);
+	return 2;
+}
+
+static int fake_kill(void *userdata, const struct session *session)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	if (target->no_scope)
+		return -EOPNOTSUPP;
+	target->killed++;
+	if (target->ends_by <= BY_KILL)
+		end(target);
+	return 0;
+}
+
+static int fake_kill_session(void *userdata, const struct session *session, int number)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	target->kills_by_logind++;
+	target->last_kill = number;
+	if (fake.time < fake.logind_down_until)
+		return -ECONNREFUSED;
+	if (target->kill_fails > 0) {
+		target->kill_fails--;
+		target->failures_due++;
+	} else if (target->ends_by <= BY_SIGNAL ||
+		   (number == SIGKILL && target->ends_by <= BY_KILL_SESSION)) {
+		end(target);
+	}
+	return 0;
+}
+
+static void fake_stop_scope(void *userdata, const struct session *session)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	target->stopped++;
+	if (target->ends_by <= BY_STOP)
+		end(target);
+}
+
+static void fake_notify(void *userdata, const struct session *session, const char *text)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	target->notices++;
+	snprintf(target->notice, sizeof(target->notice), "%s", text);
+}
+
+static void fake_audit(void *userdata, const char *id, const struct session *session,
+		       const char *outcome, const char *detail)
+{
+	assert_non_null(detail);
+	if (session) {
+		fake.audits_ended += !strcmp(outcome, "ended");
+		fake.audits_failed += !strcmp(outcome, "failed");
+		fake.audits_by_itself += !strcmp(outcome, "ended-by-itself");
+		return;
+	}
+	snprintf(fake.audited_id, sizeof(fake.audited_id), "%s", id);
+	snprintf(fake.last_outcome, sizeof(fake.last_outcome), "%s", outcome);
+	if (!strcmp(outcome, "requested")) {
+		fake.requests++;
+		fake.last_request = fake.engine.request;
+	}
+}
+
+static const struct engine_ops fake_ops = {
+	.now = fake_now,
+	.wake = fake_wake,
+	.list = fake_list,
+	.begin = fake_begin,
+	.signal = fake_signal,
+	.kill = fake_kill,
+	.kill_session = fake_kill_session,
+	.stop_scope = fake_stop_scope,
+	.notify = fake_notify,
+	.audit = fake_audit,
+};
+
+void start_engine(void)
+{
+	fake.list_due = false;
+	engine_init(&fake.engine, &fake_ops, NULL, &fake.config);
+}
+
+int fake_system_init(void)
+{
+	int r;
+
+	memset(&fake, 0, sizeof(fake));
+	fake.time = 1000 * USEC_PER_SEC;
+	fake.wake = USEC_NEVER;
+	r = config_parse(&fake.config, "x.conf", "", 0, stderr);
+	start_engine();
+	return r;
+}
+
+void fake_system_done(void)
+{
+	engine_drop(&fake.engine);
+	config_done(&fake.config);
+}
+
+void answer_list(void)
+{
+	struct session_list list = {0};
+	struct session session;
+
+	fake.list_due = false;
+	for (size_t i = 0; i < fake.count; i++) {
+		const struct fake_session *target = &fake.sessions[i];
+
+		if (!target->open)
+			continue;
+		assert_int_equal(session_init(&session, target->id, 1000 + i, target->user,
+					      target->class, "pts/0", 0),
+				 0);
+		assert_int_equal(session_list_add(&list, &session), 0);
+	}
+	engine_listed(&fake.engine, &list, 0);
+	session_list_done(&list);
+}
+
+/* Delivers the next pending event. False if there is none at this time. */
+static bool deliver_event(void)
+{
+	for (size_t i = 0; i < fake.count; i++) {
+		struct fake_session *target = &fake.sessions[i];
+
+		if (target->ends_at && fake.time >= target->ends_at)
+			end(target);
+		if (target->removal_due) {
+			target->removal_due = false;
+			engine_removed(&fake.engine, target->id);
+			return true;
+		}
+		if (target->failures_due > 0) {
+			target->failures_due--;
+			engine_call_failed(&fake.engine, target->id, target->kill_error);
+			return true;
+		}
+	}
+	if (!fake.list_due)
+		return false;
+	answer_list();
+	return true;
+}
+
+static uint64_t next_wakeup(void)
+{
+	uint64_t time = fake.wake;
+
+	for (size_t i = 0; i < fake.count; i++)
+		if (fake.sessions[i].open && fake.sessions[i].ends_at > fake.time &&
+		    fake.sessions[i].ends_at < time)
+			time = fake.sessions[i].ends_at;
+	return time;
+}
+
+void run_for(unsigned int seconds)
+{
+	uint64_t until = fake.time + seconds * USEC_PER_SEC;
+	unsigned int turns = 0;
+
+	while (fake.engine.phase != ENGINE_IDLE) {
+		assert_true(++turns < 10000);
+		if (deliver_event())
+			continue;
+		if (next_wakeup() > until) {
+			fake.time = until;
+			return;
+		}
+		if (next_wakeup() > fake.time)
+			fake.time = next_wakeup();
+		if (fake.wake <= fake.time)
+			engine_tick(&fake.engine);
+	}
+}

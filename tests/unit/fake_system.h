@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A simulated guest for tests of the engine: sessions that end on a signal, or only when they are
+ * killed, and a logind that answers late or not at all. The clock stands still as long as an event
+ * is pending, then jumps to the next time that the engine or a session waits for.
+ */
+#ifndef FAKE_SYSTEM_H
+#define FAKE_SYSTEM_H
+
+#include "userspace/guest/logoff/engine.h"
+
+#define FAKE_SESSIONS_MAX 16
+
+/* The weakest means that ends a session. */
+enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
+
+struct fake_session {
+	const char *id;
+	const char *user;
+	const char *class;
+	enum ends_by ends_by;
+	bool open;
+	bool no_scope;     /* only logind can reach its processes */
+	bool no_process;   /* the scope is empty */
+	int kill_fails;    /* that many calls to logind fail */
+	int kill_error;    /* with this -errno */
+	uint64_t ends_at;  /* closes without the engine at this time, unless 0 */
+	bool removal_lost; /* logind sends no SessionRemoved */
+
+	bool removal_due;
+	unsigned int failures_due;
+	unsigned int notices;
+	bool begun;
+	unsigned int signalled;
+	unsigned int killed;
+	unsigned int kills_by_logind;
+	int last_kill;
+	unsigned int stopped;
+	unsigned int outcomes[HV_LOGOFF_SELECTED + 1];
+	char notice[2048]; /* the last one */
+};
+
+struct fake_system {
+	struct engine engine;
+	struct config config;
+	uint64_t time;
+	uint64_t wake;
+	struct fake_session sessions[FAKE_SESSIONS_MAX];
+	size_t count;
+	unsigned int reopen; /* that many times, a session that ends is followed by a new one */
+
+	bool list_due;
+	uint64_t logind_down_until;
+	bool logind_hangs; /* accepts calls, but never answers */
+
+	unsigned int requests; /* that the engine started */
+	struct logoff_request last_request;
+	unsigned int audits_ended, audits_failed, audits_by_itself;
+	char audited_id[LOGOFF_ID_SIZE];
+	char last_outcome[32];
+};
+extern struct fake_system fake;
+
+/* With the default configuration and no sessions. 0 or -errno. */
+int fake_system_init(void);
+void fake_system_done(void);
+/* As a daemon that starts does: the new engine has no request. */
+void start_engine(void);
+
+struct fake_session *add_session(const char *id, const char *user, enum ends_by ends_by);
+/* @count sessions with the ids 1, 2, … */
+void add_sessions(unsigned int count, const char *user, enum ends_by ends_by);
+struct fake_session *fake_session_of(const struct session *session);
+unsigned int open_sessions(void);
+unsigned int notices(void);
+
+/* Answers the engine's last list call. */
+void answer_list(void);
+/* Lets @seconds pass, or fewer if the request completes earlier. */
+void run_for(unsigned int seconds);
+
+#endif /* FAKE_SYSTEM_H */

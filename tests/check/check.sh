@@ -47,4 +47,5 @@ check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portabi
 check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check 'SPDX-License-Identifier in every file' licensed
+check 'libvmguestos exports only what vmguestos.h declares' tests/check/exports.sh "$build"
 plan

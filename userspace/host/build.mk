@@ -4,8 +4,10 @@
 VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
+OBJCOPY ?= objcopy
 
-VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c))
+VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
+	$(patsubst %,userspace/shared/%.o,names utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
 	$(patsubst %,userspace/shared/%.o,hresult kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
@@ -17,7 +19,13 @@ $(BUILD)/libvmguestos.so: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%) userspace/host/libvm
 		-Wl,--version-script=userspace/host/libvmguestos/libvmguestos.map $(LDFLAGS) \
 		-o $@ $(filter %.o,$^) $(VMGUESTOS_LIBS)
 
-$(BUILD)/libvmguestos.a: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%)
+# One object, so that hidden symbols can become local: a program that is linked with the static
+# library sees only the symbols of vmguestos.h, as with the shared one.
+$(BUILD)/libvmguestos.o: $(VMGUESTOS_OBJECTS:%=$(BUILD)/%)
+	$(LD) -r -o $@ $^
+	$(OBJCOPY) --localize-hidden $@
+
+$(BUILD)/libvmguestos.a: $(BUILD)/libvmguestos.o
 	rm -f $@
 	$(AR) rcs $@ $^
 

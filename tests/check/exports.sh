@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# exports.sh BUILD: fails unless the symbols that both libraries export are those of vmguestos.h.
+set -euo pipefail
+
+build=${1:?}
+header=userspace/host/libvmguestos/vmguestos.h
+declared=$(grep VMGUESTOS_API "$header" | grep -oE '\b(VMGuestOS|D?IID)_[A-Za-z0-9]+' | sort)
+
+# The name of the shared library's version is a symbol as well.
+exported() {
+	nm -g --defined-only "$@" | awk 'NF == 3 { sub(/@.*/, "", $3); print $3 }' |
+		grep -v '^LIBVMGUESTOS_' | sort
+}
+
+diff <(echo "$declared") <(exported "$build/libvmguestos.a")
+diff <(echo "$declared") <(exported -D "$build/libvmguestos.so")

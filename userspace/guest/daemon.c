@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "audit.h"
 #include "log.h"
@@ -85,11 +84,8 @@ static const struct logoff_transport device_transport = {
 
 static uint64_t outside_now(void *outside)
 {
-	struct timespec time;
-
 	(void)outside;
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * USEC_PER_SEC + time.tv_nsec / 1000;
+	return monotonic_usec();
 }
 
 static void outside_wake(void *outside, uint64_t time)

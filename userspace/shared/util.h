@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ownership that ends with the scope, and the macros that every program needs. */
+/* Cleanup at the end of a scope, the monotonic clock, and common macros. */
 #ifndef HVL_UTIL_H
 #define HVL_UTIL_H
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #define _cleanup_(f)    __attribute__((cleanup(f)))
@@ -28,6 +29,15 @@ static inline void closep(int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	*fd = -1;
+}
+
+/* Microseconds of a clock that is never set. */
+static inline uint64_t monotonic_usec(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 #endif /* HVL_UTIL_H */

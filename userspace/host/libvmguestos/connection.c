@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "userspace/shared/util.h"
@@ -19,10 +18,7 @@
 
 int64_t vmg_now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)(monotonic_usec() / USEC_PER_MSEC);
 }
 
 /* Connecting waits as well, where the host has many who do. */

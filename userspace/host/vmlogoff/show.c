@@ -7,15 +7,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "userspace/shared/names.h"
+#include "userspace/shared/utc.h"
 #include "userspace/shared/util.h"
 
 #define BAR_WIDTH 30
-
-static const char *const states[] = {
-	[vmLogoffState_Pending] = "pending", [vmLogoffState_Delivered] = "delivered",
-	[vmLogoffState_Grace] = "grace",     [vmLogoffState_Ending] = "ending",
-	[vmLogoffState_Done] = "done",
-};
 
 struct standing {
 	uint64_t id;
@@ -57,7 +53,7 @@ static json_t *standing_to_json(const char *event, const struct standing *standi
 {
 	return json_pack("{s:s, s:o, s:s, s:i, s:I, s:I, s:I, s:s}", "event", event, "id",
 			 json_sprintf("0x%016" PRIx64, standing->id), "state",
-			 states[standing->state], "percent", (int)standing->percent, "found",
+			 state_names[standing->state], "percent", (int)standing->percent, "found",
 			 (json_int_t)standing->found, "ended", (json_int_t)standing->ended,
 			 "failed", (json_int_t)standing->failed, "text",
 			 standing->text ? standing->text : "");
@@ -71,8 +67,8 @@ static char *standing_to_line(const struct standing *standing)
 	if (standing->failed)
 		snprintf(given_up, sizeof(given_up), ", %" PRIu32 " given up", standing->failed);
 	if (asprintf(&line, "%3" PRId32 "%% %s, %" PRIu32 " of %" PRIu32 " ended%s%s%s",
-		     standing->percent, states[standing->state], standing->ended, standing->found,
-		     given_up, *text ? ": " : "", text) < 0)
+		     standing->percent, state_names[standing->state], standing->ended,
+		     standing->found, given_up, *text ? ": " : "", text) < 0)
 		return NULL;
 	return line;
 }
@@ -126,11 +122,6 @@ void show_break(const struct show *show)
 
 static json_t *sessions_to_json(IVMTask2 *task)
 {
-	static const char *const outcomes[] = {
-		[vmSessionOutcome_Ended] = "ended",
-		[vmSessionOutcome_Failed] = "failed",
-		[vmSessionOutcome_Selected] = "selected",
-	};
 	_cleanup_free_ VMSessionResult *results = NULL;
 	json_t *array = json_array();
 	uint32_t count = 0;
@@ -140,7 +131,7 @@ static json_t *sessions_to_json(IVMTask2 *task)
 		json_array_append_new(array, json_pack("{s:s, s:s, s:I, s:s}", "session",
 						       results[i].session, "user", results[i].user,
 						       "uid", (json_int_t)results[i].uid, "outcome",
-						       outcomes[results[i].outcome]));
+						       outcome_names[results[i].outcome]));
 	return array;
 }
 
@@ -223,15 +214,11 @@ void show_started(const struct show *show, IVMTask2 *task)
 
 static void event_json(const struct show *show, const char *when, const VMLogoffEvent *event)
 {
-	static const char *const types[] = {
-		[vmLogoffType_Normal] = "normal",
-		[vmLogoffType_Forced] = "forced",
-		[vmLogoffType_External] = "external",
-	};
-	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "logoff",
-				 "machine", show->machine, "time", when, "type", types[event->type],
-				 "user", event->user, "session", event->session, "uid",
-				 (json_int_t)event->uid, "lost", (json_int_t)event->lost);
+	json_t *json =
+		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "logoff", "machine",
+			  show->machine, "time", when, "type", kind_names[event->type], "user",
+			  event->user, "session", event->session, "uid", (json_int_t)event->uid,
+			  "lost", (json_int_t)event->lost);
 
 	if (event->task)
 		json_object_set_new(json, "id", json_sprintf("0x%016" PRIx64, event->task));
@@ -259,12 +246,9 @@ static void event_line(const struct show *show, const char *when, const VMLogoff
 
 void show_event(const struct show *show, const VMLogoffEvent *event)
 {
-	time_t now = time(NULL);
-	struct tm utc;
-	char when[32];
+	char when[UTC_SIZE];
 
-	gmtime_r(&now, &utc);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+	utc_format(when, time(NULL));
 	if (show->how == SHOW_JSON)
 		event_json(show, when, event);
 	else

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# To be sourced: checks by commands, told as TAP on standard output.
+# To be sourced: runs commands as checks and prints the results as TAP on standard output.
 
 tap_number=0
 tap_failed=0
 
-# check NAME COMMAND…: one line, and what the command said if it failed.
+# check NAME COMMAND…: prints one line, and the command's output if it failed.
 check() {
 	local name=$1 output
 	shift
@@ -19,7 +19,13 @@ check() {
 	fi
 }
 
-# The last line; fails if a check did.
+# skip NAME REASON: for a check that cannot run here.
+skip() {
+	tap_number=$((tap_number + 1))
+	echo "ok $tap_number - $1 # SKIP $2"
+}
+
+# Prints the last line. Fails if a check failed.
 plan() {
 	echo "1..$tap_number"
 	((tap_failed == 0))

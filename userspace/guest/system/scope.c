@@ -7,9 +7,9 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/vfs.h>
 
+#include "pidfd.h"
 #include "process.h"
 #include "userspace/shared/util.h"
 

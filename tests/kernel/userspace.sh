@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# userspace.sh BUILD: builds user space on Debian 11 (glibc 2.31, systemd 247), the oldest that is
+# supported, with all warnings as errors, and runs the unit tests there. TAP, on standard output
+# and in BUILD/results/userspace.tap.
+#
+# The Debian is unpacked once and kept in the cache, under a name derived from this script.
+set -euo pipefail
+
+build=${1:?}
+here=$(dirname "$(realpath "$0")")
+source=$(realpath "$here/../..")
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+packages=make,mawk,gcc,libc6-dev,pkg-config,libsystemd-dev,libkmod-dev,libjansson-dev,libcmocka-dev
+packages+=,dbus-daemon
+programs=(/build/{hv-logoffd,vmlogoff,libvmguestos.so,libvmguestos.a})
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+root=$cache/userspace-bullseye-$(sha256sum <"$0" | cut -c1-16)
+objects=$build/userspace-bullseye
+
+mkdir -p "$build/results" "$cache"
+exec > >(tee "$build/results/userspace.tap")
+# shellcheck source=../tap.sh
+. "$here/../tap.sh"
+
+# The mirror that this machine itself uses.
+mirror() {
+	# shellcheck disable=SC2016 # apt expands this
+	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
+		'Codename: bookworm' 'Component: main' | sed 's|/*$||;q'
+}
+
+# Whether the mirror is known to have no bullseye any more. Without a network it is not known.
+is_gone() {
+	local folder gone=1
+	folder=$(mktemp -d)
+	! /usr/lib/apt/apt-helper download-file "$1/dists/bullseye/Release" "$folder/Release" \
+		>"$folder/log" 2>&1 && grep -q ' 404 ' "$folder/log" && gone=0
+	rm -rf "$folder"
+	return $gone
+}
+
+make_root() {
+	rm -rf "$cache"/userspace-bullseye-*
+	mkdir "$root.new"
+	mmdebstrap --quiet --variant=extract --format=tar --include='?essential' \
+		--include="$packages" --aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Install-Recommends "false"' --dpkgopt='path-exclude=/usr/share/doc/*' \
+		bullseye - - <<<"deb [signed-by=$keyring] $1 bullseye main" |
+		tar -x -C "$root.new" --exclude='./dev/*' --no-same-owner || return
+	# What the packages' scripts would have done.
+	ln -s mawk "$root.new/usr/bin/awk"
+	cp "$root.new/usr/share/base-passwd/passwd.master" "$root.new/etc/passwd"
+	cp "$root.new/usr/share/base-passwd/group.master" "$root.new/etc/group"
+	mkdir -p "$root.new"/{build,dev,proc,source,tmp}
+	mv "$root.new" "$root"
+}
+
+# Only this command sees the mounts, and they end with it. No need to be root.
+inside() {
+	# shellcheck disable=SC2016 # the inner shell expands these
+	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+		unshare --map-root-user --mount sh -euc '
+		root=$1 source=$2 build=$3
+		shift 3
+		mount --rbind /dev "$root/dev"
+		mount --rbind /proc "$root/proc"
+		mount -t tmpfs tmpfs "$root/tmp"
+		mount --bind "$source" "$root/source"
+		mount --bind "$build" "$root/build"
+		exec /usr/sbin/chroot "$root" "$@"
+	' sh "$root" "$source" "$(realpath "$objects")" \
+		make -sC /source -j"$(nproc)" -k BUILD=/build CC=gcc WERROR=-Werror "$@"
+}
+
+compile() {
+	if [[ ! -d $root ]]; then
+		[[ -n $1 ]] || { echo "apt knows no Debian mirror: run 'sudo apt-get update'"; return 1; }
+		make_root "$1" || return
+	fi
+	inside "${programs[@]}"
+}
+
+names=('Debian 11: user space builds' 'Debian 11: unit tests build and pass')
+exec 9>"$cache/userspace-bullseye.lock"
+flock 9
+site=
+[[ -d $root ]] || site=$(mirror)
+if [[ -n $site ]] && is_gone "$site"; then
+	for name in "${names[@]}"; do
+		skip "$name" "$site has no bullseye any more"
+	done
+	plan
+	exit
+fi
+rm -rf "$objects"
+mkdir -p "$objects"
+check "${names[0]}" compile "$site"
+check "${names[1]}" inside unit
+plan

@@ -24,7 +24,8 @@ $(BUILD)/kernel-sanitizer: FORCE
 # Two at a time: unpacking a Debian keeps one processor busy.
 matrix:
 	@$(MAKE) -j2 $(MATRIX:%=$(BUILD)/kernel-%)
-	tests/kernel/matrix.sh $(BUILD) $(MATRIX)
+	@failed=; tests/kernel/matrix.sh $(BUILD) $(MATRIX) || failed=1; \
+	tests/kernel/userspace.sh $(BUILD) || failed=1; [[ -z $$failed ]]
 
 size: $(BUILD)/driver-6.12/hv_logoff.ko
 	@tests/kernel/size.sh $(BUILD)

@@ -56,15 +56,20 @@ make_root() {
 	mv "$root.new" "$root"
 }
 
-# Only this command sees the mounts, and they end with it. No need to be root.
+# Only this command sees the mounts, and they end with it. Others than root get a user namespace,
+# with as many users as the unit tests need.
 inside() {
+	local mapped=()
+	[[ $EUID -eq 0 ]] || mapped=(--map-root-user --map-auto)
 	# shellcheck disable=SC2016 # the inner shell expands these
 	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-		unshare --map-root-user --mount sh -euc '
+		unshare "${mapped[@]}" --mount sh -euc '
 		root=$1 source=$2 build=$3
 		shift 3
+		mount --rbind "$root" "$root" # so that / is a mount point
 		mount --rbind /dev "$root/dev"
 		mount --rbind /proc "$root/proc"
+		mount --rbind /sys "$root/sys"
 		mount -t tmpfs tmpfs "$root/tmp"
 		mount --bind "$source" "$root/source"
 		mount --bind "$build" "$root/build"

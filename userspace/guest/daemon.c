@@ -428,7 +428,7 @@ static void try_device(struct daemon *daemon)
 		return;
 	r = daemon_start_device(daemon, daemon->device_file, fd);
 	if (r >= 0)
-		folder_watch_done(&daemon->device_watch);
+		directory_watch_done(&daemon->device_watch);
 	else if (r != -ENODEV)
 		log_message(LOG_ERR, "%s appeared, but cannot be used: %s.", daemon->device_file,
 			    strerror(-r));
@@ -451,8 +451,8 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 	if (!folder)
 		return -ENOMEM;
 	daemon->device_file = file;
-	r = folder_watch_start(&daemon->device_watch, daemon->event, dirname(folder),
-			       IN_CREATE | IN_MOVED_TO, on_device_folder, daemon);
+	r = directory_watch_start(&daemon->device_watch, daemon->event, dirname(folder),
+				  IN_CREATE | IN_MOVED_TO, on_device_folder, daemon);
 	if (r < 0)
 		return r;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
@@ -474,7 +474,7 @@ void daemon_done(struct daemon *daemon)
 	engine_drop(&daemon->engine);
 	watch_done(&daemon->watch);
 	device_done(&daemon->device);
-	folder_watch_done(&daemon->device_watch);
+	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
 	sd_event_source_disable_unref(daemon->timer);
 	sd_event_source_disable_unref(daemon->list_timer);

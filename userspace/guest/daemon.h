@@ -8,7 +8,7 @@
 #include "config.h"
 #include "userspace/guest/logoff/engine.h"
 #include "userspace/guest/logoff/watch.h"
-#include "userspace/guest/system/folder_watch.h"
+#include "userspace/guest/system/directory_watch.h"
 #include "userspace/guest/system/logind.h"
 #include "userspace/guest/transport/device.h"
 #include "userspace/guest/transport/kvp.h"
@@ -19,8 +19,8 @@ struct daemon {
 	sd_event_source *list_timer;
 	struct device device;
 	const char *device_file;
-	struct folder_watch device_watch; /* while there is no device */
-	uint64_t device_request;          /* the id that the driver gave its last request */
+	struct directory_watch device_watch; /* while there is no device */
+	uint64_t device_request;             /* the id that the driver gave its last request */
 	struct logind logind;
 	struct engine engine;
 	struct watch watch;

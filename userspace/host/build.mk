@@ -42,7 +42,7 @@ $(BUILD)/tsan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(TSAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
 $(BUILD)/asan/test_vmguestos: $(VMGUESTOS_TEST:%=$(BUILD)/asan/%)
-$(BUILD)/asan/test_vmguestos: UNIT_LIBS = $(VMGUESTOS_LIBS)
+$(BUILD)/asan/test_vmguestos: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUESTOS_TEST:%=$(BUILD)/tsan/%)
 	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
 unit: $(BUILD)/tsan/test_vmguestos

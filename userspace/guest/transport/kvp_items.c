@@ -101,8 +101,8 @@ int kvp_items_start(struct kvp_items *items, sd_event *event, const char *folder
 	if (r < 0)
 		return r;
 	/* Whoever writes under the lock closes the file when it is whole. */
-	r = folder_watch_start(&items->watch, event, folder,
-			       IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO, on_change, items);
+	r = directory_watch_start(&items->watch, event, folder,
+				  IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO, on_change, items);
 	if (r < 0)
 		items->timer = sd_event_source_disable_unref(items->timer);
 	return r;
@@ -129,7 +129,7 @@ void kvp_items_done(struct kvp_items *items, bool remove)
 
 	if (!items->timer)
 		return;
-	folder_watch_done(&items->watch);
+	directory_watch_done(&items->watch);
 	items->timer = sd_event_source_disable_unref(items->timer);
 	for (int i = 0; i < LAST_TRIES && write_last(items, remove) == -EAGAIN; i++)
 		nanosleep(&pause, NULL);

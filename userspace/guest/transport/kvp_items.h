@@ -10,13 +10,13 @@
 #include <systemd/sd-event.h>
 
 #include "kvp_pool.h"
-#include "userspace/guest/system/folder_watch.h"
+#include "userspace/guest/system/directory_watch.h"
 #include "userspace/shared/kvp_value.h"
 
 struct kvp_items {
 	const char *folder;
 	sd_event_source *timer;
-	struct folder_watch watch;
+	struct directory_watch watch;
 	void (*request)(void *userdata, const char *value);
 	void *userdata;
 	char seen[KVP_VALUE_SIZE + 1]; /* the request, as it was handed on last */

@@ -46,7 +46,8 @@ help:
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
-	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse'
+	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
+	@echo '                  and user space on Debian 11'
 	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
@@ -113,8 +114,8 @@ test:
 			"e2e-faults KERNEL=6.12 CASES=quick" "e2e KERNEL=sanitizer CASES=core"; do \
 		eval $(MAKE) -k "$$suite" || failed=1; \
 	done; \
-	tests/summary $(BUILD)/results check unit matrix fuzz kunit e2e-6.1 e2e-6.12 faults-6.12 \
-		e2e-sanitizer || failed=1; \
+	tests/summary $(BUILD)/results check unit matrix userspace fuzz kunit e2e-6.1 e2e-6.12 \
+		faults-6.12 e2e-sanitizer || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

@@ -8,7 +8,7 @@
 
 #define MSGTYPE_HEARTBEAT 1
 #define PERIOD_MS         2000
-#define ALIVE_US          10000000 /* after an answer, until the guest is taken for dead */
+#define TIMEOUT_US        10000000 /* without an answer, until "beating" is false */
 
 struct heartbeat_body {
 	uint64_t sequence;
@@ -17,14 +17,14 @@ struct heartbeat_body {
 
 static const struct hvl_version versions[] = {{3, 0}, {1, 0}};
 
-static void beat(struct timer *timer)
+static void send_heartbeat(struct timer *timer)
 {
 	struct ic_heartbeat *heartbeat = container_of(timer, struct ic_heartbeat, timer);
 	struct heartbeat_body body = {.sequence = heartbeat->sequence + 1};
 	struct hvl_packet packet;
 
-	/* A guest that is slow gets no pile of them. */
-	if (heartbeat->waiting && now_us() - heartbeat->sent_us < ALIVE_US)
+	/* Heartbeats must not accumulate in the ring of a slow guest. */
+	if (heartbeat->waiting && now_us() - heartbeat->sent_us < TIMEOUT_US)
 		return;
 	heartbeat->waiting = true;
 	heartbeat->sequence++;
@@ -40,7 +40,7 @@ static void negotiated(struct ic *ic)
 {
 	struct ic_heartbeat *heartbeat = container_of(ic, struct ic_heartbeat, ic);
 
-	/* What was lost with the last channel is not waited for. */
+	/* An answer may have been lost with the last channel. */
 	heartbeat->waiting = false;
 	timer_set(&heartbeat->timer, 1, PERIOD_MS);
 }
@@ -61,7 +61,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		return;
 	memcpy(&body, &packet->body, sizeof(body));
 	if (body.sequence != heartbeat->sequence + 1) {
-		log_line("%s: the guest answered with sequence number %llu, not %llu.",
+		log_line("%s: the guest returned sequence number %llu instead of %llu.",
 			 ic->channel.name, (unsigned long long)body.sequence,
 			 (unsigned long long)heartbeat->sequence + 1);
 		return;
@@ -90,21 +90,21 @@ int ic_heartbeat_init(struct ic_heartbeat *heartbeat, struct vm *vm)
 		0x57164f39, 0x9115, 0x4e78, {0xab, 0x55, 0x38, 0x2f, 0x3b, 0xd5, 0x42, 0x2d}};
 	heartbeat->ic.channel.instance = (struct guid){
 		0xfd149e91, 0x82e0, 0x4a7d, {0xaf, 0xa6, 0x2a, 0x41, 0x66, 0xcb, 0xd7, 0xc0}};
-	ret = timer_init(&vm->loop, &heartbeat->timer, beat);
+	ret = timer_init(&vm->loop, &heartbeat->timer, send_heartbeat);
 	return ret < 0 ? ret : ic_init(&heartbeat->ic, vm);
 }
 
 void ic_heartbeat_command(struct vm *vm, uint64_t client, const json_t *request)
 {
 	const struct ic_heartbeat *heartbeat = &vm->heartbeat;
-	uint64_t silent_us = now_us() - heartbeat->answered_us;
+	uint64_t age_us = now_us() - heartbeat->answered_us;
 
 	(void)request;
-	control_reply(&vm->control, client,
-		      json_pack("{s:b, s:b, s:I, s:I, s:I}", "ok", 1, "beating",
-				heartbeat->ic.negotiated && heartbeat->answered_us &&
-					silent_us < ALIVE_US,
-				"sent", (json_int_t)heartbeat->sequence, "answered",
-				(json_int_t)heartbeat->answered, "round_trip_us",
-				(json_int_t)heartbeat->round_trip_us));
+	control_reply(
+		&vm->control, client,
+		json_pack("{s:b, s:b, s:I, s:I, s:I}", "ok", 1, "beating",
+			  heartbeat->ic.negotiated && heartbeat->answered_us && age_us < TIMEOUT_US,
+			  "sent", (json_int_t)heartbeat->sequence, "answered",
+			  (json_int_t)heartbeat->answered, "round_trip_us",
+			  (json_int_t)heartbeat->round_trip_us));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The heartbeat component: a number every two seconds, to be answered with the next one. */
+/* The heartbeat component: a sequence number every 2 s, which the guest returns plus one. */
 #ifndef HVHOST_HEARTBEAT_H
 #define HVHOST_HEARTBEAT_H
 
@@ -9,9 +9,9 @@ struct ic_heartbeat {
 	struct ic ic;
 	struct timer timer;
 	uint8_t transaction;
-	bool waiting;      /* for the answer to the last one */
-	uint64_t sequence; /* last sent */
-	uint64_t answered; /* last answered, 0 if none was */
+	bool waiting;      /* the last heartbeat has no answer yet */
+	uint64_t sequence; /* of the last heartbeat sent */
+	uint64_t answered; /* the last sequence number answered, or 0 */
 	uint64_t sent_us;
 	uint64_t answered_us;
 	uint64_t round_trip_us;

@@ -2,13 +2,14 @@
 #include "ic.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
 #include "userspace/shared/wire_host.h"
 
-#define PIPE_DATA 1 /* a message, of the pipe's packet types; guests don't look */
+#define PIPE_DATA 1 /* the pipe packet type of a message; Linux ignores it */
 
 uint8_t ic_next_transaction(struct ic *ic)
 {
@@ -25,7 +26,34 @@ int ic_send(struct ic *ic, void *packet)
 	return channel_send(&ic->channel, packet, sizeof(*header) + header->size);
 }
 
-static void forget_versions(struct ic *ic)
+bool ic_begin_request(struct ic *ic, uint64_t *pending, uint64_t client)
+{
+	uint32_t hresult = HV_LOGOFF_E_NOT_AVAIL;
+	char why[128];
+
+	if (!ic->negotiated) {
+		snprintf(why, sizeof(why),
+			 "The %s component is not negotiated: is hv_utils loaded in the guest?",
+			 ic->channel.name);
+	} else if (*pending) {
+		hresult = HV_LOGOFF_E_BUSY;
+		snprintf(why, sizeof(why), "Another %s request is pending.", ic->channel.name);
+	} else {
+		*pending = client;
+		return true;
+	}
+	control_fail(&ic->vm->control, client, hresult, why);
+	return false;
+}
+
+void ic_fail_request(struct ic *ic, uint64_t *pending)
+{
+	if (*pending)
+		control_fail(&ic->vm->control, *pending, HV_LOGOFF_E_EXCEPTION, IC_CHANNEL_CLOSED);
+	*pending = 0;
+}
+
+static void clear_versions(struct ic *ic)
 {
 	ic->negotiated = false;
 	ic->framework = (struct hvl_version){0};
@@ -37,7 +65,7 @@ int ic_negotiate(struct ic *ic)
 {
 	struct hvl_packet packet;
 
-	forget_versions(ic);
+	clear_versions(ic);
 	ic->negotiation = ic_next_transaction(ic);
 	hvl_build_negotiate(&packet, ic->negotiation, ic->versions, ic->version_count);
 	return ic_send(ic, &packet);
@@ -51,7 +79,7 @@ static void negotiation_answered(struct ic *ic, const struct hvl_packet *packet)
 		return;
 	if (!hvl_check_negotiate_answer(packet, ic->versions, ic->version_count, &framework,
 					&message)) {
-		log_line("%s: no version in common, the guest says.", ic->channel.name);
+		log_line("%s: the guest supports none of the versions.", ic->channel.name);
 		return;
 	}
 	ic->negotiated = true;
@@ -60,7 +88,8 @@ static void negotiation_answered(struct ic *ic, const struct hvl_packet *packet)
 	log_line("%s: negotiated version %u.%u, framework %u.%u.", ic->channel.name, message.major,
 		 message.minor, framework.major, framework.minor);
 	control_changed(&ic->vm->control);
-	ic->ops->negotiated(ic);
+	if (ic->ops->negotiated)
+		ic->ops->negotiated(ic);
 }
 
 static void channel_offered(struct channel *channel)
@@ -79,14 +108,14 @@ static void channel_closed(struct channel *channel)
 {
 	struct ic *ic = container_of(channel, struct ic, channel);
 
-	forget_versions(ic);
+	clear_versions(ic);
 	ic->ops->closed(ic);
 }
 
 static void channel_received(struct channel *channel, const void *data, size_t length)
 {
 	struct ic *ic = container_of(channel, struct ic, channel);
-	/* The shutdown's and the KVP's messages are longer than the logoff's can be. */
+	/* Messages of the shutdown and KVP components are longer than struct hvl_packet. */
 	union {
 		struct hvl_packet packet;
 		uint8_t bytes[CHANNEL_PACKET_MAX];
@@ -94,7 +123,7 @@ static void channel_received(struct channel *channel, const void *data, size_t l
 
 	memcpy(message.bytes, data, MIN(length, sizeof(message)));
 	if (length < sizeof(message.packet.header))
-		log_line("%s: a message of %zu bytes is ignored.", channel->name, length);
+		log_line("%s: ignored a message of %zu bytes.", channel->name, length);
 	else if (message.packet.header.type == HVL_MSGTYPE_NEGOTIATE)
 		negotiation_answered(ic, &message.packet);
 	else

@@ -11,17 +11,17 @@
 
 #define MSGTYPE_KVP 2
 
-/* With the NUL, in UTF-16: the message's, and the registry's on Windows. */
+/* Limits of the messages, and of the Windows registry; with the NUL. */
 #define KEY_UNITS   (HV_KVP_EXCHANGE_MAX_KEY_SIZE / 2)
 #define VALUE_UNITS (HV_KVP_EXCHANGE_MAX_VALUE_SIZE / 2)
 
-/* All but what is about IP addresses fits, and the guest's answer is as long as the request. */
+/* The longest body but those about IP addresses. The guest's answers have the request's length. */
 #define BODY_SIZE (sizeof(struct hv_kvp_hdr) + sizeof(struct hv_kvp_msg_enumerate))
 
-#define ITEMS_MAX   1024    /* of one pool; a guest could go on for ever */
-#define PATIENCE_US 5000000 /* then a reader gets what was known before */
+#define ITEMS_MAX         1024    /* of one pool: bounds an enumeration */
+#define ANSWER_TIMEOUT_US 5000000 /* then the reply has the items of the last enumeration */
 
-/* What WMI's methods return. */
+/* Return values of the WMI methods */
 enum wmi_return {
 	WMI_OK = 0,
 	WMI_FAILED = 32768,
@@ -34,25 +34,25 @@ struct kvp_message {
 	struct hv_kvp_msg body;
 } __attribute__((packed));
 
-/* One transaction, or of an enumeration as many as there are items, and one. */
+/* One transaction; for an enumeration, one for each item and one for the end. */
 struct kvp_job {
 	STAILQ_ENTRY(kvp_job) entry;
 	struct hv_kvp_msg message;
 	json_t *items;   /* enumerated so far */
-	uint64_t client; /* that waits for it, or 0 */
+	uint64_t client; /* gets the reply; 0 if there is none */
 	uint64_t deadline_us;
 };
 
 static const struct hvl_version versions[] = {{4, 0}, {3, 0}, {1, 0}};
 
-static void drop(struct ic_kvp *kvp, struct kvp_job *job)
+static void free_job(struct ic_kvp *kvp, struct kvp_job *job)
 {
 	STAILQ_REMOVE(&kvp->jobs, job, kvp_job, entry);
 	json_decref(job->items);
 	free(job);
 }
 
-static void send_first(struct ic_kvp *kvp)
+static void send_next(struct ic_kvp *kvp)
 {
 	const struct kvp_job *job = STAILQ_FIRST(&kvp->jobs);
 	struct kvp_message message = {0};
@@ -72,17 +72,13 @@ static void send_first(struct ic_kvp *kvp)
 static void arm_timer(struct ic_kvp *kvp)
 {
 	const struct kvp_job *job;
-	uint64_t now = now_us();
 
-	/* All wait equally long. */
+	/* All jobs have the same timeout: deadlines are in the order of the queue. */
 	STAILQ_FOREACH(job, &kvp->jobs, entry) {
-		if (!job->client)
-			continue;
-		timer_set(&kvp->timer,
-			  job->deadline_us > now ? (job->deadline_us - now) / 1000 + 1 : 1, 0);
-		return;
+		if (job->client)
+			break;
 	}
-	timer_set(&kvp->timer, 0, 0);
+	timer_set_deadline(&kvp->timer, job ? job->deadline_us : UINT64_MAX);
 }
 
 static struct kvp_job *new_job(enum hv_kvp_exchg_op operation, enum hv_kvp_exchg_pool pool)
@@ -96,16 +92,16 @@ static struct kvp_job *new_job(enum hv_kvp_exchg_op operation, enum hv_kvp_exchg
 	return job;
 }
 
-static void start(struct ic_kvp *kvp, struct kvp_job *job)
+static void queue_job(struct ic_kvp *kvp, struct kvp_job *job)
 {
-	job->deadline_us = now_us() + PATIENCE_US;
+	job->deadline_us = now_us() + ANSWER_TIMEOUT_US;
 	STAILQ_INSERT_TAIL(&kvp->jobs, job, entry);
 	arm_timer(kvp);
-	send_first(kvp);
+	send_next(kvp);
 }
 
-/* Its size in bytes, with the NUL. */
-static uint32_t put_text(void *to, const char *text, size_t size)
+/* Returns the size in bytes, with the NUL. */
+static uint32_t write_utf16(void *to, const char *text, size_t size)
 {
 	uint16_t units[VALUE_UNITS];
 	size_t length = utf16_from_utf8(text, units, size);
@@ -114,8 +110,8 @@ static uint32_t put_text(void *to, const char *text, size_t size)
 	return (uint32_t)((length + 1) * sizeof(*units));
 }
 
-/* Tell the guest of an item that it shall have. */
-static void set(struct ic_kvp *kvp, enum hv_kvp_exchg_pool pool, const char *name, const char *data)
+static void queue_set(struct ic_kvp *kvp, enum hv_kvp_exchg_pool pool, const char *name,
+		      const char *data)
 {
 	struct kvp_job *job = new_job(KVP_OP_SET, pool);
 	struct hv_kvp_exchg_msg_value *item;
@@ -124,40 +120,40 @@ static void set(struct ic_kvp *kvp, enum hv_kvp_exchg_pool pool, const char *nam
 		return;
 	item = &job->message.body.kvp_set.data;
 	item->value_type = REG_SZ;
-	item->key_size = put_text(item->key, name, KEY_UNITS);
-	item->value_size = put_text(item->value, data, VALUE_UNITS);
-	start(kvp, job);
+	item->key_size = write_utf16(item->key, name, KEY_UNITS);
+	item->value_size = write_utf16(item->value, data, VALUE_UNITS);
+	queue_job(kvp, job);
 }
 
-static void delete (struct ic_kvp *kvp, enum hv_kvp_exchg_pool pool, const char *name)
+static void queue_delete(struct ic_kvp *kvp, enum hv_kvp_exchg_pool pool, const char *name)
 {
 	struct kvp_job *job = new_job(KVP_OP_DELETE, pool);
 
 	if (!job)
 		return;
 	job->message.body.kvp_delete.key_size =
-		put_text(job->message.body.kvp_delete.key, name, KEY_UNITS);
-	start(kvp, job);
+		write_utf16(job->message.body.kvp_delete.key, name, KEY_UNITS);
+	queue_job(kvp, job);
 }
 
-static json_t *result(enum wmi_return code)
+static json_t *wmi_result(enum wmi_return code)
 {
 	return json_pack("{s:b, s:i}", "ok", 1, "return", (int)code);
 }
 
 static void reply_items(struct ic_kvp *kvp, uint64_t client, json_t *items)
 {
-	json_t *reply = result(WMI_OK);
+	json_t *reply = wmi_result(WMI_OK);
 
 	json_object_set(reply, "items", items);
 	control_reply(&kvp->ic.vm->control, client, reply);
 }
 
-/* The guest does not answer, or not any more: what is known is what it has said before. */
-static void give_up(struct ic_kvp *kvp, struct kvp_job *job)
+/* There was no answer: replies with the items of the last enumeration, or with an error. */
+static void reply_without_answer(struct ic_kvp *kvp, struct kvp_job *job)
 {
 	if (job->client && job->message.kvp_hdr.operation == KVP_OP_ENUMERATE)
-		reply_items(kvp, job->client, kvp->known[job->message.kvp_hdr.pool]);
+		reply_items(kvp, job->client, kvp->pools[job->message.kvp_hdr.pool]);
 	else if (job->client)
 		control_fail(&kvp->ic.vm->control, job->client, HV_LOGOFF_E_TIMED_OUT,
 			     "The guest did not answer: is hv_kvp_daemon running in it?");
@@ -173,15 +169,15 @@ static void expired(struct timer *timer)
 		next = STAILQ_NEXT(job, entry);
 		if (!job->client || job->deadline_us > now_us())
 			continue;
-		give_up(kvp, job);
-		/* Nobody wants it any more; what the guest has got is waited for. */
+		reply_without_answer(kvp, job);
+		/* The job that was sent stays in the queue until it is answered. */
 		if (job != STAILQ_FIRST(&kvp->jobs) || !kvp->waiting)
-			drop(kvp, job);
+			free_job(kvp, job);
 	}
 	arm_timer(kvp);
 }
 
-static json_t *text_of(const void *from, uint32_t size, uint32_t size_max)
+static json_t *utf16_to_json(const void *from, uint32_t size, uint32_t size_max)
 {
 	uint16_t units[VALUE_UNITS];
 	char text[UTF8_SIZE(VALUE_UNITS)];
@@ -194,42 +190,43 @@ static json_t *text_of(const void *from, uint32_t size, uint32_t size_max)
 
 static void add_item(json_t *items, const struct hv_kvp_exchg_msg_value *item)
 {
-	json_auto_t *name = text_of(item->key, item->key_size, sizeof(item->key));
+	json_auto_t *name = utf16_to_json(item->key, item->key_size, sizeof(item->key));
 
 	json_object_set_new(items, json_string_value(name),
-			    text_of(item->value, item->value_size, sizeof(item->value)));
+			    utf16_to_json(item->value, item->value_size, sizeof(item->value)));
 }
 
-/* Whether there is a next item to ask for. */
-static bool enumerated(struct ic_kvp *kvp, struct kvp_job *job, uint32_t status,
-		       const struct hv_kvp_msg *answer)
+/* Returns whether to request another item. */
+static bool enumerate_answered(struct ic_kvp *kvp, struct kvp_job *job, uint32_t status,
+			       const struct hv_kvp_msg *answer)
 {
-	json_t **known = &kvp->known[job->message.kvp_hdr.pool];
+	json_t **items = &kvp->pools[job->message.kvp_hdr.pool];
 
 	if (status == HV_S_OK) {
 		add_item(job->items, &answer->body.kvp_enum_data.data);
 		if (++job->message.body.kvp_enum_data.index < ITEMS_MAX)
 			return true;
 	}
-	/* Any other status than "no more items" tells of a pool that is not known as a whole. */
+	/* After any other status than "no more items" the enumeration is incomplete. */
 	if (status == HV_S_OK || status == HV_S_CONT) {
-		json_decref(*known);
-		*known = json_incref(job->items);
+		json_decref(*items);
+		*items = json_incref(job->items);
 	}
 	if (job->client)
-		reply_items(kvp, job->client, *known);
+		reply_items(kvp, job->client, *items);
 	return false;
 }
 
-static void got(struct ic_kvp *kvp, const struct kvp_job *job, uint32_t status,
-		const struct hv_kvp_msg *answer)
+static void get_answered(struct ic_kvp *kvp, const struct kvp_job *job, uint32_t status,
+			 const struct hv_kvp_msg *answer)
 {
 	const struct hv_kvp_exchg_msg_value *item = &answer->body.kvp_get.data;
 	json_t *reply = control_result(status);
 
 	if (status == HV_S_OK)
-		json_object_set_new(reply, "data",
-				    text_of(item->value, item->value_size, sizeof(item->value)));
+		json_object_set_new(
+			reply, "data",
+			utf16_to_json(item->value, item->value_size, sizeof(item->value)));
 	if (job->client)
 		control_reply(&kvp->ic.vm->control, job->client, reply);
 	else
@@ -242,19 +239,19 @@ static void answered(struct ic_kvp *kvp, uint32_t status, const struct hv_kvp_ms
 
 	kvp->waiting = false;
 	if (job->message.kvp_hdr.operation == KVP_OP_ENUMERATE) {
-		if (enumerated(kvp, job, status, answer)) {
-			send_first(kvp);
+		if (enumerate_answered(kvp, job, status, answer)) {
+			send_next(kvp);
 			return;
 		}
 	} else if (job->message.kvp_hdr.operation == KVP_OP_GET) {
-		got(kvp, job, status, answer);
+		get_answered(kvp, job, status, answer);
 	} else if (status != HV_S_OK) {
 		log_line("kvp: the guest answered operation %u on pool %u with %#x.",
 			 job->message.kvp_hdr.operation, job->message.kvp_hdr.pool, status);
 	}
-	drop(kvp, job);
+	free_job(kvp, job);
 	arm_timer(kvp);
-	send_first(kvp);
+	send_next(kvp);
 }
 
 static void received(struct ic *ic, const struct hvl_packet *packet, size_t length)
@@ -270,17 +267,17 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	answered(kvp, message.header.status, &message.body);
 }
 
-/* The guest may have forgotten all: it is told again. */
+/* Sends all items: the guest may have lost them. */
 static void negotiated(struct ic *ic)
 {
 	struct ic_kvp *kvp = container_of(ic, struct ic_kvp, ic);
 	json_t *items = kvp->host_items;
 
-	set(kvp, KVP_POOL_AUTO_EXTERNAL, "HostName", "hvhost");
-	set(kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineName", ic->vm->config->name);
+	queue_set(kvp, KVP_POOL_AUTO_EXTERNAL, "HostName", "hvhost");
+	queue_set(kvp, KVP_POOL_AUTO_EXTERNAL, "VirtualMachineName", ic->vm->config->name);
 	for (void *at = json_object_iter(items); at; at = json_object_iter_next(items, at))
-		set(kvp, KVP_POOL_EXTERNAL, json_object_iter_key(at),
-		    json_string_value(json_object_iter_value(at)));
+		queue_set(kvp, KVP_POOL_EXTERNAL, json_object_iter_key(at),
+			  json_string_value(json_object_iter_value(at)));
 }
 
 static void closed(struct ic *ic)
@@ -289,10 +286,10 @@ static void closed(struct ic *ic)
 	struct kvp_job *job;
 
 	for (size_t pool = 0; pool < KVP_POOL_COUNT; pool++)
-		json_object_clear(kvp->known[pool]);
+		json_object_clear(kvp->pools[pool]);
 	while ((job = STAILQ_FIRST(&kvp->jobs))) {
-		give_up(kvp, job);
-		drop(kvp, job);
+		reply_without_answer(kvp, job);
+		free_job(kvp, job);
 	}
 	kvp->waiting = false;
 	arm_timer(kvp);
@@ -311,7 +308,7 @@ int ic_kvp_init(struct ic_kvp *kvp, struct vm *vm)
 	STAILQ_INIT(&kvp->jobs);
 	kvp->host_items = json_object();
 	for (size_t pool = 0; pool < KVP_POOL_COUNT; pool++)
-		kvp->known[pool] = json_object();
+		kvp->pools[pool] = json_object();
 	kvp->ic.ops = &ops;
 	kvp->ic.versions = versions;
 	kvp->ic.version_count = ARRAY_SIZE(versions);
@@ -328,7 +325,7 @@ void ic_kvp_done(struct ic_kvp *kvp)
 {
 	json_decref(kvp->host_items);
 	for (size_t pool = 0; pool < KVP_POOL_COUNT; pool++)
-		json_decref(kvp->known[pool]);
+		json_decref(kvp->pools[pool]);
 }
 
 static void fail(struct vm *vm, uint64_t client, enum wmi_return code, const char *why)
@@ -346,66 +343,69 @@ static bool has_length(const char *text, size_t min, size_t max)
 	return text && length >= min && length <= max;
 }
 
-/* The name in a request about an item that must be there, or must not; NULL if it was refused. */
-static const char *check(struct vm *vm, uint64_t client, const json_t *request, bool there)
+/*
+ * The name in a request about a host item that must exist (@exists) or must not.
+ * NULL after an error reply.
+ */
+static const char *checked_name(struct vm *vm, uint64_t client, const json_t *request, bool exists)
 {
 	const char *name = json_string_value(json_object_get(request, "name"));
 
 	if (!vm->kvp.ic.channel.enabled)
 		fail(vm, client, WMI_INVALID_STATE,
-		     "The machine has no key-value pair component: \"hvhost offer\" gives it one.");
+		     "The key-value pair component is not offered: \"hvhost offer\" offers it.");
 	else if (!has_length(name, 1, KEY_UNITS - 1))
 		fail(vm, client, WMI_INVALID_PARAMETER,
-		     "An item needs a \"name\" of 1 to 255 UTF-16 units.");
-	else if (there && !json_object_get(vm->kvp.host_items, name))
+		     "\"name\" must have 1 to 255 UTF-16 units.");
+	else if (exists && !json_object_get(vm->kvp.host_items, name))
 		fail(vm, client, WMI_INVALID_PARAMETER,
-		     "The host has no item of that name: \"kvp_add\" makes one.");
-	else if (!there && json_object_get(vm->kvp.host_items, name))
+		     "The host has no item of that name: \"kvp_add\" adds one.");
+	else if (!exists && json_object_get(vm->kvp.host_items, name))
 		fail(vm, client, WMI_INVALID_PARAMETER,
-		     "The host has an item of that name already: \"kvp_modify\" changes it.");
+		     "The host already has an item of that name: \"kvp_modify\" changes it.");
 	else
 		return name;
 	return NULL;
 }
 
-static void change(struct vm *vm, uint64_t client, const json_t *request, bool there)
+static void set_host_item(struct vm *vm, uint64_t client, const json_t *request, bool exists)
 {
 	const char *data = json_string_value(json_object_get(request, "data"));
-	const char *name = check(vm, client, request, there);
+	const char *name = checked_name(vm, client, request, exists);
 
 	if (!name)
 		return;
 	if (!has_length(data, 0, VALUE_UNITS - 1)) {
 		fail(vm, client, WMI_INVALID_PARAMETER,
-		     "An item needs \"data\" of at most 1023 UTF-16 units.");
+		     "\"data\" must have at most 1023 UTF-16 units.");
 		return;
 	}
 	json_object_set_new(vm->kvp.host_items, name, json_string(data));
 	if (vm->kvp.ic.negotiated)
-		set(&vm->kvp, KVP_POOL_EXTERNAL, name, data);
-	control_reply(&vm->control, client, result(WMI_OK));
+		queue_set(&vm->kvp, KVP_POOL_EXTERNAL, name, data);
+	control_reply(&vm->control, client, wmi_result(WMI_OK));
 }
 
 void ic_kvp_add_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	change(vm, client, request, false);
+	set_host_item(vm, client, request, false);
 }
 
 void ic_kvp_modify_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	change(vm, client, request, true);
+	set_host_item(vm, client, request, true);
 }
 
 void ic_kvp_remove_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	const char *name = check(vm, client, request, true);
+	const char *name = checked_name(vm, client, request, true);
 
 	if (!name)
 		return;
 	json_object_del(vm->kvp.host_items, name);
 	if (vm->kvp.ic.negotiated)
-		delete (&vm->kvp, KVP_POOL_EXTERNAL, name);
-	control_reply(&vm->control, client, result(WMI_OK));
+		queue_delete(&vm->kvp, KVP_POOL_EXTERNAL, name);
+	control_reply(&vm->control, client, wmi_result(WMI_OK));
 }
 
 void ic_kvp_host_items_command(struct vm *vm, uint64_t client, const json_t *request)
@@ -419,12 +419,12 @@ static void read_pool(struct vm *vm, uint64_t client, enum hv_kvp_exchg_pool poo
 	struct kvp_job *job = vm->kvp.ic.negotiated ? new_job(KVP_OP_ENUMERATE, pool) : NULL;
 
 	if (!job) {
-		reply_items(&vm->kvp, client, vm->kvp.known[pool]);
+		reply_items(&vm->kvp, client, vm->kvp.pools[pool]);
 		return;
 	}
 	job->client = client;
 	job->items = json_object();
-	start(&vm->kvp, job);
+	queue_job(&vm->kvp, job);
 }
 
 void ic_kvp_guest_items_command(struct vm *vm, uint64_t client, const json_t *request)
@@ -439,7 +439,7 @@ void ic_kvp_intrinsic_items_command(struct vm *vm, uint64_t client, const json_t
 	read_pool(vm, client, KVP_POOL_AUTO);
 }
 
-/* The pool in a request, or KVP_POOL_COUNT if there is none such, which was told. */
+/* The pool in a request, or KVP_POOL_COUNT after an error reply. */
 static enum hv_kvp_exchg_pool pool_of(struct vm *vm, uint64_t client, const json_t *request)
 {
 	const json_t *number = json_object_get(request, "pool");
@@ -447,7 +447,7 @@ static enum hv_kvp_exchg_pool pool_of(struct vm *vm, uint64_t client, const json
 
 	if (json_is_integer(number) && pool >= 0 && pool < KVP_POOL_COUNT)
 		return (enum hv_kvp_exchg_pool)pool;
-	fail(vm, client, WMI_INVALID_PARAMETER, "The \"pool\" is a number from 0 to 4.");
+	fail(vm, client, WMI_INVALID_PARAMETER, "\"pool\" must be a number from 0 to 4.");
 	return KVP_POOL_COUNT;
 }
 
@@ -470,17 +470,17 @@ void ic_kvp_get_command(struct vm *vm, uint64_t client, const json_t *request)
 		return;
 	if (!vm->kvp.ic.negotiated || !has_length(name, 1, KEY_UNITS - 1)) {
 		fail(vm, client, name ? WMI_INVALID_STATE : WMI_INVALID_PARAMETER,
-		     "\"kvp_get\" needs a guest that listens, and a \"name\" of 1 to 255 UTF-16 "
+		     "\"kvp_get\" needs a negotiated component, and a \"name\" of 1 to 255 UTF-16 "
 		     "units.");
 		return;
 	}
 	job = new_job(KVP_OP_GET, pool);
 	if (!job) {
-		fail(vm, client, WMI_FAILED, "There is no memory left.");
+		fail(vm, client, WMI_FAILED, "Out of memory.");
 		return;
 	}
 	item = &job->message.body.kvp_get.data;
-	item->key_size = put_text(item->key, name, KEY_UNITS);
+	item->key_size = write_utf16(item->key, name, KEY_UNITS);
 	job->client = client;
-	start(&vm->kvp, job);
+	queue_job(&vm->kvp, job);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The key-value pair component. The host's items are kept here, also while
- * there is no guest to tell; the guest's are asked for when someone wants them.
+ * The key-value pair (KVP) component. The host keeps its own items, whether the
+ * component is negotiated or not; it reads the guest's items on request only.
  */
 #ifndef HVHOST_KVP_H
 #define HVHOST_KVP_H
@@ -15,26 +15,26 @@ struct kvp_job;
 
 struct ic_kvp {
 	struct ic ic;
-	json_t *host_items;            /* pool 0, as the guest shall have it */
-	json_t *known[KVP_POOL_COUNT]; /* what the guest has last told, by pool */
-	/* The first one is with the guest: there is one transaction at a time. */
+	json_t *host_items;            /* of pool 0 */
+	json_t *pools[KVP_POOL_COUNT]; /* the guest's, as they were last enumerated */
+	/* One transaction at a time: that of the first job. */
 	STAILQ_HEAD(kvp_jobs, kvp_job) jobs;
-	bool waiting; /* for the answer to it */
+	bool waiting; /* the first job was sent, and has no answer yet */
 	uint8_t transaction;
-	struct timer timer; /* until the first of those who wait has waited enough */
+	struct timer timer; /* for the earliest deadline of a client */
 };
 
 int ic_kvp_init(struct ic_kvp *kvp, struct vm *vm);
 void ic_kvp_done(struct ic_kvp *kvp);
 
-/* WMI's verbs: AddKvpItems, ModifyKvpItems, RemoveKvpItems, and what can be read. */
+/* AddKvpItems, ModifyKvpItems and RemoveKvpItems of WMI, and the items that WMI shows. */
 void ic_kvp_add_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_modify_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_remove_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_host_items_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_guest_items_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_intrinsic_items_command(struct vm *vm, uint64_t client, const json_t *request);
-/* What WMI hasn't got: a look into any pool of the guest's. */
+/* Without an equivalent in WMI: read from any pool of the guest. */
 void ic_kvp_get_command(struct vm *vm, uint64_t client, const json_t *request);
 void ic_kvp_pool_command(struct vm *vm, uint64_t client, const json_t *request);
 

@@ -12,12 +12,10 @@
 #include "userspace/shared/hresult.h"
 #include "userspace/shared/wire_host.h"
 
-#define TIMEOUT_DEFAULT  60
-/* The guest keeps the request's time; this is for a guest that is dead. */
-#define BACKSTOP_SECONDS 30
-#define ANSWER_SECONDS   30 /* for CANCEL and QUERY */
-
-#define CHANNEL_CLOSED "The channel was closed before an answer came."
+#define TIMEOUT_DEFAULT         60
+/* The guest enforces the request's timeout; so much later the host assumes that it hangs. */
+#define DEADLINE_MARGIN_SECONDS 30
+#define ANSWER_SECONDS          30 /* for CANCEL and QUERY */
 
 struct waiter {
 	STAILQ_ENTRY(waiter) entry;
@@ -28,15 +26,16 @@ struct logoff_request {
 	STAILQ_ENTRY(logoff_request) entry;
 	uint64_t id;
 	uint8_t transaction;
-	bool open;
+	bool open; /* sent, and not completed yet */
 	uint64_t deadline_us;
 	unsigned int progress; /* PROGRESSes received */
 	unsigned int complete; /* COMPLETEs received */
 	STAILQ_HEAD(waiters, waiter) waiters;
 };
 
-struct logoff_question {
-	STAILQ_ENTRY(logoff_question) entry;
+/* A CANCEL or QUERY that was not answered yet */
+struct logoff_op {
+	STAILQ_ENTRY(logoff_op) entry;
 	uint64_t client;
 	uint8_t transaction;
 	uint64_t deadline_us;
@@ -94,25 +93,22 @@ static struct logoff_request *find_open(struct ic_logoff *logoff, uint8_t transa
 	return NULL;
 }
 
-static void arm_backstop(struct ic_logoff *logoff)
+static void arm_timer(struct ic_logoff *logoff)
 {
 	struct logoff_request *request;
-	struct logoff_question *question;
-	uint64_t first = UINT64_MAX, now = now_us();
+	struct logoff_op *op;
+	uint64_t first = UINT64_MAX;
 
 	STAILQ_FOREACH(request, &logoff->requests, entry) {
 		if (request->open)
 			first = MIN(first, request->deadline_us);
 	}
-	STAILQ_FOREACH(question, &logoff->questions, entry)
-		first = MIN(first, question->deadline_us);
-	if (first == UINT64_MAX)
-		timer_set(&logoff->backstop, 0, 0);
-	else
-		timer_set(&logoff->backstop, first > now ? (first - now) / 1000 + 1 : 1, 0);
+	STAILQ_FOREACH(op, &logoff->pending_ops, entry)
+		first = MIN(first, op->deadline_us);
+	timer_set_deadline(&logoff->timer, first);
 }
 
-/* The last word on a request: @reply goes to all who wait for it, and is taken. */
+/* Sends @reply to all clients that wait for the request, and takes it. */
 static void end_request(struct ic_logoff *logoff, struct logoff_request *request, json_t *reply)
 {
 	struct waiter *waiter;
@@ -125,23 +121,23 @@ static void end_request(struct ic_logoff *logoff, struct logoff_request *request
 		free(waiter);
 	}
 	json_decref(reply);
-	arm_backstop(logoff);
+	arm_timer(logoff);
 }
 
-static void end_question(struct ic_logoff *logoff, struct logoff_question *question, json_t *reply)
+static void end_op(struct ic_logoff *logoff, struct logoff_op *op, json_t *reply)
 {
-	control_reply(&logoff->ic.vm->control, question->client, reply);
-	STAILQ_REMOVE(&logoff->questions, question, logoff_question, entry);
-	free(question);
-	arm_backstop(logoff);
+	control_reply(&logoff->ic.vm->control, op->client, reply);
+	STAILQ_REMOVE(&logoff->pending_ops, op, logoff_op, entry);
+	free(op);
+	arm_timer(logoff);
 }
 
-/* For all of them, or for those whose deadline is before @before. */
+/* Fails all requests and operations with a deadline up to @before. */
 static void end_overdue(struct ic_logoff *logoff, uint64_t before, uint32_t hresult,
 			const char *why)
 {
 	struct logoff_request *request;
-	struct logoff_question *question = STAILQ_FIRST(&logoff->questions);
+	struct logoff_op *op = STAILQ_FIRST(&logoff->pending_ops);
 
 	STAILQ_FOREACH(request, &logoff->requests, entry) {
 		if (!request->open || request->deadline_us > before)
@@ -149,42 +145,37 @@ static void end_overdue(struct ic_logoff *logoff, uint64_t before, uint32_t hres
 		log_line("logoff: request %#llx: %s", (unsigned long long)request->id, why);
 		end_request(logoff, request, control_failure(hresult, why));
 	}
-	while (question) {
-		struct logoff_question *next = STAILQ_NEXT(question, entry);
+	while (op) {
+		struct logoff_op *next = STAILQ_NEXT(op, entry);
 
-		if (question->deadline_us <= before)
-			end_question(logoff, question, control_failure(hresult, why));
-		question = next;
+		if (op->deadline_us <= before)
+			end_op(logoff, op, control_failure(hresult, why));
+		op = next;
 	}
 }
 
-static void backstop_expired(struct timer *timer)
+static void expired(struct timer *timer)
 {
-	struct ic_logoff *logoff = container_of(timer, struct ic_logoff, backstop);
+	struct ic_logoff *logoff = container_of(timer, struct ic_logoff, timer);
 
 	end_overdue(logoff, now_us(), HV_LOGOFF_E_TIMED_OUT,
-		    "The guest has not answered in time: is it still running?");
-	arm_backstop(logoff);
+		    "The guest did not answer in time: is it still running?");
+	arm_timer(logoff);
 }
 
-/* Since message version 1.1 there are TARGET and SESSION. */
-static bool has_targets(const struct ic *ic)
+/* TARGET and SESSION exist since message version 1.1. */
+static bool supports_targets(const struct ic *ic)
 {
 	return ic->message.major > 1 || (ic->message.major == 1 && ic->message.minor >= 1);
-}
-
-static void negotiated(struct ic *ic)
-{
-	(void)ic;
 }
 
 static void closed(struct ic *ic)
 {
 	end_overdue(container_of(ic, struct ic_logoff, ic), UINT64_MAX, HV_LOGOFF_E_EXCEPTION,
-		    CHANNEL_CLOSED);
+		    IC_CHANNEL_CLOSED);
 }
 
-/* Of a string in a message. */
+/* @string need not be NUL-terminated. */
 static json_t *string_to_json(const char *string, size_t size)
 {
 	return text_to_json(string, strnlen(string, size));
@@ -200,8 +191,8 @@ static void add_report(json_t *json, const struct hvl_report *report)
 	json_object_set_new(json, "text", string_to_json(report->text, sizeof(report->text)));
 }
 
-static void tell_waiters(struct ic_logoff *logoff, const struct logoff_request *request,
-			 json_t *event)
+static void notify_waiters(struct ic_logoff *logoff, const struct logoff_request *request,
+			   json_t *event)
 {
 	struct waiter *waiter;
 
@@ -219,7 +210,7 @@ static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
 	request->progress++;
 	event = json_pack("{s:s, s:o}", "event", "progress", "id", id_to_json(request->id));
 	add_report(event, report);
-	tell_waiters(logoff, request, event);
+	notify_waiters(logoff, request, event);
 	json_decref(event);
 }
 
@@ -235,21 +226,21 @@ static json_t *session_to_json(const struct hvl_session *session)
 			 string_to_json(session->session, sizeof(session->session)));
 }
 
-/* What became of one session: for those who wait for its request, and for all who watch. */
+/* Sends an event to the clients that wait for the session's request, and to all watchers. */
 static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
 {
 	const struct hvl_session *session = &packet->body.session;
 	struct logoff_request *request;
 	json_t *event;
 
-	if (!has_targets(&logoff->ic) || !hvl_check_session(packet)) {
-		log_line("logoff: what is said of a session makes no sense, and is ignored.");
+	if (!supports_targets(&logoff->ic) || !hvl_check_session(packet)) {
+		log_line("logoff: ignored an invalid SESSION.");
 		return;
 	}
 	request = find_request(logoff, session->header.id);
 	event = session_to_json(session);
 	if (request)
-		tell_waiters(logoff, request, event);
+		notify_waiters(logoff, request, event);
 	watches_notify(&logoff->ic.vm->control.watches, event);
 	json_decref(event);
 }
@@ -263,7 +254,7 @@ static void complete(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	if (!request)
 		return;
 	request->complete++;
-	log_line("logoff: request %#llx: complete, %s (%#x)%s.", (unsigned long long)request->id,
+	log_line("logoff: request %#llx: COMPLETE, %s (%#x)%s.", (unsigned long long)request->id,
 		 hresult_name(packet->header.status), packet->header.status,
 		 report->header.flags & HVL_REPLAY ? ", repeated" : "");
 	reply = control_result(packet->header.status);
@@ -272,17 +263,17 @@ static void complete(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	end_request(logoff, request, reply);
 }
 
-/* To CANCEL and QUERY; also a refusal of either, which has no body. */
-static void question_answered(struct ic_logoff *logoff, const struct hvl_packet *packet)
+/* The answer to CANCEL or QUERY. If the guest rejected the message, it has no body. */
+static void op_answered(struct ic_logoff *logoff, const struct hvl_packet *packet)
 {
-	struct logoff_question *question;
+	struct logoff_op *op;
 	json_t *reply;
 
-	STAILQ_FOREACH(question, &logoff->questions, entry) {
-		if (question->transaction == packet->header.transaction)
+	STAILQ_FOREACH(op, &logoff->pending_ops, entry) {
+		if (op->transaction == packet->header.transaction)
 			break;
 	}
-	if (!question)
+	if (!op)
 		return;
 	reply = control_result(packet->header.status);
 	if (packet->header.size) {
@@ -290,20 +281,20 @@ static void question_answered(struct ic_logoff *logoff, const struct hvl_packet 
 		json_object_set_new(reply, "id", id_to_json(packet->body.report.header.id));
 		json_object_set_new(reply, "result", json_integer(packet->body.report.result));
 	}
-	end_question(logoff, question, reply);
+	end_op(logoff, op, reply);
 }
 
-/* The guest could make nothing of what it got. */
-static void refused(struct ic_logoff *logoff, const struct hvl_packet *packet)
+/* An answer without a body: the guest rejected the message. */
+static void rejected(struct ic_logoff *logoff, const struct hvl_packet *packet)
 {
 	struct logoff_request *request = find_open(logoff, packet->header.transaction);
 
-	log_line("logoff: a message was refused with %s (%#x).",
+	log_line("logoff: the guest rejected a message: %s (%#x).",
 		 hresult_name(packet->header.status), packet->header.status);
 	if (request)
 		end_request(logoff, request, control_result(packet->header.status));
 	else
-		question_answered(logoff, packet);
+		op_answered(logoff, packet);
 }
 
 static void received(struct ic *ic, const struct hvl_packet *packet, size_t length)
@@ -311,12 +302,12 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 	struct ic_logoff *logoff = container_of(ic, struct ic_logoff, ic);
 
 	if (!hvl_packet_check(packet, length) || packet->header.type != HVL_MSGTYPE_LOGOFF) {
-		log_line("logoff: a message of %zu bytes and type %u is ignored.", length,
+		log_line("logoff: ignored a message of %zu bytes and type %u.", length,
 			 packet->header.type);
 		return;
 	}
 	if (packet->header.size == 0) {
-		refused(logoff, packet);
+		rejected(logoff, packet);
 		return;
 	}
 	if (packet->body.op.op == HVL_OP_SESSION) {
@@ -324,7 +315,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		return;
 	}
 	if (!hvl_check_report(packet)) {
-		log_line("logoff: a report that makes no sense is ignored.");
+		log_line("logoff: ignored an invalid report.");
 		return;
 	}
 	switch (packet->body.op.op) {
@@ -335,17 +326,16 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		complete(logoff, packet);
 		break;
 	default:
-		question_answered(logoff, packet);
+		op_answered(logoff, packet);
 	}
 }
 
 static const struct ic_ops ops = {
-	.negotiated = negotiated,
 	.closed = closed,
 	.received = received,
 };
 
-/* Those from @highest on; of a host that is older there are less. */
+/* Emulates an older host: drops the message versions above @highest. */
 static void limit_versions(struct ic *ic, uint32_t highest)
 {
 	ic->versions = hvl_message_versions;
@@ -362,7 +352,7 @@ int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
 	int ret;
 
 	STAILQ_INIT(&logoff->requests);
-	STAILQ_INIT(&logoff->questions);
+	STAILQ_INIT(&logoff->pending_ops);
 	logoff->ic.ops = &ops;
 	limit_versions(&logoff->ic, vm->config->message_version);
 	logoff->ic.channel.name = "logoff";
@@ -370,14 +360,14 @@ int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm)
 		0x99fea0db, 0x4880, 0x499a, {0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe}};
 	logoff->ic.channel.instance = (struct guid){
 		0x6d1a3f02, 0x94c7, 0x4be5, {0x8e, 0x2b, 0xd0, 0x57, 0x1c, 0xa9, 0x63, 0x4f}};
-	ret = timer_init(&vm->loop, &logoff->backstop, backstop_expired);
+	ret = timer_init(&vm->loop, &logoff->timer, expired);
 	return ret < 0 ? ret : ic_init(&logoff->ic, vm);
 }
 
 void ic_logoff_done(struct ic_logoff *logoff)
 {
 	struct logoff_request *request;
-	struct logoff_question *question;
+	struct logoff_op *op;
 
 	if (!logoff->ic.vm)
 		return;
@@ -391,9 +381,9 @@ void ic_logoff_done(struct ic_logoff *logoff)
 		STAILQ_REMOVE_HEAD(&logoff->requests, entry);
 		free(request);
 	}
-	while ((question = STAILQ_FIRST(&logoff->questions))) {
-		STAILQ_REMOVE_HEAD(&logoff->questions, entry);
-		free(question);
+	while ((op = STAILQ_FIRST(&logoff->pending_ops))) {
+		STAILQ_REMOVE_HEAD(&logoff->pending_ops, entry);
+		free(op);
 	}
 }
 
@@ -402,8 +392,8 @@ static bool is_available(struct vm *vm, uint64_t client)
 	if (vm->logoff.ic.negotiated)
 		return true;
 	control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
-		     "The logoff component is not installed in the guest: is hv_logoff loaded, "
-		     "and does hv-logoffd run?");
+		     "The logoff component is not negotiated: is hv_logoff loaded in the guest, "
+		     "and is hv-logoffd running?");
 	return false;
 }
 
@@ -433,12 +423,12 @@ static struct logoff_request *take_request(struct ic_logoff *logoff, uint64_t id
 	return request;
 }
 
-/* What is out of range is sent as it is: that it is refused is for the guest to show. */
-static uint32_t seconds(const json_t *request, const char *name, uint32_t otherwise)
+/* Values out of range are sent unchanged: the guest must reject them. */
+static uint32_t seconds(const json_t *request, const char *name, uint32_t value_default)
 {
 	const json_t *value = json_object_get(request, name);
 
-	return value ? (uint32_t)json_integer_value(value) : otherwise;
+	return value ? (uint32_t)json_integer_value(value) : value_default;
 }
 
 static const char *string(const json_t *command, const char *name)
@@ -448,7 +438,7 @@ static const char *string(const json_t *command, const char *name)
 	return value ? value : "";
 }
 
-static bool is_target(const json_t *command)
+static bool has_target(const json_t *command)
 {
 	return *string(command, "user") || *string(command, "session") ||
 	       json_is_true(json_object_get(command, "dry_run"));
@@ -459,16 +449,16 @@ static void build_logoff(struct hvl_packet *packet, const struct logoff_request 
 {
 	struct hvl_target *target = &packet->body.target;
 	struct hvl_logoff *body = &packet->body.logoff;
-	bool some = is_target(command);
+	bool targeted = has_target(command);
 
-	hvl_build_op(packet, request->transaction, some ? HVL_OP_TARGET : HVL_OP_LOGOFF,
+	hvl_build_op(packet, request->transaction, targeted ? HVL_OP_TARGET : HVL_OP_LOGOFF,
 		     request->id);
 	if (json_is_true(json_object_get(command, "force")))
 		body->header.flags |= HV_LOGOFF_FORCE;
 	body->timeout = seconds(command, "timeout", TIMEOUT_DEFAULT);
 	body->grace = seconds(command, "grace", 0);
 	snprintf(body->message, sizeof(body->message), "%s", string(command, "message"));
-	if (!some)
+	if (!targeted)
 		return;
 	if (json_is_true(json_object_get(command, "dry_run")))
 		body->header.flags |= HV_LOGOFF_DRY_RUN;
@@ -476,19 +466,19 @@ static void build_logoff(struct hvl_packet *packet, const struct logoff_request 
 	snprintf(target->session, sizeof(target->session), "%s", string(command, "session"));
 }
 
-/* Whether the guest can be told of whom this is; if it can't, the client knows. */
+/* Whether a message can express the command's target. If not, replies with an error. */
 static bool is_expressible(struct vm *vm, uint64_t client, const json_t *command)
 {
 	if (strlen(string(command, "user")) >= HV_LOGOFF_USER_SIZE ||
 	    strlen(string(command, "session")) >= HV_LOGOFF_SESSION_SIZE) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "A user has a name of at most 255 bytes, a session one of 63.");
+			     "\"user\" may have 255 bytes at most, \"session\" 63.");
 		return false;
 	}
-	if (is_target(command) && !has_targets(&vm->logoff.ic)) {
+	if (has_target(command) && !supports_targets(&vm->logoff.ic)) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
-			     "The hv-logoff in the guest is too old for that: it can log off "
-			     "everyone, and nothing else.");
+			     "hv-logoff in the guest has message version 1.0, which can only log "
+			     "off all users.");
 		return false;
 	}
 	return true;
@@ -517,45 +507,45 @@ void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
 		return;
 	request = take_request(logoff, id ? id : new_id());
 	if (!request || (wait && !add_waiter(request, client))) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+		control_fail_no_memory(&vm->control, client);
 		return;
 	}
 	request->open = true;
 	request->transaction = ic_next_transaction(&logoff->ic);
 	build_logoff(&packet, request, command);
 	request->deadline_us =
-		now_us() + (packet.body.logoff.timeout + BACKSTOP_SECONDS) * 1000000ULL;
-	arm_backstop(logoff);
-	log_line("logoff: request %#llx is sent.", (unsigned long long)request->id);
+		now_us() + (packet.body.logoff.timeout + DEADLINE_MARGIN_SECONDS) * 1000000ULL;
+	arm_timer(logoff);
+	log_line("logoff: request %#llx: sent.", (unsigned long long)request->id);
 	if (!wait)
 		control_reply(&vm->control, client,
 			      json_pack("{s:b, s:o}", "ok", 1, "id", id_to_json(request->id)));
 	ic_send(&logoff->ic, &packet);
 }
 
-static void ask(struct vm *vm, uint64_t client, enum hvl_op op, uint64_t id)
+static void send_op(struct vm *vm, uint64_t client, enum hvl_op type, uint64_t id)
 {
 	struct ic_logoff *logoff = &vm->logoff;
-	struct logoff_question *question;
+	struct logoff_op *op;
 	struct hvl_packet packet;
 
 	if (!is_available(vm, client))
 		return;
-	question = calloc(1, sizeof(*question));
-	if (!question) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_FAIL, "There is no memory left.");
+	op = calloc(1, sizeof(*op));
+	if (!op) {
+		control_fail_no_memory(&vm->control, client);
 		return;
 	}
-	question->client = client;
-	question->transaction = ic_next_transaction(&logoff->ic);
-	question->deadline_us = now_us() + ANSWER_SECONDS * 1000000ULL;
-	STAILQ_INSERT_TAIL(&logoff->questions, question, entry);
-	arm_backstop(logoff);
-	hvl_build_op(&packet, question->transaction, op, id);
+	op->client = client;
+	op->transaction = ic_next_transaction(&logoff->ic);
+	op->deadline_us = now_us() + ANSWER_SECONDS * 1000000ULL;
+	STAILQ_INSERT_TAIL(&logoff->pending_ops, op, entry);
+	arm_timer(logoff);
+	hvl_build_op(&packet, op->transaction, type, id);
 	ic_send(&logoff->ic, &packet);
 }
 
-static uint64_t running_id(struct ic_logoff *logoff)
+static uint64_t open_request_id(struct ic_logoff *logoff)
 {
 	struct logoff_request *request;
 
@@ -571,17 +561,16 @@ void ic_logoff_cancel_command(struct vm *vm, uint64_t client, const json_t *requ
 	uint64_t id = id_from_json(request);
 
 	if (!id)
-		id = running_id(&vm->logoff);
+		id = open_request_id(&vm->logoff);
 	if (id)
-		ask(vm, client, HVL_OP_CANCEL, id);
+		send_op(vm, client, HVL_OP_CANCEL, id);
 	else
-		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_FOUND,
-			     "No logoff is running: there is nothing to cancel.");
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_FOUND, "No logoff is running.");
 }
 
 void ic_logoff_query_command(struct vm *vm, uint64_t client, const json_t *request)
 {
-	ask(vm, client, HVL_OP_QUERY, id_from_json(request));
+	send_op(vm, client, HVL_OP_QUERY, id_from_json(request));
 }
 
 void ic_logoff_count_command(struct vm *vm, uint64_t client, const json_t *request)

@@ -6,13 +6,13 @@
 #include "ic.h"
 
 struct logoff_request;
-struct logoff_question;
+struct logoff_op;
 
 struct ic_logoff {
 	struct ic ic;
-	struct timer backstop; /* until the first deadline of all that is open */
-	STAILQ_HEAD(logoff_requests, logoff_request) requests; /* all there ever were, in order */
-	STAILQ_HEAD(logoff_questions, logoff_question) questions; /* that wait for an answer */
+	struct timer timer; /* for the earliest deadline of all requests and operations */
+	STAILQ_HEAD(logoff_requests, logoff_request) requests; /* open and completed, in order */
+	STAILQ_HEAD(logoff_ops, logoff_op) pending_ops;
 };
 
 int ic_logoff_init(struct ic_logoff *logoff, struct vm *vm);

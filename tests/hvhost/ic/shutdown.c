@@ -10,7 +10,7 @@
 #define FLAG_RESTART     2
 #define REASON_PLANNED   0x80000000U /* SHTDN_REASON_FLAG_PLANNED of winuser.h */
 
-/* Linux answers nothing that is shorter than this. */
+/* Linux ignores shorter messages. */
 struct shutdown_message {
 	struct hvl_header header;
 	uint32_t reason;
@@ -21,19 +21,9 @@ struct shutdown_message {
 
 static const struct hvl_version versions[] = {{3, 2}, {3, 1}, {3, 0}, {1, 0}};
 
-static void negotiated(struct ic *ic)
-{
-	(void)ic;
-}
-
 static void closed(struct ic *ic)
 {
-	struct ic_shutdown *shutdown = container_of(ic, struct ic_shutdown, ic);
-
-	if (shutdown->client)
-		control_fail(&ic->vm->control, shutdown->client, HV_LOGOFF_E_EXCEPTION,
-			     "The channel was closed before an answer came.");
-	shutdown->client = 0;
+	ic_fail_request(ic, &container_of(ic, struct ic_shutdown, ic)->client);
 }
 
 static void received(struct ic *ic, const struct hvl_packet *packet, size_t length)
@@ -52,7 +42,6 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 }
 
 static const struct ic_ops ops = {
-	.negotiated = negotiated,
 	.closed = closed,
 	.received = received,
 };
@@ -76,22 +65,13 @@ void ic_shutdown_command(struct vm *vm, uint64_t client, const json_t *request)
 	struct shutdown_message message = {.reason = REASON_PLANNED};
 	struct hvl_packet packet;
 
-	if (!shutdown->ic.negotiated) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
-			     "The guest has no shutdown component: is hv_utils loaded in it?");
+	if (!ic_begin_request(&shutdown->ic, &shutdown->client, client))
 		return;
-	}
-	if (shutdown->client) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_BUSY,
-			     "Another shutdown waits for its answer.");
-		return;
-	}
 	shutdown->transaction = ic_next_transaction(&shutdown->ic);
 	hvl_packet_init(&packet, MSGTYPE_SHUTDOWN, sizeof(message) - sizeof(message.header),
 			shutdown->transaction, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
 	message.header = packet.header;
 	if (json_is_true(json_object_get(request, "reboot")))
 		message.flags = FLAG_RESTART;
-	shutdown->client = client;
 	ic_send(&shutdown->ic, &message);
 }

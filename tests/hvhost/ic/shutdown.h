@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The shutdown component: asks the guest to power off, or to restart. */
+/* The shutdown component: requests the guest to power off or to restart. */
 #ifndef HVHOST_SHUTDOWN_H
 #define HVHOST_SHUTDOWN_H
 
@@ -8,7 +8,7 @@
 struct ic_shutdown {
 	struct ic ic;
 	uint8_t transaction;
-	uint64_t client; /* that waits for the answer, or 0 */
+	uint64_t client; /* of the pending request, or 0 */
 };
 
 int ic_shutdown_init(struct ic_shutdown *shutdown, struct vm *vm);

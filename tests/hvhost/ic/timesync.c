@@ -11,14 +11,14 @@
 #include "tests/hvhost/vmm/vm.h"
 
 #define MSGTYPE_TIMESYNC 4
-#define FLAG_SYNC        1 /* set the clock, don't slew it */
+#define FLAG_SYNC        1 /* set the clock instead of slewing it */
 
-#define EPOCH_OF_1601 11644473600LL /* seconds before 1970 */
+#define SECONDS_1601_TO_1970 11644473600LL
 
-/* Since version 4.0: both times in units of 100 ns. */
+/* Since version 4.0; times are in units of 100 ns. */
 struct timesync_reference {
 	uint64_t host_time;
-	uint64_t reference_time; /* the partition's, when it was host_time */
+	uint64_t reference_time; /* the partition's reference counter at host_time */
 	uint8_t flags;
 	uint8_t leap;
 	uint8_t stratum;
@@ -39,7 +39,7 @@ static uint64_t host_time(int64_t offset_seconds)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)(now.tv_sec + EPOCH_OF_1601 + offset_seconds) * 10000000 +
+	return (uint64_t)(now.tv_sec + SECONDS_1601_TO_1970 + offset_seconds) * 10000000 +
 	       (uint64_t)now.tv_nsec / 100;
 }
 
@@ -85,12 +85,7 @@ static void negotiated(struct ic *ic)
 
 static void closed(struct ic *ic)
 {
-	struct ic_timesync *timesync = container_of(ic, struct ic_timesync, ic);
-
-	if (timesync->client)
-		control_fail(&ic->vm->control, timesync->client, HV_LOGOFF_E_EXCEPTION,
-			     "The channel was closed before an answer came.");
-	timesync->client = 0;
+	ic_fail_request(ic, &container_of(ic, struct ic_timesync, ic)->client);
 }
 
 static void received(struct ic *ic, const struct hvl_packet *packet, size_t length)
@@ -134,16 +129,6 @@ void ic_timesync_command(struct vm *vm, uint64_t client, const json_t *request)
 {
 	struct ic_timesync *timesync = &vm->timesync;
 
-	if (!timesync->ic.negotiated) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
-			     "The guest has no timesync component: is hv_utils loaded in it?");
-		return;
-	}
-	if (timesync->client) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_BUSY,
-			     "Another time sample waits for its answer.");
-		return;
-	}
-	timesync->client = client;
-	send_time(timesync, json_integer_value(json_object_get(request, "offset")));
+	if (ic_begin_request(&timesync->ic, &timesync->client, client))
+		send_time(timesync, json_integer_value(json_object_get(request, "offset")));
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The timesync component: sets the guest's clock, when it comes up and by command. */
+/* The timesync component: sets the guest's clock after each negotiation, and by command. */
 #ifndef HVHOST_TIMESYNC_H
 #define HVHOST_TIMESYNC_H
 
@@ -8,7 +8,7 @@
 struct ic_timesync {
 	struct ic ic;
 	uint8_t transaction;
-	uint64_t client; /* that waits for the answer, or 0 */
+	uint64_t client; /* of the pending request, or 0 */
 	uint64_t sent_us;
 };
 

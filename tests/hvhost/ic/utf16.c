@@ -4,7 +4,7 @@
 #include <stdbool.h>
 
 #define REPLACEMENT     0xfffd
-#define SUPPLEMENTARY   0x10000 /* from here on a character is a pair of surrogates */
+#define SUPPLEMENTARY   0x10000 /* the first character that is a surrogate pair */
 #define HIGH_SURROGATES 0xd800
 #define LOW_SURROGATES  0xdc00
 #define SURROGATES_MASK 0xfc00
@@ -14,7 +14,7 @@ static bool is_continuation(char byte)
 	return ((unsigned char)byte & 0xc0) == 0x80;
 }
 
-/* The character at *@text, which moves past it. */
+/* Returns the character at *@text, and advances *@text past it. */
 static uint32_t read_utf8(const char **text)
 {
 	unsigned char lead = (unsigned char)*(*text)++;

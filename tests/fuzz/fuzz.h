@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the fuzzers have in common. */
+/* Helpers that the fuzzers share. */
 #ifndef FUZZ_H
 #define FUZZ_H
 
@@ -9,20 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* libFuzzer's, for each input; always 0. */
+/* libFuzzer calls it for each input; returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What has to hold for every input. */
+/* Aborts, and so reports the input, if @condition is false. */
 #define must(condition)                                                                            \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
-				#condition);                                                       \
+			fprintf(stderr, "%s:%d: is false: %s\n", __FILE__, __LINE__, #condition);  \
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)
 
-/* Not a byte more: ASan sees whoever looks past the end. To be freed. */
+/* An allocation of exactly @size bytes, so that ASan detects reads beyond it. To be freed. */
 static inline void *exact_copy(const void *data, size_t size)
 {
 	void *copy = malloc(size);
@@ -30,6 +29,18 @@ static inline void *exact_copy(const void *data, size_t size)
 	must(copy || !size);
 	if (size)
 		memcpy(copy, data, size);
+	return copy;
+}
+
+/* The same, and a NUL. To be freed. */
+static inline char *text_copy(const void *data, size_t size)
+{
+	char *copy = malloc(size + 1);
+
+	must(copy);
+	if (size)
+		memcpy(copy, data, size);
+	copy[size] = '\0';
 	return copy;
 }
 

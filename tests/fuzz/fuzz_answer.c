@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a guest sends, as the host reads it. */
+/* The guest's messages, as the host parses them. */
 #include "fuzz.h"
 #include "userspace/shared/wire_host.h"
 
-/* The host looks at a negotiation in a packet that is whole, and zero past what came. */
+/* The host checks a negotiation in a full-size packet, zero past what was received. */
 static void negotiated(const uint8_t *data, size_t size)
 {
 	struct hvl_version framework, message;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The daemon's configuration. */
+/* The daemon's configuration file. */
 #include <errno.h>
 
 #include "fuzz.h"
@@ -38,27 +38,27 @@ static void must_be_config(const struct config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = exact_copy(data, size);
-	char *said = NULL;
+	char *messages = NULL;
 	size_t length = 0;
-	FILE *complaints = open_memstream(&said, &length);
+	FILE *stream = open_memstream(&messages, &length);
 	struct config config;
 	int r;
 
-	must(complaints);
-	r = config_parse(&config, NAME, text, size, complaints);
-	must(!fclose(complaints));
+	must(stream);
+	r = config_parse(&config, NAME, text, size, stream);
+	must(!fclose(stream));
 	if (r == 0) {
 		must(length == 0);
 		must_be_config(&config);
 		config_done(&config);
 	} else {
 		must(r == (size > 16384 ? -EFBIG : -EINVAL));
-		/* Says where, in whole lines; and there is nothing left to be freed. */
-		must(length > 0 && said[length - 1] == '\n');
-		must(!strncmp(said, NAME ":", strlen(NAME ":")));
+		/* Complete lines that state the location, and nothing left to be freed. */
+		must(length > 0 && messages[length - 1] == '\n');
+		must(!strncmp(messages, NAME ":", strlen(NAME ":")));
 		must(!config.classes && !config.exempt_users && !config.message);
 	}
-	free(said);
+	free(messages);
 	free(text);
 	return 0;
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The driver's records, as the daemon reads them: over a pair of sockets that
- * keep records whole, as the char device does. In an input each record follows
- * its length, of two bytes.
+ * The driver's records, as the daemon reads them, over a socket pair that preserves record
+ * boundaries, as the char device does. In an input, each record follows its length in two bytes.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -10,49 +9,45 @@
 #include "fuzz.h"
 #include "userspace/guest/transport/device.h"
 
-static struct heard {
+static struct received {
 	unsigned int hellos;
 	unsigned int records;
 	unsigned int ends;
 	int error;
-} heard;
+} received;
 
 static void on_hello(void *userdata, uint32_t version)
 {
-	(void)userdata;
-	must(!heard.hellos && !heard.ends);
+	must(!received.hellos && !received.ends);
 	must(version == HV_LOGOFF_VERSION_1_0 || version == HV_LOGOFF_VERSION_1_1);
-	heard.hellos++;
+	received.hellos++;
 }
 
 static void on_request(void *userdata, const struct hv_logoff_target *target)
 {
 	const struct hv_logoff_header *header = &target->request.header;
 
-	(void)userdata;
-	must(heard.hellos && !heard.ends);
+	must(received.hellos && !received.ends);
 	if (header->type == HV_LOGOFF_REQUEST)
 		must(header->size == sizeof(target->request) && !target->user[0] &&
 		     !target->session[0]);
 	else
 		must(header->type == HV_LOGOFF_TARGET && header->size == sizeof(*target));
-	heard.records++;
+	received.records++;
 }
 
 static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 {
-	(void)userdata;
-	must(heard.hellos && !heard.ends);
+	must(received.hellos && !received.ends);
 	must(cancel->header.type == HV_LOGOFF_CANCEL && cancel->header.size == sizeof(*cancel));
-	heard.records++;
+	received.records++;
 }
 
 static void on_gone(void *userdata, int error)
 {
-	(void)userdata;
-	must(!heard.ends && error < 0);
-	heard.ends++;
-	heard.error = error;
+	must(!received.ends && error < 0);
+	received.ends++;
+	received.error = error;
 }
 
 static const struct device_handler handler = {
@@ -62,7 +57,7 @@ static const struct device_handler handler = {
 	.gone = on_gone,
 };
 
-/* Until nothing is left to be read. */
+/* Runs the event loop until it is idle. */
 static void run(sd_event *event)
 {
 	int r;
@@ -75,9 +70,9 @@ static void run(sd_event *event)
 
 static void send_records(int driver, sd_event *event, const uint8_t *data, size_t size)
 {
-	while (size >= 2 && !heard.ends) {
+	while (size >= 2 && !received.ends) {
 		size_t length = data[0] | data[1] << 8;
-		unsigned int before = heard.hellos + heard.records;
+		unsigned int before = received.hellos + received.records;
 
 		data += 2;
 		size -= 2;
@@ -85,8 +80,8 @@ static void send_records(int driver, sd_event *event, const uint8_t *data, size_
 			length = size;
 		must(send(driver, data, length, MSG_NOSIGNAL) == (ssize_t)length);
 		run(event);
-		/* One record is one call at the most. */
-		must(heard.hellos + heard.records <= before + 1);
+		/* A record causes at most one call. */
+		must(received.hellos + received.records <= before + 1);
 		data += length;
 		size -= length;
 	}
@@ -99,13 +94,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int pair[2];
 
 	must(event || sd_event_new(&event) >= 0);
-	heard = (struct heard){0};
+	received = (struct received){0};
 	must(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair));
 	must(device_start(&device, pair[0], event, &handler, NULL) == 0);
 	send_records(pair[1], event, data, size);
 	close(pair[1]);
 	run(event);
-	must(heard.ends == 1);
+	must(received.ends == 1);
 	device_done(&device);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* A guest's words in libvmguestos: its answer by KVP, and what it says of sessions. */
+/* The guest's data in libvmguestos: its answer by KVP, and the results of its sessions. */
 #include "fuzz.h"
 #include "userspace/host/libvmguestos/sessions.h"
 #include "userspace/shared/kvp_value.h"
@@ -38,7 +38,7 @@ static void must_be_results(const VMSessionResult *results, uint32_t count)
 	}
 }
 
-/* One object a line, as from the host. */
+/* One JSON object per line, as the host sends them. */
 static void take_lines(struct sessions *sessions, const char *text, size_t size)
 {
 	while (size > 0) {
@@ -63,13 +63,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char boot[KVP_ID_SIZE];
 	int64_t time;
 	uint32_t count;
-	char *text = malloc(size + 1);
+	char *text = text_copy(data, size);
 	bool good;
 
-	must(text);
-	if (size)
-		memcpy(text, data, size);
-	text[size] = '\0';
 	good = kvp_answer_parse(&answer, boot, &time, text) == 0;
 	must_be_answer(&answer, boot, time, good);
 

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The way in by KVP: an input is the file of a pool, the value of a request in one, and the
- * journal of what was carried out.
- */
+/* KVP in the guest: an input is used as a pool file, as a request's value, and as a journal. */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,7 +64,7 @@ static void must_be_file(const char *name, const void *bytes, size_t size)
 	free(found);
 }
 
-/* Nothing but one's own value changes, and without one the pool is as it was. */
+/* Writing changes only the own record, and removing restores a pool that had none. */
 static void try_pool(const uint8_t *data, size_t size)
 {
 	static const char name[] = ".kvp_pool_1";
@@ -128,13 +125,10 @@ static void must_be_answer(const struct kvp_answer *answer)
 /* The limits of docs/kvp.md. */
 static void try_value(const uint8_t *data, size_t size)
 {
-	char *value = malloc(size + 1);
+	char *value = text_copy(data, size);
 	struct kvp_request request;
 	struct kvp_answer refusal;
 
-	must(value);
-	memcpy(value, data, size);
-	value[size] = '\0';
 	if (kvp_request_parse(&request, value, &refusal) < 0) {
 		must(refusal.state == HV_LOGOFF_DONE && refusal.result && refusal.text[0]);
 		if (strcmp(refusal.id, "-") != 0)
@@ -155,7 +149,7 @@ static void try_value(const uint8_t *data, size_t size)
 	free(value);
 }
 
-/* What is loaded is saved as it was. */
+/* A journal that is loaded and saved is unchanged when loaded again. */
 static void try_journal(const uint8_t *data, size_t size)
 {
 	static struct kvp_journal journal, saved;

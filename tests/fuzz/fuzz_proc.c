@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What /proc says about a process, which has a say in it itself: its name can be anything. */
+/* Files of /proc about a process, which can give itself any name. */
 #include <sys/sysmacros.h>
 
 #include "fuzz.h"
@@ -8,12 +8,12 @@
 #define GROUP "/user.slice/user-1000.slice/session-3.scope"
 #define LINE  "0::" GROUP "\n"
 
-/* A task's name has 15 bytes, a kernel thread's shows up to 63. */
+/* The name of a task has 15 bytes at most, that of a kernel thread is shown with up to 63. */
 #define NAME_MAX 63
 
 static FILE *open_text(const void *text, size_t size)
 {
-	/* No stream is made of nothing. */
+	/* fmemopen() requires at least one byte. */
 	FILE *file = size ? fmemopen((void *)text, size, "r") : fopen("/dev/null", "r");
 
 	must(file);
@@ -38,7 +38,8 @@ static dev_t terminal(const void *text, size_t size)
 	return device;
 }
 
-/* Nobody is in the group whose line is not there, whole, terminated or at the end. */
+/* A process is in the group only if there is a complete line for it; the last newline may be
+ * missing. */
 static void cgroup(const uint8_t *data, size_t size)
 {
 	char *text = exact_copy(data, size);
@@ -56,8 +57,8 @@ static void cgroup(const uint8_t *data, size_t size)
 	free(text);
 }
 
-/* The line is found below those of other hierarchies, whatever their controllers. */
-static void cgroup_rightly(const uint8_t *data, size_t size)
+/* The line is found after those of other hierarchies, whatever their controllers are. */
+static void try_valid_cgroup(const uint8_t *data, size_t size)
 {
 	char text[256];
 	int length;
@@ -68,8 +69,8 @@ static void cgroup_rightly(const uint8_t *data, size_t size)
 	must(in_group(text, length));
 }
 
-/* The first bytes of @data are the terminal's number, the others the name. */
-static void stat_rightly(const uint8_t *data, size_t size)
+/* The first bytes of @data are the terminal's number, the others are the name. */
+static void try_valid_stat(const uint8_t *data, size_t size)
 {
 	uint32_t number;
 	char text[512];
@@ -92,8 +93,8 @@ static void stat_rightly(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	cgroup(data, size);
-	cgroup_rightly(data, size);
+	try_valid_cgroup(data, size);
 	terminal(data, size);
-	stat_rightly(data, size);
+	try_valid_stat(data, size);
 	return 0;
 }

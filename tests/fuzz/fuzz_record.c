@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a daemon writes to the char device. */
+/* The records that a daemon writes to the char device. */
 #include <errno.h>
 
 #include "driver/record.h"
@@ -38,39 +38,39 @@ static void must_be_session(const struct hv_logoff_session *session)
 	must_be_padded(session->session, HV_LOGOFF_SESSION_SIZE);
 }
 
-/* What the driver takes from the daemon, it passes on: the host has to believe it. */
-static void session_must_reach_the_host(const struct hv_logoff_session *session)
+/* The driver forwards what it accepts from the daemon, so the host has to accept it as well. */
+static void session_must_reach_host(const struct hv_logoff_session *session)
 {
 	struct hvl_packet packet;
-	struct hvl_session *heard = &packet.body.session;
+	struct hvl_session *forwarded = &packet.body.session;
 
-	hvl_packet_init(&packet, HVL_MSGTYPE_LOGOFF, sizeof(*heard), 0, 0);
-	heard->header.op = HVL_OP_SESSION;
-	heard->header.id = session->header.id;
-	heard->outcome = session->outcome;
-	heard->kind = session->kind;
-	heard->uid = session->uid;
-	memcpy(heard->user, session->user, sizeof(heard->user));
-	memcpy(heard->session, session->session, sizeof(heard->session));
+	hvl_packet_init(&packet, HVL_MSGTYPE_LOGOFF, sizeof(*forwarded), 0, 0);
+	forwarded->header.op = HVL_OP_SESSION;
+	forwarded->header.id = session->header.id;
+	forwarded->outcome = session->outcome;
+	forwarded->kind = session->kind;
+	forwarded->uid = session->uid;
+	memcpy(forwarded->user, session->user, sizeof(forwarded->user));
+	memcpy(forwarded->session, session->session, sizeof(forwarded->session));
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
 	must(hvl_check_session(&packet));
 }
 
-static void must_reach_the_host(const struct hv_logoff_report *report)
+static void report_must_reach_host(const struct hv_logoff_report *report)
 {
 	struct hvl_packet packet;
-	struct hvl_report *heard = &packet.body.report;
+	struct hvl_report *forwarded = &packet.body.report;
 
-	hvl_packet_init(&packet, HVL_MSGTYPE_LOGOFF, sizeof(*heard), 0, 0);
-	heard->header.op = report->state == HV_LOGOFF_DONE ? HVL_OP_COMPLETE : HVL_OP_PROGRESS;
-	heard->header.id = report->header.id | 1;
-	heard->state = report->state;
-	heard->percent = report->percent;
-	heard->found = report->found;
-	heard->ended = report->ended;
-	heard->failed = report->failed;
-	heard->result = report->result;
-	memcpy(heard->text, report->text, sizeof(heard->text));
+	hvl_packet_init(&packet, HVL_MSGTYPE_LOGOFF, sizeof(*forwarded), 0, 0);
+	forwarded->header.op = report->state == HV_LOGOFF_DONE ? HVL_OP_COMPLETE : HVL_OP_PROGRESS;
+	forwarded->header.id = report->header.id | 1;
+	forwarded->state = report->state;
+	forwarded->percent = report->percent;
+	forwarded->found = report->found;
+	forwarded->ended = report->ended;
+	forwarded->failed = report->failed;
+	forwarded->result = report->result;
+	memcpy(forwarded->text, report->text, sizeof(forwarded->text));
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
 	must(hvl_check_report(&packet));
 }
@@ -86,12 +86,12 @@ static void must_be_record(const union hvl_written *record, size_t size)
 	if (record->header.type == HV_LOGOFF_SESSION) {
 		must(size == 352);
 		must_be_session(&record->session);
-		session_must_reach_the_host(&record->session);
+		session_must_reach_host(&record->session);
 		return;
 	}
 	must(record->header.type == HV_LOGOFF_REPORT && size == 296);
 	must_be_report(&record->report);
-	must_reach_the_host(&record->report);
+	report_must_reach_host(&record->report);
 }
 
 static void pad(char *text, size_t size)
@@ -101,8 +101,8 @@ static void pad(char *text, size_t size)
 		text[i] = 0;
 }
 
-/* Whatever a daemon reports within the limits, the driver takes. */
-static void report_rightly(const uint8_t *data, size_t size)
+/* The driver accepts every report within the limits. */
+static void try_valid_report(const uint8_t *data, size_t size)
 {
 	union hvl_written record = {0};
 	struct hv_logoff_report *report = &record.report;
@@ -118,10 +118,10 @@ static void report_rightly(const uint8_t *data, size_t size)
 		report->result = 0;
 	pad(report->text, sizeof(report->text));
 	must(hvl_record_check(&record, sizeof(*report)) == 0);
-	must_reach_the_host(report);
+	report_must_reach_host(report);
 }
 
-static void tell_of_a_session_rightly(const uint8_t *data, size_t size)
+static void try_valid_session(const uint8_t *data, size_t size)
 {
 	union hvl_written record = {0};
 	struct hv_logoff_session *session = &record.session;
@@ -140,7 +140,7 @@ static void tell_of_a_session_rightly(const uint8_t *data, size_t size)
 	pad(session->user, sizeof(session->user));
 	pad(session->session, sizeof(session->session));
 	must(hvl_record_check(&record, sizeof(*session)) == 0);
-	session_must_reach_the_host(session);
+	session_must_reach_host(session);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -148,7 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	union hvl_written *record;
 	int ret;
 
-	/* The driver does not copy what is longer. */
+	/* The driver rejects longer records before it copies them. */
 	if (size > sizeof(*record))
 		return 0;
 	record = exact_copy(data, size);
@@ -159,8 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(record->hello.minimum > 0x10001 || record->hello.version < 0x10000);
 	else
 		must(ret == -EINVAL);
-	report_rightly(data, size);
-	tell_of_a_session_rightly(data, size);
+	try_valid_report(data, size);
+	try_valid_session(data, size);
 	free(record);
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a host sends, as the guest reads it. */
+/* The host's messages, as the guest parses them. */
 #include "fuzz.h"
 #include "userspace/shared/wire_host.h"
 
@@ -18,7 +18,7 @@ static bool is_among(struct hvl_version version, const struct hvl_version *list,
 	return false;
 }
 
-/* @chosen is in both lists, and none of @ours that is higher is. */
+/* @chosen is the highest of @ours that is in both lists. */
 static void must_be_best(struct hvl_version chosen, const struct hvl_version *ours, size_t count,
 			 const struct hvl_version *theirs, size_t their_count)
 {
@@ -36,28 +36,28 @@ static void must_answer(const struct hvl_packet *answer, const struct hvl_packet
 	must(answer->header.flags == (HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE));
 }
 
-/* A guest with @count of our versions, the lowest ones. */
+/* A guest that supports only the lowest @count of our versions. */
 static void negotiate(const struct hvl_packet *request, size_t count)
 {
 	const struct hvl_version *ours = hvl_message_versions + VERSIONS - count;
 	const struct hvl_version before = {0xdead, 0xbeef};
 	const struct hvl_negotiate *offer = &request->body.negotiate;
-	struct hvl_version framework = before, message = before, heard_framework, heard_message;
+	struct hvl_version framework = before, message = before, host_framework, host_message;
 	struct hvl_packet answer;
 	bool chosen = hvl_answer_negotiate(request, &answer, ours, count, &framework, &message);
 
 	must_answer(&answer, request);
-	must(hvl_check_negotiate_answer(&answer, ours, count, &heard_framework, &heard_message) ==
+	must(hvl_check_negotiate_answer(&answer, ours, count, &host_framework, &host_message) ==
 	     chosen);
 	if (!chosen) {
 		must(!answer.body.negotiate.framework_count &&
 		     !answer.body.negotiate.message_count);
-		/* What was negotiated before goes on. */
+		/* The versions negotiated before stay in effect. */
 		must(same(framework, before) && same(message, before));
 		return;
 	}
 	must(answer.header.status == HV_LOGOFF_S_OK);
-	must(same(heard_framework, framework) && same(heard_message, message));
+	must(same(host_framework, framework) && same(host_message, message));
 	must_be_best(framework, hvl_framework_versions, 2, offer->versions, offer->framework_count);
 	must_be_best(message, ours, count, offer->versions + offer->framework_count,
 		     offer->message_count);
@@ -90,7 +90,7 @@ static void must_be_request(const struct hvl_packet *packet, struct hvl_version 
 	must(memchr(logoff->message, 0, HV_LOGOFF_MESSAGE_SIZE));
 }
 
-static void ask(const struct hvl_packet *packet, struct hvl_version version)
+static void check_request(const struct hvl_packet *packet, struct hvl_version version)
 {
 	__u32 status = hvl_check_request(packet, version);
 	struct hvl_packet refusal;
@@ -106,8 +106,8 @@ static void ask(const struct hvl_packet *packet, struct hvl_version version)
 	must(!hvl_check_report(&refusal) && !hvl_check_session(&refusal));
 }
 
-/* Whatever a host builds within the limits, the guest takes. */
-static void ask_rightly(const uint8_t *data, size_t size)
+/* The guest accepts every request within the limits. */
+static void try_valid_request(const uint8_t *data, size_t size)
 {
 	struct hvl_packet packet;
 	static const enum hvl_op ops[] = {HVL_OP_LOGOFF, HVL_OP_CANCEL, HVL_OP_QUERY,
@@ -148,10 +148,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			if (packet->header.type == HVL_MSGTYPE_NEGOTIATE)
 				negotiate(packet, VERSIONS - i);
 			else
-				ask(packet, hvl_message_versions[i]);
+				check_request(packet, hvl_message_versions[i]);
 		}
 	}
-	ask_rightly(data, size);
+	try_valid_request(data, size);
 	free(packet);
 	return 0;
 }

@@ -1,46 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The test host's reader and writer on rings that a guest has scribbled on. An
- * input starts with struct scribble; what follows fills the rings' data.
+ * The test host's reader and writer on rings that a guest has corrupted. An input starts with
+ * struct scribble; the rest fills the data pages.
  */
 #include <errno.h>
 
 #include "fuzz.h"
 #include "tests/hvhost/vmbus/ring.h"
+#include "tests/unit/ring_layout.h"
 
-#define PAGE  ((size_t)4096)
-#define PAGES 3 /* the control page, and two of data */
-#define DATA  ((uint32_t)8192)
 #define STEPS 8
 
-/* Bytes that a packet takes beside its payload: its header and its trailer. */
-#define OVERHEAD 24
-
-/* Bytes of the longest payload that the host takes. */
-#define ROOM 2048
-
-/* As in ring.c, but for the atomics. */
-struct control {
-	uint32_t write_index, read_index, interrupt_mask, pending_send_size;
-	uint32_t reserved[12];
-	uint32_t features;
-};
+/* Bytes of the largest payload that the host accepts. */
+#define PAYLOAD_MAX 2048
 
 struct scribble {
 	uint32_t features;
 	uint32_t pending_send_size;
-	uint32_t start;         /* index at which the host is, in 8 bytes */
-	uint32_t index[STEPS];  /* the guest's, before each step */
-	uint16_t length[STEPS]; /* of what the host writes in each */
+	uint32_t start;         /* the host's index, in units of 8 bytes */
+	uint32_t index[STEPS];  /* the guest's index, before each step */
+	uint16_t length[STEPS]; /* of what the host writes in each step */
 };
 
-/* Each page is an allocation: ASan sees who leaves it. */
+/* Each page is an allocation of its own, so that ASan detects accesses beyond it. */
 static uint8_t *pages[PAGES];
 
 void *guest_memory(struct vm *vm, uint64_t address, size_t length);
 void *guest_memory(struct vm *vm, uint64_t address, size_t length)
 {
-	(void)vm;
 	must(address % PAGE == 0 && length == PAGE);
 	return address / PAGE < PAGES ? pages[address / PAGE] : NULL;
 }
@@ -89,27 +76,27 @@ static void read_all(const struct scribble *scribble, const uint8_t *data, size_
 	int r = 1;
 
 	for (int i = 0; i < STEPS && r >= 0; i++) {
-		uint8_t *packet = malloc(ROOM);
+		uint8_t *packet = malloc(PAYLOAD_MAX);
 		uint32_t before = ring.index;
 		bool signal = false;
 		size_t length = 0;
 
 		must(packet);
 		control->write_index = scribble->index[i];
-		r = ring_read(&ring, packet, ROOM, &length, &signal);
+		r = ring_read(&ring, packet, PAYLOAD_MAX, &length, &signal);
 		must(r == 1 || r == 0 || r == -EBADMSG);
 		must_be_index(ring.index);
 		if (r == 1) {
 			must_be_index(scribble->index[i]);
-			must(length <= ROOM && length % 8 == 0);
-			/* It lay where the guest says that it has written, and has been taken. */
+			must(length <= PAYLOAD_MAX && length % 8 == 0);
+			/* The packet was in the range that the guest has written. */
 			must(from_to(before, ring.index) >= length + OVERHEAD);
 			must(from_to(before, ring.index) <= from_to(before, scribble->index[i]));
 			must(control->read_index == ring.index);
 		} else {
 			must(ring.index == before && !signal);
 		}
-		/* The guest's own is never written. */
+		/* The host never writes the guest's index. */
 		must(control->write_index == scribble->index[i]);
 		free(packet);
 	}
@@ -122,7 +109,7 @@ static void write_all(const struct scribble *scribble, const uint8_t *data, size
 	struct control *control = set_up(&ring, scribble, data, size);
 
 	for (int i = 0; i < STEPS; i++) {
-		size_t length = scribble->length[i] % ROOM;
+		size_t length = scribble->length[i] % PAYLOAD_MAX;
 		uint32_t before = ring.index;
 		uint8_t *packet = calloc(1, length);
 		bool signal;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The host's message, on its way to a terminal. The C library says what UTF-8 is. */
+/* The host's message, cleaned for a terminal. The C library is the reference for UTF-8. */
 #include <locale.h>
 #include <wchar.h>
 #include <wctype.h>
@@ -7,7 +7,7 @@
 #include "fuzz.h"
 #include "userspace/shared/text.h"
 
-static void must_be_fit_to_show(wchar_t character)
+static void must_be_printable(wchar_t character)
 {
 	must(character == L'\n' || character == L'\t' || !iswcntrl(character));
 	/* Line and paragraph separators, embeddings, overrides, isolates. */
@@ -27,32 +27,32 @@ static void must_be_clean(const char *text, size_t size)
 	for (size_t i = 0, step; i < length; i += step) {
 		step = mbrtowc(&character, text + i, length - i, &state);
 		must(step > 0 && step <= length - i);
-		must_be_fit_to_show(character);
+		must_be_printable(character);
 	}
 }
 
-/* The first two bytes of an input are the room for the copy. */
+/* The first two bytes of an input are the size of the copy. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *locale;
 	char *source, *clean, *again;
-	size_t room;
+	size_t copy_size;
 
 	if (!locale)
 		locale = setlocale(LC_CTYPE, "C.UTF-8");
 	must(locale);
 	if (size < 2)
 		return 0;
-	room = 1 + (data[0] | data[1] << 8) % 2048;
+	copy_size = 1 + (data[0] | data[1] << 8) % 2048;
 	source = exact_copy(data + 2, size - 2);
-	clean = malloc(room);
-	again = malloc(room);
+	clean = malloc(copy_size);
+	again = malloc(copy_size);
 	must(clean && again);
 
-	text_clean(clean, room, source, size - 2);
-	must_be_clean(clean, room);
-	text_clean(again, room, clean, room);
-	must(!memcmp(clean, again, room));
+	text_clean(clean, copy_size, source, size - 2);
+	must_be_clean(clean, copy_size);
+	text_clean(again, copy_size, clean, copy_size);
+	must(!memcmp(clean, again, copy_size));
 	free(source);
 	free(clean);
 	free(again);

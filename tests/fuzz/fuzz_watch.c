@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The daemon's watch over sessions, while they come and go, lists are made early
- * and answered late, and ids are used again. An input is a list of struct event.
+ * The daemon's watch with sessions that open and end, lists that are made early and arrive late,
+ * and ids that are reused. An input is a sequence of struct event.
  */
 #include <errno.h>
 
@@ -17,63 +17,60 @@ struct event {
 	uint8_t how;  /* a leader, a request or an error */
 };
 
-/* What the watch can know of a session, and has to say of it. */
+/* What the watch can know about a session, and what it has to report. */
 struct known {
-	bool there;
-	bool told;
-	bool in_list; /* was found before the list was asked for that is on its way */
+	bool open;
+	bool reported;
+	bool in_list; /* found before the pending list was requested */
 	bool stopping, claimed;
 	pid_t leader;
 	uint64_t request;
 };
 
-static struct world {
+static struct fake {
 	struct watch watch;
 	struct known sessions[SESSIONS];
 	bool list_due;
 	bool logind_down;
 	bool list_later;
-} world;
+} fake;
 
-/* Whoever is found from here on may be missing in the answer. */
-static int world_list(void *outside)
+/* Sessions that are found from now on may be missing in the answer. */
+static int fake_list(void *userdata)
 {
-	(void)outside;
-	watch_list_asked(&world.watch);
+	watch_list_asked(&fake.watch);
 	for (unsigned int i = 0; i < SESSIONS; i++)
-		world.sessions[i].in_list = world.sessions[i].there;
-	world.list_due = !world.logind_down;
-	return world.logind_down ? -ECONNREFUSED : 0;
+		fake.sessions[i].in_list = fake.sessions[i].open;
+	fake.list_due = !fake.logind_down;
+	return fake.logind_down ? -ECONNREFUSED : 0;
 }
 
-static void world_list_later(void *outside)
+static void fake_list_later(void *userdata)
 {
-	(void)outside;
-	world.list_later = true;
+	fake.list_later = true;
 }
 
-/* Of each session once, with the strongest reason that was given. */
-static void world_ended(void *outside, const struct session *session, enum hv_logoff_kind kind,
-			uint64_t request)
+/* Called once for each session, with the strongest reason that was given. */
+static void fake_ended(void *userdata, const struct session *session, enum hv_logoff_kind kind,
+		       uint64_t request)
 {
-	struct known *known = &world.sessions[session->uid];
+	struct known *known = &fake.sessions[session->uid];
 
-	(void)outside;
-	must(known->there && !known->told && session->leader == known->leader);
+	must(known->open && !known->reported && session->leader == known->leader);
 	must(session->id[0] == (char)('0' + session->uid));
 	must((kind == HV_LOGOFF_EXTERNAL) == known->claimed);
 	must((kind == HV_LOGOFF_FORCED) == (known->stopping && !known->claimed));
 	must(request == known->request);
-	known->told = true;
+	known->reported = true;
 }
 
 static const struct watch_ops ops = {
-	.list = world_list,
-	.list_later = world_list_later,
-	.ended = world_ended,
+	.list = fake_list,
+	.list_later = fake_list_later,
+	.ended = fake_ended,
 };
 
-/* The number is the user's, and decides the class: one is no user's session. */
+/* The number is also the uid. Session 7 is not a user's, by its class. */
 static void make(struct session *session, unsigned int number, pid_t leader)
 {
 	char id[] = {(char)('0' + number), '\0'};
@@ -82,21 +79,21 @@ static void make(struct session *session, unsigned int number, pid_t leader)
 			   leader));
 }
 
-static void must_be_told(struct known *known)
+static void must_be_reported(struct known *known)
 {
-	must(!known->there || known->told);
+	must(!known->open || known->reported);
 	*known = (struct known){0};
 }
 
-/* What is to be so once @number was found with this leader. */
+/* Updates what is expected after @number was found with this leader. */
 static void note_found(unsigned int number, pid_t leader)
 {
-	struct known *known = &world.sessions[number];
+	struct known *known = &fake.sessions[number];
 
-	if (number == 7 || (known->there && known->leader == leader))
+	if (number == 7 || (known->open && known->leader == leader))
 		return;
-	must_be_told(known);
-	known->there = true;
+	must_be_reported(known);
+	known->open = true;
 	known->leader = leader;
 }
 
@@ -105,7 +102,7 @@ static void find(unsigned int number, pid_t leader)
 	struct session session;
 
 	make(&session, number, leader);
-	watch_found(&world.watch, &session);
+	watch_found(&fake.watch, &session);
 	session_done(&session);
 	note_found(number, leader);
 }
@@ -115,27 +112,27 @@ static void answer_list(uint8_t set, pid_t leader)
 	struct session_list list = {0};
 	struct session session;
 
-	world.list_due = false;
+	fake.list_due = false;
 	for (unsigned int i = 0; i < SESSIONS; i++) {
 		if (!(set & 1U << i))
 			continue;
 		make(&session, i, leader);
 		must(!session_list_add(&list, &session));
 	}
-	watch_listed(&world.watch, &list, 0);
+	watch_listed(&fake.watch, &list, 0);
 	session_list_done(&list);
 	for (unsigned int i = 0; i < SESSIONS; i++) {
 		if (set & 1U << i)
 			note_found(i, leader);
-		else if (world.sessions[i].in_list)
-			must_be_told(&world.sessions[i]);
+		else if (fake.sessions[i].in_list)
+			must_be_reported(&fake.sessions[i]);
 	}
 }
 
-static void happen(const struct event *event)
+static void handle_event(const struct event *event)
 {
 	unsigned int number = event->whom % SESSIONS;
-	struct known *known = &world.sessions[number];
+	struct known *known = &fake.sessions[number];
 	struct session_list nothing = {0};
 	char id[] = {(char)('0' + number), '\0'};
 
@@ -144,37 +141,37 @@ static void happen(const struct event *event)
 		find(number, event->how % 2);
 		break;
 	case 1:
-		watch_removed(&world.watch, id);
-		must_be_told(known);
+		watch_removed(&fake.watch, id);
+		must_be_reported(known);
 		break;
 	case 2:
-		watch_stopping(&world.watch, id);
-		known->stopping = known->there;
+		watch_stopping(&fake.watch, id);
+		known->stopping = known->open;
 		break;
 	case 3:
-		watch_claim(&world.watch, id, event->how);
-		known->claimed = known->there;
-		known->request = known->there ? event->how : 0;
+		watch_claim(&fake.watch, id, event->how);
+		known->claimed = known->open;
+		known->request = known->open ? event->how : 0;
 		break;
 	case 4:
-		watch_dead(&world.watch, id);
-		must(!known->there || known->told);
+		watch_dead(&fake.watch, id);
+		must(!known->open || known->reported);
 		break;
 	case 5:
-		world.logind_down = event->how & 1;
-		world.list_later = false;
-		watch_list(&world.watch);
-		must(world.list_later == world.logind_down);
+		fake.logind_down = event->how & 1;
+		fake.list_later = false;
+		watch_list(&fake.watch);
+		must(fake.list_later == fake.logind_down);
 		break;
 	case 6:
-		if (world.list_due)
+		if (fake.list_due)
 			answer_list(event->whom, event->how % 2);
 		break;
 	case 7:
-		world.list_due = false;
-		world.list_later = false;
-		watch_listed(&world.watch, &nothing, -EIO);
-		must(world.list_later);
+		fake.list_due = false;
+		fake.list_later = false;
+		watch_listed(&fake.watch, &nothing, -EIO);
+		must(fake.list_later);
 		break;
 	}
 }
@@ -186,12 +183,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!config.classes)
 		must(config_parse(&config, "", "", 0, stderr) == 0);
-	world = (struct world){0};
-	watch_init(&world.watch, &ops, NULL, &config);
+	fake = (struct fake){0};
+	watch_init(&fake.watch, &ops, NULL, &config);
 	for (; size >= sizeof(event); data += sizeof(event), size -= sizeof(event)) {
 		memcpy(&event, data, sizeof(event));
-		happen(&event);
+		handle_event(&event);
 	}
-	watch_done(&world.watch);
+	watch_done(&fake.watch);
 	return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# run.sh BUILD SECONDS FUZZER…: has each fuzzer read its corpus, and then search for its share
-# of SECONDS. TAP goes to BUILD/results/fuzz.tap, what a fuzzer says to BUILD/fuzz/FUZZER.log.
+# run.sh BUILD SECONDS FUZZER…: runs each fuzzer on its corpus, and then lets it search for its share
+# of SECONDS. The TAP is in BUILD/results/fuzz.tap, the output of a fuzzer in BUILD/fuzz/FUZZER.log.
 set -euo pipefail
 
 build=${1:?} seconds=${2:?}
@@ -13,17 +13,17 @@ tap=$build/results/fuzz.tap
 : >"$tap"
 number=0
 
-say() {
+result() {
 	echo "$@" | tee -a "$tap"
 }
 
-# What is in the corpus is known to be harmless: one that isn't any more is a regression.
+# The corpus has no input that fails, so a failure here is a regression.
 replay() {
 	"$build/fuzz/$fuzzer" -timeout=60 -artifact_prefix="$build/fuzz/$name-" "$seeds"/* \
 		>>"$log" 2>&1
 }
 
-# From the seeds, and from what earlier runs have found interesting.
+# Starts from the corpus and from the inputs that earlier runs found interesting.
 search() {
 	mkdir -p "$build/fuzz/corpus/$name"
 	"$build/fuzz/$fuzzer" -timeout=60 -max_len=8192 -max_total_time="$share" \
@@ -40,7 +40,7 @@ figures() {
 			seeds, executions, share, covered, edges }' "$log"
 }
 
-# The input is in a file: libFuzzer names the one that it wrote, or the seed that it read last.
+# The file that libFuzzer wrote, or the corpus input that it read last.
 reproducer() {
 	sed -n 's/.*Test unit written to //p; s/^Running: //p' "$log" | tail -n 1
 }
@@ -52,11 +52,11 @@ for fuzzer in "$@"; do
 	: >"$log"
 	number=$((number + 1))
 	if replay && search; then
-		say "ok $number - $fuzzer: $(figures)"
+		result "ok $number - $fuzzer: $(figures)"
 	else
-		say "not ok $number - $fuzzer: run '$build/fuzz/$fuzzer $(reproducer)'; see $log"
+		result "not ok $number - $fuzzer: run '$build/fuzz/$fuzzer $(reproducer)'; see $log"
 		tail -n 40 "$log" | sed 's/^/# /'
 	fi
 done
-say "1..$number"
+result "1..$number"
 ! grep -q '^not ok' "$tap"

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Writes the binary seeds: one well-formed input of each kind, and the classic mistakes.
+"""Writes the binary seeds: a well-formed input of each kind, and common errors.
 
-Run it again when a format changes. It leaves other files of the corpus alone, which are
+Run it again when a format changes. It does not touch the other files of the corpus, which are
 texts, or were found by a fuzzer."""
 
 import pathlib
@@ -57,7 +57,7 @@ REQUEST = {
     "negotiate-new": negotiation([(4, 0), (3, 0)], [(2, 0), (1, 1), (1, 0)]),
     "negotiate-both": negotiation([(3, 0), (1, 0)], [(1, 1), (1, 0)]),
     "negotiate-newest-only": negotiation([(3, 0)], [(1, 1)]),
-    "negotiate-strange": negotiation([(9, 0)], [(9, 9)]),
+    "negotiate-unknown": negotiation([(9, 0)], [(9, 9)]),
     "negotiate-half": negotiation([(3, 0)], [(9, 9)]),
     "negotiate-full": negotiation([(2, n) for n in range(31)], [(1, 0)]),
     "negotiate-short": negotiation([(3, 0)], [(1, 0)])[:-4] + b"\0" * 4,
@@ -116,11 +116,11 @@ def hello(version=0x10000, minimum=0x10000, request=0):
     return record(1, struct.pack("<II", version, minimum), request)
 
 
-def said(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
+def report_record(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
     return record(4, struct.pack("<IIIIII256s", state, percent, *counts, result, text))
 
 
-def session_said(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c3"):
+def session_record(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c3"):
     return record(6, struct.pack("<IIII256s64s", outcome, kind, 1000, reserved, user, name),
                   request)
 
@@ -135,24 +135,24 @@ RECORD = {
     "hello-1-1": hello(version=0x10001),
     "hello-1-1-only": hello(version=0x10001, minimum=0x10001),
     "hello-new": hello(version=0x20003),
-    "hello-foreign": hello(version=0x20000, minimum=0x20000),
+    "hello-2-0-only": hello(version=0x20000, minimum=0x20000),
     "hello-reversed": hello(minimum=0x20000),
     "hello-named": hello(request=ID),
-    "grace": said(2, counts=(2, 0, 0), text=b"telling the users"),
-    "ending": said(3),
-    "done": said(4, result=0xA0040202, counts=(2, 1, 1)),
-    "unpadded": said(3, text=b"ending\0x"),
-    "unterminated": said(3, text=b"x" * 256),
-    "result-early": said(3, result=0x80004005),
+    "grace": report_record(2, counts=(2, 0, 0), text=b"notifying the users"),
+    "ending": report_record(3),
+    "done": report_record(4, result=0xA0040202, counts=(2, 1, 1)),
+    "unpadded": report_record(3, text=b"ending\0x"),
+    "unterminated": report_record(3, text=b"x" * 256),
+    "result-early": report_record(3, result=0x80004005),
     "not-for-writing": CANCELLED,
-    "session-left": session_said(1, 0, request=0),
-    "session-ended": session_said(1, 2),
-    "session-failed": session_said(2, 0),
-    "session-selected-by-none": session_said(3, 0, request=0),
-    "session-failed-kind": session_said(2, 1),
-    "session-reserved": session_said(1, 0, reserved=1),
-    "session-unpadded": session_said(1, 0, user=b"anna\0x"),
-    "session-unterminated": session_said(1, 0, name=b"x" * 64),
+    "session-left": session_record(1, 0, request=0),
+    "session-ended": session_record(1, 2),
+    "session-failed": session_record(2, 0),
+    "session-selected-by-none": session_record(3, 0, request=0),
+    "session-failed-kind": session_record(2, 1),
+    "session-reserved": session_record(1, 0, reserved=1),
+    "session-unpadded": session_record(1, 0, user=b"anna\0x"),
+    "session-unterminated": session_record(1, 0, name=b"x" * 64),
 }
 
 
@@ -167,7 +167,7 @@ DEVICE = {
     "target-short": records(hello(version=0x10001), TARGETED[:1056]),
     "hello-newer": records(hello(version=0x10002)),
     "no-hello": records(REQUESTED),
-    "hello-foreign": records(hello(version=0x20000)),
+    "hello-2-0-only": records(hello(version=0x20000)),
     "unknown-skipped": records(hello(), record(99, b"later"), CANCELLED),
     "request-short": records(hello(), record(2, bytes(8))),
     "cancel-short": records(hello(), record(3, bytes(4))),
@@ -177,71 +177,72 @@ DEVICE = {
 }
 
 
-(PASS, WAKE, TIMER, LISTED, UNLISTED, REMOVED, OPENED, RESYNC, FAILED, ASK, CALL_OFF,
- TROUBLE) = range(12)
+(PASS, WAKE, TIMER, LISTED, UNLISTED, REMOVED, OPENED, RESYNC, FAILED, START, CANCEL,
+ SETTINGS) = range(12)
 
 
 def events(*items):
-    """What happens to the daemon's engine: see fuzz_engine.c."""
+    """Events of the daemon's engine, see fuzz_engine.c."""
     return b"".join(struct.pack("<BBH", what, whom, time) for what, whom, time in items)
 
 
-ALONE, FORCE, LATER, DRY, USER, SESSION = 0, 1, 2, 4, 8, 16
+NO_FLAGS, FORCE, REDELIVERED, DRY, USER, SESSION = 0, 1, 2, 4, 8, 16
 THIRD = 2 << 5  # the target's number
-IN_GRACE = ((ASK, ALONE, 1059), (LISTED, 0x0F, 0))  # a timeout of 60 s, a grace of 10 s
-AT_ONCE = ((ASK, ALONE, 59), (LISTED, 0x0F, 0))
+IN_GRACE = ((START, NO_FLAGS, 1059), (LISTED, 0x0F, 0))  # a timeout of 60 s, a grace of 10 s
+AT_ONCE = ((START, NO_FLAGS, 59), (LISTED, 0x0F, 0))
 ENGINE = {
-    "nobody": events((ASK, ALONE, 59), (LISTED, 0, 0)),
-    "exempt": events((ASK, ALONE, 59), (LISTED, 0x80, 0)),
+    "no-sessions": events((START, NO_FLAGS, 59), (LISTED, 0, 0)),
+    "exempt": events((START, NO_FLAGS, 59), (LISTED, 0x80, 0)),
     "all-end": events(*AT_ONCE, *((REMOVED, n, 0) for n in range(4)), (WAKE, 0, 0), (LISTED, 0, 0)),
     "none-ends": events(*AT_ONCE, *((WAKE, 0, 0),) * 30),
     "grace": events(*IN_GRACE, *((WAKE, 0, 0),) * 30, (LISTED, 0x01, 0)),
-    "cancelled": events(*IN_GRACE, (WAKE, 0, 0), (CALL_OFF, 0, 1)),
-    "cancelled-late": events(*AT_ONCE, (CALL_OFF, 0, 1), (WAKE, 0, 0)),
-    "timed-out": events(*IN_GRACE, (CALL_OFF, 1, 1), (ASK, ALONE, 59), (LISTED, 0, 0)),
-    "forced": events((ASK, FORCE, 59), (LISTED, 0x7F, 0), (FAILED, 2, 1), (FAILED, 4, 0)),
-    "redelivered": events((ASK, LATER, 59), (LISTED, 0, 0)),
-    "target-user": events((ASK, USER | THIRD, 59), (LISTED, 0x0F, 0), (REMOVED, 2, 0),
+    "cancelled": events(*IN_GRACE, (WAKE, 0, 0), (CANCEL, 0, 1)),
+    "cancelled-late": events(*AT_ONCE, (CANCEL, 0, 1), (WAKE, 0, 0)),
+    "timed-out": events(*IN_GRACE, (CANCEL, 1, 1), (START, NO_FLAGS, 59), (LISTED, 0, 0)),
+    "forced": events((START, FORCE, 59), (LISTED, 0x7F, 0), (FAILED, 2, 1), (FAILED, 4, 0)),
+    "redelivered": events((START, REDELIVERED, 59), (LISTED, 0, 0)),
+    "target-user": events((START, USER | THIRD, 59), (LISTED, 0x0F, 0), (REMOVED, 2, 0),
                           (TIMER, 0, 0), (WAKE, 0, 0), (LISTED, 0x0B, 0)),
-    "target-session": events((ASK, SESSION | THIRD, 1059), (LISTED, 0x0F, 0), (OPENED, 0, 0),
+    "target-session": events((START, SESSION | THIRD, 1059), (LISTED, 0x0F, 0), (OPENED, 0, 0),
                              *((WAKE, 0, 0),) * 30),
-    "target-missing": events((ASK, USER | SESSION | THIRD, 59), (LISTED, 0x03, 0)),
-    "target-exempt": events((ASK, SESSION | 7 << 5, 59), (LISTED, 0x80, 0)),
-    "dry-run": events((ASK, DRY, 1059), (LISTED, 0x9F, 0)),
-    "dry-run-late": events((ASK, DRY | FORCE | LATER, 1059), (UNLISTED, 0, 0), (WAKE, 0, 0),
+    "target-missing": events((START, USER | SESSION | THIRD, 59), (LISTED, 0x03, 0)),
+    "target-exempt": events((START, SESSION | 7 << 5, 59), (LISTED, 0x80, 0)),
+    "dry-run": events((START, DRY, 1059), (LISTED, 0x9F, 0)),
+    "dry-run-late": events((START, DRY | FORCE | REDELIVERED, 1059), (UNLISTED, 0, 0), (WAKE, 0, 0),
                            (LISTED, 0x03, 0)),
-    "no-logind": events((TROUBLE, 1, 0), (ASK, ALONE, 59), *((WAKE, 0, 0),) * 12),
-    "no-answer": events((ASK, ALONE, 59), *((UNLISTED, 0, 0), (WAKE, 0, 0)) * 12),
-    "stale": events((TROUBLE, 2, 0), *AT_ONCE),
-    "new-ones": events(*AT_ONCE, *((RESYNC, 0, 0), (TIMER, 0, 0), (LISTED, 0x30, 0)) * 3),
-    "no-end-of-new-ones": events((ASK, ALONE, 59), *(event for n in range(7) for event in
+    "no-logind": events((SETTINGS, 1, 0), (START, NO_FLAGS, 59), *((WAKE, 0, 0),) * 12),
+    "no-answer": events((START, NO_FLAGS, 59), *((UNLISTED, 0, 0), (WAKE, 0, 0)) * 12),
+    "stale": events((SETTINGS, 2, 0), *AT_ONCE),
+    "sessions-reopened": events(*AT_ONCE, *((RESYNC, 0, 0), (TIMER, 0, 0), (LISTED, 0x30, 0)) * 3),
+    "sessions-reopened-endlessly": events(
+        (START, NO_FLAGS, 59), *(event for n in range(7) for event in
                                  ((LISTED, (2 << n) - 1, 0), (RESYNC, 0, 0), (TIMER, 0, 0)))),
-    "removed-before-listed": events((ASK, ALONE, 1059), (REMOVED, 0, 0), (LISTED, 0x03, 0)),
-    "stopped-through-the-grace": events((ASK, ALONE, 159), (LISTED, 0x0F, 0), (PASS, 1, 50),
-                                        (REMOVED, 0, 0)),
+    "removed-before-listed": events((START, NO_FLAGS, 1059), (REMOVED, 0, 0), (LISTED, 0x03, 0)),
+    "stopped-during-grace": events((START, NO_FLAGS, 159), (LISTED, 0x0F, 0), (PASS, 1, 50),
+                                   (REMOVED, 0, 0)),
     "opened-in-grace": events(*IN_GRACE, (OPENED, 0, 0), (TIMER, 0, 0), (LISTED, 0x1F, 0)),
 }
 
 
-FOUND, GONE, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, UNANSWERED = range(8)
+FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, LIST_FAILED = range(8)
 
 
-def seen(*items):
-    """What the daemon's watch sees: see fuzz_watch.c."""
+def watch(*items):
+    """Events of the daemon's watch, see fuzz_watch.c."""
     return b"".join(struct.pack("<BBB", *item) for item in items)
 
 
 WATCHED = ((LIST, 0, 0), (ANSWERED, 0x0F, 0))
 WATCH = {
-    "logout": seen((FOUND, 1, 0), (FOUND, 2, 0), (GONE, 1, 0), (GONE, 1, 0)),
-    "forced": seen(*WATCHED, (STOPPING, 1, 0), (GONE, 1, 0), (GONE, 2, 0)),
-    "claimed": seen(*WATCHED, (CLAIMED, 1, 9), (STOPPING, 1, 0), (DEAD, 1, 0), (LIST, 0, 0),
-                    (ANSWERED, 0x0F, 0), (GONE, 1, 0)),
-    "missing": seen(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x05, 0), (LIST, 0, 0), (ANSWERED, 0x05, 0)),
-    "found-while-listed": seen((LIST, 0, 0), (FOUND, 5, 0), (ANSWERED, 0x01, 0), (GONE, 5, 0)),
-    "id-used-again": seen(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x0F, 1), (FOUND, 0, 0)),
-    "no-logind": seen(*WATCHED, (LIST, 0, 1), (UNANSWERED, 0, 0), (LIST, 0, 0), (ANSWERED, 0, 0)),
-    "no-user": seen((FOUND, 7, 0), (STOPPING, 7, 0), (GONE, 7, 0)),
+    "logout": watch((FOUND, 1, 0), (FOUND, 2, 0), (ENDED, 1, 0), (ENDED, 1, 0)),
+    "forced": watch(*WATCHED, (STOPPING, 1, 0), (ENDED, 1, 0), (ENDED, 2, 0)),
+    "claimed": watch(*WATCHED, (CLAIMED, 1, 9), (STOPPING, 1, 0), (DEAD, 1, 0), (LIST, 0, 0),
+                     (ANSWERED, 0x0F, 0), (ENDED, 1, 0)),
+    "missing": watch(*WATCHED, *((LIST, 0, 0), (ANSWERED, 0x05, 0)) * 2),
+    "found-while-listed": watch((LIST, 0, 0), (FOUND, 5, 0), (ANSWERED, 0x01, 0), (ENDED, 5, 0)),
+    "id-reused": watch(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x0F, 1), (FOUND, 0, 0)),
+    "no-logind": watch(*WATCHED, (LIST, 0, 1), (LIST_FAILED, 0, 0), (LIST, 0, 0), (ANSWERED, 0, 0)),
+    "no-user": watch((FOUND, 7, 0), (STOPPING, 7, 0), (ENDED, 7, 0)),
 }
 
 
@@ -271,7 +272,7 @@ RING = {
 
 
 def item(key, value=b""):
-    """A record of a pool; behind a text's end is what was there before."""
+    """A record of a pool; the bytes after a text's NUL are left over from earlier texts."""
     return (key.encode() + b"\0").ljust(512, b"x") + (value + b"\0").ljust(2048, b"y")
 
 

@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "bar.h"
+#include "diagnosis.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
+#include "userspace/host/libvmguestos/vmguestos.h"
 
 #define EXEC_FAILED 125 /* the command did not run, or its status is not known */
 
@@ -31,14 +33,31 @@ static int usage(const char *command, const char *arguments)
 	return EXIT_USAGE;
 }
 
-/* Whether @reply tells of success; says so if it doesn't. */
 static bool is_ok(const json_t *reply)
 {
-	if (json_is_true(json_object_get(reply, "ok")))
-		return true;
+	return json_is_true(json_object_get(reply, "ok"));
+}
+
+static void report_failure(const char *name, const json_t *reply)
+{
 	if (reply)
 		fprintf(stderr, "hvhost: %s\n", text_of(reply, "error"));
-	return false;
+	if (!reply || number_of(reply, "hresult") == (uint32_t)VM_E_VM_NOT_RUNNING)
+		print_diagnosis(name, SYMPTOM_ENDED);
+	else if (number_of(reply, "hresult") == (uint32_t)VM_E_TIMED_OUT)
+		print_diagnosis(name, SYMPTOM_TIMEOUT);
+	else if (number_of(reply, "hresult") == (uint32_t)E_FAIL)
+		print_diagnosis(name, SYMPTOM_RESET);
+}
+
+/* As client_call(), and reports a failure. */
+static json_t *call(const char *name, json_t *request, void (*event)(const json_t *event))
+{
+	json_t *reply = client_call(name, request, event);
+
+	if (!is_ok(reply))
+		report_failure(name, reply);
+	return reply;
 }
 
 static json_t *request_of(const char *command)
@@ -75,7 +94,7 @@ int cli_status(int argc, char **argv)
 
 	if (argc != 2)
 		return usage("status", "NAME");
-	reply = client_call(argv[1], request_of("status"), NULL);
+	reply = call(argv[1], request_of("status"), NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	printf("state      %s\n", text_of(reply, "state"));
@@ -134,7 +153,7 @@ static void *forward_input(void *name)
 		json_t *request = request_of("input");
 
 		json_object_set_new(request, "data", json_stringn(typed, (size_t)got));
-		reply = client_call(name, request, NULL);
+		reply = call(name, request, NULL);
 		if (!is_ok(reply))
 			break;
 	}
@@ -158,7 +177,7 @@ int cli_console(int argc, char **argv)
 	json_object_set_new(request, "follow", json_boolean(follow));
 	if (follow && pthread_create(&input, NULL, forward_input, argv[optind]) == 0)
 		pthread_detach(input);
-	reply = client_call(argv[optind], request, print_console);
+	reply = call(argv[optind], request, print_console);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -236,7 +255,7 @@ int cli_exec(int argc, char **argv)
 	}
 	script = join(argv + optind + 1);
 	json_object_set_new(request, "script", json_string(script));
-	reply = client_call(argv[optind], json_incref(request), NULL);
+	reply = call(argv[optind], json_incref(request), NULL);
 	if (!is_ok(reply))
 		return EXEC_FAILED;
 	output = json_object_get(reply, "output");
@@ -285,7 +304,7 @@ int cli_watch(int argc, char **argv)
 
 	if (argc != 2)
 		return usage("watch", "NAME");
-	reply = client_call(argv[1], request_of("watch"), show_watched);
+	reply = call(argv[1], request_of("watch"), show_watched);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -309,7 +328,7 @@ int cli_logoff(int argc, char **argv)
 		return usage("logoff", "NAME [--timeout S] [--grace S] [--message TEXT] [--force] "
 				       "[--user USER] [--session SESSION] [--dry-run] [--id HEX] "
 				       "[--no-wait]");
-	reply = client_call(argv[optind], json_incref(request), show_logoff);
+	reply = call(argv[optind], json_incref(request), show_logoff);
 	bar_end();
 	if (!is_ok(reply)) {
 		if (reply)
@@ -333,7 +352,7 @@ static int question(const char *command, const char *name, const char *id)
 
 	if (id)
 		json_object_set_new(request, "id", json_string(id));
-	reply = client_call(name, json_incref(request), NULL);
+	reply = call(name, json_incref(request), NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	if (json_object_get(reply, "state"))
@@ -364,7 +383,7 @@ int cli_shutdown(int argc, char **argv)
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
 		return usage("shutdown", "NAME [--reboot]");
-	reply = client_call(argv[optind], json_incref(request), NULL);
+	reply = call(argv[optind], json_incref(request), NULL);
 	return is_ok(reply) ? print_hresult(reply) : EXIT_FAILURE;
 }
 
@@ -375,7 +394,7 @@ int cli_heartbeat(int argc, char **argv)
 
 	if (argc != 2)
 		return usage("heartbeat", "NAME");
-	reply = client_call(argv[1], request_of("heartbeat"), NULL);
+	reply = call(argv[1], request_of("heartbeat"), NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	beating = json_is_true(json_object_get(reply, "beating"));
@@ -393,7 +412,7 @@ int cli_timesync(int argc, char **argv)
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
 		return usage("timesync", "NAME [--offset S]");
-	reply = client_call(argv[optind], json_incref(request), NULL);
+	reply = call(argv[optind], json_incref(request), NULL);
 	return is_ok(reply) ? print_hresult(reply) : EXIT_FAILURE;
 }
 
@@ -403,8 +422,8 @@ int cli_component(int argc, char **argv)
 
 	if (argc != 3)
 		return usage(argv[0], "NAME COMPONENT");
-	reply = client_call(
-		argv[1], json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]), NULL);
+	reply = call(argv[1], json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]),
+		     NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -440,7 +459,7 @@ int cli_kvp(int argc, char **argv)
 	if (!request)
 		return usage("kvp", "NAME add KEY VALUE | modify KEY VALUE | remove KEY | "
 				    "host-items | guest-items | intrinsic-items");
-	reply = client_call(argv[1], request, NULL);
+	reply = call(argv[1], request, NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	items = json_object_get(reply, "items");
@@ -471,7 +490,7 @@ int cli_storm(int argc, char **argv)
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
 		return usage("storm", "NAME [--seed N] [--packets N]");
-	reply = client_call(argv[optind], json_incref(request), print_storm);
+	reply = call(argv[optind], json_incref(request), print_storm);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	print_storm(reply);
@@ -492,7 +511,7 @@ int cli_inject(int argc, char **argv)
 	json_object_set_new(request, "component", json_string(argv[optind + 1]));
 	if (argv[optind + 2])
 		json_object_set_new(request, "data", json_string(argv[optind + 2]));
-	reply = client_call(argv[optind], json_incref(request), NULL);
+	reply = call(argv[optind], json_incref(request), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -502,6 +521,6 @@ int cli_reset(int argc, char **argv)
 
 	if (argc != 2)
 		return usage("reset", "NAME");
-	reply = client_call(argv[1], request_of("reset"), NULL);
+	reply = call(argv[1], request_of("reset"), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -112,9 +112,6 @@ json_t *client_call(const char *name, json_t *request, void (*event)(const json_
 		reply = client_receive(connection);
 	}
 	if (!reply)
-		fprintf(stderr,
-			"hvhost: the machine \"%s\" ended before it answered: "
-			"its hvhost.log says why.\n",
-			name);
+		fprintf(stderr, "hvhost: the machine \"%s\" ended before it answered.\n", name);
 	return reply;
 }

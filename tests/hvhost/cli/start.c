@@ -243,15 +243,26 @@ static bool make_directory(struct machine_config *config)
 	return true;
 }
 
-static bool is_running(const char *name)
+static void report_running(const char *name)
+{
+	fprintf(stderr, "hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
+		name, name);
+}
+
+static bool is_connectable(const char *name)
 {
 	_cleanup_(client_close) struct connection *connection = client_connect(name, true);
 
-	if (connection)
-		fprintf(stderr,
-			"hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
-			name, name);
 	return connection;
+}
+
+/* Whether a machine of the same name runs in another registry, which this one would hide. */
+static bool is_hidden(const struct machine_config *config)
+{
+	if (access(config->directory, F_OK) == 0 || !is_connectable(config->name))
+		return false;
+	report_running(config->name);
+	return true;
 }
 
 static bool keep(const struct machine_config *config)
@@ -275,11 +286,14 @@ static int take_lock(const struct machine_config *config)
 	}
 	if (lock_take(lock, LOCK_MS) && lock_write_target(lock, 0) == 0)
 		return lock;
-	fprintf(stderr,
-		"hvhost: processes of an earlier machine \"%s\" are still there: \"hvhost stop "
-		"%s\" "
-		"ends them.\n",
-		config->name, config->name);
+	if (is_connectable(config->name))
+		report_running(config->name);
+	else
+		fprintf(stderr,
+			"hvhost: a machine \"%s\" is starting or ending: \"hvhost stop %s\" ends "
+			"it "
+			"now.\n",
+			config->name, config->name);
 	close(lock);
 	return -1;
 }
@@ -289,7 +303,7 @@ static int prepare(int argc, char **argv, struct machine_config *config)
 {
 	int lock;
 
-	if (!parse(argc, argv, config) || is_running(config->name) || !make_directory(config))
+	if (!parse(argc, argv, config) || is_hidden(config) || !make_directory(config))
 		return -1;
 	lock = take_lock(config);
 	if (lock >= 0 && !keep(config))

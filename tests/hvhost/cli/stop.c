@@ -10,6 +10,7 @@
 #include "tests/hvhost/lock.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
+#include "userspace/host/libvmguestos/vmguestos.h"
 
 /* How long each step may take before the next, harder one is tried. */
 #define ASK_SECONDS 5
@@ -17,11 +18,14 @@
 #define TERM_MS     2000
 #define KILL_MS     5000
 
-enum answer { ANSWER_NONE, ANSWER_REFUSED, ANSWER_ENDED };
+enum answer { ANSWER_ENDED, ANSWER_REFUSED, ANSWER_TIMED_OUT };
 
-static void no_action(int signal)
+static volatile sig_atomic_t interrupted;
+
+static void set_interrupted(int signal)
 {
 	(void)signal;
+	interrupted = 1;
 }
 
 /*
@@ -30,7 +34,7 @@ static void no_action(int signal)
  */
 static void set_interrupt(unsigned int seconds)
 {
-	const struct sigaction action = {.sa_handler = no_action};
+	const struct sigaction action = {.sa_handler = set_interrupted};
 	struct itimerval timer = {.it_value.tv_sec = seconds};
 
 	if (seconds)
@@ -39,16 +43,22 @@ static void set_interrupt(unsigned int seconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* The connection ends with the machine. A process that is stopped or hung does not answer. */
+/* The other reply that is not ok is that the machine has ended. */
+static bool is_refusal(const json_t *reply)
+{
+	return !json_is_true(json_object_get(reply, "ok")) &&
+	       json_integer_value(json_object_get(reply, "hresult")) !=
+		       (uint32_t)VM_E_VM_NOT_RUNNING;
+}
+
+/* Returns when the connection ends, as it does with the machine, or times out. */
 static enum answer request_stop(struct connection *connection)
 {
 	json_auto_t *request = json_pack("{s:s}", "command", "stop"), *reply = NULL;
 
 	if (client_send(connection, request) == 0)
 		reply = client_receive(connection);
-	if (!reply)
-		return ANSWER_NONE;
-	if (!json_is_true(json_object_get(reply, "ok"))) {
+	if (reply && is_refusal(reply)) {
 		fprintf(stderr, "hvhost: %s\n", json_string_value(json_object_get(reply, "error")));
 		return ANSWER_REFUSED;
 	}
@@ -56,18 +66,20 @@ static enum answer request_stop(struct connection *connection)
 		json_decref(reply);
 		reply = client_receive(connection);
 	}
-	return ANSWER_ENDED;
+	return interrupted ? ANSWER_TIMED_OUT : ANSWER_ENDED;
 }
 
 static enum answer ask(const char *name)
 {
 	struct connection *connection;
-	enum answer answer = ANSWER_NONE;
+	enum answer answer;
 
 	set_interrupt(ASK_SECONDS);
 	connection = client_connect(name, true);
 	if (connection)
 		answer = request_stop(connection);
+	else
+		answer = interrupted ? ANSWER_TIMED_OUT : ANSWER_ENDED;
 	client_close(&connection);
 	set_interrupt(0);
 	return answer;
@@ -110,7 +122,8 @@ static int stop(const char *name, const char *directory, int lock)
 
 	if (answer == ANSWER_REFUSED)
 		return EXIT_FAILURE;
-	if (!lock_take(lock, answer == ANSWER_ENDED ? EXIT_MS : 0) && !kill_machine(name, lock)) {
+	if (!lock_take(lock, answer == ANSWER_TIMED_OUT ? 0 : EXIT_MS) &&
+	    !kill_machine(name, lock)) {
 		fprintf(stderr,
 			"hvhost: the processes of \"%s\" (see kill(2) for %d) do not exit.\n", name,
 			lock_read_target(lock));

@@ -74,8 +74,9 @@ deps:
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
 
-# The kernel of the outer machine, which hvhost needs where KVM is unusable.
-outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.12))
+# The kernel and the QEMU of the outer machine, which hvhost needs where KVM is unusable.
+outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.12)) \
+	HVHOST_OUTER_QEMU=$${HVHOST_OUTER_QEMU:-$$(tests/kernel/qemu.sh)}
 
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
 	$(outer-root) tests/demo/demo.sh $(BUILD) $(BUILD)/kernel-6.12/vmlinuz $(BUILD)/guest-6.12.img
@@ -90,7 +91,7 @@ e2e: $(KERNEL:%=e2e-%)
 # Serialize the kernels: one guest with its host keeps two processors busy.
 e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
 $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmbus-%.img
-	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* $(CASES)
+	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* $(ROUNDS:%=--rounds %) $(CASES)
 
 # Every fault in every state of a request; see docs/faults.md.
 e2e-faults: $(KERNEL:%=faults-%)

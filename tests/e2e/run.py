@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Runs the end-to-end cases, or the table of faults, in one guest after the other, and
-reports them as TAP on the screen and in BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap."""
+"""Runs the end-to-end cases, or the table of faults, in guests with one kernel. Prints the results
+as TAP and writes them to BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap."""
 
 import argparse
 import collections
+import os
 import pathlib
 import shutil
 import signal
@@ -19,16 +20,20 @@ import faults
 import health
 import kvp_logoff
 import versions
-from machine import BOOT, Machine
+from checks import same
+from machine import BOOT, Machine, Refused, kernel_report
 
 VMBUS_VERSIONS = ("4.0", "4.1", "5.0", "5.1", "5.2", "5.3")
-NEWEST_VMBUS = {"5.10": "5.2"}  # of a kernel that does not know all of them
+NEWEST_VMBUS = {"5.10": "5.2"}  # of kernels that do not support all of them
+
+TINY_CMDLINE = "console=ttyS0 quiet panic=-1"  # for the image that only contacts the VMBus
+STOP_SECONDS = 20  # within which "hvhost stop" ends a machine that is hung
 
 FOLDER = pathlib.Path(__file__).parent
 
 
 class Report:
-    """Test anything protocol, on the screen and in a file."""
+    """Results in TAP format, on standard output and in a file."""
 
     def __init__(self, path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,13 +55,13 @@ class Report:
         self.line(f"{'ok' if good else 'not ok'} {self.number} - {name}")
 
     def run(self, name, call):
-        """Whether the call raised nothing."""
+        """Reports the call as passed unless it raises an exception; returns whether it passed."""
         began = time.monotonic()
         self.say(f"{name} …")
         try:
             call()
             good = True
-        except Exception:  # pylint: disable=broad-except # a failed case is a result
+        except Exception:  # pylint: disable=broad-except # every exception is a failure
             self.say(traceback.format_exc())
             good = False
         self.result(good, name)
@@ -67,12 +72,13 @@ class Report:
         self.line(f"1..{self.number}")
 
 
-# What is booted, and the component whose negotiation tells that it is up.
+# The configuration of a guest. It is up once `component` has negotiated. clean(machine) returns
+# whether another case can use it.
 Guest = collections.namedtuple("Guest", "component append options clean")
 
 
 def clean(machine):
-    """Whether the machine is as a case may expect it, at the latest after a forced logoff."""
+    """Logs off all sessions if there are any; returns whether the guest has its initial state."""
     if machine.sessions():
         cases.logoff(machine, force=True).finish()
     return (machine.ask("status")["components"]["logoff"]["negotiated"]
@@ -80,13 +86,13 @@ def clean(machine):
 
 
 WHOLE = Guest("logoff", "", (), clean)
-# Without the module: only KVP is there. What it must not forget outlives a reset.
+# Without the driver, only KVP is available. The daemon's state survives a reset.
 KVP_ONLY = Guest("kvp", " persistent", ("--no-offer", "logoff", "--persistent", "16"),
                  kvp_logoff.clean)
 
 
 class Lab:
-    """The machines of one kernel."""
+    """Runs the machines of one kernel, one at a time."""
 
     def __init__(self, options, report, folder):
         self.report = report
@@ -98,7 +104,7 @@ class Lab:
         newest = NEWEST_VMBUS.get(options.kernel, VMBUS_VERSIONS[-1])
         self.vmbus_versions = VMBUS_VERSIONS[:VMBUS_VERSIONS.index(newest) + 1]
         self.cmdline = (FOLDER.parent / "guest/cmdline").read_text().strip()
-        # KASAN's shadow takes an eighth, and what it keeps of freed memory much more.
+        # KASAN's shadow takes an eighth of the memory, and its quarantine much more.
         self.sanitizer = options.kernel == "sanitizer"
         self.memory = ("1792", "1024") if self.sanitizer else ("768", "256")
         self.machine = None
@@ -106,7 +112,7 @@ class Lab:
         self.boots = 0
 
     def boot(self, cpus=1):
-        """A new machine that is up."""
+        """Boots a new machine and waits until its guest is up."""
         self.close()
         self.boots += 1
         self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
@@ -122,31 +128,31 @@ class Lab:
             health.prepare(self.machine)
 
     def clean(self):
-        """Whether the machine can be used again."""
+        """Whether another case can use the machine."""
         try:
             return self.guest.clean(self.machine)
-        except Exception:  # pylint: disable=broad-except # whatever it is, it is not clean
+        except Exception:  # pylint: disable=broad-except # any exception means that it is not
             return False
 
     def evidence(self):
-        """What a failure may be explained by."""
-        self.report.say("the guest's console ends with:")
-        self.report.say("\n".join(self.machine.console().splitlines()[-15:]))
+        """Prints what may explain a failure."""
+        for text in (*self.machine.tails(), *kernel_report(self.machine.path)):
+            self.report.say(text)
         try:
-            self.report.say("its journal:")
+            self.report.say("the guest's journal and kernel log:")
             self.report.say(self.machine.run(
                 "journalctl -b --no-pager -n 25 -o short-monotonic; dmesg | tail -n 15", timeout=60))
-        except Exception as error:  # pylint: disable=broad-except # it may be the guest that died
-            self.report.say(f"is not to be had: {error}")
+        except Exception as error:  # pylint: disable=broad-except # the guest may have crashed
+            self.report.say(f"not available: {error}")
 
     def up(self):
-        """There is a machine from here on."""
+        """Boots a machine unless there is one."""
         if not self.machine and not self.report.run("boot", self.boot):
             self.evidence()
-            raise SystemExit("a guest that does not boot ends the tests")
+            raise SystemExit("the guest does not boot: giving up")
 
     def case(self, function):
-        """One case; one that leaves the machine in disorder costs a boot."""
+        """Runs one case. If it fails and leaves the machine unusable, the next case boots another."""
         self.up()
         if function in cases.ENDS:
             self.check_health()
@@ -160,7 +166,7 @@ class Lab:
             self.close()
 
     def fault(self, event, state):
-        """One cell; whatever one that failed has left is not used again."""
+        """Runs one cell of the table. After a failed one the machine is not used again."""
         first = not self.machine
         self.up()
         if first:
@@ -178,30 +184,89 @@ class Lab:
             self.close()
 
     def check_health(self):
-        """What the sanitizers have to say of all that happened on the machine."""
+        """Checks the sanitizers' reports since the boot, and saves the coverage counters."""
         if self.machine and self.sanitizer:
             self.report.run("the sanitizers found nothing",
                             lambda: health.check(self.machine))
             log = self.folder / self.machine.name / "coverage.log"
             log.write_text(health.coverage(self.machine), encoding="utf-8")
 
+    def tiny_machine(self, name):
+        """A machine for tiny_start(), with a guest that only contacts the VMBus."""
+        return Machine(self.hvhost, self.folder, name, self.report.say)
+
+    def tiny_start(self, machine, *options, append=""):
+        machine.start(self.kernel, self.tiny, TINY_CMDLINE + append, "--memory", self.memory[1],
+                      *options)
+
     def vmbus(self, version):
-        """The kernel's bus driver speaks this version when the host has no newer one."""
-        machine = Machine(self.hvhost, self.folder, f"vmbus{version}", self.report.say)
+        """The kernel's VMBus driver uses this version if the host supports no newer one."""
+        # All versions use one name, so that each machine is started right after the last one's end.
+        machine = self.tiny_machine("vmbus")
         try:
-            machine.start(self.kernel, self.tiny, "console=ttyS0 quiet panic=-1",
-                          "--vmbus", version, "--memory", self.memory[1])
+            self.tiny_start(machine, "--vmbus", version)
             machine.wait("heartbeat", "negotiated", BOOT)
             machine.ask("heartbeat")
-            cases.same("the version", machine.ask("status")["vmbus"], version)
+            same("the version", machine.ask("status")["vmbus"], version)
             assert f"Vmbus version:{version}" in machine.console(), machine.console()
+        except Exception:
+            for text in machine.tails():
+                self.report.say(text)
+            raise
         finally:
             machine.stop()
 
+    def restarts(self, rounds):
+        """A machine is started again as soon as it was stopped."""
+        machine = self.tiny_machine("restarts")
+        began = time.monotonic()
+        try:
+            for _ in range(rounds):
+                self.tiny_start(machine)
+                machine.command("stop")
+                same("the machine's processes", machine.processes(), [])
+            took = time.monotonic() - began
+            self.report.say(f"{rounds} rounds, {took / rounds:.1f} s each")
+        finally:
+            machine.stop()
+
+    def hung_machines(self):
+        """stop ends a machine that does not react, within seconds and with all processes."""
+        machine = self.tiny_machine("hung")
+        try:
+            for which in (-1, 0):  # QEMU, where there is an outer machine; then hvhost itself
+                self.tiny_start(machine)
+                os.kill(machine.processes()[which], signal.SIGSTOP)
+                began = time.monotonic()
+                machine.command("stop")
+                took = time.monotonic() - began
+                self.report.say(f"stopped after {took:.1f} s")
+                assert took < STOP_SECONDS, "that took too long"
+                same("the machine's processes", machine.processes(), [])
+        finally:
+            machine.stop()
+
+    def panic(self):
+        """The panic of a guest's kernel is reported to a client that waits for the guest."""
+        machine = self.tiny_machine("panic")
+        try:
+            self.tiny_start(machine, append=" rdinit=/none")
+            machine.wait("heartbeat", "negotiated", BOOT)
+        except Refused as refused:
+            self.report.say(str(refused))
+            same("the reply", refused.reply["name"], "VM_E_VM_NOT_RUNNING")
+            assert "Kernel panic - not syncing" in str(refused), "the panic is missing"
+        else:
+            raise AssertionError("the guest booted")
+        finally:
+            machine.stop()
+        printed = machine.command("exec", "--", "true", check=False).stdout
+        assert "Kernel panic - not syncing" in printed, printed
+
     def processors(self):
-        """Each has an interrupt controller of its own, and a channel interrupts one of them."""
+        """Each processor has its own SynIC, and a channel interrupts one of them."""
         self.boot(cpus=2)
-        cases.same("processors", self.machine.run("nproc").strip(), "2")
+        same("processors", self.machine.run("nproc").strip(), "2")
         cases.check_works(self.machine)
         cases.unbind(self.machine)
 
@@ -214,7 +279,7 @@ class Lab:
             self.machine.stop()
             self.machine = None
 
-    def cases(self, only):
+    def cases(self, only, rounds):
         guests = [(WHOLE, cases.CASES)]
         # The sanitizer kernel has no persistent memory.
         if not self.sanitizer:
@@ -225,8 +290,9 @@ class Lab:
                 if only and name not in only and not ("core" in only and name in cases.CORE):
                     continue
                 if function is versions.guests_with_1_0 and not versions.can_build_1_0():
-                    self.report.say(f"{name} is left out: version 1.0 is in the repository's "
-                                    "history, which isn't here (git fetch --unshallow)")
+                    self.report.say(f"{name} is skipped: it builds version 1.0 from the "
+                                    "repository's history, which is missing "
+                                    "(git fetch --unshallow)")
                     continue
                 self.case(function)
             self.close()
@@ -238,10 +304,14 @@ class Lab:
         if not only or "vmbus" in only:
             for version in self.vmbus_versions:
                 self.report.run(f"VMBus {version}", lambda: self.vmbus(version))
+        if not only or "restarts" in only:
+            self.report.run(f"{rounds} rounds of start and stop", lambda: self.restarts(rounds))
+            self.report.run("stop of hung machines", self.hung_machines)
+            self.report.run("report of a panic", self.panic)
 
     def faults(self, only):
         text = (FOLDER.parent.parent / "docs/faults.md").read_text(encoding="utf-8")
-        self.report.run("docs/faults.md has this table", lambda: faults.check_documented(text))
+        self.report.run("docs/faults.md matches the table", lambda: faults.check_documented(text))
         for event in faults.EVENTS:
             for state in faults.STATES:
                 if event.needs_sanitizer and not self.sanitizer:
@@ -258,13 +328,13 @@ class Lab:
 
 
 def run_suite(options, suite, call):
-    """Runs call(lab), reports to the suite's TAP file, and keeps the machines' logs beside it;
-    the exit status."""
-    # However this ends, it leaves no machine behind.
+    """Runs call(lab), reports to the suite's TAP file, and saves the machines' logs next to it;
+    returns the exit status."""
+    # SIGTERM raises an exception, so that the machine is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     results = options.build / "results"
     report = Report(results / f"{suite}.tap")
-    # A unix socket's path must be short: a build folder's may not be.
+    # The path of a Unix socket must be short, and that of a build folder may be long.
     with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
         lab = Lab(options, report, pathlib.Path(folder))
         try:
@@ -273,7 +343,7 @@ def run_suite(options, suite, call):
             lab.discard()
             logs = results / suite
             shutil.rmtree(logs, ignore_errors=True)
-            shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio"))
+            shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio", "lock"))
             report.plan()
     return 1 if report.failed else 0
 
@@ -283,12 +353,14 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("--faults", action="store_true", help="the table of faults")
-    parser.add_argument("only", nargs="*", help="names of cases, core, processors, or vmbus; with --faults names of "
-                        "events or paths, or quick; all if none is given")
+    parser.add_argument("--rounds", type=int, default=3, help="of start and stop in restarts")
+    parser.add_argument("only", nargs="*", help="names of cases, core, processors, vmbus or restarts; with --faults "
+                        "names of events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:
         return run_suite(options, f"faults-{options.kernel}", lambda lab: lab.faults(options.only))
-    return run_suite(options, f"e2e-{options.kernel}", lambda lab: lab.cases(options.only))
+    return run_suite(options, f"e2e-{options.kernel}",
+                     lambda lab: lab.cases(options.only, options.rounds))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ fall_back() {
 	exit
 }
 
-if (($(installed_version) >= wanted)); then
+installed=$(installed_version)
+if ((${installed:-0} >= wanted)); then
 	command -v "$binary"
 	exit
 fi

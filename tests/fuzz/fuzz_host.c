@@ -47,7 +47,7 @@ static void take_lines(struct sessions *sessions, const char *text, size_t size)
 		json_t *event = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
 
 		if (event)
-			vmg_sessions_take(sessions, event);
+			vmg_sessions_add(sessions, event);
 		json_decref(event);
 		length += end != NULL;
 		text += length;

@@ -13,40 +13,41 @@ static const struct {
 } codes[] = {
 	{S_OK, "S_OK", "The operation succeeded."},
 	{E_NOINTERFACE, "E_NOINTERFACE", "The object has no such interface."},
-	{E_POINTER, "E_POINTER", "A parameter is NULL that must not be."},
-	{E_FAIL, "E_FAIL", "It can't be done any more, or the guest refused it."},
+	{E_POINTER, "E_POINTER", "A required parameter is NULL."},
+	{E_FAIL, "E_FAIL", "The operation is no longer possible, or the guest refused it."},
 	{CONNECT_E_NOCONNECTION, "CONNECT_E_NOCONNECTION",
-	 "Nobody has advised with that cookie, or it was given back already."},
+	 "No event sink is registered with this cookie."},
 	{CONNECT_E_CANNOTCONNECT, "CONNECT_E_CANNOTCONNECT",
 	 "The object does not implement IVMVirtualMachineEvents."},
 	{DISP_E_EXCEPTION, "DISP_E_EXCEPTION",
-	 "An unexpected error ended the operation: the guest's journal says more."},
+	 "An unexpected error ended the operation; see the guest's journal."},
 	{E_ACCESSDENIED, "ERROR_ACCESS_DENIED",
 	 "The caller has no Execute access to this virtual machine."},
 	{E_OUTOFMEMORY, "E_OUTOFMEMORY", "There is not enough memory."},
-	{E_INVALIDARG, "E_INVALIDARG", "A parameter is out of its range."},
+	{E_INVALIDARG, "E_INVALIDARG", "A parameter is out of range."},
 	{HRESULT_FROM_WIN32(ERROR_BUSY), "ERROR_BUSY",
-	 "Another logoff is under way in this virtual machine: try again when it is over."},
+	 "Another logoff is in progress in this virtual machine; try again when it is complete."},
 	{HRESULT_FROM_WIN32(ERROR_NOT_FOUND), "ERROR_NOT_FOUND",
-	 "The guest knows of no such logoff."},
+	 "The guest has no such logoff request."},
 	{HRESULT_FROM_WIN32(ERROR_CANCELLED), "ERROR_CANCELLED",
-	 "The logoff was cancelled: nobody was logged off."},
+	 "The logoff was cancelled; nobody was logged off."},
 	{HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), "ERROR_NO_SUCH_LOGON_SESSION",
 	 "Nobody is logged on in the guest."},
 	{HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS), "ERROR_ALREADY_EXISTS",
-	 "The guest has had a request with this id before: try again."},
+	 "The guest has already received a request with this id; try again."},
 	{HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH), "ERROR_REVISION_MISMATCH",
-	 "The guest's hv-logoffd knows another version of requests by KVP: update the older one."},
+	 "The guest's hv-logoffd supports another version of KVP requests; update the older side."},
 	{HRESULT_FROM_WIN32(ERROR_TIME_SKEW), "ERROR_TIME_SKEW",
-	 "The guest's clock is too far behind: correct it."},
+	 "The guest's clock is too far behind; correct it."},
 	{HRESULT_FROM_WIN32(ERROR_TIMEOUT), "ERROR_TIMEOUT",
-	 "The guest got the request too late, or its clock is ahead: try again, or correct it."},
+	 "The guest received the request too late, or its clock is ahead; try again, or correct "
+	 "the clock."},
 	{VM_E_TIMED_OUT, "VM_E_TIMED_OUT", "The operation did not complete in time."},
 	{VM_E_VM_NOT_RUNNING, "VM_E_VM_NOT_RUNNING",
-	 "The virtual machine is not running: start it first."},
+	 "The virtual machine is not running; start it first."},
 	{VM_E_VM_UNKNOWN, "VM_E_VM_UNKNOWN", "There is no virtual machine of that name."},
 	{VM_E_ADDITIONS_FEATURE_NOT_AVAIL, "VM_E_ADDITIONS_FEATURE_NOT_AVAIL",
-	 "Logoff is not installed in the guest: does hv-logoffd run in it?"},
+	 "The guest does not support logoff; check that hv-logoffd is installed and running."},
 };
 
 const char *hresult_name(uint32_t hresult)
@@ -64,5 +65,5 @@ const char *hresult_text(uint32_t hresult)
 		if ((uint32_t)codes[i].code == hresult)
 			return codes[i].text;
 	}
-	return "This code is not one of libvmguestos.";
+	return "libvmguestos does not define this code.";
 }

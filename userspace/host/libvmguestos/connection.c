@@ -13,7 +13,7 @@
 
 #include "userspace/shared/util.h"
 
-#define LINE_MAX_BYTES (4 << 20) /* the longest that a host writes are all items of a guest */
+#define LINE_MAX_BYTES (4 << 20) /* the longest line has all KVP items of a guest */
 #define READ_BYTES     (64 << 10)
 
 int64_t vmg_now_ms(void)
@@ -21,13 +21,12 @@ int64_t vmg_now_ms(void)
 	return (int64_t)(monotonic_usec() / USEC_PER_MSEC);
 }
 
-/* Connecting waits as well, where the host has many who do. */
-static int set_patience(int fd)
+/* Also applies to connect(), which blocks while the host's backlog is full. */
+static int set_send_timeout(int fd)
 {
-	struct timeval patience = {.tv_sec = VMG_ANSWER_MS / 1000};
+	struct timeval timeout = {.tv_sec = VMG_REPLY_MS / 1000};
 
-	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ? -errno
-											: 0;
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ? -errno : 0;
 }
 
 static int connect_to(int fd, const struct sockaddr_un *address)
@@ -40,19 +39,19 @@ static int connect_to(int fd, const struct sockaddr_un *address)
 	return ret < 0 ? -errno : 0;
 }
 
-int vmg_connection_open(struct connection *connection, const char *folder)
+int vmg_connection_open(struct connection *connection, const char *directory)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int size = sizeof(address.sun_path), ret;
 
 	*connection = (struct connection){.fd = -1};
-	/* A host can't listen on such a path either. */
-	if (snprintf(address.sun_path, (size_t)size, "%s/control.sock", folder) >= size)
+	/* No host can be bound to a longer path. */
+	if (snprintf(address.sun_path, (size_t)size, "%s/control.sock", directory) >= size)
 		return -ENOENT;
 	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connection->fd < 0)
 		return -errno;
-	ret = set_patience(connection->fd);
+	ret = set_send_timeout(connection->fd);
 	if (ret == 0)
 		ret = connect_to(connection->fd, &address);
 	if (ret < 0)
@@ -85,7 +84,7 @@ static int send_all(int fd, const char *data, size_t length)
 
 int vmg_connection_send(struct connection *connection, json_t *request)
 {
-	json_auto_t *taken = request;
+	json_auto_t *stolen = request;
 	_cleanup_free_ char *line = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	int ret;
 
@@ -95,7 +94,7 @@ int vmg_connection_send(struct connection *connection, json_t *request)
 	return ret < 0 ? ret : send_all(connection->fd, "\n", 1);
 }
 
-/* Takes the first line from the input: 0 if there is no whole one. */
+/* Removes the first line from the input. Returns 0 if no line is complete. */
 static int take_line(struct connection *connection, json_t **object)
 {
 	char *end = connection->length ? memchr(connection->input, '\n', connection->length) : NULL;
@@ -173,11 +172,11 @@ int vmg_connection_receive(struct connection *connection, int64_t deadline, json
 	return ret;
 }
 
-int vmg_connection_ask(const char *folder, json_t *request, json_t **reply)
+int vmg_connection_call(const char *directory, json_t *request, json_t **reply)
 {
-	int64_t deadline = vmg_now_ms() + VMG_ANSWER_MS;
+	int64_t deadline = vmg_now_ms() + VMG_REPLY_MS;
 	struct connection connection;
-	int ret = vmg_connection_open(&connection, folder);
+	int ret = vmg_connection_open(&connection, directory);
 
 	if (ret < 0) {
 		json_decref(request);

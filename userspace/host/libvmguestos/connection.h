@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A connection to a machine's control socket: one JSON object a line, each way. */
+/* A connection to a machine's control socket: one JSON object per line, in both directions. */
 #ifndef VMG_CONNECTION_H
 #define VMG_CONNECTION_H
 
@@ -9,8 +9,8 @@
 
 #include "vmguestos.h"
 
-/* Within which a host that lives says whether it takes a command. */
-#define VMG_ANSWER_MS 60000
+/* The time limit for a host to accept or refuse a command. */
+#define VMG_REPLY_MS 60000
 
 struct connection {
 	int fd;
@@ -18,28 +18,28 @@ struct connection {
 	size_t length;
 };
 
-/* 0, or a negative errno: -ENOENT and -ECONNREFUSED when the machine doesn't run. */
-int vmg_connection_open(struct connection *connection, const char *folder);
-/* May be called again, and for one that was never open (fd is -1). */
+/* Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if the machine is not running. */
+int vmg_connection_open(struct connection *connection, const char *directory);
+/* Does nothing if the connection is not open (fd is -1). */
 void vmg_connection_close(struct connection *connection);
 
-/* Takes @request. NULL, for lack of memory, is -ENOMEM. */
+/* Steals the reference to @request. A @request of NULL is -ENOMEM. */
 int vmg_connection_send(struct connection *connection, json_t *request);
-/* What has come: 1 and an object; 0 if there is none yet; -EPIPE at the end; or -EPROTO. */
+/* Returns 1 and the next object, 0 if there is none yet, -EPIPE at the end, or -EPROTO. */
 int vmg_connection_next(struct connection *connection, json_t **object);
-/* Waits for the next object until @deadline (vmg_now_ms(), or -1 for never), or -ETIMEDOUT. */
+/* Waits for the next object until @deadline, a vmg_now_ms() or -1 for no limit: -ETIMEDOUT. */
 int vmg_connection_receive(struct connection *connection, int64_t deadline, json_t **object);
 
-/* Sends one command and waits for its reply. Takes @request. */
-int vmg_connection_ask(const char *folder, json_t *request, json_t **reply);
+/* Sends one command on a connection of its own and waits for the reply. Steals @request. */
+int vmg_connection_call(const char *directory, json_t *request, json_t **reply);
 
 int64_t vmg_now_ms(void);
-/* 0 when @fd can be read, -ETIMEDOUT, or another negative errno. Signals don't end it. */
+/* Returns 0 when @fd is readable, -ETIMEDOUT, or another negative errno. Ignores EINTR. */
 int vmg_poll(int fd, int64_t deadline);
 
-/* What a failure here means to who called the library. */
+/* Maps a negative errno of the functions above to an HRESULT of the API. */
 HRESULT vmg_hresult_of(int error);
-/* What a reply says: {"ok": false} always is a failure. */
+/* The HRESULT of a reply, which always is a failure for {"ok": false}. */
 HRESULT vmg_hresult_in(const json_t *reply);
 
 #endif /* VMG_CONNECTION_H */

@@ -6,16 +6,16 @@
 #include "userspace/shared/hresult.h"
 #include "vmguestos.h"
 
-static _Thread_local char last[512];
+static _Thread_local char last_error[512];
 
 void vmg_last_error(const char *text)
 {
-	snprintf(last, sizeof(last), "%s", text ? text : "");
+	snprintf(last_error, sizeof(last_error), "%s", text ? text : "");
 }
 
 const char *VMGuestOS_LastErrorText(void)
 {
-	return last;
+	return last_error;
 }
 
 const char *VMGuestOS_ErrorName(HRESULT hr)

@@ -2,7 +2,7 @@
 #ifndef VMG_ERROR_H
 #define VMG_ERROR_H
 
-/* What VMGuestOS_LastErrorText() says in this thread from now on; NULL is "". */
+/* Sets what VMGuestOS_LastErrorText() returns in this thread; NULL is "". */
 void vmg_last_error(const char *text);
 
 #endif /* VMG_ERROR_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Whoever listens has a connection to the host, and a thread that waits on it and calls. It is
- * ended by shutting the connection down: then there is nothing to wait for any more.
+ * Each sink has a connection to the host and a thread that reads it and calls the sink. Shutting
+ * down the connection ends the thread's wait.
  */
 #include "events.h"
 
@@ -21,17 +21,17 @@
 
 struct events {
 	IVMVirtualMachineEvents *sink;
-	IVMVirtualMachineEvents2 *extended; /* the same object; NULL if it doesn't have it */
+	IVMVirtualMachineEvents2 *extended; /* the same object, or NULL */
 	struct connection connection;
 	pthread_t thread;
 	atomic_bool stopped;
-	/* Of the thread: */
-	enum { UNKNOWN, REPORTS, SILENT } reporting;
-	bool left; /* it is the one that stopped it, and frees it */
+	/* Used by the thread alone: */
+	enum { UNKNOWN, REPORTS, DOES_NOT_REPORT } reporting;
+	bool free_self; /* vmg_events_stop() was called by the thread itself */
 };
 
-/* Whose thread this is, if it is one of ours. */
-static _Thread_local struct events *mine;
+/* In a thread of this file: the events that it delivers. */
+static _Thread_local struct events *thread_events;
 
 static void events_free(struct events *events)
 {
@@ -43,7 +43,7 @@ static void events_free(struct events *events)
 	free(events);
 }
 
-static bool take_type(const json_t *object, VMLogoffType *type)
+static bool get_type(const json_t *object, VMLogoffType *type)
 {
 	size_t kind = 0;
 
@@ -54,7 +54,7 @@ static bool take_type(const json_t *object, VMLogoffType *type)
 	return true;
 }
 
-static void tell_session(struct events *events, const json_t *object)
+static void deliver_session(struct events *events, const json_t *object)
 {
 	_cleanup_free_ char *user = text_clean_line_dup(vmg_json_text(object, "user"));
 	_cleanup_free_ char *session = text_clean_line_dup(vmg_json_text(object, "session"));
@@ -66,50 +66,50 @@ static void tell_session(struct events *events, const json_t *object)
 		.lost = vmg_json_count(object, "lost"),
 	};
 
-	/* What a logoff could not end, or only would, is its task's matter. */
-	if (!user || !session || !take_type(object, &event.type))
+	/* Other outcomes belong to the SessionResults of a task. */
+	if (!user || !session || !get_type(object, &event.type))
 		return;
 	events->sink->lpVtbl->OnGuestLogoff(events->sink, event.type);
 	if (events->extended && !atomic_load(&events->stopped))
 		events->extended->lpVtbl->OnSessionEnded(events->extended, &event);
 }
 
-static void tell_reporting(struct events *events, const json_t *component)
+static void deliver_reporting(struct events *events, const json_t *component)
 {
 	const char *version = vmg_json_text(component, "version");
 	int before = (int)events->reporting;
 	bool reports = json_is_true(json_object_get(component, "negotiated")) && *version &&
 		       strcmp(version, "1.0") != 0;
 
-	events->reporting = reports ? REPORTS : SILENT;
+	events->reporting = reports ? REPORTS : DOES_NOT_REPORT;
 	if (events->extended && (int)events->reporting != before)
 		events->extended->lpVtbl->OnReporting(events->extended, reports);
 }
 
-static void tell_end(struct events *events, HRESULT reason)
+static void deliver_end(struct events *events, HRESULT reason)
 {
 	if (events->extended)
 		events->extended->lpVtbl->OnEnd(events->extended, reason);
 }
 
-/* Whether there may be more. */
-static bool tell(struct events *events, const json_t *object)
+/* Returns false after the last object. */
+static bool deliver(struct events *events, const json_t *object)
 {
 	const char *kind = vmg_json_text(object, "event");
 	const json_t *components = json_object_get(object, "components");
 
 	if (strcmp(kind, "session") == 0)
-		tell_session(events, object);
+		deliver_session(events, object);
 	else if (strcmp(kind, "component") == 0)
-		tell_reporting(events, object);
+		deliver_reporting(events, object);
 	else if (components)
-		tell_reporting(events, json_object_get(components, "logoff"));
+		deliver_reporting(events, json_object_get(components, "logoff"));
 	else if (!*kind)
-		tell_end(events, vmg_hresult_in(object));
+		deliver_end(events, vmg_hresult_in(object));
 	return *kind || components;
 }
 
-static bool tell_next(struct events *events)
+static bool deliver_next(struct events *events)
 {
 	json_auto_t *object = NULL;
 	int ret = vmg_connection_receive(&events->connection, -1, &object);
@@ -117,8 +117,8 @@ static bool tell_next(struct events *events)
 	if (atomic_load(&events->stopped))
 		return false;
 	if (ret > 0)
-		return tell(events, object);
-	tell_end(events, vmg_hresult_of(ret));
+		return deliver(events, object);
+	deliver_end(events, vmg_hresult_of(ret));
 	return false;
 }
 
@@ -126,15 +126,15 @@ static void *run(void *pointer)
 {
 	struct events *events = pointer;
 
-	mine = events;
-	while (tell_next(events) && !atomic_load(&events->stopped))
+	thread_events = events;
+	while (deliver_next(events) && !atomic_load(&events->stopped))
 		;
-	if (events->left)
+	if (events->free_self)
 		events_free(events);
 	return NULL;
 }
 
-/* The program's signals are for the program's threads. */
+/* All signals are blocked in the thread, so that the program's own threads handle them. */
 static int start_thread(struct events *events)
 {
 	sigset_t all, before;
@@ -147,17 +147,17 @@ static int start_thread(struct events *events)
 	return -ret;
 }
 
-/* The status that is asked for behind it says whether the guest reports at all. */
-static HRESULT ask(struct events *events, const char *folder)
+/* The reply to the status, after the watch, states whether the guest reports sessions. */
+static HRESULT watch(struct events *events, const char *directory)
 {
 	json_auto_t *object = NULL;
-	int ret = vmg_connection_open(&events->connection, folder);
+	int ret = vmg_connection_open(&events->connection, directory);
 
 	if (ret == 0)
 		ret = vmg_connection_send(&events->connection,
 					  json_pack("{s:s}", "command", "watch"));
 	if (ret == 0)
-		ret = vmg_connection_receive(&events->connection, vmg_now_ms() + VMG_ANSWER_MS,
+		ret = vmg_connection_receive(&events->connection, vmg_now_ms() + VMG_REPLY_MS,
 					     &object);
 	if (ret < 0)
 		return vmg_hresult_of(ret);
@@ -171,17 +171,17 @@ static HRESULT ask(struct events *events, const char *folder)
 
 static HRESULT connect_sink(struct events *events, IVMVirtualMachineEvents *sink)
 {
-	void *face;
+	void *object;
 
-	if (FAILED(sink->lpVtbl->QueryInterface(sink, &DIID_IVMVirtualMachineEvents, &face)))
+	if (FAILED(sink->lpVtbl->QueryInterface(sink, &DIID_IVMVirtualMachineEvents, &object)))
 		return CONNECT_E_CANNOTCONNECT;
-	events->sink = face;
-	if (SUCCEEDED(sink->lpVtbl->QueryInterface(sink, &IID_IVMVirtualMachineEvents2, &face)))
-		events->extended = face;
+	events->sink = object;
+	if (SUCCEEDED(sink->lpVtbl->QueryInterface(sink, &IID_IVMVirtualMachineEvents2, &object)))
+		events->extended = object;
 	return S_OK;
 }
 
-HRESULT vmg_events_start(const char *folder, IVMVirtualMachineEvents *sink, struct events **out)
+HRESULT vmg_events_start(const char *directory, IVMVirtualMachineEvents *sink, struct events **out)
 {
 	struct events *events = calloc(1, sizeof(*events));
 	HRESULT hr;
@@ -192,7 +192,7 @@ HRESULT vmg_events_start(const char *folder, IVMVirtualMachineEvents *sink, stru
 	atomic_init(&events->stopped, false);
 	hr = connect_sink(events, sink);
 	if (hr == S_OK)
-		hr = ask(events, folder);
+		hr = watch(events, directory);
 	if (hr == S_OK)
 		hr = vmg_hresult_of(start_thread(events));
 	if (hr == S_OK)
@@ -206,8 +206,8 @@ void vmg_events_stop(struct events *events)
 {
 	atomic_store(&events->stopped, true);
 	shutdown(events->connection.fd, SHUT_RDWR);
-	if (mine == events) {
-		events->left = true;
+	if (thread_events == events) {
+		events->free_self = true;
 		pthread_detach(pthread_self());
 		return;
 	}

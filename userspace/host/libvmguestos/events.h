@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The events of a machine, told to one who listens. */
+/* Delivers the events of a machine to one sink. */
 #ifndef VMG_EVENTS_H
 #define VMG_EVENTS_H
 
@@ -7,9 +7,9 @@
 
 struct events;
 
-/* Takes a reference to @sink, and gives it back when it has been called for the last time. */
-HRESULT vmg_events_start(const char *folder, IVMVirtualMachineEvents *sink, struct events **out);
-/* The sink isn't called any more. Waits for a call that is under way, if it isn't the caller's. */
+/* Holds references to @sink until its last call has returned. */
+HRESULT vmg_events_start(const char *directory, IVMVirtualMachineEvents *sink, struct events **out);
+/* Ends the calls of the sink. Waits for a call in progress, unless called from within it. */
 void vmg_events_stop(struct events *events);
 
 #endif /* VMG_EVENTS_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* IVMGuestOS: a machine that was found by its name. */
+/* IVMGuestOS: a machine that was looked up by its name. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -18,9 +18,9 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-#define OPTIONS_SIZE_MAX 4096 /* larger than any header will ever have it */
+#define OPTIONS_SIZE_MAX 4096 /* an upper bound for future versions of VMLogoffOptions */
 
-/* Somebody who has advised. */
+/* One Advise() without its Unadvise(). */
 struct listener {
 	LIST_ENTRY(listener) entry;
 	uint32_t cookie;
@@ -28,12 +28,12 @@ struct listener {
 };
 
 struct guest_os {
-	IVMGuestOS2 face;
+	IVMGuestOS2 iface;
 	atomic_uint references;
 	char *name;
-	char *folder;
+	char *directory;
 
-	pthread_mutex_t lock; /* of what follows */
+	pthread_mutex_t lock; /* protects the following */
 	uint32_t last_cookie;
 	LIST_HEAD(, listener) listeners;
 };
@@ -64,7 +64,7 @@ static void guest_free(struct guest_os *guest)
 	}
 	pthread_mutex_destroy(&guest->lock);
 	free(guest->name);
-	free(guest->folder);
+	free(guest->directory);
 	free(guest);
 }
 
@@ -90,23 +90,23 @@ static HRESULT query_interface(IVMGuestOS2 *This, const IID *iid, void **out)
 	return S_OK;
 }
 
-static bool is_text(const char *text, size_t longest)
+static bool is_text(const char *text, size_t max_length)
 {
-	return !text || (strlen(text) <= longest && text_is_utf8(text));
+	return !text || (strlen(text) <= max_length && text_is_utf8(text));
 }
 
-/* Nobody's name is empty: a program that has none in hand doesn't mean everyone. */
-static bool is_name(const char *name, size_t longest)
+/* Refuses an empty name: a caller's missing value must not select all users. */
+static bool is_name(const char *name, size_t max_length)
 {
-	return is_text(name, longest) && !(name && !*name);
+	return is_text(name, max_length) && !(name && !*name);
 }
 
 static bool are_valid(const VMLogoffOptions *options)
 {
-	const uint32_t ways = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
-	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | ways;
+	const uint32_t transports = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | transports;
 
-	return !(options->flags & ~known) && (options->flags & ways) != ways &&
+	return !(options->flags & ~known) && (options->flags & transports) != transports &&
 	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&
 	       options->grace < options->timeout &&
 	       is_text(options->message, VM_LOGOFF_MESSAGE_MAX) &&
@@ -115,35 +115,35 @@ static bool are_valid(const VMLogoffOptions *options)
 }
 
 /*
- * A caller that was compiled with an older header has less of it, one with a newer header has
- * more: that is fine as long as it doesn't ask for what isn't known here.
+ * A caller compiled with an older header has fewer members, which default to 0; one compiled with
+ * a newer header has more, which must be 0.
  */
-static bool take_options(VMLogoffOptions *taken, const VMLogoffOptions *options)
+static bool copy_options(VMLogoffOptions *copy, const VMLogoffOptions *options)
 {
 	const char *bytes = (const char *)options;
 
-	*taken = (VMLogoffOptions){0};
+	*copy = (VMLogoffOptions){0};
 	if (options->size < offsetof(VMLogoffOptions, user) || options->size > OPTIONS_SIZE_MAX)
 		return false;
-	for (size_t i = sizeof(*taken); i < options->size; i++) {
+	for (size_t i = sizeof(*copy); i < options->size; i++) {
 		if (bytes[i])
 			return false;
 	}
-	memcpy(taken, options, MIN(options->size, sizeof(*taken)));
-	return are_valid(taken);
+	memcpy(copy, options, MIN(options->size, sizeof(*copy)));
+	return are_valid(copy);
 }
 
 static HRESULT logoff_with_options(IVMGuestOS2 *This, const VMLogoffOptions *options, IVMTask **out)
 {
 	struct guest_os *guest = guest_of(This);
-	VMLogoffOptions taken;
+	VMLogoffOptions copy;
 
 	if (!options || !out)
 		return E_POINTER;
 	*out = NULL;
-	if (!take_options(&taken, options))
+	if (!copy_options(&copy, options))
 		return E_INVALIDARG;
-	return vmg_task_start(guest->name, guest->folder, &taken, out);
+	return vmg_task_start(guest->name, guest->directory, &copy, out);
 }
 
 static HRESULT logoff(IVMGuestOS2 *This, IVMTask **out)
@@ -161,17 +161,17 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 	json_auto_t *reply = NULL;
 	int negotiated = 0, ret;
 
-	ret = vmg_connection_ask(guest_of(This)->folder, json_pack("{s:s}", "command", "status"),
-				 &reply);
+	ret = vmg_connection_call(guest_of(This)->directory,
+				  json_pack("{s:s}", "command", "status"), &reply);
 	if (ret < 0)
 		return vmg_hresult_of(ret);
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return vmg_hresult_in(reply);
-	/* Anyone may ask that, but not everyone may go on. */
+	/* A status requires no permission, a logoff does. */
 	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
 		return E_ACCESSDENIED;
 	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
-	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->folder);
+	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->directory);
 }
 
 static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *out)
@@ -187,7 +187,7 @@ static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32
 	listener = calloc(1, sizeof(*listener));
 	if (!listener)
 		return E_OUTOFMEMORY;
-	hr = vmg_events_start(guest->folder, events, &listener->events);
+	hr = vmg_events_start(guest->directory, events, &listener->events);
 	if (FAILED(hr)) {
 		free(listener);
 		return hr;
@@ -241,17 +241,18 @@ HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
 	guest = calloc(1, sizeof(*guest));
 	if (!guest)
 		return E_OUTOFMEMORY;
-	guest->face.lpVtbl = &vtbl;
+	guest->iface.lpVtbl = &vtbl;
 	atomic_init(&guest->references, 1);
 	pthread_mutex_init(&guest->lock, NULL);
 	LIST_INIT(&guest->listeners);
 	guest->name = strdup(name);
-	hr = guest->name ? vmg_hresult_of(vmg_registry_find(name, &guest->folder)) : E_OUTOFMEMORY;
-	/* Of a folder that is not there it is not the machine that doesn't run. */
+	hr = guest->name ? vmg_hresult_of(vmg_registry_find(name, &guest->directory))
+			 : E_OUTOFMEMORY;
+	/* A missing directory means that the machine does not exist. */
 	if (hr == VM_E_VM_NOT_RUNNING)
 		hr = VM_E_VM_UNKNOWN;
 	if (hr == S_OK)
-		*out = (IVMGuestOS *)&guest->face;
+		*out = (IVMGuestOS *)&guest->iface;
 	else
 		guest_free(guest);
 	return hr;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The way in by KVP: the request is an item of the host's, the answer one of the guest's, which is
- * looked at again and again. As with the component there is no thread: the task's descriptor is
- * an epoll that has a timer, for the next look, and the socket, for what the host says then.
+ * The transport through KVP: the request is an item of the host, the answer an item of the guest,
+ * which is polled. As with the component there is no thread: the task's descriptor is an epoll
+ * instance with a timer for the next poll and the socket for the host's reply.
  *
- * Clocks. A request is good for the guest that is up now, which boot= says, and only for as long
- * as life= from issued=, which the guest holds against its own clock. Where that is wrong the
- * guest refuses and says what time it takes it to be; then the request is issued once more, by
- * the guest's own time. What boot= and a new id guard stays guarded: no request is carried out
- * in another boot, or twice.
+ * Clocks: a request is valid in one boot of the guest (boot=) and for a limited time (issued=,
+ * life=), which the guest checks against its own clock. If that clock is wrong, the guest refuses
+ * the request and reports its time, and the request is issued once more with that time. boot= and
+ * the new id still ensure that no request is carried out in another boot, or twice.
  */
 #include "kvp.h"
 
@@ -28,23 +27,23 @@
 
 #define WMI_INVALID_STATE 32775
 
-#define CARRYING_OUT "The guest is carrying out another request."
+#define BUSY_TEXT "The guest is carrying out another request."
 
 struct kvp_times vmg_kvp_times = {.poll_ms = 500, .life = 120, .backstop_ms = 30000};
 
 struct kvp {
 	int timer;
-	bool asked;     /* for the guest's items, and not answered yet */
+	bool pending;   /* a command for the guest's items has no reply yet */
 	bool begun;     /* the guest has answered this request */
-	bool cancelled; /* it was asked to be */
+	bool cancelled; /* cancel() was called */
 	int64_t deadline;
 	unsigned int attempt;
 	struct kvp_request request;
 };
 
 /* The guest's item. */
-struct answer {
-	struct kvp_answer is;
+struct item {
+	struct kvp_answer answer;
 	char boot[KVP_ID_SIZE];
 	int64_t time; /* when it was written, by the guest's clock; 0 if unknown */
 };
@@ -58,37 +57,36 @@ static HRESULT hresult_in(const json_t *reply)
 	return vmg_hresult_in(reply);
 }
 
-/* For what the host knows itself, or almost: nobody waits for long. Takes @request. */
-static HRESULT ask(struct task *task, json_t *request, json_t **reply)
+/* Sends a command that the host itself completes, and waits for the reply. Steals @request. */
+static HRESULT call(struct task *task, json_t *request, json_t **reply)
 {
 	int ret = vmg_connection_send(&task->connection, request);
 
 	if (ret == 0)
-		ret = vmg_connection_receive(&task->connection, vmg_now_ms() + VMG_ANSWER_MS,
-					     reply);
+		ret = vmg_connection_receive(&task->connection, vmg_now_ms() + VMG_REPLY_MS, reply);
 	return ret < 0 ? vmg_hresult_of(ret) : hresult_in(*reply);
 }
 
-static json_t *items_command(const char *whose)
+static json_t *items_command(const char *name)
 {
-	return json_pack("{s:s}", "command", whose);
+	return json_pack("{s:s}", "command", name);
 }
 
-static json_t *item_command(const char *verb, const char *value)
+static json_t *item_command(const char *name, const char *value)
 {
-	return json_pack("{s:s, s:s, s:s}", "command", verb, "name", KVP_REQUEST_KEY, "data",
+	return json_pack("{s:s, s:s, s:s}", "command", name, "name", KVP_REQUEST_KEY, "data",
 			 value);
 }
 
-static const char *item_in(const json_t *reply, const char *key)
+static const char *value_in(const json_t *reply, const char *key)
 {
 	return vmg_json_text(json_object_get(reply, "items"), key);
 }
 
-static bool parse_answer(struct answer *answer, const json_t *reply)
+static bool parse_item(struct item *item, const json_t *reply)
 {
-	return kvp_answer_parse(&answer->is, answer->boot, &answer->time,
-				item_in(reply, KVP_ANSWER_KEY)) == 0;
+	return kvp_answer_parse(&item->answer, item->boot, &item->time,
+				value_in(reply, KVP_ANSWER_KEY)) == 0;
 }
 
 /* Formats a verb that applies to the current request. */
@@ -100,29 +98,29 @@ static void format_verb(char value[KVP_TEXT_MAX + 1], const struct kvp *kvp, enu
 	kvp_request_format(value, &request);
 }
 
-/* There is one item for all requests: it is there already, or it is not. */
+/* All requests share one item, which may not exist yet. */
 static HRESULT put(struct task *task, const char *value)
 {
 	json_auto_t *modified = NULL, *added = NULL;
-	HRESULT hr = ask(task, item_command("kvp_modify", value), &modified);
+	HRESULT hr = call(task, item_command("kvp_modify", value), &modified);
 
 	if (hr == E_INVALIDARG)
-		hr = ask(task, item_command("kvp_add", value), &added);
+		hr = call(task, item_command("kvp_add", value), &added);
 	if (hr != S_OK)
-		vmg_task_say(task, vmg_json_text(added ? added : modified, "error"));
+		vmg_task_set_text(task, vmg_json_text(added ? added : modified, "error"));
 	return hr;
 }
 
-/* Whether the host still has this request's item, and not somebody else's. */
-static bool has_place(struct task *task)
+/* Whether the item still has this request, and no other program has replaced it. */
+static bool owns_item(struct task *task)
 {
 	json_auto_t *reply = NULL;
 	char id[KVP_ID_SIZE + 5];
 
-	if (ask(task, items_command("kvp_host_items"), &reply) != S_OK)
+	if (call(task, items_command("kvp_host_items"), &reply) != S_OK)
 		return true;
 	snprintf(id, sizeof(id), " id=%s ", task->kvp->request.id);
-	return strstr(item_in(reply, KVP_REQUEST_KEY), id);
+	return strstr(value_in(reply, KVP_REQUEST_KEY), id);
 }
 
 static HRESULT issue(struct task *task, int64_t when, const char *boot)
@@ -142,9 +140,10 @@ static HRESULT issue(struct task *task, int64_t when, const char *boot)
 	ret = kvp_request_format(value, request);
 	if (ret == 0)
 		return put(task, value);
-	vmg_task_say(task, ret == -E2BIG
-				   ? "The request is too long for KVP: shorten the message."
-				   : "KVP does not support a user name or session id with blanks.");
+	vmg_task_set_text(task,
+			  ret == -E2BIG
+				  ? "The request is too long for KVP; shorten the message."
+				  : "KVP does not support a user name or session id with blanks.");
 	return E_INVALIDARG;
 }
 
@@ -164,9 +163,9 @@ static bool has_expired(const struct kvp *kvp)
 }
 
 /*
- * The answer makes room for the next one's, and the item doesn't say any more that somebody is to
- * be logged off, which a guest that is set back to an older state could take up again. Unless
- * the next request has come already.
+ * Requests the guest to discard the answer. The item no longer requests a logoff, which a guest
+ * that is restored to an earlier state could carry out again. Does nothing if another request has
+ * replaced this one.
  */
 static void forget(struct task *task)
 {
@@ -174,37 +173,39 @@ static void forget(struct task *task)
 	json_auto_t *reply = NULL;
 
 	format_verb(value, task->kvp, KVP_FORGET);
-	if (has_place(task))
-		ask(task, item_command("kvp_modify", value), &reply);
+	if (owns_item(task))
+		call(task, item_command("kvp_modify", value), &reply);
 }
 
-static void take_done(struct task *task, const struct answer *answer)
+static void handle_done(struct task *task, const struct item *item)
 {
-	bool is_clock = answer->is.result == KVP_E_STALE || answer->is.result == KVP_E_SKEW;
+	bool clocks_differ =
+		item->answer.result == KVP_E_STALE || item->answer.result == KVP_E_SKEW;
 	struct kvp *kvp = task->kvp;
 	HRESULT hr;
 
-	if (is_clock && kvp->attempt == 1 && !kvp->cancelled && answer->time) {
-		hr = issue(task, answer->time, answer->boot);
+	if (clocks_differ && kvp->attempt == 1 && !kvp->cancelled && item->time) {
+		hr = issue(task, item->time, item->boot);
 		if (FAILED(hr))
 			vmg_task_end(task, hr);
 		return;
 	}
 	forget(task);
-	vmg_task_say(task, answer->is.text);
-	vmg_task_end(task, (HRESULT)answer->is.result);
+	vmg_task_set_text(task, item->answer.text);
+	vmg_task_end(task, (HRESULT)item->answer.result);
 }
 
-static void take_answer(struct task *task, const struct answer *answer)
+static void handle_answer(struct task *task, const struct item *item)
 {
-	const struct kvp_answer *is = &answer->is;
+	const struct kvp_answer *answer = &item->answer;
 	const struct report report = {
-		.state = is->state == HV_LOGOFF_PENDING ? task->state : (VMLogoffState)is->state,
-		.percent = is->percent,
-		.found = is->found,
-		.ended = is->ended,
-		.failed = is->failed,
-		.text = is->text,
+		.state = answer->state == HV_LOGOFF_PENDING ? task->state
+							    : (VMLogoffState)answer->state,
+		.percent = answer->percent,
+		.found = answer->found,
+		.ended = answer->ended,
+		.failed = answer->failed,
+		.text = answer->text,
 	};
 	struct kvp *kvp = task->kvp;
 
@@ -213,92 +214,93 @@ static void take_answer(struct task *task, const struct answer *answer)
 				vmg_kvp_times.backstop_ms;
 	kvp->begun = true;
 	if (report.state == vmLogoffState_Done) {
-		task->found = is->found;
-		task->ended = is->ended;
-		task->failed = is->failed;
-		take_done(task, answer);
+		task->found = answer->found;
+		task->ended = answer->ended;
+		task->failed = answer->failed;
+		handle_done(task, item);
 	} else {
 		vmg_task_report(task, &report);
 	}
 }
 
-static void end_busy(struct task *task, const char *why)
+static void end_busy(struct task *task, const char *text)
 {
-	vmg_task_say(task, why);
+	vmg_task_set_text(task, text);
 	vmg_task_end(task, HRESULT_FROM_WIN32(ERROR_BUSY));
 }
 
-static void take_refusal(struct task *task)
+static void end_refused(struct task *task)
 {
 	forget(task);
-	end_busy(task, CARRYING_OUT);
+	end_busy(task, BUSY_TEXT);
 }
 
-/* A request that nobody waits for any more must not begin either. */
-static void give_up(struct task *task)
+/* A request that has not begun is withdrawn. */
+static void time_out(struct task *task)
 {
 	char value[KVP_TEXT_MAX + 1];
 	json_auto_t *reply = NULL;
 
 	format_verb(value, task->kvp, KVP_CANCEL);
-	if (!task->kvp->begun && has_place(task))
-		ask(task, item_command("kvp_modify", value), &reply);
-	vmg_task_say(task, task->kvp->begun
-				   ? "The guest has not answered in time: is it still running?"
-				   : "The guest has not taken the request: do hv_kvp_daemon and "
-				     "hv-logoffd still run in it?");
+	if (!task->kvp->begun && owns_item(task))
+		call(task, item_command("kvp_modify", value), &reply);
+	vmg_task_set_text(
+		task, task->kvp->begun
+			      ? "The guest did not answer in time; check that it is running."
+			      : "The guest did not accept the request; check that hv_kvp_daemon "
+				"and hv-logoffd are running in it.");
 	vmg_task_end(task, VM_E_TIMED_OUT);
 }
 
-static void take_items(struct task *task, const json_t *reply)
+static void handle_items(struct task *task, const json_t *reply)
 {
 	const struct kvp *kvp = task->kvp;
-	struct answer answer;
+	struct item item;
 
-	parse_answer(&answer, reply);
-	if (strcmp(answer.is.id, kvp->request.id) == 0)
-		take_answer(task, &answer);
-	else if (strcmp(answer.is.busy, kvp->request.id) == 0)
-		take_refusal(task);
-	else if (!kvp->begun && !has_place(task))
-		end_busy(task, "Another request took the place of this one.");
+	parse_item(&item, reply);
+	if (strcmp(item.answer.id, kvp->request.id) == 0)
+		handle_answer(task, &item);
+	else if (strcmp(item.answer.busy, kvp->request.id) == 0)
+		end_refused(task);
+	else if (!kvp->begun && !owns_item(task))
+		end_busy(task, "Another request has replaced this one.");
 	if (!task->complete && vmg_now_ms() > kvp->deadline)
-		give_up(task);
+		time_out(task);
 }
 
-static void take(struct task *task, const json_t *reply)
+static void handle_reply(struct task *task, const json_t *reply)
 {
 	HRESULT hr = hresult_in(reply);
 
-	task->kvp->asked = false;
+	task->kvp->pending = false;
 	if (hr == S_OK) {
-		take_items(task, reply);
+		handle_items(task, reply);
 	} else {
-		vmg_task_say(task, vmg_json_text(reply, "error"));
+		vmg_task_set_text(task, vmg_json_text(reply, "error"));
 		vmg_task_end(task, hr);
 	}
 	if (!task->complete)
 		arm(task->kvp, vmg_kvp_times.poll_ms * 1000000L);
 }
 
-static void look(struct task *task)
+static void process(struct task *task)
 {
 	struct kvp *kvp = task->kvp;
 	int ret = 0;
 
-	if (!task->complete && !kvp->asked && has_expired(kvp)) {
+	if (!task->complete && !kvp->pending && has_expired(kvp)) {
 		ret = vmg_connection_send(&task->connection, items_command("kvp_guest_items"));
-		kvp->asked = ret == 0;
+		kvp->pending = ret == 0;
 	}
-	if (!task->complete && kvp->asked) {
+	if (!task->complete && kvp->pending) {
 		json_auto_t *reply = NULL;
 
 		ret = vmg_connection_next(&task->connection, &reply);
 		if (ret > 0)
-			take(task, reply);
+			handle_reply(task, reply);
 	}
 	if (ret < 0)
-		vmg_task_lose(task, ret);
+		vmg_task_disconnected(task, ret);
 }
 
 static int add_source(int epoll, int fd)
@@ -311,7 +313,7 @@ static int add_source(int epoll, int fd)
 static int open_all(struct task *task)
 {
 	struct kvp *kvp = task->kvp;
-	int ret = vmg_connection_open(&task->connection, task->folder);
+	int ret = vmg_connection_open(&task->connection, task->directory);
 
 	if (ret < 0)
 		return ret;
@@ -323,7 +325,7 @@ static int open_all(struct task *task)
 	return ret < 0 ? ret : add_source(task->descriptor, task->connection.fd);
 }
 
-static bool is_under_way(const struct kvp_answer *answer)
+static bool is_in_progress(const struct kvp_answer *answer)
 {
 	return answer->id[0] && answer->state != HV_LOGOFF_DONE;
 }
@@ -331,24 +333,21 @@ static bool is_under_way(const struct kvp_answer *answer)
 static HRESULT begin(struct task *task)
 {
 	json_auto_t *reply = NULL;
-	struct answer answer;
-	HRESULT hr = ask(task, items_command("kvp_guest_items"), &reply);
+	struct item item;
+	HRESULT hr = call(task, items_command("kvp_guest_items"), &reply);
 
 	if (hr != S_OK) {
-		vmg_task_say(task, vmg_json_text(reply, "error"));
+		vmg_task_set_text(task, vmg_json_text(reply, "error"));
 		return hr;
 	}
-	if (!parse_answer(&answer, reply))
+	if (!parse_item(&item, reply))
 		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
-	if (is_under_way(&answer.is)) {
-		end_busy(task, CARRYING_OUT);
+	if (is_in_progress(&item.answer)) {
+		end_busy(task, BUSY_TEXT);
 		return S_OK;
 	}
-	/*
-	 * The guest wrote that in this boot, whatever its clock is: a request that was issued
-	 * earlier would seem to be one for another.
-	 */
-	hr = issue(task, MAX((int64_t)time(NULL), answer.time), answer.boot);
+	/* The guest was running at item.time, and refuses requests issued before its boot. */
+	hr = issue(task, MAX((int64_t)time(NULL), item.time), item.boot);
 	if (hr == S_OK)
 		arm(task->kvp, vmg_kvp_times.poll_ms * 1000000L);
 	return hr;
@@ -386,7 +385,7 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 	return ret < 0 ? vmg_hresult_of(ret) : begin(task);
 }
 
-/* What comes of it says the answer. */
+/* The outcome is in the answer. */
 static HRESULT cancel(struct task *task)
 {
 	char value[KVP_TEXT_MAX + 1];
@@ -397,11 +396,11 @@ static HRESULT cancel(struct task *task)
 	task->kvp->cancelled = true;
 	format_verb(value, task->kvp, KVP_CANCEL);
 	pthread_mutex_unlock(&task->lock);
-	ret = vmg_connection_ask(task->folder, item_command("kvp_modify", value), &reply);
+	ret = vmg_connection_call(task->directory, item_command("kvp_modify", value), &reply);
 	return ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
 }
 
-static void settle(struct task *task)
+static void complete(struct task *task)
 {
 	arm(task->kvp, 1);
 }
@@ -420,22 +419,22 @@ static void release(struct task *task)
 	free(kvp);
 }
 
-const struct way vmg_kvp = {
+const struct transport vmg_kvp = {
 	.start = start,
-	.look = look,
+	.process = process,
 	.cancel = cancel,
-	.settle = settle,
+	.complete = complete,
 	.release = release,
 };
 
-HRESULT vmg_kvp_available(const char *folder)
+HRESULT vmg_kvp_available(const char *directory)
 {
 	json_auto_t *reply = NULL;
-	struct answer answer;
-	int ret = vmg_connection_ask(folder, items_command("kvp_guest_items"), &reply);
+	struct item item;
+	int ret = vmg_connection_call(directory, items_command("kvp_guest_items"), &reply);
 	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
 
-	if (hr == S_OK && !parse_answer(&answer, reply))
+	if (hr == S_OK && !parse_item(&item, reply))
 		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	return hr;
 }

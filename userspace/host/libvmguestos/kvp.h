@@ -6,16 +6,16 @@
 
 #include "task.h"
 
-/* Unit tests are less patient. */
+/* Variables, so that unit tests can shorten them. */
 struct kvp_times {
-	uint32_t poll_ms;     /* from one look at the guest's items to the next */
-	uint32_t life;        /* seconds within which the guest begins */
-	uint32_t backstop_ms; /* after the request's timeout: the guest keeps the time, if it can */
+	uint32_t poll_ms;     /* the interval at which the guest's items are read */
+	uint32_t life;        /* seconds within which the guest must begin */
+	uint32_t backstop_ms; /* after the request's timeout, which the guest itself observes */
 };
 
 extern struct kvp_times vmg_kvp_times;
 
-/* S_OK if the guest in the machine whose folder this is takes requests by KVP. */
-HRESULT vmg_kvp_available(const char *folder);
+/* Returns S_OK if the guest of the machine with that directory accepts requests by KVP. */
+HRESULT vmg_kvp_available(const char *directory);
 
 #endif /* VMG_KVP_H */

@@ -14,7 +14,7 @@
 #define NAME_LENGTH_MAX 64
 #define SYSTEM_REGISTRY "/run/hvhost"
 
-/* Where machines are looked for, in this order; new ones are made in the first. */
+/* The registries in lookup order. New machines are created in the first one. */
 struct registries {
 	char *folders[2];
 	size_t count;
@@ -26,17 +26,17 @@ static void registries_done(struct registries *registries)
 		free(registries->folders[i]);
 }
 
-static bool add_registry(struct registries *registries, const char *folder, const char *below)
+static bool add_registry(struct registries *registries, const char *directory, const char *suffix)
 {
 	char *path;
 
-	if (asprintf(&path, "%s%s", folder, below) < 0)
+	if (asprintf(&path, "%s%s", directory, suffix) < 0)
 		return false;
 	registries->folders[registries->count++] = path;
 	return true;
 }
 
-/* Root's are the system's: what is in a session's folder is gone with the session. */
+/* Root's machines belong in the system's registry: a session's directory ends with the session. */
 static int find_registries(struct registries *registries)
 {
 	const char *named = secure_getenv("HVHOST_DIR");
@@ -65,19 +65,19 @@ bool vmg_registry_is_name(const char *name)
 	return true;
 }
 
-int vmg_registry_own(char **folder)
+int vmg_registry_own(char **directory)
 {
 	_cleanup_(registries_done) struct registries registries;
 	int ret = find_registries(&registries);
 
 	if (ret < 0)
 		return ret;
-	*folder = registries.folders[0];
+	*directory = registries.folders[0];
 	registries.folders[0] = NULL;
 	return 0;
 }
 
-static int find_in(const char *registry, const char *name, char **folder)
+static int find_in(const char *registry, const char *name, char **directory)
 {
 	struct stat status;
 	char *path;
@@ -87,14 +87,14 @@ static int find_in(const char *registry, const char *name, char **folder)
 		return -ENOMEM;
 	ret = stat(path, &status) < 0 ? -errno : 0;
 	if (ret == 0 && S_ISDIR(status.st_mode)) {
-		*folder = path;
+		*directory = path;
 		return 0;
 	}
 	free(path);
 	return ret == -EACCES ? -EACCES : -ENOENT;
 }
 
-int vmg_registry_find(const char *name, char **folder)
+int vmg_registry_find(const char *name, char **directory)
 {
 	_cleanup_(registries_done) struct registries registries;
 	int ret = find_registries(&registries);
@@ -105,7 +105,7 @@ int vmg_registry_find(const char *name, char **folder)
 	if (!vmg_registry_is_name(name))
 		return ret;
 	for (size_t i = 0; ret == -ENOENT && i < registries.count; i++)
-		ret = find_in(registries.folders[i], name, folder);
+		ret = find_in(registries.folders[i], name, directory);
 	return ret;
 }
 
@@ -154,7 +154,7 @@ static int compare(const void *a, const void *b)
 	return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-/* In order, and a name that two registries have only once. */
+/* Sorts the entries and removes duplicate names. */
 static void sort(struct entries *entries)
 {
 	size_t kept = 0;
@@ -170,7 +170,7 @@ static void sort(struct entries *entries)
 	entries->count = kept;
 }
 
-/* One block: the pointers, and behind them the names. */
+/* Allocates one block with the pointers, followed by the names. */
 static char **join(const struct entries *entries)
 {
 	size_t size = (entries->count + 1) * sizeof(char *);

@@ -9,7 +9,7 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* Twice what logind allows if it isn't told otherwise: a guest can't fill a host's memory. */
+/* Twice logind's default SessionsMax=, so that a guest cannot exhaust the host's memory. */
 #define SESSIONS_MAX 16384
 
 static void result_done(const VMSessionResult *result)
@@ -47,30 +47,30 @@ static VMSessionResult *find(struct sessions *sessions, const char *session)
 	return NULL;
 }
 
-static bool make_room(struct sessions *sessions)
+static bool reserve(struct sessions *sessions)
 {
-	size_t room = sessions->room ? 2 * sessions->room : 16;
+	size_t capacity = sessions->capacity ? 2 * sessions->capacity : 16;
 	VMSessionResult *results;
 
-	if (sessions->count < sessions->room)
+	if (sessions->count < sessions->capacity)
 		return true;
-	if (room > SESSIONS_MAX)
+	if (capacity > SESSIONS_MAX)
 		return false;
-	results = reallocarray(sessions->results, room, sizeof(*results));
+	results = reallocarray(sessions->results, capacity, sizeof(*results));
 	if (!results)
 		return false;
 	sessions->results = results;
-	sessions->room = room;
+	sessions->capacity = capacity;
 	return true;
 }
 
-void vmg_sessions_take(struct sessions *sessions, const json_t *event)
+void vmg_sessions_add(struct sessions *sessions, const json_t *event)
 {
 	VMSessionResult result = {0}, *known = NULL;
 
 	if (result_init(&result, event)) {
 		known = find(sessions, result.session);
-		if (!known && make_room(sessions)) {
+		if (!known && reserve(sessions)) {
 			known = &sessions->results[sessions->count++];
 			*known = (VMSessionResult){0};
 		}
@@ -83,12 +83,13 @@ void vmg_sessions_take(struct sessions *sessions, const json_t *event)
 	}
 }
 
-static const char *place(char **next, const char *text)
+/* Copies @text to *@next and advances that. */
+static const char *append(char **next, const char *text)
 {
-	const char *placed = *next;
+	const char *copy = *next;
 
 	*next = stpcpy(*next, text) + 1;
-	return placed;
+	return copy;
 }
 
 HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out, uint32_t *count)
@@ -106,8 +107,8 @@ HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out
 	next = (char *)(copy + sessions->count);
 	for (size_t i = 0; i < sessions->count; i++) {
 		copy[i] = results[i];
-		copy[i].session = place(&next, results[i].session);
-		copy[i].user = place(&next, results[i].user);
+		copy[i].session = append(&next, results[i].session);
+		copy[i].user = append(&next, results[i].user);
 	}
 	*out = copy;
 	*count = (uint32_t)sessions->count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What became of each session that a logoff was about. */
+/* The outcomes of the sessions of a logoff. */
 #ifndef VMG_SESSIONS_H
 #define VMG_SESSIONS_H
 
@@ -9,13 +9,13 @@
 #include "vmguestos.h"
 
 struct sessions {
-	VMSessionResult *results; /* which own their strings */
-	size_t count, room;
+	VMSessionResult *results; /* own their strings */
+	size_t count, capacity;
 };
 
 void vmg_sessions_free(struct sessions *sessions);
-/* The last word on a session counts. What makes no sense, and what is too much, is passed over. */
-void vmg_sessions_take(struct sessions *sessions, const json_t *event);
+/* Adds or replaces a session's outcome. Ignores invalid events, and sessions beyond a limit. */
+void vmg_sessions_add(struct sessions *sessions, const json_t *event);
 /* See IVMTask2's get_SessionResults(). */
 HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out, uint32_t *count);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* IVMTask, whichever way the request takes. */
+/* IVMTask, independent of the transport. */
 #include "task.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static struct task *task_of(IVMTask2 *This)
 	return (struct task *)This;
 }
 
-void vmg_task_say(struct task *task, const char *text)
+void vmg_task_set_text(struct task *task, const char *text)
 {
 	char *copy = text && *text ? text_clean_line_dup(text) : NULL;
 
@@ -37,7 +37,7 @@ void vmg_task_report(struct task *task, const struct report *report)
 	task->found = report->found;
 	task->ended = report->ended;
 	task->failed = report->failed;
-	vmg_task_say(task, report->text);
+	vmg_task_set_text(task, report->text);
 }
 
 void vmg_task_end(struct task *task, HRESULT error)
@@ -47,24 +47,24 @@ void vmg_task_end(struct task *task, HRESULT error)
 	task->state = vmLogoffState_Done;
 	if (error == S_OK)
 		task->percent = 100;
-	/* Everybody who polls the descriptor wakes up. */
-	task->way->settle(task);
+	/* Wakes up everyone who polls the descriptor. */
+	task->transport->complete(task);
 }
 
-void vmg_task_lose(struct task *task, int error)
+void vmg_task_disconnected(struct task *task, int error)
 {
 	if (error == -EPIPE)
-		vmg_task_say(task, "The machine ended before it answered.");
+		vmg_task_set_text(task, "The machine ended before it answered.");
 	vmg_task_end(task, vmg_hresult_of(error));
 }
 
-/* With all that has come so far. */
+/* Locks the task after processing everything received so far. */
 static struct task *lock(IVMTask2 *This)
 {
 	struct task *task = task_of(This);
 
 	pthread_mutex_lock(&task->lock);
-	task->way->look(task);
+	task->transport->process(task);
 	return task;
 }
 
@@ -86,12 +86,12 @@ static uint32_t add_ref(IVMTask2 *This)
 
 static void task_free(struct task *task)
 {
-	task->way->release(task);
+	task->transport->release(task);
 	pthread_mutex_destroy(&task->lock);
 	vmg_sessions_free(&task->sessions);
 	free(task->text);
 	free(task->description);
-	free(task->folder);
+	free(task->directory);
 	free(task);
 }
 
@@ -125,10 +125,10 @@ static bool is_cancelable(const struct task *task)
 static HRESULT cancel(IVMTask2 *This)
 {
 	struct task *task = lock(This);
-	bool possible = is_cancelable(task);
+	bool cancelable = is_cancelable(task);
 
 	unlock(task);
-	return possible ? task->way->cancel(task) : E_FAIL;
+	return cancelable ? task->transport->cancel(task) : E_FAIL;
 }
 
 static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
@@ -143,7 +143,7 @@ static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
 		bool complete = task->complete;
 
 		unlock(task);
-		/* That time is over is no failure: IsComplete tells it. */
+		/* A timeout is not an error; the caller checks IsComplete. */
 		if (complete || ret == -ETIMEDOUT)
 			return S_OK;
 		ret = vmg_poll(task->descriptor, deadline);
@@ -356,57 +356,58 @@ static uint64_t new_id(void)
 	return id;
 }
 
-static struct task *task_new(const char *name, const char *folder, const struct way *way)
+static struct task *task_new(const char *name, const char *directory,
+			     const struct transport *transport)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
 	if (!task)
 		return NULL;
-	task->face.lpVtbl = &vtbl;
+	task->iface.lpVtbl = &vtbl;
 	atomic_init(&task->references, 1);
 	pthread_mutex_init(&task->lock, NULL);
-	task->way = way;
+	task->transport = transport;
 	task->connection.fd = task->descriptor = -1;
 	task->id = new_id();
-	task->folder = strdup(folder);
+	task->directory = strdup(directory);
 	if (asprintf(&task->description, "Logging off the users of %s", name) < 0)
 		task->description = NULL;
-	if (task->id && task->folder && task->description)
+	if (task->id && task->directory && task->description)
 		return task;
 	task_free(task);
 	return NULL;
 }
 
-static HRESULT start(const char *name, const char *folder, const struct way *way,
+static HRESULT start(const char *name, const char *directory, const struct transport *transport,
 		     const VMLogoffOptions *options, IVMTask **out)
 {
-	struct task *task = task_new(name, folder, way);
+	struct task *task = task_new(name, directory, transport);
 	HRESULT hr;
 
 	if (!task)
 		return E_OUTOFMEMORY;
-	hr = way->start(task, options);
+	hr = transport->start(task, options);
 	if (hr == S_OK) {
-		*out = (IVMTask *)&task->face;
+		*out = (IVMTask *)&task->iface;
 		return hr;
 	}
-	/* Of two ways that are not there it is the first that says why. */
+	/* If neither transport is available, the first error's text is kept. */
 	if (task->text && (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL || !*VMGuestOS_LastErrorText()))
 		vmg_last_error(task->text);
-	release(&task->face);
+	release(&task->iface);
 	return hr;
 }
 
-HRESULT vmg_task_start(const char *name, const char *folder, const VMLogoffOptions *options,
+HRESULT vmg_task_start(const char *name, const char *directory, const VMLogoffOptions *options,
 		       IVMTask **out)
 {
 	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 
 	vmg_last_error(NULL);
 	if (!(options->flags & VM_LOGOFF_VIA_KVP))
-		hr = start(name, folder, &vmg_vmbus, options, out);
+		hr = start(name, directory, &vmg_vmbus, options, out);
 	if (hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL && !(options->flags & VM_LOGOFF_VIA_VMBUS))
-		hr = start(name, folder, &vmg_kvp, options, out);
+		hr = start(name, directory, &vmg_kvp, options, out);
 	if (hr == S_OK)
 		vmg_last_error(NULL);
 	return hr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A logoff that was asked for, and the ways by which it gets into the guest. */
+/* A logoff task, and the transports that carry its request to the guest. */
 #ifndef VMG_TASK_H
 #define VMG_TASK_H
 
@@ -12,38 +12,38 @@
 
 struct task;
 
-/* All of these but cancel() are called by one thread at a time. */
-struct way {
+/* Calls of all functions except cancel() are serialized. */
+struct transport {
 	/*
-	 * Passes the request on. The task has a descriptor from then on, which can be read when
-	 * look() has something to do. A failure is the call's and not the task's.
+	 * Sends the request and sets the task's descriptor, which becomes readable when process()
+	 * has something to do. An error is returned to the caller and does not end the task.
 	 */
 	HRESULT (*start)(struct task *task, const VMLogoffOptions *options);
-	/* Takes in what has come, and doesn't wait for more. */
-	void (*look)(struct task *task);
+	/* Processes what has been received, without waiting. */
+	void (*process)(struct task *task);
 	HRESULT (*cancel)(struct task *task);
-	/* The task is complete: makes its descriptor readable for good. */
-	void (*settle)(struct task *task);
-	/* Gives back what it has of the task's. */
+	/* Called when the task is complete: makes its descriptor permanently readable. */
+	void (*complete)(struct task *task);
+	/* Frees the transport's resources of the task. */
 	void (*release)(struct task *task);
 };
 
-/* By the logoff component, and by key-value pairs. */
-extern const struct way vmg_vmbus, vmg_kvp;
+/* The logoff component, and key-value pairs. */
+extern const struct transport vmg_vmbus, vmg_kvp;
 
 struct task {
-	IVMTask2 face;
+	IVMTask2 iface;
 	atomic_uint references;
-	const struct way *way;
+	const struct transport *transport;
 	uint64_t id;
-	char *folder;
+	char *directory;
 	char *description;
 	int descriptor;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* protects the following */
 	struct connection connection;
-	struct kvp *kvp; /* of that way */
-	bool accepted;   /* by the component: the host has passed the request on to the guest */
+	struct kvp *kvp; /* of the transport vmg_kvp */
+	bool accepted;   /* of vmg_vmbus: the host has sent the request to the guest */
 	bool complete;
 	HRESULT error;
 	VMLogoffState state;
@@ -60,19 +60,19 @@ struct report {
 	const char *text; /* or NULL */
 };
 
-/* For a way: what it has heard. */
+/* For the transports, with the lock held, except in start(). */
 void vmg_task_report(struct task *task, const struct report *report);
-void vmg_task_say(struct task *task, const char *text);
+void vmg_task_set_text(struct task *task, const char *text);
 void vmg_task_end(struct task *task, HRESULT error);
-/* The connection has failed. */
-void vmg_task_lose(struct task *task, int error);
+/* Ends the task because of @error, a negative errno of its connection. */
+void vmg_task_disconnected(struct task *task, int error);
 
 /*
- * Asks the host of the machine @name, whose folder is @folder, for a logoff. The task is there
- * once the host has passed the request on to the guest; until then it is this call that fails,
- * and says why in vmg_last_error().
+ * Requests a logoff from the host of the machine @name, whose directory is @directory. Returns a
+ * task once the host has sent the request to the guest; before that, an error, and its text in
+ * vmg_last_error().
  */
-HRESULT vmg_task_start(const char *name, const char *folder, const VMLogoffOptions *options,
+HRESULT vmg_task_start(const char *name, const char *directory, const VMLogoffOptions *options,
 		       IVMTask **out);
 
 #endif /* VMG_TASK_H */

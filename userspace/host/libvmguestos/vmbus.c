@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The way in by the logoff component: one request on one connection, whose socket is the task's
- * descriptor. There is no thread behind it: whoever asks the task something takes in first what
- * has come from the host, and whoever waits polls the socket.
+ * The transport through the logoff component: one request on one connection, whose socket is the
+ * task's descriptor. There is no thread: each getter of the task first processes what the host has
+ * sent, and a waiting caller polls the socket.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -30,7 +30,7 @@ static VMLogoffState state_in(const json_t *json, VMLogoffState otherwise)
 	return (VMLogoffState)state;
 }
 
-static void take_report(struct task *task, const json_t *json)
+static void handle_report(struct task *task, const json_t *json)
 {
 	const struct report report = {
 		.state = state_in(json, task->state),
@@ -44,38 +44,38 @@ static void take_report(struct task *task, const json_t *json)
 	vmg_task_report(task, &report);
 }
 
-static void take_last(struct task *task, const json_t *reply)
+static void handle_result(struct task *task, const json_t *reply)
 {
-	/* A host that ends a request by itself says nothing about sessions. */
+	/* The reply has no counts if the host ended the request without the guest. */
 	if (json_object_get(reply, "found"))
-		take_report(task, reply);
-	vmg_task_say(task, vmg_json_text(reply, "error"));
+		handle_report(task, reply);
+	vmg_task_set_text(task, vmg_json_text(reply, "error"));
 	if (json_is_true(json_object_get(reply, "ok")))
 		task->accepted = true;
 	vmg_task_end(task, vmg_hresult_in(reply));
 }
 
-static void take_event(struct task *task, const json_t *event, const char *kind)
+static void handle_event(struct task *task, const json_t *event, const char *kind)
 {
 	if (strcmp(kind, "session") == 0)
-		vmg_sessions_take(&task->sessions, event);
+		vmg_sessions_add(&task->sessions, event);
 	else if (strcmp(kind, "progress") == 0)
-		take_report(task, event);
+		handle_report(task, event);
 }
 
-static void take(struct task *task, const json_t *object)
+static void handle(struct task *task, const json_t *object)
 {
 	const char *kind = json_string_value(json_object_get(object, "event"));
 
 	if (kind)
-		take_event(task, object, kind);
+		handle_event(task, object, kind);
 	else if (json_object_get(object, "components"))
 		task->accepted = true;
 	else
-		take_last(task, object);
+		handle_result(task, object);
 }
 
-static void look(struct task *task)
+static void process(struct task *task)
 {
 	while (!task->complete) {
 		json_auto_t *object = NULL;
@@ -84,9 +84,9 @@ static void look(struct task *task)
 		if (ret == 0)
 			break;
 		if (ret < 0)
-			vmg_task_lose(task, ret);
+			vmg_task_disconnected(task, ret);
 		else
-			take(task, object);
+			handle(task, object);
 	}
 }
 
@@ -98,21 +98,20 @@ static json_t *logoff_command(const struct task *task, const VMLogoffOptions *op
 		(json_int_t)options->grace, "force", (int)(options->flags & VM_LOGOFF_FORCE),
 		"message", options->message, "user", options->user, "session", options->session);
 
-	/* Not said where it isn't so: an old guest can't be told. */
+	/* Guests with hv-logoff 1.0 do not support this member, so it is only sent if set. */
 	if (options->flags & VM_LOGOFF_DRY_RUN)
 		json_object_set_new(command, "dry_run", json_true());
 	return command;
 }
 
 /*
- * The host answers a logoff when it is over, and a status at once, in the order in which it
- * gets them: with the status it is known that the logoff is on its way, so that a cancel can't
- * overtake it.
+ * The host replies to a logoff when that is complete, but to a status at once, and it handles both
+ * in order: after the reply to the status, a cancel cannot overtake the logoff.
  */
-static int ask(struct task *task, const VMLogoffOptions *options)
+static int send_logoff(struct task *task, const VMLogoffOptions *options)
 {
-	int64_t deadline = vmg_now_ms() + VMG_ANSWER_MS;
-	int ret = vmg_connection_open(&task->connection, task->folder);
+	int64_t deadline = vmg_now_ms() + VMG_REPLY_MS;
+	int ret = vmg_connection_open(&task->connection, task->directory);
 
 	task->descriptor = task->connection.fd;
 	if (ret == 0)
@@ -126,7 +125,7 @@ static int ask(struct task *task, const VMLogoffOptions *options)
 		ret = vmg_connection_receive(&task->connection, deadline, &object);
 		if (ret < 0)
 			break;
-		take(task, object);
+		handle(task, object);
 		ret = 0;
 	}
 	return ret;
@@ -134,12 +133,13 @@ static int ask(struct task *task, const VMLogoffOptions *options)
 
 static HRESULT start(struct task *task, const VMLogoffOptions *options)
 {
-	HRESULT hr = vmg_hresult_of(ask(task, options));
+	HRESULT hr = vmg_hresult_of(send_logoff(task, options));
 
 	if (hr == S_OK && !task->accepted)
 		hr = task->error;
-	/* What came behind the status is no more in the socket, and would wake up nobody. */
-	look(task);
+	/* Data received after the status is no longer in the socket and would not wake up poll().
+	 */
+	process(task);
 	return hr;
 }
 
@@ -147,14 +147,14 @@ static HRESULT cancel(struct task *task)
 {
 	json_auto_t *reply = NULL;
 	json_t *command = json_pack("{s:s, s:o}", "command", "cancel", "id", id_to_json(task));
-	int ret = vmg_connection_ask(task->folder, command, &reply);
+	int ret = vmg_connection_call(task->directory, command, &reply);
 	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : vmg_hresult_in(reply);
 
-	/* It is over, and the guest has forgotten it. */
+	/* The request is complete, and the guest does not have it any more. */
 	return hr == HRESULT_FROM_WIN32(ERROR_NOT_FOUND) ? E_FAIL : hr;
 }
 
-static void settle(struct task *task)
+static void complete(struct task *task)
 {
 	shutdown(task->connection.fd, SHUT_RDWR);
 }
@@ -164,10 +164,10 @@ static void release(struct task *task)
 	vmg_connection_close(&task->connection);
 }
 
-const struct way vmg_vmbus = {
+const struct transport vmg_vmbus = {
 	.start = start,
-	.look = look,
+	.process = process,
 	.cancel = cancel,
-	.settle = settle,
+	.complete = complete,
 	.release = release,
 };

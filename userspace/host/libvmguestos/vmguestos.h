@@ -2,8 +2,8 @@
 /*
  * libvmguestos: log off the users of a virtual machine from its host.
  *
- * Virtual PC's IVMGuestOS and IVMTask for C and C++: a pointer to a table of functions comes
- * first in every object, as in COM. See libvmguestos(3).
+ * Virtual PC's IVMGuestOS and IVMTask for C and C++: as in COM, every object starts with a pointer
+ * to a table of functions. See libvmguestos(3).
  *
  *	IVMGuestOS *machine;
  *	IVMTask *task;
@@ -12,8 +12,8 @@
  *	if (SUCCEEDED(hr))
  *		hr = IVMGuestOS_Logoff(machine, &task);
  *
- * Every function may be called by any thread at any time. Every object is released by the last
- * Release(), every string that a function returns in a char ** by free().
+ * Any thread may call any function at any time. An object is freed by the last Release(), a string
+ * that a function returns in a char ** by free().
  */
 #ifndef VMGUESTOS_H
 #define VMGUESTOS_H
@@ -27,7 +27,7 @@ extern "C" {
 
 #define VMGUESTOS_API __attribute__((visibility("default")))
 
-/* What a function answers: negative is failure. */
+/* The return type of most functions. A negative value is a failure. */
 typedef int32_t HRESULT;
 
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
@@ -90,48 +90,48 @@ typedef enum VMTaskResult {
 	vmTaskResult_ShutdownAbort = 9
 } VMTaskResult;
 
-/* Where a logoff stands in the guest. */
+/* The state of a logoff in the guest. */
 typedef enum VMLogoffState {
-	vmLogoffState_Pending = 0,   /* the guest's daemon has not read it yet */
-	vmLogoffState_Delivered = 1, /* it has */
-	vmLogoffState_Grace = 2,     /* the users were told, nobody is logged off yet */
-	vmLogoffState_Ending = 3,    /* sessions are being ended: there is no way back */
+	vmLogoffState_Pending = 0,   /* the guest's daemon has not received it yet */
+	vmLogoffState_Delivered = 1, /* the daemon has received it */
+	vmLogoffState_Grace = 2,     /* the users are notified, no session is being ended yet */
+	vmLogoffState_Ending = 3,    /* sessions are being ended; it cannot be cancelled any more */
 	vmLogoffState_Done = 4
 } VMLogoffState;
 
-#define VM_LOGOFF_FORCE           0x00000001u /* kill the users' processes, don't ask them to end */
-#define VM_LOGOFF_DRY_RUN         0x00000002u /* only say whom it would log off */
-#define VM_LOGOFF_VIA_VMBUS       0x00000004u /* only by the logoff component */
-#define VM_LOGOFF_VIA_KVP         0x00000008u /* only by key-value pairs */
-#define VM_LOGOFF_TIMEOUT_DEFAULT 60          /* what IVMGuestOS::Logoff gives the guest */
+#define VM_LOGOFF_FORCE           0x00000001u /* kill processes without signaling them first */
+#define VM_LOGOFF_DRY_RUN         0x00000002u /* only report the sessions that would be ended */
+#define VM_LOGOFF_VIA_VMBUS       0x00000004u /* only through the logoff component */
+#define VM_LOGOFF_VIA_KVP         0x00000008u /* only through key-value pairs */
+#define VM_LOGOFF_TIMEOUT_DEFAULT 60          /* seconds; used by IVMGuestOS::Logoff */
 #define VM_LOGOFF_TIMEOUT_MAX     86400
 #define VM_LOGOFF_MESSAGE_MAX     1023 /* bytes, as the next two */
 #define VM_LOGOFF_USER_MAX        255
 #define VM_LOGOFF_SESSION_MAX     63
 
-/* Members that a shorter one doesn't have are taken for 0: this may grow at its end. */
+/* May grow at its end. Missing members of a shorter structure are treated as 0. */
 typedef struct VMLogoffOptions {
 	uint32_t size;       /* sizeof(VMLogoffOptions) */
 	uint32_t flags;      /* VM_LOGOFF_... */
-	uint32_t timeout;    /* seconds for all of it, 1 to VM_LOGOFF_TIMEOUT_MAX */
-	uint32_t grace;      /* of these, for the users to finish their work; less than timeout */
+	uint32_t timeout;    /* seconds for the whole request, 1 to VM_LOGOFF_TIMEOUT_MAX */
+	uint32_t grace;      /* the part of these before sessions are ended; less than timeout */
 	const char *message; /* for the users, UTF-8; or NULL */
-	const char *user;    /* only the sessions of that user; NULL: of everyone */
+	const char *user;    /* only the sessions of that user; NULL: of all users */
 	const char *session; /* only the session with that id in the guest; NULL: all */
 } VMLogoffOptions;
 
 /* Why a session ended. */
 typedef enum VMLogoffType {
-	vmLogoffType_Normal = 0,  /* the user left */
-	vmLogoffType_Forced = 1,  /* somebody in the guest ended it */
-	vmLogoffType_External = 2 /* a logoff of the host's did */
+	vmLogoffType_Normal = 0,  /* the user logged out */
+	vmLogoffType_Forced = 1,  /* someone in the guest ended it */
+	vmLogoffType_External = 2 /* a logoff by the host ended it */
 } VMLogoffType;
 
-/* What a logoff did to a session. */
+/* The outcome of a logoff for one session. */
 typedef enum VMSessionOutcome {
 	vmSessionOutcome_Ended = 1,
-	vmSessionOutcome_Failed = 2,  /* given up when the time was over: it is still there */
-	vmSessionOutcome_Selected = 3 /* a dry run: it would be ended */
+	vmSessionOutcome_Failed = 2,  /* it did not end before the timeout */
+	vmSessionOutcome_Selected = 3 /* dry run: it would be ended */
 } VMSessionOutcome;
 
 typedef struct VMSessionResult {
@@ -147,8 +147,8 @@ typedef struct VMLogoffEvent {
 	uint32_t uid;
 	const char *user;
 	const char *session; /* its id in the guest */
-	uint64_t task;       /* with vmLogoffType_External the ID of the task that ended it */
-	uint32_t lost;       /* so many events before this one did not get through */
+	uint64_t task;       /* with vmLogoffType_External, the ID of the task that ended it */
+	uint32_t lost;       /* the number of events lost before this one */
 } VMLogoffEvent;
 
 typedef struct IVMTask IVMTask;
@@ -158,7 +158,7 @@ typedef struct IVMGuestOS2 IVMGuestOS2;
 typedef struct IVMVirtualMachineEvents IVMVirtualMachineEvents;
 typedef struct IVMVirtualMachineEvents2 IVMVirtualMachineEvents2;
 
-/* A logoff that was asked for. Its end is no call's failure: see get_Error(). */
+/* A requested logoff. get_Error() returns its outcome; no function fails because of it. */
 typedef struct IVMTaskVtbl {
 	HRESULT (*QueryInterface)(IVMTask *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMTask *This);
@@ -179,7 +179,7 @@ struct IVMTask {
 	const IVMTaskVtbl *lpVtbl;
 };
 
-/* IVMTask, and what Virtual PC's couldn't say. */
+/* IVMTask, extended by what Virtual PC's interface lacks. */
 typedef struct IVMTask2Vtbl {
 	HRESULT (*QueryInterface)(IVMTask2 *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMTask2 *This);
@@ -198,7 +198,7 @@ typedef struct IVMTask2Vtbl {
 	HRESULT (*get_Sessions)(IVMTask2 *This, uint32_t *found, uint32_t *ended, uint32_t *failed);
 	HRESULT (*get_StatusText)(IVMTask2 *This, char **out);
 	HRESULT (*get_Descriptor)(IVMTask2 *This, int *out);
-	/* One free() releases the array and what it points to. */
+	/* A single free() releases the array and its strings. */
 	HRESULT (*get_SessionResults)(IVMTask2 *This, VMSessionResult **out, uint32_t *count);
 } IVMTask2Vtbl;
 
@@ -206,7 +206,7 @@ struct IVMTask2 {
 	const IVMTask2Vtbl *lpVtbl;
 };
 
-/* What a program implements to hear of a machine: see IVMGuestOS2's Advise(). */
+/* Implemented by programs that receive events of a machine: see IVMGuestOS2::Advise(). */
 typedef struct IVMVirtualMachineEventsVtbl {
 	HRESULT (*QueryInterface)(IVMVirtualMachineEvents *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMVirtualMachineEvents *This);
@@ -218,17 +218,17 @@ struct IVMVirtualMachineEvents {
 	const IVMVirtualMachineEventsVtbl *lpVtbl;
 };
 
-/* IVMVirtualMachineEvents, for who wants to know more. */
+/* IVMVirtualMachineEvents, extended by details. */
 typedef struct IVMVirtualMachineEvents2Vtbl {
 	HRESULT (*QueryInterface)(IVMVirtualMachineEvents2 *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMVirtualMachineEvents2 *This);
 	uint32_t (*Release)(IVMVirtualMachineEvents2 *This);
 	HRESULT (*OnGuestLogoff)(IVMVirtualMachineEvents2 *This, VMLogoffType type);
-	/* Follows each OnGuestLogoff(). */
+	/* Called after each OnGuestLogoff(). */
 	HRESULT (*OnSessionEnded)(IVMVirtualMachineEvents2 *This, const VMLogoffEvent *event);
-	/* First, and whenever it changes: whether the guest says who is logged off. */
+	/* Called first, and after each change: whether the guest reports sessions that end. */
 	HRESULT (*OnReporting)(IVMVirtualMachineEvents2 *This, bool reports);
-	/* Nothing follows: the machine has stopped, or what else the code says. */
+	/* The last call. @reason is VM_E_VM_NOT_RUNNING after the machine has stopped. */
 	HRESULT (*OnEnd)(IVMVirtualMachineEvents2 *This, HRESULT reason);
 } IVMVirtualMachineEvents2Vtbl;
 
@@ -236,7 +236,7 @@ struct IVMVirtualMachineEvents2 {
 	const IVMVirtualMachineEvents2Vtbl *lpVtbl;
 };
 
-/* A machine's guest. */
+/* The guest of a machine. */
 typedef struct IVMGuestOSVtbl {
 	HRESULT (*QueryInterface)(IVMGuestOS *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMGuestOS *This);
@@ -248,7 +248,7 @@ struct IVMGuestOS {
 	const IVMGuestOSVtbl *lpVtbl;
 };
 
-/* IVMGuestOS, and what Virtual PC's couldn't do. */
+/* IVMGuestOS, extended by what Virtual PC's interface lacks. */
 typedef struct IVMGuestOS2Vtbl {
 	HRESULT (*QueryInterface)(IVMGuestOS2 *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMGuestOS2 *This);
@@ -256,7 +256,7 @@ typedef struct IVMGuestOS2Vtbl {
 	HRESULT (*Logoff)(IVMGuestOS2 *This, IVMTask **outLogoffTask);
 	HRESULT (*CanLogoff)(IVMGuestOS2 *This);
 	HRESULT (*LogoffWithOptions)(IVMGuestOS2 *This, const VMLogoffOptions *opts, IVMTask **out);
-	/* Calls @events from a thread of its own until Unadvise(). */
+	/* Calls @events from a thread of the library until Unadvise(). */
 	HRESULT (*Advise)(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *outCookie);
 	HRESULT (*Unadvise)(IVMGuestOS2 *This, uint32_t cookie);
 } IVMGuestOS2Vtbl;
@@ -265,20 +265,20 @@ struct IVMGuestOS2 {
 	const IVMGuestOS2Vtbl *lpVtbl;
 };
 
-/* The machine of that name; VM_E_VM_UNKNOWN if there is none. */
+/* Gets the machine of that name, or returns VM_E_VM_UNKNOWN. */
 VMGUESTOS_API HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **outGuestOS);
-/* The names of all machines in order, ended by NULL. One free() releases array and names. */
+/* Gets the names of all machines, sorted and NULL-terminated. A single free() releases them. */
 VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
-/* A code's name, such as "VM_E_TIMED_OUT", and what it means, in a sentence. */
+/* The name of a code, such as "VM_E_TIMED_OUT", and its meaning, a sentence. Never NULL. */
 VMGUESTOS_API const char *VMGuestOS_ErrorName(HRESULT hr);
 VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
 /*
- * Why this thread's last call of Logoff(), LogoffWithOptions() or Advise() failed, in the host's
- * words; "" if there are none. Lasts until the next of these calls.
+ * The host's error message for this thread's last call of Logoff(), LogoffWithOptions() or
+ * Advise(); "" if there is none. Valid until the next of these calls.
  */
 VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 
-/* object->lpVtbl->Method(object, …), shorter; for the extended interfaces as well. */
+/* Shorthand for object->lpVtbl->Method(object, ...), also for the extended interfaces. */
 #define VM_CALL(object, method)           ((object)->lpVtbl->method(object))
 #define VM_CALL_WITH(object, method, ...) ((object)->lpVtbl->method((object), __VA_ARGS__))
 

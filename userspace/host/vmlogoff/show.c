@@ -13,7 +13,7 @@
 
 #define BAR_WIDTH 30
 
-struct standing {
+struct snapshot {
 	uint64_t id;
 	VMLogoffState state;
 	int32_t percent;
@@ -21,27 +21,27 @@ struct standing {
 	char *text;
 };
 
-static void standing_done(const struct standing *standing)
+static void snapshot_done(const struct snapshot *snapshot)
 {
-	free(standing->text);
+	free(snapshot->text);
 }
 
-static struct standing standing_of(IVMTask2 *task)
+static struct snapshot snapshot_of(IVMTask2 *task)
 {
-	struct standing standing = {0};
+	struct snapshot snapshot = {0};
 
-	IVMTask2_get_ID(task, &standing.id);
-	IVMTask2_get_State(task, &standing.state);
-	IVMTask2_get_PercentCompleted(task, &standing.percent);
-	IVMTask2_get_Sessions(task, &standing.found, &standing.ended, &standing.failed);
-	IVMTask2_get_StatusText(task, &standing.text);
-	return standing;
+	IVMTask2_get_ID(task, &snapshot.id);
+	IVMTask2_get_State(task, &snapshot.state);
+	IVMTask2_get_PercentCompleted(task, &snapshot.percent);
+	IVMTask2_get_Sessions(task, &snapshot.found, &snapshot.ended, &snapshot.failed);
+	IVMTask2_get_StatusText(task, &snapshot.text);
+	return snapshot;
 }
 
-/* Takes @json. */
+/* Steals the reference to @json. */
 static void print_json(json_t *json)
 {
-	json_auto_t *taken = json;
+	json_auto_t *stolen = json;
 	_cleanup_free_ char *line = json_dumps(json, JSON_COMPACT);
 
 	if (line)
@@ -49,40 +49,40 @@ static void print_json(json_t *json)
 	fflush(stdout);
 }
 
-static json_t *standing_to_json(const char *event, const struct standing *standing)
+static json_t *snapshot_to_json(const char *event, const struct snapshot *snapshot)
 {
 	return json_pack("{s:s, s:o, s:s, s:i, s:I, s:I, s:I, s:s}", "event", event, "id",
-			 json_sprintf("0x%016" PRIx64, standing->id), "state",
-			 state_names[standing->state], "percent", (int)standing->percent, "found",
-			 (json_int_t)standing->found, "ended", (json_int_t)standing->ended,
-			 "failed", (json_int_t)standing->failed, "text",
-			 standing->text ? standing->text : "");
+			 json_sprintf("0x%016" PRIx64, snapshot->id), "state",
+			 state_names[snapshot->state], "percent", (int)snapshot->percent, "found",
+			 (json_int_t)snapshot->found, "ended", (json_int_t)snapshot->ended,
+			 "failed", (json_int_t)snapshot->failed, "text",
+			 snapshot->text ? snapshot->text : "");
 }
 
-static char *standing_to_line(const struct standing *standing)
+static char *snapshot_to_line(const struct snapshot *snapshot)
 {
 	char given_up[32] = "", *line;
-	const char *text = standing->text ? standing->text : "";
+	const char *text = snapshot->text ? snapshot->text : "";
 
-	if (standing->failed)
-		snprintf(given_up, sizeof(given_up), ", %" PRIu32 " given up", standing->failed);
+	if (snapshot->failed)
+		snprintf(given_up, sizeof(given_up), ", %" PRIu32 " given up", snapshot->failed);
 	if (asprintf(&line, "%3" PRId32 "%% %s, %" PRIu32 " of %" PRIu32 " ended%s%s%s",
-		     standing->percent, state_names[standing->state], standing->ended,
-		     standing->found, given_up, *text ? ": " : "", text) < 0)
+		     snapshot->percent, state_names[snapshot->state], snapshot->ended,
+		     snapshot->found, given_up, *text ? ": " : "", text) < 0)
 		return NULL;
 	return line;
 }
 
-static void draw(const struct standing *standing, const char *line)
+static void draw(const struct snapshot *snapshot, const char *line)
 {
 	static const char full[] = "##############################";
 
-	printf("\r\033[K[%-*.*s] %s", BAR_WIDTH, (int)standing->percent * BAR_WIDTH / 100, full,
+	printf("\r\033[K[%-*.*s] %s", BAR_WIDTH, (int)snapshot->percent * BAR_WIDTH / 100, full,
 	       line);
 	fflush(stdout);
 }
 
-static bool is_news(struct show *show, char **line)
+static bool has_changed(struct show *show, char **line)
 {
 	if (show->last && strcmp(show->last, *line) == 0)
 		return false;
@@ -99,23 +99,23 @@ void show_done(struct show *show)
 
 void show_progress(struct show *show, IVMTask2 *task)
 {
-	_cleanup_(standing_done) struct standing standing = standing_of(task);
-	_cleanup_free_ char *line = standing_to_line(&standing);
+	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
+	_cleanup_free_ char *line = snapshot_to_line(&snapshot);
 
-	if (!line || !is_news(show, &line))
+	if (!line || !has_changed(show, &line))
 		return;
-	if (show->how == SHOW_JSON)
-		print_json(standing_to_json("progress", &standing));
-	else if (show->how == SHOW_BAR)
-		draw(&standing, show->last);
+	if (show->format == SHOW_JSON)
+		print_json(snapshot_to_json("progress", &snapshot));
+	else if (show->format == SHOW_BAR)
+		draw(&snapshot, show->last);
 	else
 		puts(show->last);
 	fflush(stdout);
 }
 
-void show_break(const struct show *show)
+void show_clear(const struct show *show)
 {
-	if (show->how == SHOW_BAR)
+	if (show->format == SHOW_BAR)
 		fputs("\r\033[K", stdout);
 	fflush(stdout);
 }
@@ -137,12 +137,12 @@ static json_t *sessions_to_json(IVMTask2 *task)
 
 static void end_json(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task)
 {
-	_cleanup_(standing_done) struct standing standing = {0};
+	_cleanup_(snapshot_done) struct snapshot snapshot = {0};
 	json_t *json;
 
 	if (task)
-		standing = standing_of(task);
-	json = task ? standing_to_json("result", &standing) : json_pack("{s:s}", "event", "result");
+		snapshot = snapshot_of(task);
+	json = task ? snapshot_to_json("result", &snapshot) : json_pack("{s:s}", "event", "result");
 	if (task)
 		json_object_set_new(json, "sessions", sessions_to_json(task));
 	json_object_set_new(json, "machine", json_string(show->machine));
@@ -154,15 +154,15 @@ static void end_json(const struct show *show, HRESULT hr, const char *text, IVMT
 
 static void print_success(const struct show *show, IVMTask2 *task)
 {
-	_cleanup_(standing_done) struct standing standing = standing_of(task);
+	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
 
-	/* Where something was to be ended and nothing was, and that is right, it was a dry run. */
-	if (standing.ended == 0)
-		printf("%s: %" PRIu32 " %s would be ended.\n", show->machine, standing.found,
-		       standing.found == 1 ? "session" : "sessions");
+	/* A successful logoff ends at least one session, unless it is a dry run. */
+	if (snapshot.ended == 0)
+		printf("%s: %" PRIu32 " %s would be ended.\n", show->machine, snapshot.found,
+		       snapshot.found == 1 ? "session" : "sessions");
 	else
 		printf("%s: %" PRIu32 " of %" PRIu32 " sessions ended.\n", show->machine,
-		       standing.ended, standing.found);
+		       snapshot.ended, snapshot.found);
 }
 
 static void print_sessions(IVMTask2 *task)
@@ -183,8 +183,8 @@ static void print_sessions(IVMTask2 *task)
 
 void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task)
 {
-	show_break(show);
-	if (show->how == SHOW_JSON) {
+	show_clear(show);
+	if (show->format == SHOW_JSON) {
 		end_json(show, hr, text, task);
 		return;
 	}
@@ -199,15 +199,14 @@ void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *t
 
 void show_started(const struct show *show, IVMTask2 *task)
 {
-	_cleanup_(standing_done) struct standing standing = standing_of(task);
+	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
 	json_t *json;
 
-	if (show->how != SHOW_JSON) {
-		printf("%s: the logoff 0x%016" PRIx64 " has been started.\n", show->machine,
-		       standing.id);
+	if (show->format != SHOW_JSON) {
+		printf("%s: logoff 0x%016" PRIx64 " started.\n", show->machine, snapshot.id);
 		return;
 	}
-	json = standing_to_json("started", &standing);
+	json = snapshot_to_json("started", &snapshot);
 	json_object_set_new(json, "machine", json_string(show->machine));
 	print_json(json);
 }
@@ -234,7 +233,7 @@ static void event_line(const struct show *show, const char *when, const VMLogoff
 	};
 
 	if (event->lost)
-		fprintf(stderr, "vmlogoff: %s: %" PRIu32 " events before this one are lost.\n",
+		fprintf(stderr, "vmlogoff: %s: %" PRIu32 " events before this one were lost.\n",
 			show->machine, event->lost);
 	printf("%s %s: %s (%" PRIu32 ") %s, session %s", when, show->machine, event->user,
 	       event->uid, types[event->type], event->session);
@@ -249,7 +248,7 @@ void show_event(const struct show *show, const VMLogoffEvent *event)
 	char when[UTC_SIZE];
 
 	utc_format(when, time(NULL));
-	if (show->how == SHOW_JSON)
+	if (show->format == SHOW_JSON)
 		event_json(show, when, event);
 	else
 		event_line(show, when, event);
@@ -257,22 +256,23 @@ void show_event(const struct show *show, const VMLogoffEvent *event)
 
 void show_reporting(const struct show *show, bool reports)
 {
-	if (show->how == SHOW_JSON)
+	if (show->format == SHOW_JSON)
 		print_json(json_pack("{s:s, s:s, s:b}", "event", "reporting", "machine",
 				     show->machine, "reports", (int)reports));
 	else if (reports)
-		fprintf(stderr, "vmlogoff: %s: the guest reports who is logged off.\n",
+		fprintf(stderr, "vmlogoff: %s: the guest reports sessions that end.\n",
 			show->machine);
 	else
 		fprintf(stderr,
-			"vmlogoff: %s: the guest doesn't report who is logged off: does its "
-			"hv-logoffd run, and is it 1.1 or newer?\n",
+			"vmlogoff: %s: the guest does not report sessions; check that hv-logoffd "
+			"1.1 "
+			"or newer is running in it.\n",
 			show->machine);
 }
 
-void show_machine(enum show_how how, const char *machine, HRESULT hr)
+void show_machine(enum show_format format, const char *machine, HRESULT hr)
 {
-	if (how == SHOW_JSON)
+	if (format == SHOW_JSON)
 		print_json(json_pack("{s:s, s:I, s:s}", "machine", machine, "hresult",
 				     (json_int_t)(uint32_t)hr, "name", VMGuestOS_ErrorName(hr)));
 	else

@@ -1,32 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What vmlogoff writes: a bar on a terminal, lines elsewhere, or JSON. */
+/* The output of vmlogoff: a progress bar on a terminal, otherwise lines, or JSON. */
 #ifndef VMG_SHOW_H
 #define VMG_SHOW_H
 
 #include "userspace/host/libvmguestos/vmguestos.h"
 
-enum show_how { SHOW_LINES, SHOW_BAR, SHOW_JSON };
+enum show_format { SHOW_LINES, SHOW_BAR, SHOW_JSON };
 
 struct show {
-	enum show_how how;
+	enum show_format format;
 	const char *machine;
-	char *last; /* the line of progress that was written last */
+	char *last; /* the last progress line */
 };
 
 void show_done(struct show *show);
-/* How the task stands, if that is news. */
+/* Prints the progress if it has changed. */
 void show_progress(struct show *show, IVMTask2 *task);
-/* The line is free for other words. */
-void show_break(const struct show *show);
-/* The last word; @task is NULL if there is none, or none that is waited for. */
+/* Clears the progress bar before other output. */
+void show_clear(const struct show *show);
+/* Prints the result. @task may be NULL. */
 void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task);
-/* A task that goes on without anyone who waits for it. */
+/* Prints the id of a task that is not waited for. */
 void show_started(const struct show *show, IVMTask2 *task);
-/* Somebody was logged off in the guest. */
+/* Prints the end of a session in the guest. */
 void show_event(const struct show *show, const VMLogoffEvent *event);
-/* Whether the guest says so. */
+/* Prints whether the guest reports sessions that end. */
 void show_reporting(const struct show *show, bool reports);
-/* A machine and whether its users can be logged off. */
-void show_machine(enum show_how how, const char *machine, HRESULT hr);
+/* Prints a machine's name, and the result of CanLogoff(). */
+void show_machine(enum show_format format, const char *machine, HRESULT hr);
 
 #endif /* VMG_SHOW_H */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How vmlogoff ends: a status for each HRESULT. Also in docs/vmlogoff.1. */
+/* Maps HRESULTs to exit statuses of vmlogoff, which docs/vmlogoff.1 lists. */
 #ifndef VMG_STATUS_H
 #define VMG_STATUS_H
 

@@ -8,7 +8,7 @@
 
 #define LENGTH_MAX 64
 
-/* How many characters have to be changed, added or left out; case is no difference. */
+/* The Levenshtein distance, ignoring case. */
 static size_t distance(const char *a, const char *b)
 {
 	size_t row[LENGTH_MAX + 1], length = strlen(b);

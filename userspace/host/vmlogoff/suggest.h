@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* Whether who typed @typed may have meant @name. */
+/* Whether @typed may be a misspelling or an abbreviation of @name. */
 bool suggest_is_similar(const char *typed, const char *name);
 
 #endif /* VMG_SUGGEST_H */

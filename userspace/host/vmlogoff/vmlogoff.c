@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vmlogoff: logs the users of a virtual machine off, as a command. */
+/* vmlogoff: a command that logs off the users of a virtual machine. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
@@ -32,11 +32,11 @@ static void guest_done(IVMGuestOS2 **guest)
 #define _cleanup_guest_ _cleanup_(guest_done)
 
 struct command {
-	enum show_how how;
+	enum show_format format;
 	bool list;
 	bool watch;
 	bool wait;
-	bool is_logoff; /* there are options that only a logoff has */
+	bool has_logoff_options;
 	const char *machine;
 	VMLogoffOptions options;
 };
@@ -48,22 +48,23 @@ static void help(void)
 	     "       vmlogoff --list [--json]\n"
 	     "Log off the users of the virtual machine VM.\n"
 	     "\n"
-	     "  -t, --timeout=SECONDS  for all of it, 1 to 86400 (60)\n"
-	     "  -g, --grace=SECONDS    of these, for the users to finish their work (0)\n"
-	     "  -m, --message=TEXT     tell the users this\n"
-	     "  -f, --force            kill the users' processes, don't ask them to end\n"
+	     "  -t, --timeout=SECONDS  time for the whole request, 1 to 86400 (default: 60)\n"
+	     "  -g, --grace=SECONDS    the part of it before sessions are ended (default: 0)\n"
+	     "  -m, --message=TEXT     show this text to the users\n"
+	     "  -f, --force            kill the users' processes without signaling them first\n"
 	     "  -u, --user=NAME        only this user's sessions\n"
 	     "  -s, --session=ID       only the session with this id in the guest\n"
-	     "  -d, --dry-run          only show who would be logged off\n"
-	     "  -v, --via=WAY          only by vmbus, the logoff component, or by kvp\n"
-	     "  -n, --no-wait          return when the guest has the request\n"
-	     "  -j, --json             write one JSON object a line\n"
-	     "  -w, --watch            show who is logged off, in whatever way, until Ctrl-C\n"
-	     "  -l, --list             list the machines, and whether this works on them\n"
+	     "  -d, --dry-run          only list the sessions that would be ended\n"
+	     "  -v, --via=TRANSPORT    use only vmbus (the logoff component) or kvp\n"
+	     "  -n, --no-wait          return once the request was sent to the guest\n"
+	     "  -j, --json             write one JSON object per line\n"
+	     "  -w, --watch            print all sessions that end in the guest, until Ctrl-C\n"
+	     "  -l, --list             list all machines, and whether their users can be logged "
+	     "off\n"
 	     "  -h, --help             show this help\n"
 	     "\n"
-	     "Ctrl-C cancels the logoff in the guest as long as nobody has been logged off;\n"
-	     "a second one leaves at once. The exit status tells the result: see vmlogoff(1).");
+	     "Ctrl-C cancels the logoff in the guest unless sessions are already being ended; a\n"
+	     "second one exits at once. The exit status is the result: see vmlogoff(1).");
 }
 
 static bool parse_seconds(const char *option, const char *text, uint32_t least, uint32_t *seconds)
@@ -78,39 +79,39 @@ static bool parse_seconds(const char *option, const char *text, uint32_t least, 
 		*seconds = (uint32_t)value;
 		return true;
 	}
-	fprintf(stderr, "vmlogoff: --%s is a number of seconds from %u to %d, not \"%s\".\n",
+	fprintf(stderr, "vmlogoff: --%s must be a number of seconds from %u to %d, not \"%s\".\n",
 		option, least, VM_LOGOFF_TIMEOUT_MAX, text);
 	return false;
 }
 
-/* What an empty variable of a script is here must not be taken for everyone. */
+/* An empty name, such as an unset variable of a script, must not select all users. */
 static bool parse_name(const char *option, const char *text, const char **name)
 {
 	*name = text;
 	if (*text)
 		return true;
-	fprintf(stderr, "vmlogoff: --%s names nobody: leave it out to log off everyone.\n", option);
+	fprintf(stderr, "vmlogoff: --%s is empty; omit it to log off all users.\n", option);
 	return false;
 }
 
-static bool parse_way(const char *text, uint32_t *flags)
+static bool parse_transport(const char *text, uint32_t *flags)
 {
-	const uint32_t ways = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
-	uint32_t way = 0;
+	const uint32_t transports = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
+	uint32_t transport = 0;
 
 	if (strcmp(text, "vmbus") == 0)
-		way = VM_LOGOFF_VIA_VMBUS;
+		transport = VM_LOGOFF_VIA_VMBUS;
 	else if (strcmp(text, "kvp") == 0)
-		way = VM_LOGOFF_VIA_KVP;
+		transport = VM_LOGOFF_VIA_KVP;
 	else
-		fprintf(stderr, "vmlogoff: --via is vmbus or kvp, not \"%s\".\n", text);
-	*flags = (*flags & ~ways) | way;
-	return way;
+		fprintf(stderr, "vmlogoff: --via must be vmbus or kvp, not \"%s\".\n", text);
+	*flags = (*flags & ~transports) | transport;
+	return transport;
 }
 
 static bool parse_option(struct command *command, int option)
 {
-	command->is_logoff = command->is_logoff || !strchr("jlwh", option);
+	command->has_logoff_options = command->has_logoff_options || !strchr("jlwh", option);
 	switch (option) {
 	case 't':
 		return parse_seconds("timeout", optarg, 1, &command->options.timeout);
@@ -130,12 +131,12 @@ static bool parse_option(struct command *command, int option)
 		command->options.flags |= VM_LOGOFF_DRY_RUN;
 		return true;
 	case 'v':
-		return parse_way(optarg, &command->options.flags);
+		return parse_transport(optarg, &command->options.flags);
 	case 'n':
 		command->wait = false;
 		return true;
 	case 'j':
-		command->how = SHOW_JSON;
+		command->format = SHOW_JSON;
 		return true;
 	case 'w':
 		command->watch = true;
@@ -157,14 +158,15 @@ static bool is_consistent(const struct command *command, int machines)
 	const char *wrong = NULL;
 
 	if ((command->list || command->watch) &&
-	    (command->is_logoff || command->list == command->watch))
-		wrong = "--list and --watch have no other option than --json";
+	    (command->has_logoff_options || command->list == command->watch))
+		wrong = "--list and --watch cannot be combined with options other than --json";
 	else if (machines != (command->list ? 0 : 1))
-		wrong = "one machine is named, or with --list none";
+		wrong = command->list ? "--list does not take a machine"
+				      : "exactly one machine is required";
 	else if (command->options.grace >= command->options.timeout)
-		wrong = "the grace is part of the timeout: give a longer --timeout";
+		wrong = "--grace must be less than --timeout";
 	else if ((command->options.flags & VM_LOGOFF_DRY_RUN) && !command->wait)
-		wrong = "--dry-run has to wait for what it shows: leave out --no-wait";
+		wrong = "--dry-run cannot be combined with --no-wait";
 	if (wrong)
 		fprintf(stderr, "vmlogoff: %s. Try \"vmlogoff --help\".\n", wrong);
 	return !wrong;
@@ -210,9 +212,9 @@ static HRESULT find(const char *name, IVMGuestOS2 **guest)
 	return hr;
 }
 
-static int list(enum show_how how)
+static int list(enum show_format format)
 {
-	const struct show show = {.how = how, .machine = "machines"};
+	const struct show show = {.format = format, .machine = "machines"};
 	_cleanup_free_ char **names = NULL;
 	HRESULT hr = VMGuestOS_Names(&names);
 
@@ -224,32 +226,32 @@ static int list(enum show_how how)
 		_cleanup_guest_ IVMGuestOS2 *guest = NULL;
 
 		hr = find(*name, &guest);
-		show_machine(how, *name, guest ? IVMGuestOS2_CanLogoff(guest) : hr);
+		show_machine(format, *name, guest ? IVMGuestOS2_CanLogoff(guest) : hr);
 	}
 	return EXIT_SUCCESS;
 }
 
-/* The names that may have been meant; if there is none, all. */
+/* Lists the machines with similar names, or all machines if there are none. */
 static void suggest(const char *typed)
 {
 	_cleanup_free_ char **names = NULL;
 	bool similar = false;
 
 	if (FAILED(VMGuestOS_Names(&names)) || !*names) {
-		fputs("No machine is known here.\n", stderr);
+		fputs("There are no machines.\n", stderr);
 		return;
 	}
 	for (char **name = names; *name; name++)
 		similar = similar || suggest_is_similar(typed, *name);
-	fputs(similar ? "Did you mean" : "There is", stderr);
+	fputs(similar ? "Did you mean:" : "Available machines:", stderr);
 	for (char **name = names; *name; name++) {
 		if (!similar || suggest_is_similar(typed, *name))
 			fprintf(stderr, " %s", *name);
 	}
-	fputs(similar ? "?\n" : ".\n", stderr);
+	fputs(similar ? "?\n" : "\n", stderr);
 }
 
-/* Ctrl-C, or a wish to end: of these only the first comes here. */
+/* Called for the first SIGINT or SIGTERM. The second one terminates the process. */
 static void cancel(const struct show *show, IVMTask2 *task, int signals)
 {
 	struct signalfd_siginfo info;
@@ -258,21 +260,21 @@ static void cancel(const struct show *show, IVMTask2 *task, int signals)
 
 	if (read(signals, &info, sizeof(info)) != sizeof(info))
 		return;
-	show_break(show);
-	fputs("vmlogoff: cancelling; once more, and this command ends, but not the logoff.\n",
+	show_clear(show);
+	fputs("vmlogoff: cancelling; a second signal ends this command but not the logoff.\n",
 	      stderr);
 	sigemptyset(&both);
 	sigaddset(&both, SIGINT);
 	sigaddset(&both, SIGTERM);
-	/* A shell's background job has SIGINT ignored from the start. */
+	/* Shells start background jobs with SIGINT ignored. */
 	signal(SIGINT, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &both, NULL);
 	hr = IVMTask2_Cancel(task);
 	if (hr == E_FAIL)
-		fputs("vmlogoff: it is too late to cancel: sessions are being ended.\n", stderr);
+		fputs("vmlogoff: too late to cancel: sessions are being ended.\n", stderr);
 	else if (FAILED(hr))
-		fprintf(stderr, "vmlogoff: it can't be cancelled: %s\n", VMGuestOS_ErrorText(hr));
+		fprintf(stderr, "vmlogoff: cannot cancel: %s\n", VMGuestOS_ErrorText(hr));
 }
 
 static int catch_signals(void)
@@ -353,7 +355,7 @@ static HRESULT logoff(const struct command *command, struct show *show, IVMGuest
 
 static HRESULT run(const struct command *command)
 {
-	_cleanup_show_ struct show show = {.how = command->how, .machine = command->machine};
+	_cleanup_show_ struct show show = {.format = command->format, .machine = command->machine};
 	_cleanup_close_ int signals = catch_signals();
 	_cleanup_guest_ IVMGuestOS2 *guest = NULL;
 	HRESULT hr = find(command->machine, &guest);
@@ -372,12 +374,12 @@ static HRESULT run(const struct command *command)
 int main(int argc, char **argv)
 {
 	struct command command = {
-		.how = isatty(STDOUT_FILENO) ? SHOW_BAR : SHOW_LINES,
+		.format = isatty(STDOUT_FILENO) ? SHOW_BAR : SHOW_LINES,
 		.wait = true,
 		.options = {.size = sizeof(command.options), .timeout = VM_LOGOFF_TIMEOUT_DEFAULT},
 	};
 
 	if (!parse(&command, argc, argv))
 		return STATUS_USAGE;
-	return command.list ? list(command.how) : status_of(run(&command));
+	return command.list ? list(command.format) : status_of(run(&command));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vmlogoff --watch: what the library's thread says goes straight to the output. */
+/* vmlogoff --watch. The library's thread prints the events. */
 #include "watch.h"
 
 #include <errno.h>
@@ -11,10 +11,10 @@
 #include "userspace/shared/util.h"
 
 struct watcher {
-	IVMVirtualMachineEvents2 face;
+	IVMVirtualMachineEvents2 iface;
 	const struct show *show;
-	int ended;      /* eventfd: there is a reason */
-	HRESULT reason; /* why it has ended */
+	int ended; /* eventfd: OnEnd() was called */
+	HRESULT reason;
 };
 
 static struct watcher *watcher_of(IVMVirtualMachineEvents2 *This)
@@ -32,7 +32,7 @@ static HRESULT query_interface(IVMVirtualMachineEvents2 *This, const IID *iid, v
 	return known ? S_OK : E_NOINTERFACE;
 }
 
-/* It is there until Unadvise() has returned, and then nobody has a reference. */
+/* The watcher outlives all references, which Unadvise() releases. */
 static uint32_t count_reference(IVMVirtualMachineEvents2 *This)
 {
 	(void)This;
@@ -78,7 +78,7 @@ static const IVMVirtualMachineEvents2Vtbl vtbl = {
 
 HRESULT watch(const struct show *show, IVMGuestOS2 *guest, int signals)
 {
-	struct watcher watcher = {.face = {&vtbl}, .show = show, .ended = eventfd(0, EFD_CLOEXEC)};
+	struct watcher watcher = {.iface = {&vtbl}, .show = show, .ended = eventfd(0, EFD_CLOEXEC)};
 	struct pollfd ready[] = {{.fd = watcher.ended, .events = POLLIN},
 				 {.fd = signals, .events = POLLIN}};
 	uint32_t cookie;
@@ -86,7 +86,7 @@ HRESULT watch(const struct show *show, IVMGuestOS2 *guest, int signals)
 
 	if (watcher.ended < 0)
 		return hr;
-	hr = IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&watcher.face, &cookie);
+	hr = IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&watcher.iface, &cookie);
 	if (SUCCEEDED(hr)) {
 		while (poll(ready, ARRAY_SIZE(ready), -1) < 0 && errno == EINTR)
 			;

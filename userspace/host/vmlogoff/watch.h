@@ -5,8 +5,8 @@
 #include "show.h"
 
 /*
- * Shows who is logged off in @guest until @signals can be read (S_OK), or there is no more to
- * hear.
+ * Prints the sessions that end in @guest until @signals is readable (S_OK) or the library reports
+ * the end of the events.
  */
 HRESULT watch(const struct show *show, IVMGuestOS2 *guest, int signals);
 

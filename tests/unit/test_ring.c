@@ -245,12 +245,12 @@ static void test_raw_header_is_written_unchanged(void **state)
 	assert_int_equal(ring_put(&ring, &header, data, DATA - OVERHEAD, &signal), -EAGAIN);
 }
 
-static void test_spoiled_control_fields(void **state)
+static void test_set_control_fields(void **state)
 {
-	ring_spoil(&ring, RING_WRITE_INDEX, 11);
-	ring_spoil(&ring, RING_READ_INDEX, 22);
-	ring_spoil(&ring, RING_INTERRUPT_MASK, 33);
-	ring_spoil(&ring, RING_PENDING_SEND, 44);
+	ring_set_field(&ring, RING_WRITE_INDEX, 11);
+	ring_set_field(&ring, RING_READ_INDEX, 22);
+	ring_set_field(&ring, RING_INTERRUPT_MASK, 33);
+	ring_set_field(&ring, RING_PENDING_SEND, 44);
 	assert_int_equal(control->write_index, 11);
 	assert_int_equal(control->read_index, 22);
 	assert_int_equal(control->interrupt_mask, 33);
@@ -284,7 +284,7 @@ int main(void)
 		TEST(test_invalid_read_index),
 		TEST(test_own_index_is_not_read_back),
 		TEST(test_raw_header_is_written_unchanged),
-		TEST(test_spoiled_control_fields),
+		TEST(test_set_control_fields),
 		TEST(test_invalid_pages),
 	};
 

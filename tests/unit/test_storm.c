@@ -40,28 +40,28 @@ static void test_packets_fit(void **state)
 
 static void test_every_kind_occurs(void **state)
 {
-	unsigned int owed = 0, fatal = 0, unframed = 0, empty = 0, large = 0, logoff = 0;
+	unsigned int answered = 0, fatal = 0, unframed = 0, empty = 0, large = 0, logoff = 0;
 	unsigned int target = 0, unterminated = 0;
 
 	storm_maker_init(&maker, 1);
 	for (int i = 0; i < PACKETS; i++) {
 		storm_make(&maker, &packet, SPACE);
-		owed += packet.owed;
+		answered += packet.needs_answer;
 		fatal += packet.fatal;
 		unframed += !packet.framed;
 		empty += packet.length == 0;
 		large += packet.length == SPACE;
 		logoff += strcmp(packet.kind, "logoff") == 0;
-		target += strcmp(packet.kind, "target") == 0 && !packet.owed;
-		unterminated += strcmp(packet.kind, "unterminated") == 0 && packet.owed;
+		target += strcmp(packet.kind, "target") == 0 && !packet.needs_answer;
+		unterminated += strcmp(packet.kind, "unterminated") == 0 && packet.needs_answer;
 		assert_true(packet.fatal || packet.header.length8 <= (packet.length + 7) / 8 + 2);
 	}
-	assert_true(owed && fatal && unframed && empty && large && logoff);
+	assert_true(answered && fatal && unframed && empty && large && logoff);
 	assert_true(target && unterminated);
 }
 
-/* A packet is owed an answer if the guest has to answer it at once. */
-static void test_owed_answers(void **state)
+/* A packet needs an answer if the guest has to answer it at once. */
+static void test_needs_answer(void **state)
 {
 	struct hvl_packet message;
 
@@ -70,7 +70,7 @@ static void test_owed_answers(void **state)
 	packet.length = hvl_packet_size(&message);
 	memcpy(packet.data, &message, packet.length);
 	storm_frame(&packet);
-	assert_true(packet.owed);
+	assert_true(packet.needs_answer);
 	assert_int_equal(packet.header.length8, 2 + (28 + 16 + 7) / 8);
 
 	hvl_build_op(&message, 1, HVL_OP_LOGOFF, 1);
@@ -78,14 +78,15 @@ static void test_owed_answers(void **state)
 	packet.length = hvl_packet_size(&message);
 	memcpy(packet.data, &message, packet.length);
 	storm_frame(&packet);
-	assert_false(packet.owed);
+	assert_false(packet.needs_answer);
 
 	packet.length--;
 	storm_frame(&packet);
-	assert_false(packet.owed); /* the padding restores the byte that was cut off, a NUL */
+	/* The padding restores the byte that was cut off, a NUL. */
+	assert_false(packet.needs_answer);
 	packet.length -= 8;
 	storm_frame(&packet);
-	assert_true(packet.owed);
+	assert_true(packet.needs_answer);
 }
 
 int main(void)
@@ -94,7 +95,7 @@ int main(void)
 		cmocka_unit_test(test_same_seed_same_packets),
 		cmocka_unit_test(test_packets_fit),
 		cmocka_unit_test(test_every_kind_occurs),
-		cmocka_unit_test(test_owed_answers),
+		cmocka_unit_test(test_needs_answer),
 	};
 
 	return cmocka_run_group_tests_name("storm", tests, NULL, NULL);

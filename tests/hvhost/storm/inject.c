@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* One packet with any contents, and a size that may be a lie: for trying a guest by hand. */
 #include "inject.h"
 
 #include <errno.h>
@@ -10,7 +9,7 @@
 #include "tests/hvhost/vmm/vm.h"
 
 #define HEADER_SIZE ((uint32_t)sizeof(struct ring_packet))
-#define SIZE_MAX_8  (UINT16_MAX * 8U) /* what a descriptor can say */
+#define SIZE_MAX_8  (UINT16_MAX * 8U) /* the largest size that a descriptor can hold */
 
 static int digit(char character)
 {
@@ -20,7 +19,10 @@ static int digit(char character)
 	return found && *found ? (int)(found - digits) : -1;
 }
 
-/* The bytes of @hex, and zeros up to @length. NULL: it isn't hexadecimal, or longer. */
+/*
+ * The bytes of @hex, with zeros up to @length, which is increased if @hex is
+ * longer. NULL if @hex is not hexadecimal, or out of memory.
+ */
 static uint8_t *payload(const char *hex, size_t *length)
 {
 	size_t count = strlen(hex) / 2;
@@ -54,8 +56,8 @@ static const char *put(struct channel *channel, const uint8_t *data, size_t leng
 	if (channel->state != CHANNEL_OPEN)
 		return "The guest has not opened that component's channel.";
 	if (channel_put(channel, &header, data, length) < 0)
-		return "The ring has no room for so many bytes; a packet can claim more than it "
-		       "has with the option --size.";
+		return "The ring has no room for so many bytes. To only claim a larger size, use "
+		       "--size.";
 	return NULL;
 }
 
@@ -75,15 +77,15 @@ void inject_command(struct vm *vm, uint64_t client, const json_t *request)
 	if (!size)
 		size = (json_int_t)(HEADER_SIZE + (bytes + 7) / 8 * 8);
 	if (!ic)
-		error = "There is no such component.";
+		error = "\"component\" must be shutdown, heartbeat, timesync, kvp or logoff.";
 	else if (!data)
-		error = "The data is bytes of two hexadecimal digits each.";
+		error = "\"data\" must be bytes of two hexadecimal digits each.";
 	else if (length < 0 || size < 0 || size > (json_int_t)SIZE_MAX_8)
-		error = "A packet's length and size are 0 to 524280 bytes.";
+		error = "\"length\" and \"size\" must be 0 to 524280 bytes.";
 	else
 		error = put(&ic->channel, data, bytes, (uint32_t)size);
 	if (error)
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG, error);
 	else
-		control_reply(&vm->control, client, json_pack("{s:b}", "ok", 1));
+		control_ok(&vm->control, client);
 }

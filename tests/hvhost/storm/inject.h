@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The command "inject": writes one packet with any contents and any claimed size. */
 #ifndef HVHOST_INJECT_H
 #define HVHOST_INJECT_H
 

@@ -6,9 +6,9 @@
 #include "tests/hvhost/util.h"
 #include "userspace/shared/wire_host.h"
 
-#define LIE_MAX 0xffff
+#define CLAIM_MAX 0xffff
 
-/* SplitMix64, by Steele, Lea and Flood: enough for this, and the same everywhere. */
+/* SplitMix64 (Steele, Lea, Flood): the same sequence on every machine. */
 uint32_t random_bits(struct storm_random *random)
 {
 	uint64_t mixed = random->state += 0x9e3779b97f4a7c15;
@@ -31,7 +31,7 @@ static void random_fill(struct storm_random *random, void *data, size_t length)
 		bytes[i] = (uint8_t)random_bits(random);
 }
 
-/* One of those that were used before, as often as not. Never 0. */
+/* A new id, or with a probability of 1/2 one that was used before. Never 0. */
 static uint64_t pick_id(struct storm_maker *maker)
 {
 	uint64_t *id = &maker->ids[random_below(&maker->random, STORM_IDS)];
@@ -70,7 +70,7 @@ static void make_cancel(struct storm_maker *maker, struct storm_packet *packet)
 	make_op(maker, packet, HVL_OP_CANCEL);
 }
 
-/* Short, so that there is an end; the message is what no user could read. */
+/* The timeout is short, to bound the storm's duration. The message is random bytes. */
 static void build_logoff(struct storm_maker *maker, struct hvl_packet *message, enum hvl_op op)
 {
 	struct storm_random *random = &maker->random;
@@ -92,7 +92,7 @@ static void make_logoff(struct storm_maker *maker, struct storm_packet *packet)
 	set(packet, &message);
 }
 
-/* Of nobody, of everybody, or of somebody that no guest has. */
+/* The target is everyone, or a random user or session that no guest has. */
 static void make_target(struct storm_maker *maker, struct storm_packet *packet)
 {
 	struct storm_random *random = &maker->random;
@@ -107,7 +107,7 @@ static void make_target(struct storm_maker *maker, struct storm_packet *packet)
 	set(packet, &message);
 }
 
-/* One of the three texts has no end. */
+/* One of the three texts has no NUL. */
 static void make_unterminated(struct storm_maker *maker, struct storm_packet *packet)
 {
 	struct hvl_packet message;
@@ -142,8 +142,8 @@ static void make_valid(struct storm_maker *maker, struct storm_packet *packet)
 	makers[random_below(&maker->random, ARRAY_SIZE(makers))](maker, packet);
 }
 
-/* Counts and versions that nobody has, and not as many of them as it says. */
-static void make_absurd_negotiation(struct storm_maker *maker, struct storm_packet *packet)
+/* Random versions, and counts that do not match the size. */
+static void make_invalid_negotiation(struct storm_maker *maker, struct storm_packet *packet)
 {
 	static const uint16_t counts[] = {0, 1, 2, 3, 31, 32, 33, 0x7fff, 0xffff};
 	struct storm_random *random = &maker->random;
@@ -159,8 +159,8 @@ static void make_absurd_negotiation(struct storm_maker *maker, struct storm_pack
 	set(packet, &message);
 }
 
-/* What only a guest may send. */
-static void make_backwards(struct storm_maker *maker, struct storm_packet *packet)
+/* A message that only a guest may send. */
+static void make_guest_message(struct storm_maker *maker, struct storm_packet *packet)
 {
 	struct storm_random *random = &maker->random;
 	uint32_t op = HVL_OP_CANCEL + random_below(random, 6);
@@ -183,7 +183,7 @@ static void make_mutated(struct storm_maker *maker, struct storm_packet *packet)
 
 	make_valid(maker, packet);
 	for (uint32_t i = 1 + random_below(random, 4); i; i--) {
-		/* Most of it is the users' message: the fields before it get their share. */
+		/* Most bytes are the message for the users: prefer the fields before it. */
 		bool fields = random_below(random, 4);
 		uint32_t limit = (uint32_t)(fields ? MIN(packet->length, 52) : packet->length);
 
@@ -191,7 +191,7 @@ static void make_mutated(struct storm_maker *maker, struct storm_packet *packet)
 	}
 }
 
-/* The three sizes that a packet has, each wrong by little or by much. */
+/* One of the three sizes (IC header, pipe header, packet) is wrong. */
 static void make_wrong_size(struct storm_maker *maker, struct storm_packet *packet)
 {
 	static const uint32_t sizes[] = {0, 1, 19, 20, 21, 0x7fff, 0xffff, 0x10000, UINT32_MAX};
@@ -251,33 +251,33 @@ static void make_noise(struct storm_maker *maker, struct storm_packet *packet)
 	random_fill(&maker->random, packet->data, packet->length);
 }
 
-static void lie_about_type(struct storm_maker *maker, struct storm_packet *packet)
+static void falsify_type(struct storm_maker *maker, struct storm_packet *packet)
 {
 	packet->header.type = (uint16_t)random_below(&maker->random, 16);
 	packet->header.flags = (uint16_t)random_bits(&maker->random);
 }
 
-/* Kernels differ in what they make of it: the answer is not looked at. */
-static void lie_about_offset(struct storm_maker *maker, struct storm_packet *packet)
+/* Kernels handle it differently: no answer is required. */
+static void falsify_offset(struct storm_maker *maker, struct storm_packet *packet)
 {
 	uint16_t length8 = packet->header.length8;
-	const uint16_t offsets[] = {0, 1, 3, 4, length8, length8 + 1, LIE_MAX};
+	const uint16_t offsets[] = {0, 1, 3, 4, length8, length8 + 1, CLAIM_MAX};
 
 	packet->header.offset8 = offsets[random_below(&maker->random, ARRAY_SIZE(offsets))];
-	packet->owed = false;
+	packet->needs_answer = false;
 }
 
-/* More than there is: 64 KiB, 512 KiB, or a bit. */
+/* The header claims more than was written: 8 or 16 bytes more, 64 KiB, or 512 KiB. */
 static void claim_more(struct storm_maker *maker, struct storm_packet *packet)
 {
 	uint16_t length8 = packet->header.length8;
-	const uint16_t lengths[] = {length8 + 1, length8 + 2, 0x2000, LIE_MAX};
+	const uint16_t lengths[] = {length8 + 1, length8 + 2, 0x2000, CLAIM_MAX};
 
 	packet->header.length8 = lengths[random_below(&maker->random, ARRAY_SIZE(lengths))];
 	packet->fatal = true;
 }
 
-/* Less than there is, so that the guest takes the rest for the next packet. */
+/* The header claims less than was written: the guest reads the rest as the next packet. */
 static void claim_less(struct storm_maker *maker, struct storm_packet *packet)
 {
 	packet->header.length8 = (uint16_t)random_below(&maker->random, packet->header.length8);
@@ -285,12 +285,11 @@ static void claim_less(struct storm_maker *maker, struct storm_packet *packet)
 	packet->fatal = packet->header.length8 < sizeof(packet->header) / 8;
 }
 
-/* Of 1000 packets. */
 static const struct {
 	const char *name;
-	unsigned int share;
+	unsigned int share; /* of 1000 packets */
 	void (*make)(struct storm_maker *maker, struct storm_packet *packet);
-	void (*lie)(struct storm_maker *maker, struct storm_packet *packet);
+	void (*falsify)(struct storm_maker *maker, struct storm_packet *packet); /* or NULL */
 } kinds[] = {
 	{"query", 60, make_query, NULL},
 	{"cancel", 50, make_cancel, NULL},
@@ -298,25 +297,26 @@ static const struct {
 	{"target", 60, make_target, NULL},
 	{"unterminated", 20, make_unterminated, NULL},
 	{"negotiation", 40, make_negotiation, NULL},
-	{"absurd negotiation", 60, make_absurd_negotiation, NULL},
-	{"backwards", 40, make_backwards, NULL},
+	{"invalid negotiation", 60, make_invalid_negotiation, NULL},
+	{"guest message", 40, make_guest_message, NULL},
 	{"mutated", 180, make_mutated, NULL},
 	{"wrong size", 120, make_wrong_size, NULL},
 	{"truncated", 80, make_truncated, NULL},
 	{"oversized", 40, make_oversized, NULL},
 	{"replay", 80, make_replay, NULL},
 	{"noise", 40, make_noise, NULL},
-	{"false type", 30, make_mutated, lie_about_type},
-	{"false offset", 28, make_valid, lie_about_offset},
-	{"a packet claimed more", 6, make_valid, claim_more},
-	{"a packet claimed less", 6, make_valid, claim_less},
+	{"false type", 30, make_mutated, falsify_type},
+	{"false offset", 28, make_valid, falsify_offset},
+	{"length too large", 6, make_valid, claim_more},
+	{"length too small", 6, make_valid, claim_less},
 };
 
 /*
- * Whether the guest has to answer it at once, by the wire's own rules. A TARGET it refuses
- * where version 1.0 was negotiated, which is the daemon's to say.
+ * Whether the protocol requires an immediate answer. The daemon decides whether
+ * version 1.1 is negotiated, and so whether a TARGET is answered immediately:
+ * such an answer is not required.
  */
-static bool is_owed(const void *data, size_t length)
+static bool needs_answer(const void *data, size_t length)
 {
 	struct hvl_packet packet = {0}, answer;
 	struct hvl_version framework, message;
@@ -343,7 +343,7 @@ void storm_frame(struct storm_packet *packet)
 				     .offset8 = sizeof(packet->header) / 8,
 				     .length8 = (uint16_t)((sizeof(packet->header) + padded) / 8)};
 	packet->framed = true;
-	packet->owed = is_owed(packet->data, padded);
+	packet->needs_answer = needs_answer(packet->data, padded);
 }
 
 static void remember(struct storm_maker *maker, const struct storm_packet *packet)
@@ -374,8 +374,8 @@ void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t r
 	packet->kind = kinds[kind].name;
 	storm_frame(packet);
 	remember(maker, packet);
-	if (kinds[kind].lie)
-		kinds[kind].lie(maker, packet);
+	if (kinds[kind].falsify)
+		kinds[kind].falsify(maker, packet);
 }
 
 void storm_maker_init(struct storm_maker *maker, uint64_t seed)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a hostile host sends: packets drawn from a seed, and nothing else decides. */
+/* The packets of a storm: a pseudo-random sequence that only the seed determines. */
 #ifndef HVHOST_PACKET_H
 #define HVHOST_PACKET_H
 
@@ -20,18 +20,18 @@ uint32_t random_below(struct storm_random *random, uint32_t limit);
 
 struct storm_packet {
 	const char *kind;
-	struct ring_packet header; /* of which the transaction is left to the sender */
+	struct ring_packet header; /* without the transaction, which the sender sets */
 	size_t length;
-	bool owed;   /* the guest has to answer it, once and before it takes the next */
-	bool framed; /* the guest will know where the next one begins */
-	bool fatal;  /* the guest has to close the channel */
+	bool needs_answer; /* the guest must answer it once, before it reads the next packet */
+	bool framed;       /* the guest finds the start of the next packet */
+	bool fatal;        /* the guest must close the channel */
 	_Alignas(struct hvl_packet) uint8_t data[STORM_DATA_MAX];
 };
 
 struct storm_maker {
 	struct storm_random random;
 	uint8_t transaction;
-	uint64_t ids[STORM_IDS]; /* some are used again: cancelled, queried, repeated */
+	uint64_t ids[STORM_IDS]; /* for CANCEL, QUERY and repetitions of earlier requests */
 	struct {
 		size_t length;
 		uint8_t data[HVL_PACKET_MAX];
@@ -39,10 +39,10 @@ struct storm_maker {
 };
 
 void storm_maker_init(struct storm_maker *maker, uint64_t seed);
-/* The next packet, with no more than @room bytes of payload. */
+/* Makes the next packet, with at most @room bytes of payload. */
 void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t room);
 
-/* The header that goes with the packet's data, and what the guest has to do with it. */
+/* Sets the header that fits the packet's data, and what the guest must do with it. */
 void storm_frame(struct storm_packet *packet);
 
 #endif /* HVHOST_PACKET_H */

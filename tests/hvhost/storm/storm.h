@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hostile host: for as many packets as it is told, the logoff component's
- * channel belongs to a storm, which sends what storm_packet.h draws, spoils the
- * rings' indices and rescinds the offer. Then it brings back order, or tells
- * what the guest did wrong.
+ * A hostile host. For a given number of packets the storm takes over the logoff
+ * component's channel: it sends the packets of packet.h, corrupts the rings'
+ * control pages and rescinds the offer. Afterwards it waits until a LOGOFF
+ * works again and returns the channel to the component, or reports what the
+ * guest did wrong.
  */
 #ifndef HVHOST_STORM_H
 #define HVHOST_STORM_H
@@ -14,43 +15,48 @@
 #include "tests/hvhost/loop.h"
 #include "tests/hvhost/vmbus/vmbus.h"
 
-#define STORM_OWED_MAX 1024 /* more than both rings hold packets */
+#define STORM_EXPECTED_MAX 1024 /* more packets than both rings can hold */
 
-enum storm_phase { STORM_OVER, STORM_BLOWING, STORM_SETTLING, STORM_HANDING_OVER };
+enum storm_phase {
+	STORM_IDLE,
+	STORM_SENDING,
+	STORM_SETTLING,     /* until a LOGOFF is carried out */
+	STORM_HANDING_OVER, /* the component negotiates again */
+};
 
 struct ic;
 
 struct storm {
 	struct ic *ic;
-	const struct channel_ops *ops; /* the component's own, for afterwards */
+	const struct channel_ops *ops; /* the component's, restored at the end */
 	struct timer timer;
 	enum storm_phase phase;
 	uint64_t client;
 	uint64_t seed;
 	uint32_t packets;    /* to be sent */
-	uint32_t rescind_at; /* so many packets, at the latest */
+	uint32_t rescind_at; /* rescind at the latest after so many packets */
 	uint64_t deadline_us;
 
 	struct storm_maker maker;
 	struct storm_packet packet;
-	bool made;             /* @packet is to be sent */
-	unsigned int unheard;  /* packets still to be sent before answers are read */
-	bool rescind_next;     /* at the next turn, wherever the guest is then */
-	const char *broken_by; /* what the guest has to close the channel for */
-	bool break_next;       /* at the next turn, if it has not closed the channel by itself */
-	bool closing;          /* the guest has to close the channel */
-	bool spoilt;           /* the upstream ring's words, until the next turn */
-	uint64_t await;        /* transaction of the negotiation or LOGOFF that is waited for */
+	bool packet_ready;       /* @packet is to be sent next */
+	unsigned int unread;     /* answers are not read until so many more packets were sent */
+	bool rescind_next;       /* in the next run(), in whatever state the guest is */
+	const char *broken_by;   /* why the guest must close the channel */
+	bool break_next;         /* in the next run(), unless the channel is closed by then */
+	bool closing;            /* the guest must close the channel */
+	bool upstream_corrupted; /* until the next run() */
+	uint64_t await;          /* transaction of the negotiation or LOGOFF to wait for */
 
-	bool framed; /* the guest and we agree where packets begin */
+	bool framed; /* host and guest agree on where packets begin: answers can be checked */
 	struct {
 		uint32_t number;
 		const char *kind;
-	} owed[STORM_OWED_MAX]; /* answers, in the order in which they have to come */
-	uint32_t owed_first, owed_count;
+	} expected[STORM_EXPECTED_MAX]; /* answers, in order: a ring buffer */
+	uint32_t expected_first, expected_count;
 
-	uint32_t number; /* of the last packet, in its transaction */
-	uint32_t sent, answers, checked, completes, resets, rescinds, spoils;
+	uint32_t number; /* of the last packet; part of its transaction */
+	uint32_t sent, answers, checked, completes, resets, rescinds, corruptions;
 	json_t *kinds;
 };
 

@@ -150,7 +150,7 @@ int ring_put(struct ring *ring, const struct ring_packet *header, const void *da
 	return 0;
 }
 
-void ring_spoil(struct ring *ring, enum ring_field field, uint32_t value)
+void ring_set_field(struct ring *ring, enum ring_field field, uint32_t value)
 {
 	_Atomic uint32_t *const fields[] = {
 		[RING_WRITE_INDEX] = &ring->control->write_index,

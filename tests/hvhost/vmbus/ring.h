@@ -56,7 +56,7 @@ int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
 int ring_put(struct ring *ring, const struct ring_packet *header, const void *data, size_t length,
 	     bool *signal);
 /* Overwrites a field of the control page, whichever side owns it. */
-void ring_spoil(struct ring *ring, enum ring_field field, uint32_t value);
+void ring_set_field(struct ring *ring, enum ring_field field, uint32_t value);
 
 /* Sets the interrupt mask: until ring_read_end() the guest does not signal its writes. */
 void ring_read_begin(struct ring *ring);

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2317 # some functions are called by name
-# demo.sh BUILD KERNEL INITRD: boots a guest, logs users on in it, and logs them all off
-# from its host.
+# demo.sh BUILD KERNEL INITRD: boots a guest, logs users on, and logs them all off from the host.
 set -euo pipefail
 
 build=${1:?} kernel=$(realpath "${2:?}") initrd=${3:?}
@@ -18,12 +17,12 @@ trap finish EXIT
 
 if [[ -t 1 ]]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 
-say() {
+heading() {
 	printf '\n%s== %s%s\n' "$bold" "$*" "$plain"
 }
 
-# waiting WHAT COMMAND…: runs it, showing on a terminal for how long it has.
-waiting() {
+# wait_for WHAT COMMAND…: runs the command, and shows the elapsed time on a terminal.
+wait_for() {
 	local what=$1 began=$SECONDS pid status=0
 	shift
 	"$@" >"$HVHOST_DIR/output" 2>&1 &
@@ -38,7 +37,7 @@ waiting() {
 	echo "$what: $((SECONDS - began)) s"
 	if ((status)); then
 		cat "$HVHOST_DIR/output" >&2
-		echo "the demo ends here; the guest's console said last:" >&2
+		echo "the demo failed; the last lines of the guest's console:" >&2
 		tail -n 20 "$HVHOST_DIR/demo/console.log" >&2 || true
 	fi
 	return "$status"
@@ -48,8 +47,7 @@ guest() {
 	"$hvhost" exec demo -- "$*"
 }
 
-# The guest is up when its agent answers, and its host may ask for a logoff when the
-# daemon has said so through the driver.
+# The guest has booted when the agent responds, and accepts requests when the daemon is active.
 booted() {
 	local i
 	for ((i = 0; i < 10; i++)); do
@@ -59,23 +57,23 @@ booted() {
 	return 1
 }
 
-say "A Hyper-V guest: Debian with the stock kernel ${kernel##*/vmlinuz-}"
+heading "A Hyper-V guest: Debian with the stock kernel ${kernel##*/vmlinuz-}"
 "$hvhost" start demo --kernel "$kernel" --initrd "$initrd" --append "$(<"$(dirname "$0")/../guest/cmdline")"
-waiting 'the guest boots, finds VMBus, and starts the logoff daemon' booted
+wait_for 'guest boot, VMBus connection and daemon startup' booted
 guest "dmesg | grep -iE 'hypervisor detected|vmbus version|hv_logoff|logoff IC'" || true
 
-say 'Alice logs in on a terminal, Bob comes by su -l, Carol runs what ignores SIGHUP and SIGTERM'
-waiting 'sessions are opened' guest 'open-session login alice; open-session su bob; open-session stubborn carol'
+heading 'Alice logs in on a terminal, Bob uses su -l, and the shell of Carol ignores SIGHUP and SIGTERM'
+wait_for 'three logins' guest 'open-session login alice; open-session su bob; open-session stubborn carol'
 guest 'loginctl list-sessions --no-pager'
 
-say "The host: hvhost logoff demo --timeout 120 --grace 5"
+heading "The host: hvhost logoff demo --timeout 120 --grace 5"
 status=0
-"$hvhost" logoff demo --timeout 120 --grace 5 --message 'This machine moves to another host.' || status=$?
+"$hvhost" logoff demo --timeout 120 --grace 5 --message 'This machine will be moved to another host.' || status=$?
 
-say 'What Alice saw on her terminal, and who is left'
+heading 'The end of the output on the terminal of Alice, and the sessions that are left'
 # shellcheck disable=SC2016 # for the guest's shell
 guest 'tail -n 4 /run/open-session/$(ls -tr /run/open-session | head -n 1); echo; loginctl list-sessions --no-pager'
 
-say 'The audit in the guest'
+heading 'The audit log in the guest'
 guest 'journalctl --no-pager -o cat -t hv-logoffd | tail -n 6'
 exit "$status"

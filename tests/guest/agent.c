@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Runs shell commands in the guest for the tests, over the second serial port.
+ * Runs shell commands for the tests, which it receives over the second serial port.
  *
- * Host to guest: "RUN <number> <bytes>\n" and that many bytes of shell text.
- * Guest to host: "READY\n" at the start; for a command any number of "OUT
- * <number> <bytes>\n" with the bytes, then "END <number> <exit status>\n".
+ * Host to guest: "RUN <number> <bytes>\n", followed by that many bytes of shell script.
+ * Guest to host: "READY\n" at startup. For each command, any number of "OUT <number> <bytes>\n",
+ * each followed by the bytes, then "END <number> <exit status>\n".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +51,7 @@ static int open_port(void)
 	return fd;
 }
 
-/* The child's process id; what it writes comes out of *@output. */
+/* Returns the child's PID, or -1. *@output receives its standard output and error. */
 static pid_t start(const char *script, int *output)
 {
 	int pipes[2];
@@ -74,8 +74,8 @@ static pid_t start(const char *script, int *output)
 	return pid;
 }
 
-/* Passes on what there is within @milliseconds (-1: for ever). Whether there may be more. */
-static bool pass(int port, const char *number, int output, int milliseconds)
+/* Forwards output that arrives within @milliseconds. False if there was none. */
+static bool forward_output(int port, const char *number, int output, int milliseconds)
 {
 	struct pollfd polled = {.fd = output, .events = POLLIN};
 	char bytes[4096];
@@ -101,10 +101,10 @@ static int run(int port, const char *number, const char *script)
 
 	if (pid < 0)
 		return 126;
-	/* What the command leaves behind may hold the pipe open: don't wait for its end. */
+	/* Background processes may keep the pipe open, so do not wait for its end. */
 	while (waitpid(pid, &status, WNOHANG) == 0)
-		pass(port, number, output, 20);
-	while (pass(port, number, output, 0))
+		forward_output(port, number, output, 20);
+	while (forward_output(port, number, output, 0))
 		continue;
 	close(output);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

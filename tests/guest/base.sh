@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Prints the path of the guest's base image, a compressed cpio archive: a small
-# Debian with systemd, logind, udev and D-Bus. Made once, and kept in the cache
-# under a name that follows from what it is made of.
+# Prints the path of the guest's base image, a compressed cpio archive: a minimal Debian with
+# systemd, logind, udev and D-Bus. The image is built once; its name in the cache has a hash of this
+# script and of pack-base.sh.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -11,7 +11,7 @@ release=bookworm
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 
-# The Debian archives that this machine itself uses, so that its mirror serves here too.
+# The Debian archives in the sources of this machine, so that its mirror is used.
 sources() {
 	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
@@ -25,9 +25,9 @@ sources() {
 make_base() {
 	local archives=$1 base=$2 work
 	work=$(mktemp -d)
-	# shellcheck disable=SC2064 # the directory's name of now is meant
+	# shellcheck disable=SC2064 # expand now, as work is local
 	trap "rm -rf '$work'" EXIT
-	# Without root the hook is another user, who must be able to write this.
+	# Without root, the hook runs as another user, which has to be able to write the file.
 	chmod 711 "$work"
 	: >"$work/base"
 	chmod 666 "$work/base"
@@ -52,7 +52,7 @@ if [[ ! -s $base ]]; then
 		echo "apt knows no Debian $release archive: run 'sudo apt-get update' first" >&2
 		exit 1
 	fi
-	echo "making the guest's base image with mmdebstrap, once, about a minute" >&2
+	echo "building the guest's base image with mmdebstrap; this takes about a minute, once" >&2
 	make_base "$archives" "$base"
 fi
 echo "$base"

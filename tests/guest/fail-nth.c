@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * fail-nth PATH OFFER: walks a path of the driver again and again, on a kernel with FAILSLAB. The
- * first time the first allocation fails, the second time the second one, until it is walked
- * without one that fails. Prints how often that was.
+ * fail-nth PATH OFFER: runs a path through the driver repeatedly, on a kernel with FAILSLAB. In the
+ * first run the first allocation fails, in the second run the second one, and so on until a run has
+ * no allocation that fails. Prints the number of allocations.
  *
- *   bind    the driver is bound to the offer; it is not before, and not after
- *   unbind  the driver is unbound from it; it is not bound before, and not after
- *   device  a daemon opens the device, shakes hands, polls and closes; the driver is bound, and no
- *           other daemon runs
+ *   bind    binds the driver to the offer; it is unbound before and after
+ *   unbind  unbinds the driver from the offer, after binding it; it is unbound before and after
+ *   device  opens the device as a daemon does, performs the handshake, polls and closes it; the
+ *           driver is bound, and no other daemon runs
  */
 #include <fcntl.h>
 #include <linux/hv_logoff.h>
@@ -21,8 +21,8 @@
 #define DRIVER "/sys/bus/vmbus/drivers/hv_logoff/"
 #define DEVICE "/dev/" HV_LOGOFF_DEVICE
 
-/* More than there are on any of the paths. */
-#define MOST 2000
+/* More allocations than any path has. */
+#define ALLOCATIONS_MAX 2000
 
 static const char *offer;
 static int fail_nth, bind_file, unbind_file;
@@ -30,7 +30,7 @@ static int fail_nth, bind_file, unbind_file;
 struct path {
 	const char *name;
 	bool (*before)(void);
-	bool (*walk)(void);
+	bool (*run)(void);
 	bool (*after)(void);
 };
 
@@ -59,7 +59,7 @@ static bool unbind_driver(void)
 	return write(unbind_file, offer, strlen(offer)) > 0;
 }
 
-/* An unbinding that failed early has left it bound. */
+/* An unbinding that failed early leaves the driver bound. */
 static bool bind_again(void)
 {
 	char link[256];
@@ -102,15 +102,15 @@ static const struct path paths[] = {
 	{"device", nothing, use_device, nothing},
 };
 
-/* Whether the walk came to its @n-th allocation; *@good says how it ended. */
-static bool walk(const struct path *path, int n, bool *good)
+/* Whether the run reached its @n-th allocation. Sets *@good to the result of the path. */
+static bool run(const struct path *path, int n, bool *good)
 {
 	char text[16];
 	int size = snprintf(text, sizeof(text), "%d", n);
 
 	if (pwrite(fail_nth, text, size, 0) != size)
 		die("fail-nth");
-	*good = path->walk();
+	*good = path->run();
 	memset(text, 0, sizeof(text));
 	if (pread(fail_nth, text, sizeof(text) - 1, 0) <= 0 || pwrite(fail_nth, "0", 1, 0) != 1)
 		die("fail-nth");
@@ -123,10 +123,10 @@ static int sweep(const struct path *path)
 	bool good = false;
 	int n;
 
-	for (n = 1; failed && n <= MOST; n++) {
+	for (n = 1; failed && n <= ALLOCATIONS_MAX; n++) {
 		if (!path->before())
 			die("before the path");
-		failed = walk(path, n, &good);
+		failed = run(path, n, &good);
 		if (good && !path->after())
 			die("after the path");
 	}

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# image.sh MODULES MODULE BUILD OUT: makes the initramfs that is the whole guest: the
-# base image, and on top of it the kernel's own Hyper-V modules, hv_logoff.ko, the
-# daemon, and what the tests run inside.
+# image.sh MODULES MODULE BUILD OUT: builds the initramfs that is the guest's root file system: the
+# base image, plus the kernel's own Hyper-V modules, hv_logoff.ko, the daemon, and the programs that
+# the tests run in the guest.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -15,14 +15,14 @@ trap 'rm -rf "$stage"' EXIT
 install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
-# All but hv_utils are built into some kernels.
+# Some kernels have all of them but hv_utils built in.
 find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
-# For the machines that have some, and there by name.
+# Only machines with persistent memory load it, by name.
 install -d "$stage/etc/modprobe.d"
 echo 'blacklist nfit' >"$stage/etc/modprobe.d/persistent.conf"
-# In an emulated guest on a busy machine a daemon takes longer than 5 s to come back.
+# In an emulated guest on a busy machine, a daemon may take longer than 5 s to restart.
 echo 'options hv_logoff reattach_seconds=300' >"$stage/etc/modprobe.d/hv_logoff.conf"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
@@ -35,7 +35,7 @@ install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
 install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"
 
-# In the base image /lib is a link to /usr/lib, which a directory here would replace.
+# In the base image /lib is a symlink to /usr/lib, which a directory here would replace.
 if [[ -d $stage/lib ]]; then
 	cp -a "$stage/lib/." "$stage/usr/lib/"
 	rm -r "${stage:?}/lib"

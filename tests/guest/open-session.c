@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * open-session KIND USER: logs a user on through PAM, and returns once logind
- * knows the session, whose id it prints. What is written to the session's
- * terminal is kept in /run/open-session/ID.
+ * open-session KIND USER: logs a user on through PAM, and returns once logind has the session.
+ * Prints the session's id. The output of the session's terminal is logged to /run/open-session/ID.
  *
- *   login     a terminal login
+ *   login     a login on a terminal
  *   su        `su -l` on a terminal
- *   stubborn  a terminal login whose shell ignores SIGHUP and SIGTERM
- *   pam       a session with nothing but its leader, made fast
+ *   stubborn  a login on a terminal; the shell ignores SIGHUP and SIGTERM
+ *   pam       only a PAM session and its leader, which is fast
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,7 +32,7 @@ static _Noreturn void die(const char *what)
 	exit(EXIT_FAILURE);
 }
 
-/* The session that @pid is in, once logind has it and it is no longer opening. */
+/* Waits until logind has @pid's session and it is no longer opening. Returns its id. */
 static char *wait_for_session(pid_t pid)
 {
 	char *session = NULL;
@@ -51,7 +50,7 @@ static char *wait_for_session(pid_t pid)
 		free(session);
 		session = NULL;
 		if (kill(pid, 0) < 0)
-			die("the session's process is gone");
+			die("the session's process has exited");
 		usleep(50000);
 	}
 }
@@ -66,12 +65,12 @@ static _Noreturn void shell(const char *kind, const char *user)
 	_exit(127);
 }
 
-static _Noreturn void pam(const char *user, int tell)
+static _Noreturn void pam(const char *user, int notify_fd)
 {
 	static const struct pam_conv conversation = {.conv = misc_conv};
 	pam_handle_t *handle = NULL;
 
-	close(tell);
+	close(notify_fd);
 	if (pam_start("open-session", user, &conversation, &handle) != PAM_SUCCESS ||
 	    pam_open_session(handle, 0) != PAM_SUCCESS)
 		_exit(EXIT_FAILURE);
@@ -80,11 +79,12 @@ static _Noreturn void pam(const char *user, int tell)
 }
 
 /*
- * Keeps what the terminal shows. Tells the parent when the shell's prompt has been shown, or where
- * there is a @command, when that has shown its @answer: what is typed before the prompt may get
- * lost.
+ * Logs the terminal's output. Closes @notify_fd when the shell's prompt has been printed, or if
+ * there is a @command, when the command has printed its @answer. The command is sent only after the
+ * prompt, as input before that may get lost.
  */
-static void keep(int terminal, const char *path, const char *command, const char *answer, int tell)
+static void log_terminal(int terminal, const char *path, const char *command, const char *answer,
+			 int notify_fd)
 {
 	const char *marker = "$";
 	FILE *log = fopen(path, "we");
@@ -98,7 +98,7 @@ static void keep(int terminal, const char *path, const char *command, const char
 	while ((n = read(terminal, bytes, sizeof(bytes))) > 0) {
 		fwrite(bytes, 1, (size_t)n, log);
 		fflush(log);
-		if (tell < 0 || used + (size_t)n >= sizeof(seen))
+		if (notify_fd < 0 || used + (size_t)n >= sizeof(seen))
 			continue;
 		memcpy(seen + used, bytes, (size_t)n);
 		used += (size_t)n;
@@ -107,16 +107,16 @@ static void keep(int terminal, const char *path, const char *command, const char
 		if (command && write(terminal, command, strlen(command)) < 0)
 			die("write");
 		if (!command) {
-			close(tell);
-			tell = -1;
+			close(notify_fd);
+			notify_fd = -1;
 		}
 		command = NULL;
 		marker = answer;
 	}
 }
 
-/* Runs in the background as long as the terminal lives. */
-static _Noreturn void attend(const char *kind, const char *user, int tell)
+/* Runs in the background until the terminal is closed. */
+static _Noreturn void run_session(const char *kind, const char *user, int notify_fd)
 {
 	bool stubborn = strcmp(kind, "stubborn") == 0;
 	char path[128];
@@ -129,16 +129,16 @@ static _Noreturn void attend(const char *kind, const char *user, int tell)
 	if (pid < 0)
 		die("fork");
 	if (pid == 0 && strcmp(kind, "pam") == 0)
-		pam(user, tell);
+		pam(user, notify_fd);
 	if (pid == 0)
 		shell(kind, user);
 
 	session = wait_for_session(pid);
-	dprintf(tell, "%s\n", session);
+	dprintf(notify_fd, "%s\n", session);
 	if (strcmp(kind, "pam") == 0)
 		_exit(EXIT_SUCCESS);
 	snprintf(path, sizeof(path), DIRECTORY "/%s", session);
-	keep(terminal, path, stubborn ? STUBBORN : NULL, "is-stubborn", tell);
+	log_terminal(terminal, path, stubborn ? STUBBORN : NULL, "is-stubborn", notify_fd);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -147,7 +147,7 @@ int main(int argc, char **argv)
 	char bytes[64];
 	int pipes[2];
 	ssize_t n;
-	size_t told = 0;
+	size_t printed = 0;
 
 	if (argc != 3 || !getpwnam(argv[2])) {
 		fprintf(stderr, "usage: open-session login|su|stubborn|pam USER\n");
@@ -161,12 +161,12 @@ int main(int argc, char **argv)
 		die("fork");
 	case 0:
 		close(pipes[0]);
-		attend(argv[1], argv[2], pipes[1]);
+		run_session(argv[1], argv[2], pipes[1]);
 	}
 	close(pipes[1]);
 	while ((n = read(pipes[0], bytes, sizeof(bytes))) > 0) {
 		fwrite(bytes, 1, (size_t)n, stdout);
-		told += (size_t)n;
+		printed += (size_t)n;
 	}
-	return told > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return printed > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

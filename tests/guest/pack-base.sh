@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# pack-base.sh ROOT FILE: makes the users, takes out of a fresh Debian what no test
-# looks at and what a boot would spend its time on, and packs the rest.
+# pack-base.sh ROOT FILE: adds the users to a new Debian system, removes what no test needs and what
+# would slow down the boot, and packs the rest.
 set -euo pipefail
 
 root=${1:?} file=${2:?}
@@ -13,7 +13,7 @@ done
 echo guest >"$root/etc/hostname"
 touch "$root/etc/default/locale"
 echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
-# login(1) gives up after a minute, which a busy machine may take.
+# login(1) times out after a minute, which may be too short on a busy machine.
 sed -i 's/^LOGIN_TIMEOUT.*/LOGIN_TIMEOUT 0/' "$root/etc/login.defs"
 : >"$root/etc/machine-id"
 ln -sfn $units/multi-user.target "$root/etc/systemd/system/default.target"
@@ -26,11 +26,11 @@ rm -rf "${root:?}"/usr/share/{doc,man,info,locale,zoneinfo,i18n,bash-completion,
 	"${root:?}"/usr/lib/systemd/systemd-{networkd,resolved} \
 	"${root:?}"/var/{cache,log,lib/apt,lib/dpkg}/* "${root:?}"/boot/*
 
-# Rules for disks, sound, input and network cards: there are none.
+# The guest has no disks, sound, input devices or network cards, so it needs no rules for them.
 find "$root/usr/lib/udev/rules.d" -type f ! -name '5*' ! -name '71-seat*' ! -name '73-seat*' \
 	! -name '80-drivers*' ! -name '99-systemd*' ! -name '*hyperv*' ! -name '*hv*' -delete
 
-# A machine in memory has nothing to remount, flush, create or wait for.
+# The root file system is in memory: there is nothing to remount, flush, create or wait for.
 for unit in getty.target serial-getty@.service timers.target kmod-static-nodes.service \
 	ldconfig.service e2scrub_reap.service modprobe@.service systemd-repart.service \
 	proc-sys-fs-binfmt_misc.automount systemd-{binfmt,firstboot,hwdb-update,journal-catalog-update}.service \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# vmbus-image.sh MODULES INIT OUT: makes an initramfs with the kernel's own
-# Hyper-V modules and an init that loads them, and nothing else.
+# vmbus-image.sh MODULES INIT OUT: builds an initramfs with only the kernel's own Hyper-V modules and
+# an init that loads them.
 set -euo pipefail
 
 modules=${1:?} init=${2:?} out=${3:?}
@@ -10,7 +10,7 @@ trap 'rm -rf "$stage"' EXIT
 
 mkdir "$stage/dev"
 cp "$init" "$stage/init"
-# All but hv_utils are built into some kernels.
+# Some kernels have all of them but hv_utils built in.
 find "$modules/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage" {} +
 for module in "$stage"/*.xz; do

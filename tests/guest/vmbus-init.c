@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The whole user space of a guest that only has to meet VMBus. */
+/* The init of a guest that only connects to VMBus. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #define SYSLOG_ACTION_READ_ALL      3
 #define SYSLOG_ACTION_CONSOLE_LEVEL 8
 
-/* Each after those that it needs. */
+/* In the order of their dependencies. */
 static const char *const modules[] = {
 	"/pps_core.ko",
 	"/ptp.ko",
@@ -25,7 +25,7 @@ static void load(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-	/* It is built into this kernel. */
+	/* It is built into the kernel. */
 	if (fd < 0 && errno == ENOENT)
 		return;
 	if (fd >= 0 && syscall(SYS_finit_module, fd, "", 0) == 0)
@@ -34,7 +34,7 @@ static void load(const char *path)
 	reboot(RB_POWER_OFF);
 }
 
-/* A bus driver that is built in has had its say before the console listened. */
+/* A built-in bus driver prints its version before the console is enabled. */
 static void repeat_version(void)
 {
 	static char log[1 << 18];

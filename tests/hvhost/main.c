@@ -17,7 +17,7 @@ static const struct {
 	 "[--vmbus VERSION] [--message-version VERSION] [--persistent MIB] [--no-offer "
 	 "COMPONENT[,COMPONENT...]] "
 	 "[--allow-user USER]... [--allow-group GROUP]..."},
-	{"run", cli_run, "NAME (as start, in the foreground, on this machine's KVM)"},
+	{"run", cli_run, "NAME (like start, but in the foreground and on this machine's KVM)"},
 	{"list", cli_list, ""},
 	{"status", cli_status, "NAME"},
 	{"console", cli_console, "NAME [--follow]"},
@@ -66,6 +66,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	}
-	fprintf(stderr, "hvhost: there is no command \"%s\".\n", argv[1]);
+	fprintf(stderr, "hvhost: unknown command \"%s\".\n", argv[1]);
 	return usage(stderr);
 }

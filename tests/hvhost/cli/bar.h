@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* How far a logoff is: a bar on a terminal, a line for each change elsewhere. */
+/* The progress of a logoff: a bar on a terminal, otherwise a line for each change. */
 #ifndef HVHOST_BAR_H
 #define HVHOST_BAR_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hvhost's commands. Each returns the exit status, after saying what went wrong. */
+/* hvhost's commands. Each returns the exit status, after reporting errors on standard error. */
 #ifndef HVHOST_CLI_H
 #define HVHOST_CLI_H
 
@@ -35,15 +35,15 @@ int cli_stop(int argc, char **argv);
 
 /* client.c */
 struct connection;
-/* NULL if nothing answers there; quiet: without a word about it. */
+/* NULL if the machine is not running, which is reported unless @quiet. */
 struct connection *client_connect(const char *name, bool quiet);
 void client_close(struct connection **connection);
 int client_send(struct connection *connection, const json_t *request);
-/* The next object, or NULL when the machine has hung up. */
+/* The next object, or NULL when the connection has ended. */
 json_t *client_receive(struct connection *connection);
 /*
- * One command, to its final reply, which is NULL after an error that was told.
- * The request is taken. @event gets what comes before the reply.
+ * Runs one command and returns its reply, or NULL after reporting an error. Takes
+ * @request. Calls @event, unless NULL, for each event before the reply.
  */
 json_t *client_call(const char *name, json_t *request, void (*event)(const json_t *event));
 

@@ -20,7 +20,7 @@ struct exec_command;
 
 struct exec {
 	struct vm *vm;
-	struct timer timer; /* until the first of the deadlines */
+	struct timer timer; /* for the earliest deadline */
 	bool ready;         /* the agent has started */
 	unsigned long number;
 	char line[64];

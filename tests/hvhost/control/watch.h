@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The command "watch": reports each session that ends in the guest, until the client disconnects.
- */
+/* The command "watch": reports sessions that end in the guest, until the client disconnects. */
 #ifndef HVHOST_WATCH_H
 #define HVHOST_WATCH_H
 

@@ -13,7 +13,7 @@
 #include "userspace/shared/wire_host.h"
 
 #define TIMEOUT_DEFAULT         60
-/* The guest enforces the request's timeout; so much later the host assumes that it hangs. */
+/* The guest enforces the request's timeout. So much later the host gives up. */
 #define DEADLINE_MARGIN_SECONDS 30
 #define ANSWER_SECONDS          30 /* for CANCEL and QUERY */
 

@@ -257,7 +257,7 @@ static void falsify_type(struct storm_maker *maker, struct storm_packet *packet)
 	packet->header.flags = (uint16_t)random_bits(&maker->random);
 }
 
-/* Kernels handle it differently: no answer is required. */
+/* Kernels differ in how they handle it: no answer is required. */
 static void falsify_offset(struct storm_maker *maker, struct storm_packet *packet)
 {
 	uint16_t length8 = packet->header.length8;

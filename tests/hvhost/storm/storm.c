@@ -24,7 +24,7 @@
 #define EVERY_UNREAD     300
 /* Once in so many times that the guest is about to open the channel */
 #define EVERY_OPENING    128
-/* While answers cannot be checked, which only new rings change */
+/* While answers cannot be checked: only new rings restore that */
 #define EVERY_REOPEN     64
 
 /* A flag in a packet's transaction, besides its number; the answer has the same transaction. */
@@ -300,7 +300,7 @@ static void corrupt_pending_send(struct storm *storm)
 		       RING_PENDING_SEND, random_bits(&storm->maker.random));
 }
 
-/* Until repair_upstream(), the guest sees a full ring or too much room, or an interrupt mask. */
+/* Until repair_upstream() the guest sees a false amount of room, and may not signal. */
 static void corrupt_room(struct storm *storm)
 {
 	struct ring *ring = &channel_of(storm)->upstream;

@@ -31,7 +31,7 @@
 #define HV_MSR_HYPERCALL_AVAILABLE           (1 << 5)
 #define HV_MSR_VP_INDEX_AVAILABLE            (1 << 6)
 #define HV_MSR_REFERENCE_TSC_AVAILABLE       (1 << 9)
-#define HV_ACCESS_FREQUENCY_MSRS             (1 << 11) /* replace calibration with the PIT */
+#define HV_ACCESS_FREQUENCY_MSRS             (1 << 11) /* no PIT is needed for calibration */
 /* 0x40000003.ebx: hypercalls */
 #define HV_POST_MESSAGES                     (1 << 4)
 #define HV_SIGNAL_EVENTS                     (1 << 5)

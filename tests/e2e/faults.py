@@ -7,7 +7,7 @@ import dataclasses
 import re
 import typing
 
-from cases import daemon_is_not_awaited
+from cases import short_reattach_timeout
 from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, E_NOT_FOUND,
                     E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
                     wait_device_gone, wait_done)
@@ -102,7 +102,7 @@ class Held:
 
 @contextlib.contextmanager
 def closes(machine, _held):
-    with daemon_is_not_awaited(machine):
+    with short_reattach_timeout(machine):
         machine.run("systemctl stop hv-logoffd")
         yield
     machine.run("systemctl start hv-logoffd")

@@ -24,7 +24,7 @@ def check(lab):
 
 
 def blow(lab, seed, packets):
-    cases.blow(lab.machine, seed, packets)
+    cases.run_storm(lab.machine, seed, packets)
     check(lab)
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The commands that talk to a machine that runs. */
+/* The commands for a machine that is running. */
 #include "cli.h"
 
 #include <getopt.h>
@@ -13,7 +13,7 @@
 #include "userspace/host/libvmguestos/registry.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
 
-#define EXEC_FAILED 125 /* the command did not run, or its status is not known */
+#define EXEC_FAILED 125 /* the command was not run, or its status is unknown */
 
 static const char *text_of(const json_t *json, const char *name)
 {
@@ -120,8 +120,7 @@ int cli_list(int argc, char **argv)
 		return usage("list", "");
 	ret = vmg_registry_names(&names);
 	if (ret < 0) {
-		fprintf(stderr, "hvhost: the machines' folder can't be read: %s.\n",
-			strerror(-ret));
+		fprintf(stderr, "hvhost: cannot read the machines' folder: %s.\n", strerror(-ret));
 		return EXIT_FAILURE;
 	}
 	for (char **name = names; *name; name++) {
@@ -142,7 +141,7 @@ static void print_console(const json_t *event)
 	fflush(stdout);
 }
 
-/* What is typed goes over connections of its own: that one has only what is followed. */
+/* Sends input over other connections: the caller's waits for the console's reply. */
 static void *forward_input(void *name)
 {
 	char typed[256];
@@ -181,7 +180,7 @@ int cli_console(int argc, char **argv)
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The words as one line, for the guest's shell. To be freed. */
+/* The arguments joined by blanks, for the guest's shell. To be freed. */
 static char *join(char **words)
 {
 	char *line = NULL;
@@ -196,7 +195,7 @@ static char *join(char **words)
 	return line;
 }
 
-/* A number for the option @name of a command; false if @text isn't one. */
+/* Sets a number as the member @name; false if @text is not a number. */
 static bool set_number(json_t *request, const char *name, const char *text)
 {
 	char *end;
@@ -204,13 +203,13 @@ static bool set_number(json_t *request, const char *name, const char *text)
 
 	if (end != text && !*end)
 		return json_object_set_new(request, name, json_integer(value)) == 0;
-	fprintf(stderr, "hvhost: --%s is a number, not \"%s\".\n", name, text);
+	fprintf(stderr, "hvhost: --%s needs a number, not \"%s\".\n", name, text);
 	return false;
 }
 
 enum argument_kind { FLAG, NUMBER, TEXT };
 
-/* As the option, with "_" for each "-". To be freed. */
+/* The option's name, with "_" for each "-". To be freed. */
 static char *member_of(const struct option *option)
 {
 	char *name = strdup(option->name);
@@ -222,7 +221,7 @@ static char *member_of(const struct option *option)
 	return name;
 }
 
-/* Options become the request's members of the same names; getopt_long() returns the kind. */
+/* Sets the options as members of the request; getopt_long() returns the kind of argument. */
 static bool parse_options(int argc, char **argv, const struct option *options, json_t *request)
 {
 	int index, kind;
@@ -275,7 +274,7 @@ static void print_session(const json_t *session)
 	if (strcmp(id, "0x0") != 0)
 		printf(", request %s", id);
 	if (number_of(session, "lost"))
-		printf(" (%" JSON_INTEGER_FORMAT " before it were not told)",
+		printf(" (%" JSON_INTEGER_FORMAT " earlier ones were not reported)",
 		       number_of(session, "lost"));
 	printf("\n");
 }

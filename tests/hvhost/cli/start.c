@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The commands that make a machine. */
+/* The commands that start a machine. */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,7 +20,7 @@
 #define MEMORY_DEFAULT 768
 #define MEMORY_MIN     128
 #define PERSISTENT_MAX 64
-#define MEMORY_MAX     3072 /* the rest of the first 4 GiB is for the interrupt controllers */
+#define MEMORY_MAX     3072 /* the interrupt controllers are in the last GiB below 4 GiB */
 
 static const struct {
 	const char *name;
@@ -71,14 +71,14 @@ static bool parse_message_version(const char *text, uint32_t *number)
 	return false;
 }
 
-/* The machine's process has another working directory. */
+/* Stores an absolute path: the machine's process changes its working directory. */
 static bool parse_file(const char *path, char **file)
 {
 	free(*file);
 	*file = realpath(path, NULL);
 	if (*file && access(*file, R_OK) == 0)
 		return true;
-	fprintf(stderr, "hvhost: the file %s can't be read: %s.\n", path, strerror(errno));
+	fprintf(stderr, "hvhost: cannot read the file %s: %s.\n", path, strerror(errno));
 	return false;
 }
 
@@ -86,8 +86,8 @@ static bool parse_allowed(const char *argument, const char *what, bool good)
 {
 	if (!good)
 		fprintf(stderr,
-			"hvhost: there is no %s \"%s\" in this machine's files: one that is found "
-			"elsewhere is given by its number.\n",
+			"hvhost: there is no %s \"%s\" in /etc/passwd or /etc/group; one that is "
+			"defined elsewhere is given by its number.\n",
 			what, argument);
 	return good;
 }
@@ -135,7 +135,7 @@ static bool parse_option(int option, const char *argument, struct machine_config
 	}
 	if (!good)
 		fprintf(stderr,
-			"hvhost: %s does not do: --memory is %d to %d MiB, --persistent 1 to %d, "
+			"hvhost: %s is not valid: --memory is %d to %d MiB, --persistent 1 to %d, "
 			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3, "
 			"--message-version 1.0 or 1.1.\n",
 			argument, MEMORY_MIN, MEMORY_MAX, PERSISTENT_MAX);
@@ -160,7 +160,7 @@ static bool parse_options(int argc, char **argv, struct machine_config *config)
 	};
 	int option;
 
-	optind = 0; /* from the first one again */
+	optind = 0; /* restart getopt_long() */
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (!parse_option(option, optarg, config))
 			return false;
@@ -172,13 +172,13 @@ static bool is_name(int argc, char **argv)
 {
 	if (optind == argc - 1 && vmg_registry_is_name(argv[optind]))
 		return true;
-	fprintf(stderr,
-		"hvhost: give the machine's name, which is letters, digits, \"-\", \"_\" and "
-		"\".\", and begins with a letter or a digit.\n");
+	fprintf(stderr, "hvhost: the machine's name is required. It consists of letters, digits, "
+			"\"-\", \"_\" and "
+			"\".\", and begins with a letter or a digit.\n");
 	return false;
 }
 
-/* Without a kernel it is the machine that was there before, with changes. */
+/* Without --kernel: the saved configuration, with the options as changes. */
 static bool parse_again(int argc, char **argv, struct machine_config *config)
 {
 	_cleanup_free_ char *directory = config->directory;
@@ -187,8 +187,7 @@ static bool parse_again(int argc, char **argv, struct machine_config *config)
 	machine_config_done(config);
 	if (machine_config_load(directory, config) == 0)
 		return parse_options(argc, argv, config);
-	fprintf(stderr, "hvhost: give the --kernel: %s has no machine.json of before.\n",
-		directory);
+	fprintf(stderr, "hvhost: --kernel is required: %s has no valid machine.json.\n", directory);
 	return false;
 }
 
@@ -214,7 +213,7 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 	return true;
 }
 
-/* Anyone may look for a machine; what he may do with it is the control socket's matter. */
+/* Any user may connect to a machine; the control socket checks permissions. */
 static bool make_one(const char *path)
 {
 	if (mkdir(path, 0700) == 0 && chmod(path, 0755) == 0)
@@ -222,12 +221,12 @@ static bool make_one(const char *path)
 	if (errno == EEXIST)
 		return true;
 	fprintf(stderr,
-		"hvhost: the folder %s can't be made: %s; HVHOST_DIR names another place.\n", path,
+		"hvhost: cannot create the folder %s: %s. HVHOST_DIR selects another one.\n", path,
 		strerror(errno));
 	return false;
 }
 
-/* The folder of all machines, and this one's own, whose path gets absolute. */
+/* Creates the registry and the machine's folder, and makes the folder's path absolute. */
 static bool make_directory(struct machine_config *config)
 {
 	_cleanup_free_ char *registry = NULL;
@@ -269,7 +268,7 @@ static bool keep(const struct machine_config *config)
 {
 	if (machine_config_save(config) == 0)
 		return true;
-	fprintf(stderr, "hvhost: %s/machine.json can't be written.\n", config->directory);
+	fprintf(stderr, "hvhost: cannot write %s/machine.json.\n", config->directory);
 	return false;
 }
 

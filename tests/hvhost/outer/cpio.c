@@ -25,7 +25,7 @@ static int entry(FILE *archive, const char *name, mode_t mode, dev_t device, siz
 	if (size > UINT32_MAX)
 		return -EFBIG;
 
-	/* magic, inode, mode, uid, gid, links, mtime, size, device, its own, name's size, 0 */
+	/* magic, inode, mode, uid, gid, links, mtime, size, dev, rdev, namesize, checksum */
 	if (fprintf(archive, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%s%c", 0u,
 		    (unsigned int)mode, 0u, 0u, 1u, 0u, (unsigned int)size, 0u, 0u, major(device),
 		    minor(device), (unsigned int)strlen(name) + 1, 0u, name, '\0') < 0)

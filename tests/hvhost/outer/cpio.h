@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Writes a cpio archive of the kernel's "newc" kind, an initramfs. */
+/* Writes a cpio archive in the "newc" format, which the kernel accepts as an initramfs. */
 #ifndef HVHOST_CPIO_H
 #define HVHOST_CPIO_H
 
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <sys/types.h>
 
-/* Each answers 0 or -errno. A directory must come before what is in it. */
+/* Each returns 0 or -errno. A directory must precede its contents. */
 int cpio_directory(FILE *archive, const char *name);
 int cpio_device(FILE *archive, const char *name, mode_t mode, dev_t device);
 int cpio_bytes(FILE *archive, const char *name, const void *bytes, size_t size);

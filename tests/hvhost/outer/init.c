@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Process 1 of the outer machine: makes /dev/kvm, and runs the machine there. */
+/* Process 1 of the outer machine: loads KVM, and runs the machine on it. */
 #include "mux.h"
 #include "tests/hvhost/machine.h"
 
@@ -25,9 +25,9 @@
 #define CONSOLE "/machine/console.log"
 
 struct inside {
-	int console; /* the guest's console log, read to where it has been sent */
+	int console; /* the guest's console log; its position is the end of what was sent */
 	pid_t vmm;
-	int status; /* of vmm, once it has ended */
+	int status; /* of vmm, once it has exited */
 };
 
 static _Noreturn void give_up(const char *what)
@@ -58,7 +58,7 @@ static void load_module(const char *path)
 	close(fd);
 }
 
-/* The host's end of the port is announced some time after the driver's start. */
+/* The port appears some time after its driver has started. */
 static int open_port(void)
 {
 	for (int i = 0; i < 600; i++) {
@@ -78,7 +78,7 @@ static _Noreturn void vmm_main(int ready)
 	int error = json ? machine_config_from_json(json, &config) : -EINVAL;
 
 	if (error)
-		fprintf(stderr, "hvhost: /machine.json does not describe a machine\n");
+		fprintf(stderr, "hvhost: /machine.json is invalid\n");
 	else
 		error = vmm_run(&config, true, ready);
 	exit(-error);
@@ -122,7 +122,7 @@ static int connect_control(void)
 	return fd;
 }
 
-/* What tells of a new client is the first line of its connection. */
+/* The line that announces a client is also the first line of its connection; see peer.h. */
 static int on_connect(struct mux *mux, const char *line, size_t size)
 {
 	json_t *json = json_loadb(line, size, 0, NULL);
@@ -138,7 +138,7 @@ static int on_connect(struct mux *mux, const char *line, size_t size)
 	return mux_deliver(mux, number, line, size);
 }
 
-/* Bytes of a client that has been hung up on are dropped: they must not open a connection. */
+/* Bytes of a client whose connection was closed are dropped; they must not open another one. */
 static int on_unknown(struct mux *mux, uint32_t number, const void *bytes, size_t size)
 {
 	return number == MUX_CONNECT ? on_connect(mux, bytes, size) : 0;
@@ -165,7 +165,7 @@ static int on_console(struct mux *mux, int fd)
 	return send_console(mux);
 }
 
-/* Process 1 inherits orphans; only the end of the machine matters. */
+/* Process 1 also inherits orphans, which are ignored. */
 static int on_child(struct mux *mux, int fd)
 {
 	struct inside *inside = mux_userdata(mux);
@@ -180,7 +180,7 @@ static int on_child(struct mux *mux, int fd)
 			continue;
 		inside->status = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 		if (WIFSIGNALED(status))
-			dprintf(STDERR_FILENO, "hvhost: the machine died of signal %d (%s)\n",
+			dprintf(STDERR_FILENO, "hvhost: the machine was killed by signal %d (%s)\n",
 				WTERMSIG(status), strsignal(WTERMSIG(status)));
 		mux_stop(mux);
 	}
@@ -234,7 +234,7 @@ void outer_init(void)
 	snprintf(status, sizeof(status), "%d", inside.status);
 	mux_send(mux, MUX_STATUS, status, strlen(status));
 	mux_flush(mux, 10000);
-	/* The outside has what it needs and ends this machine; if it does not, this does. */
+	/* Once it has the status, the outer hvhost kills this machine. Otherwise power off. */
 	sleep(10);
 	reboot(RB_POWER_OFF);
 	_exit(0);

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FRAME_MAX   65536u                     /* bytes that are sent in one frame */
-#define PORT_HIGH   ((size_t)1024 * 1024)      /* with this much waiting, nothing more is read */
-#define CLIENT_HIGH ((size_t)16 * 1024 * 1024) /* a client that does not read is dropped */
+#define FRAME_MAX   65536u                     /* bytes in one frame */
+#define PORT_HIGH   ((size_t)1024 * 1024)      /* pending bytes from which nothing is read */
+#define CLIENT_HIGH ((size_t)16 * 1024 * 1024) /* pending bytes above which a client is dropped */
 #define ENTRIES_MAX 256
 
 struct frame {
@@ -23,17 +23,17 @@ struct frame {
 struct buffer {
 	char *bytes;
 	size_t size;
-	size_t room;
+	size_t capacity;
 };
 
-/* Something to poll: a stream, or a watched descriptor. */
+/* A stream, or a descriptor of mux_watch(). */
 struct entry {
 	int fd; /* -1: free */
 	int (*ready)(struct mux *mux, int fd);
 	uint32_t number;
 	bool reading;
 	bool writing;
-	bool ending; /* the other end will send no more */
+	bool ending; /* the other end sends no more */
 	struct buffer out;
 };
 
@@ -49,14 +49,14 @@ struct mux {
 
 static int buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-	if (size > buffer->room - buffer->size) {
-		size_t room = 2 * buffer->room + size;
-		char *bigger = realloc(buffer->bytes, room);
+	if (size > buffer->capacity - buffer->size) {
+		size_t capacity = 2 * buffer->capacity + size;
+		char *bigger = realloc(buffer->bytes, capacity);
 
 		if (!bigger)
 			return -ENOMEM;
 		buffer->bytes = bigger;
-		buffer->room = room;
+		buffer->capacity = capacity;
 	}
 	memcpy(buffer->bytes + buffer->size, bytes, size);
 	buffer->size += size;
@@ -69,7 +69,7 @@ static void buffer_drop(struct buffer *buffer, size_t size)
 	memmove(buffer->bytes, buffer->bytes + size, buffer->size);
 }
 
-/* 0, also when @fd takes no more for now; or -errno. */
+/* Writes until @fd would block. 0 or -errno. */
 static int buffer_write(struct buffer *buffer, int fd)
 {
 	while (buffer->size > 0) {
@@ -208,7 +208,7 @@ int mux_send_end(struct mux *mux, uint32_t number)
 	return send_frame(mux, number, "", 0);
 }
 
-/* Writes what waits for a stream's descriptor, and ends the stream when all is said. */
+/* Writes a stream's pending bytes to its descriptor, and ends the stream after the last ones. */
 static void stream_write(struct mux *mux, struct entry *entry)
 {
 	if (entry->writing && buffer_write(&entry->out, entry->fd) < 0) {
@@ -298,7 +298,7 @@ void mux_drain_clients(struct mux *mux)
 	}
 }
 
-/* Hands over the frames that have come whole. */
+/* Handles the frames that were received completely. */
 static int port_frames(struct mux *mux)
 {
 	size_t done = 0;
@@ -372,7 +372,7 @@ static int mux_once(struct mux *mux)
 	for (size_t i = 0; i < ENTRIES_MAX; i++) {
 		short events = entry_events(mux, &mux->entries[i]);
 
-		/* Left out when nothing is wanted of it: a hang-up would be reported for ever. */
+		/* poll() would report a hang-up of a descriptor without events again and again. */
 		polled[i] = (struct pollfd){
 			.fd = events ? mux->entries[i].fd : -1,
 			.events = events,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Carries many byte streams over one port, between hvhost outside and hvhost
- * inside the outer machine. A frame is two little endian 32 bit numbers, the
- * stream and the number of bytes, and the bytes; a frame with no bytes ends
- * its direction of the stream.
+ * Multiplexes byte streams over one port, between hvhost outside and hvhost inside the outer
+ * machine. A frame is two little endian 32 bit numbers, the stream and the number of bytes, and
+ * the bytes. A frame of no bytes ends its direction of the stream.
  */
 #ifndef HVHOST_MUX_H
 #define HVHOST_MUX_H
@@ -13,18 +12,18 @@
 #include <stdint.h>
 
 enum mux_number {
-	MUX_NUDGE = 0,   /* to the inside: nothing but an interrupt */
+	MUX_NUDGE = 0,   /* to the inside: only causes an interrupt */
 	MUX_CONSOLE = 1, /* to the outside: the guest's console */
-	MUX_LOG = 2,     /* to the outside: what hvhost says on standard error */
-	MUX_READY = 3,   /* to the outside: the lines of vmm_run()'s `ready` */
-	MUX_STATUS = 4,  /* to the outside: vmm_run() returned this, as text */
-	MUX_CONNECT = 5, /* to the inside: {"stream": number, "peer": …}, of a new client */
-	MUX_CLIENT = 16, /* this and up: a client of the control socket */
+	MUX_LOG = 2,     /* to the outside: standard error of hvhost */
+	MUX_READY = 3,   /* to the outside: what vmm_run() writes to @ready */
+	MUX_STATUS = 4,  /* to the outside: the value that vmm_run() returned, as text */
+	MUX_CONNECT = 5, /* to the inside: a new client, {"stream": number, "peer": …} */
+	MUX_CLIENT = 16, /* from this number on: clients of the control socket */
 };
 
 struct mux;
 
-/* Bytes (or with size 0 the end) of a stream that was not added. May add it. */
+/* Handles bytes, or with size 0 the end, of a stream that was not added. May add it. */
 typedef int mux_unknown(struct mux *mux, uint32_t number, const void *bytes, size_t size);
 
 struct mux *mux_new(int port, mux_unknown *unknown, void *userdata);
@@ -32,29 +31,29 @@ struct mux *mux_free(struct mux *mux);
 void *mux_userdata(const struct mux *mux);
 
 /*
- * What @fd gives goes to the port, and if @both what the port gives goes to
- * @fd. Takes the descriptor, also when it fails.
+ * Relays from @fd to the port, and if @both also from the port to @fd. Takes ownership of @fd, also
+ * on failure.
  */
 int mux_add(struct mux *mux, uint32_t number, int fd, bool both);
-/* Whether more than half of what there is room for is taken. */
+/* Whether more than half of the entries are in use. */
 bool mux_is_crowded(const struct mux *mux);
-/* Calls @ready when there is something to read from @fd, which stays the caller's. */
+/* Calls @ready when @fd is readable. The caller keeps ownership of @fd. */
 int mux_watch(struct mux *mux, int fd, int (*ready)(struct mux *mux, int fd));
 
-/* Bytes for the other end of the port, or for this end's descriptor of a stream. */
+/* Sends bytes to the other end of the port, or delivers them to this end's descriptor. */
 int mux_send(struct mux *mux, uint32_t number, const void *bytes, size_t size);
 int mux_send_end(struct mux *mux, uint32_t number);
 int mux_deliver(struct mux *mux, uint32_t number, const void *bytes, size_t size);
-/* The same bytes for the descriptors of all clients. */
+/* Delivers the same text to all clients. */
 void mux_deliver_clients(struct mux *mux, const char *text);
 
-/* Relays until mux_stop(), or -errno; -EPIPE when the port has no other end. */
+/* Relays until mux_stop(). 0 or -errno; -EPIPE if the other end of the port was closed. */
 int mux_run(struct mux *mux);
 void mux_stop(struct mux *mux);
-/* Reads a stream's descriptor, or those of all clients, to the end. */
+/* Relays everything that can still be read from a stream's descriptor, or from all clients'. */
 void mux_drain(struct mux *mux, uint32_t number);
 void mux_drain_clients(struct mux *mux);
-/* Tries for a while to write out all that waits. */
+/* Writes the pending frames to the port, as far as possible before the timeout. */
 void mux_flush(struct mux *mux, int milliseconds);
 
 #endif /* HVHOST_MUX_H */

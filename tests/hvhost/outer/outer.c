@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Runs a machine inside an outer machine, where this machine's KVM can't run it. */
+/* Runs a machine inside an outer machine, for hosts whose KVM cannot run it. */
 #include "cpio.h"
 #include "mux.h"
 #include "outer_log.h"
@@ -29,7 +29,7 @@
 #define KERNEL_PREFIX  "/boot/vmlinuz-"
 #define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
-#define OWN_MEMORY     512u  /* MiB, of the outer machine beside the guest and the files */
+#define OWN_MEMORY     512u  /* MiB, of the outer machine besides the guest and the files */
 #define UP_SECONDS     300u  /* within which the outer machine boots; it takes 5 to 60 */
 #define EXIT_MS        2000u /* within which QEMU exits once it has closed the port */
 #define MACHINE_ENDED                                                                              \
@@ -43,7 +43,7 @@ struct outer {
 	int ready;   /* -1 once the control socket answers */
 	int lock;    /* on the machine's directory; QEMU holds it too */
 	int console; /* the guest's console log */
-	int control; /* listens on the control socket */
+	int control; /* the control socket, listening; or -1 */
 	uint32_t clients;
 	pid_t qemu;      /* 0 once it has been waited for */
 	int qemu_status; /* as of waitpid() */
@@ -53,7 +53,7 @@ struct outer {
 	int result;
 };
 
-static void say(const struct outer *outer, const char *text)
+static void report(const struct outer *outer, const char *text)
 {
 	if (outer->ready >= 0)
 		dprintf(outer->ready, "%s\n", text);
@@ -83,7 +83,7 @@ bool outer_needed(void)
 	return !usable;
 }
 
-/* Its kernel is installed, or its package was unpacked somewhere. */
+/* The folder below which the kernel is: it is installed, or its package was unpacked. */
 static const char *kernel_root(void)
 {
 	const char *root = getenv("HVHOST_OUTER_ROOT");
@@ -112,7 +112,7 @@ static int find_kernel(struct outer *outer)
 	fprintf(stderr,
 		"hvhost: no kernel for the outer machine (%s): install it by\n"
 		"  sudo apt-get install " KERNEL_PACKAGE "\n"
-		"or unpack its package, and name that folder in HVHOST_OUTER_ROOT.\n",
+		"or unpack the package, and set HVHOST_OUTER_ROOT to that folder.\n",
 		pattern);
 	return -ENOENT;
 }
@@ -127,7 +127,7 @@ static int add_module(const struct outer *outer, FILE *archive, const char *name
 	return cpio_file(archive, name, 0644, path);
 }
 
-/* The machine's description, with the names that its files have in there. */
+/* The machine's configuration, with the paths of the files inside the outer machine. */
 static int add_config(const struct machine_config *config, FILE *archive)
 {
 	struct machine_config inside = *config;
@@ -155,7 +155,7 @@ static int fill_initrd(const struct outer *outer, FILE *archive)
 	const struct machine_config *config = outer->config;
 	int error = 0;
 
-	/* The kernel opens /dev/console before process 1 can mount anything. */
+	/* The kernel opens /dev/console before process 1 mounts devtmpfs. */
 	error = error ?: cpio_directory(archive, "dev");
 	error = error ?: cpio_device(archive, "dev/console", S_IFCHR | 0600, makedev(5, 1));
 	error = error ?: cpio_directory(archive, "machine");
@@ -187,7 +187,7 @@ static int write_initrd(struct outer *outer)
 			error = -errno;
 	}
 	if (error)
-		fprintf(stderr, "hvhost: can't write %s: %s\n", outer->initrd, strerror(-error));
+		fprintf(stderr, "hvhost: cannot write %s: %s\n", outer->initrd, strerror(-error));
 	return error;
 }
 
@@ -195,7 +195,7 @@ static unsigned int memory_needed(const struct outer *outer)
 {
 	struct stat status = {0};
 
-	/* While the outer machine unpacks its files they are there twice. */
+	/* While the outer machine unpacks the initramfs, it holds the files twice. */
 	if (stat(outer->initrd, &status) < 0)
 		return 0;
 	return outer->config->memory + outer->config->persistent +
@@ -212,7 +212,7 @@ static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t paren
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* Nobody else would end it if this process were killed. */
+	/* QEMU must not outlive this process. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(1);
@@ -228,14 +228,14 @@ static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t paren
 	       "console=ttyS0 quiet panic=-1", "-device", "virtio-serial-pci", "-chardev", chardev,
 	       "-device", "virtserialport,chardev=port,nr=1", NULL);
 	fprintf(stderr,
-		"hvhost: can't run %s: %s. Install it by\n"
+		"hvhost: cannot run %s: %s. Install it by\n"
 		"  sudo apt-get install qemu-system-x86\n"
 		"or set HVHOST_OUTER_QEMU to the path of another QEMU.\n",
 		qemu_program(), strerror(errno));
 	_exit(127);
 }
 
-/* The descriptor of the port's outer end, or -errno. */
+/* The outer end of the port, or -errno. */
 static int start_qemu(struct outer *outer)
 {
 	pid_t parent = getpid();
@@ -283,7 +283,7 @@ static void report_status(const struct outer *outer)
 		fprintf(stderr, "hvhost: QEMU exited with status %d.\n", WEXITSTATUS(status));
 }
 
-/* Reports all that is known about an outer machine that ended and should not have. */
+/* Reports what is known about an outer machine that ended unexpectedly. */
 static void report_end(struct outer *outer)
 {
 	for (unsigned int i = 0; i < EXIT_MS && !reap_qemu(outer); i += 20)
@@ -291,10 +291,10 @@ static void report_end(struct outer *outer)
 	fprintf(stderr, "hvhost: the outer machine has ended unexpectedly.\n");
 	report_status(outer);
 	if (!outer_log_relay(&outer->log, true))
-		fprintf(stderr, "hvhost: the outer machine's kernel has logged nothing.\n");
+		fprintf(stderr, "hvhost: the outer machine's kernel logged nothing.\n");
 }
 
-/* Before anything that the client sends, and in no stream of a client's. */
+/* Sends the client's credentials, before its own bytes and in a stream that no client writes to. */
 static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
 {
 	json_t *json =
@@ -311,7 +311,7 @@ static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
 	return error;
 }
 
-/* Those without permission can't keep the others out by being many. */
+/* Many clients without permission must not keep the others from connecting. */
 static int on_connect(struct mux *mux, int fd)
 {
 	struct outer *outer = mux_userdata(mux);
@@ -338,7 +338,7 @@ static int listen_control(struct mux *mux)
 			      outer->config->directory);
 
 	if (length >= (int)sizeof(address.sun_path)) {
-		fprintf(stderr, "hvhost: %s is too long a path for a socket\n",
+		fprintf(stderr, "hvhost: the path %s is too long for a socket\n",
 			outer->config->directory);
 		return -ENAMETOOLONG;
 	}
@@ -355,7 +355,7 @@ static int listen_control(struct mux *mux)
 	return mux_watch(mux, outer->control, on_connect);
 }
 
-/* Before any client is hung up on: who has seen the end connects to nothing any more. */
+/* Precedes the end of the clients' connections: after that, no client can connect any more. */
 static void stop_listening(struct outer *outer)
 {
 	char path[512];
@@ -368,7 +368,7 @@ static void stop_listening(struct outer *outer)
 	outer->control = -1;
 }
 
-/* The control socket inside answers: from now on this one does. */
+/* The control socket inside accepts connections: create the one outside. */
 static int on_ready(struct mux *mux)
 {
 	struct outer *outer = mux_userdata(mux);
@@ -406,13 +406,13 @@ static int on_status(struct mux *mux, const char *text, size_t size)
 	return 0;
 }
 
-/* All that comes from the inside, but for the clients' streams. */
+/* Handles all streams from the inside except the clients'. */
 static int on_frame(struct mux *mux, uint32_t number, const void *bytes, size_t size)
 {
 	struct outer *outer = mux_userdata(mux);
 
 	if (!outer->up)
-		say(outer, "the outer machine is up: starting the guest's kernel in it");
+		report(outer, "the outer machine is up: starting the guest's kernel in it");
 	outer->up = true;
 
 	switch (number) {
@@ -429,7 +429,7 @@ static int on_frame(struct mux *mux, uint32_t number, const void *bytes, size_t 
 		return 0;
 	case MUX_STATUS:
 		return on_status(mux, bytes, size);
-	default: /* a client that is gone */
+	default: /* a client that has disconnected */
 		return 0;
 	}
 }
@@ -548,7 +548,7 @@ int outer_run(const struct machine_config *config, int ready, int lock)
 	int error;
 
 	signal(SIGPIPE, SIG_IGN);
-	say(&outer, "no usable KVM here: starting an outer machine under software emulation");
+	report(&outer, "no usable KVM here: starting an outer machine under software emulation");
 	error = find_kernel(&outer);
 	if (!error)
 		error = write_initrd(&outer);

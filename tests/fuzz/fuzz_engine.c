@@ -13,8 +13,8 @@
 #define SESSIONS 8
 
 struct event {
-	uint8_t what;
-	uint8_t whom; /* a session, a set of them, or another number; depends on what */
+	uint8_t type;
+	uint8_t argument; /* a session, a set of them, or another number; depends on type */
 	uint16_t time;
 };
 
@@ -174,20 +174,20 @@ static void fail_list(void)
 static void request(const struct event *event)
 {
 	struct logoff_request request = {
-		.flags = event->whom & 1 ? HV_LOGOFF_FORCE : 0,
+		.flags = event->argument & 1 ? HV_LOGOFF_FORCE : 0,
 		.timeout = 1 + event->time % 100,
 	};
 
 	request.grace = event->time / 100 % request.timeout;
-	if (event->whom & 2)
+	if (event->argument & 2)
 		request.flags |= HV_LOGOFF_REDELIVERED;
-	if (event->whom & 4)
+	if (event->argument & 4)
 		request.flags |= HV_LOGOFF_DRY_RUN;
-	if (event->whom & 8)
-		snprintf(request.user, sizeof(request.user), "%s", users[event->whom >> 5]);
-	if (event->whom & 16)
-		get_name(request.session, event->whom >> 5);
-	memset(request.message, event->whom, event->whom);
+	if (event->argument & 8)
+		snprintf(request.user, sizeof(request.user), "%s", users[event->argument >> 5]);
+	if (event->argument & 16)
+		get_name(request.session, event->argument >> 5);
+	memset(request.message, event->argument, event->argument);
 	if (fake.in_flight) {
 		must(engine_request(&fake.engine, &transport, &fake, &request) == -EBUSY);
 		return;
@@ -204,7 +204,7 @@ static void request(const struct event *event)
 
 static void cancel(const struct event *event)
 {
-	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->whom % 3;
+	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->argument % 3;
 	bool ours = event->time & 1;
 
 	engine_cancel(&fake.engine, ours ? &transport : &other_transport, reason);
@@ -217,10 +217,10 @@ static void handle_event(const struct event *event)
 {
 	char id[2];
 
-	get_name(id, event->whom);
-	switch (event->what % 12) {
+	get_name(id, event->argument);
+	switch (event->type % 12) {
 	case 0: /* Time passes, but the timer is not handled. */
-		fake.time += event->time * (event->whom & 1 ? USEC_PER_SEC : USEC_PER_MSEC);
+		fake.time += event->time * (event->argument & 1 ? USEC_PER_SEC : USEC_PER_MSEC);
 		break;
 	case 1:
 		if (fake.wake != USEC_NEVER && fake.time < fake.wake)
@@ -232,7 +232,7 @@ static void handle_event(const struct event *event)
 		break;
 	case 3:
 		if (fake.list_due)
-			answer_list(event->whom);
+			answer_list(event->argument);
 		break;
 	case 4:
 		if (fake.list_due)
@@ -257,8 +257,8 @@ static void handle_event(const struct event *event)
 		cancel(event);
 		break;
 	case 11:
-		fake.logind_down = event->whom & 1;
-		fake.report_is_stale = event->whom & 2;
+		fake.logind_down = event->argument & 1;
+		fake.report_is_stale = event->argument & 2;
 		break;
 	}
 }
@@ -273,7 +273,7 @@ static void must_have_timer(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct config config;
-	struct event event = {.what = 1};
+	struct event event = {.type = 1};
 
 	if (!config.classes)
 		must(config_parse(&config, "", "", 0, stderr) == 0);

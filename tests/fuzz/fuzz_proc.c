@@ -38,8 +38,7 @@ static dev_t terminal(const void *text, size_t size)
 	return device;
 }
 
-/* A process is in the group only if there is a complete line for it; the last newline may be
- * missing. */
+/* A process is in the group only if there is a complete line for it, with or without newline. */
 static void cgroup(const uint8_t *data, size_t size)
 {
 	char *text = exact_copy(data, size);

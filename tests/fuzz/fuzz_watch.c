@@ -12,9 +12,9 @@
 #define SESSIONS 8
 
 struct event {
-	uint8_t what;
-	uint8_t whom; /* a session, or a set of them */
-	uint8_t how;  /* a leader, a request or an error */
+	uint8_t type;
+	uint8_t session;  /* a session, or a set of them */
+	uint8_t argument; /* a leader, a request or an error */
 };
 
 /* What the watch can know about a session, and what it has to report. */
@@ -131,14 +131,14 @@ static void answer_list(uint8_t set, pid_t leader)
 
 static void handle_event(const struct event *event)
 {
-	unsigned int number = event->whom % SESSIONS;
+	unsigned int number = event->session % SESSIONS;
 	struct known *known = &fake.sessions[number];
-	struct session_list nothing = {0};
+	struct session_list empty = {0};
 	char id[] = {(char)('0' + number), '\0'};
 
-	switch (event->what % 8) {
+	switch (event->type % 8) {
 	case 0:
-		find(number, event->how % 2);
+		find(number, event->argument % 2);
 		break;
 	case 1:
 		watch_removed(&fake.watch, id);
@@ -149,28 +149,28 @@ static void handle_event(const struct event *event)
 		known->stopping = known->open;
 		break;
 	case 3:
-		watch_claim(&fake.watch, id, event->how);
+		watch_claim(&fake.watch, id, event->argument);
 		known->claimed = known->open;
-		known->request = known->open ? event->how : 0;
+		known->request = known->open ? event->argument : 0;
 		break;
 	case 4:
 		watch_dead(&fake.watch, id);
 		must(!known->open || known->reported);
 		break;
 	case 5:
-		fake.logind_down = event->how & 1;
+		fake.logind_down = event->argument & 1;
 		fake.list_later = false;
 		watch_list(&fake.watch);
 		must(fake.list_later == fake.logind_down);
 		break;
 	case 6:
 		if (fake.list_due)
-			answer_list(event->whom, event->how % 2);
+			answer_list(event->session, event->argument % 2);
 		break;
 	case 7:
 		fake.list_due = false;
 		fake.list_later = false;
-		watch_listed(&fake.watch, &nothing, -EIO);
+		watch_listed(&fake.watch, &empty, -EIO);
 		must(fake.list_later);
 		break;
 	}

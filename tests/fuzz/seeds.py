@@ -183,7 +183,7 @@ DEVICE = {
 
 def events(*items):
     """Events of the daemon's engine, see fuzz_engine.c."""
-    return b"".join(struct.pack("<BBH", what, whom, time) for what, whom, time in items)
+    return b"".join(struct.pack("<BBH", *item) for item in items)
 
 
 NO_FLAGS, FORCE, REDELIVERED, DRY, USER, SESSION = 0, 1, 2, 4, 8, 16

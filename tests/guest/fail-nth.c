@@ -68,7 +68,7 @@ static bool bind_again(void)
 	return access(link, F_OK) == 0 || bind_driver();
 }
 
-static bool nothing(void)
+static bool no_op(void)
 {
 	return true;
 }
@@ -97,9 +97,9 @@ static bool use_device(void)
 }
 
 static const struct path paths[] = {
-	{"bind", nothing, bind_driver, unbind_driver},
-	{"unbind", bind_again, unbind_driver, nothing},
-	{"device", nothing, use_device, nothing},
+	{"bind", no_op, bind_driver, unbind_driver},
+	{"unbind", bind_again, unbind_driver, no_op},
+	{"device", no_op, use_device, no_op},
 };
 
 /* Whether the run reached its @n-th allocation. Sets *@good to the result of the path. */

@@ -65,6 +65,12 @@ static void settle(void)
 	run_events(fixture.event, 300 * USEC_PER_MSEC);
 }
 
+static void publish(const char *answer)
+{
+	kvp_items_publish(&fixture.items, answer);
+	settle();
+}
+
 /* Requires that the event loop keeps running, that is, does not block on a lock. */
 static void run_loop_a_few_times(void)
 {
@@ -109,15 +115,13 @@ static void test_request_and_answer(void **state)
 {
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "idle");
-	settle();
+	publish("idle");
 	assert_answer("idle");
 	assert_int_equal(fixture.requests, 0);
 	set_request("first");
 	wait_for_requests(1);
 	assert_string_equal(fixture.request, "first");
-	kvp_items_publish(&fixture.items, "working");
-	settle();
+	publish("working");
 	assert_answer("working");
 	set_request("second");
 	wait_for_requests(2);
@@ -153,8 +157,7 @@ static void test_folder_created_late(void **state)
 {
 	remove_folder();
 	start();
-	kvp_items_publish(&fixture.items, "idle");
-	settle();
+	publish("idle");
 	assert_int_equal(mkdir(folder, 0755), 0);
 	settle();
 	make_pools();
@@ -168,8 +171,7 @@ static void test_folder_recreated(void **state)
 {
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "idle");
-	settle();
+	publish("idle");
 	remove_folder();
 	settle();
 	assert_int_equal(mkdir(folder, 0755), 0);
@@ -185,8 +187,7 @@ static void test_answer_dropped_by_another_program(void **state)
 {
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "kept");
-	settle();
+	publish("kept");
 	assert_answer("kept");
 	rewrite_pool(KVP_POOL_GUEST, other(), 1);
 	settle();
@@ -202,7 +203,7 @@ static void test_locked_pools(void **state)
 	struct holder holder;
 
 	make_pools();
-	set_request("behind a lock");
+	set_request("locked");
 	holder = hold_lock(KVP_POOL_HOST);
 	start();
 	run_loop_a_few_times();
@@ -224,8 +225,7 @@ static void test_no_answer_without_trusted_pool(void **state)
 	set_request("from anyone");
 	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_HOST)), 0666), 0);
 	start();
-	kvp_items_publish(&fixture.items, "idle");
-	settle();
+	publish("idle");
 	assert_int_equal(fixture.requests, 0);
 	assert_int_equal(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, fixture.request), 0);
 	assert_int_equal(fixture.items.errors[KVP_POOL_HOST], -EPERM);
@@ -243,8 +243,7 @@ static void test_own_writes_do_not_cause_wakeups(void **state)
 {
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "idle");
-	settle();
+	publish("idle");
 	assert_int_equal(sd_event_run(fixture.event, 500 * USEC_PER_MSEC), 0);
 }
 

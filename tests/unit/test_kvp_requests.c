@@ -66,6 +66,13 @@ static void restart(void)
 	start();
 }
 
+static void reboot_guest(void)
+{
+	fixture.boot = OTHER_BOOT;
+	fixture.booted = fixture.now = NOW + 30;
+	restart();
+}
+
 static int setup(void **state)
 {
 	make_folder();
@@ -87,29 +94,29 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void take(const char *words)
+static void take(const char *fields)
 {
 	char value[KVP_TEXT_MAX + 1];
 
-	snprintf(value, sizeof(value), "v=1 issued=2026-11-22T16:00:00Z life=300 %s", words);
+	snprintf(value, sizeof(value), "v=1 issued=2026-11-22T16:00:00Z life=300 %s", fields);
 	kvp_requests_take(&fixture.kvp, value);
 }
 
-static void assert_published(const char *words)
+static void assert_published(const char *fields)
 {
-	if (!strstr(fixture.published, words))
-		fail_msg("\"%s\" is not in \"%s\"", words, fixture.published);
+	if (!strstr(fixture.published, fields))
+		fail_msg("\"%s\" is not in \"%s\"", fields, fixture.published);
 }
 
 static void assert_refused(const char *id, const char *result, const char *why)
 {
-	char words[128];
+	char fields[128];
 
-	snprintf(words, sizeof(words),
+	snprintf(fields, sizeof(fields),
 		 "id=%s state=done percent=0 found=0 ended=0 failed=0 "
 		 "result=%s ",
 		 id, result);
-	assert_published(words);
+	assert_published(fields);
 	assert_published(why);
 }
 
@@ -347,9 +354,7 @@ static void test_guest_rebooted(void **state)
 {
 	take("id=a do=logoff");
 	run_for(1);
-	fixture.boot = OTHER_BOOT;
-	fixture.booted = fixture.now = NOW + 30;
-	restart();
+	reboot_guest();
 	assert_refused("a", "0x80020009", "boot=" OTHER_BOOT);
 	take("id=a do=logoff");
 	assert_int_equal(fake.requests, 1);
@@ -362,9 +367,7 @@ static void test_guest_rebooted_without_journal(void **state)
 	take("id=a do=logoff");
 	run_for(1);
 	assert_int_equal(unlink(path_of(KVP_JOURNAL_NAME)), 0);
-	fixture.boot = OTHER_BOOT;
-	fixture.booted = fixture.now = NOW + 30;
-	restart();
+	reboot_guest();
 	assert_published("state=idle ");
 	take("id=a do=logoff");
 	assert_refused("a", "0x80020009",
@@ -398,7 +401,7 @@ static void test_clock_differences(void **state)
 		 "only 2026-11-22T15:54:59Z"},
 		{0, "0x80070576", "only 1970-01-01T00:00:00Z; correct a clock"},
 	};
-	char words[64], id[16];
+	char fields[64], id[16];
 
 	fake.sessions[0].open = false;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -406,8 +409,8 @@ static void test_clock_differences(void **state)
 
 		fixture.now = cases[i].now;
 		snprintf(id, sizeof(id), "id-%zu", i);
-		snprintf(words, sizeof(words), "id=%s do=logoff", id);
-		take(words);
+		snprintf(fields, sizeof(fields), "id=%s do=logoff", id);
+		take(fields);
 		run_for(60);
 		assert_int_equal(fake.requests - before, !cases[i].result);
 		if (cases[i].result)
@@ -415,30 +418,33 @@ static void test_clock_differences(void **state)
 		/* The refusal stays in effect after the clock is corrected. */
 		fixture.now = NOW;
 		restart();
-		take(words);
+		take(fields);
 		assert_int_equal(fake.requests - before, !cases[i].result);
 	}
 }
 
+static void take_numbered(unsigned int number)
+{
+	char fields[64];
+
+	snprintf(fields, sizeof(fields), "id=id-%u do=logoff", number);
+	take(fields);
+}
+
 static void test_many_requests(void **state)
 {
-	char words[64];
-
 	fake.sessions[0].open = false;
 	quiet();
 	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++) {
-		snprintf(words, sizeof(words), "id=id-%u do=logoff", i);
-		take(words);
+		take_numbered(i);
 		run_for(1);
 	}
 	/* All expire at the same time: once the journal is full, the others are refused. */
 	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
 	assert_published("result=0x800700b7 ");
 	restart();
-	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++) {
-		snprintf(words, sizeof(words), "id=id-%u do=logoff", i);
-		take(words);
-	}
+	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++)
+		take_numbered(i);
 	loud();
 	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
 	/* A request issued later expires later, so it is accepted. */

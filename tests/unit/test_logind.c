@@ -37,8 +37,8 @@ static struct fixture {
 	char killed[64];
 
 	/* What the handler received. */
-	unsigned int lists, opened, found, lookup_failures, stopping, removed, gone, back,
-		kill_failures;
+	unsigned int lists, opened, found, lookup_failures, stopping, removed, stops_seen,
+		starts_seen, kill_failures;
 	int list_error, kill_failure;
 	struct session_list list;
 	struct session found_session;
@@ -86,8 +86,8 @@ static void on_removed(void *userdata, const char *id)
 
 static void on_restarted(void *userdata, bool running)
 {
-	fixture.gone += !running;
-	fixture.back += running;
+	fixture.stops_seen += !running;
+	fixture.starts_seen += running;
 }
 
 static void on_kill_failed(void *userdata, const char *id, int error)
@@ -117,19 +117,17 @@ static void run_until(const unsigned int *counter, unsigned int value)
 	assert_int_equal(*counter, value);
 }
 
-static int reply_list_ex(sd_bus_message *call)
+static int reply_list(sd_bus_message *call, const char *type,
+		      void (*append)(sd_bus_message *reply, const char *id, unsigned int uid))
 {
 	sd_bus_message *reply;
+	char id[16];
 
-	fixture.list_ex_calls++;
 	assert_true(sd_bus_message_new_method_return(call, &reply) >= 0);
-	sd_bus_message_open_container(reply, 'a', "(sussussbto)");
+	sd_bus_message_open_container(reply, 'a', type);
 	for (unsigned int i = 0; i < fixture.sessions; i++) {
-		char id[16];
-
 		snprintf(id, sizeof(id), "c%u", i);
-		sd_bus_message_append(reply, "(sussussbto)", id, 1000 + i, "alice", "seat0", 42,
-				      "user", "tty1", false, UINT64_C(0), PATH "/session/x");
+		append(reply, id, 1000 + i);
 	}
 	sd_bus_message_close_container(reply);
 	sd_bus_send(fixture.service, reply, NULL);
@@ -137,25 +135,18 @@ static int reply_list_ex(sd_bus_message *call)
 	return 1;
 }
 
-static int reply_list(sd_bus_message *call)
+static void append_session(sd_bus_message *reply, const char *id, unsigned int uid)
 {
-	sd_bus_message *reply;
+	char path[64];
 
-	fixture.list_calls++;
-	assert_true(sd_bus_message_new_method_return(call, &reply) >= 0);
-	sd_bus_message_open_container(reply, 'a', "(susso)");
-	for (unsigned int i = 0; i < fixture.sessions; i++) {
-		char path[64];
-		char id[16];
+	snprintf(path, sizeof(path), PATH "/session/%s", id);
+	sd_bus_message_append(reply, "(susso)", id, uid, "alice", "", path);
+}
 
-		snprintf(id, sizeof(id), "c%u", i);
-		snprintf(path, sizeof(path), PATH "/session/c%u", i);
-		sd_bus_message_append(reply, "(susso)", id, 1000 + i, "alice", "", path);
-	}
-	sd_bus_message_close_container(reply);
-	sd_bus_send(fixture.service, reply, NULL);
-	sd_bus_message_unref(reply);
-	return 1;
+static void append_session_ex(sd_bus_message *reply, const char *id, unsigned int uid)
+{
+	sd_bus_message_append(reply, "(sussussbto)", id, uid, "alice", "seat0", 42, "user", "tty1",
+			      false, UINT64_C(0), PATH "/session/x");
 }
 
 static void emit(const char *member, const char *id);
@@ -204,10 +195,15 @@ static int reply_kill(sd_bus_message *call)
 
 static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions"))
-		return reply_list(call);
-	if (fixture.with_list_ex && sd_bus_message_is_method_call(call, MANAGER, "ListSessionsEx"))
-		return reply_list_ex(call);
+	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions")) {
+		fixture.list_calls++;
+		return reply_list(call, "(susso)", append_session);
+	}
+	if (fixture.with_list_ex &&
+	    sd_bus_message_is_method_call(call, MANAGER, "ListSessionsEx")) {
+		fixture.list_ex_calls++;
+		return reply_list(call, "(sussussbto)", append_session_ex);
+	}
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
 		return reply_properties(call);
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get"))
@@ -549,10 +545,10 @@ static void test_logind_restarts(void **state)
 {
 	list();
 	stop_service();
-	run_until(&fixture.gone, 1);
+	run_until(&fixture.stops_seen, 1);
 	fixture.with_list_ex = true;
 	start_service();
-	run_until(&fixture.back, 1);
+	run_until(&fixture.starts_seen, 1);
 	/* It may be a newer version, so ListSessionsEx is tried again. */
 	list();
 	assert_int_equal(fixture.list_ex_calls, 1);
@@ -579,7 +575,7 @@ static void test_bus_restarts(void **state)
 	fixture.sessions = 2;
 	list();
 	stop_bus();
-	run_until(&fixture.gone, 1);
+	run_until(&fixture.stops_seen, 1);
 	assert_true(logind_list(&fixture.logind) < 0);
 	stop_service();
 	start_bus();
@@ -596,7 +592,7 @@ static void test_bus_stops_during_list(void **state)
 	stop_bus();
 	run_until(&fixture.lists, 2);
 	assert_true(fixture.list_error < 0);
-	run_until(&fixture.gone, 1);
+	run_until(&fixture.stops_seen, 1);
 }
 
 int main(void)

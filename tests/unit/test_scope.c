@@ -163,13 +163,13 @@ static void test_empty_scope(void **state)
 
 static void test_no_scope(void **state)
 {
-	struct session gone = {.id = (char *)"hvlgone", .uid = UID};
+	struct session missing = {.id = (char *)"hvlgone", .uid = UID};
 	struct session malicious = {.id = (char *)"../../x", .uid = UID};
 
 	if (!root)
 		skip();
-	assert_int_equal(scope_signal(root, &gone), -ENOENT);
-	assert_int_equal(scope_kill(root, &gone), -ENOENT);
+	assert_int_equal(scope_signal(root, &missing), -ENOENT);
+	assert_int_equal(scope_kill(root, &missing), -ENOENT);
 	assert_int_equal(scope_signal(root, &malicious), -EINVAL);
 	assert_int_equal(scope_kill(root, &malicious), -EINVAL);
 }

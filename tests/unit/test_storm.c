@@ -60,6 +60,13 @@ static void test_every_kind_occurs(void **state)
 	assert_true(target && unterminated);
 }
 
+static void frame(const struct hvl_packet *message)
+{
+	packet.length = hvl_packet_size(message);
+	memcpy(packet.data, message, packet.length);
+	storm_frame(&packet);
+}
+
 /* A packet needs an answer if the guest has to answer it at once. */
 static void test_needs_answer(void **state)
 {
@@ -67,17 +74,13 @@ static void test_needs_answer(void **state)
 
 	hvl_build_op(&message, 1, HVL_OP_QUERY, 1);
 	memset(&packet, 0, sizeof(packet));
-	packet.length = hvl_packet_size(&message);
-	memcpy(packet.data, &message, packet.length);
-	storm_frame(&packet);
+	frame(&message);
 	assert_true(packet.needs_answer);
 	assert_int_equal(packet.header.length8, 2 + (28 + 16 + 7) / 8);
 
 	hvl_build_op(&message, 1, HVL_OP_LOGOFF, 1);
 	message.body.logoff.timeout = 1;
-	packet.length = hvl_packet_size(&message);
-	memcpy(packet.data, &message, packet.length);
-	storm_frame(&packet);
+	frame(&message);
 	assert_false(packet.needs_answer);
 
 	packet.length--;

@@ -269,7 +269,7 @@ static void test_dead_session(void **state)
 
 static void test_list_fails(void **state)
 {
-	struct session_list nothing = {0};
+	struct session_list empty = {0};
 
 	list("ab");
 	fixture.list_result = -ECONNREFUSED;
@@ -277,7 +277,7 @@ static void test_list_fails(void **state)
 	assert_int_equal(fixture.lists_later, 1);
 	fixture.list_result = 0;
 	watch_list(&fixture.watch);
-	watch_listed(&fixture.watch, &nothing, -ETIMEDOUT);
+	watch_listed(&fixture.watch, &empty, -ETIMEDOUT);
 	assert_int_equal(fixture.lists_later, 2);
 	/* A failed list ends no session. */
 	assert_int_equal(fixture.ends, 0);

@@ -45,6 +45,15 @@ static const struct {
 	{"stop", cli_stop, "NAME"},
 };
 
+int cli_usage(const char *command)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(command, commands[i].name) == 0)
+			fprintf(stderr, "Usage: hvhost %s %s\n", command, commands[i].usage);
+	}
+	return EXIT_USAGE;
+}
+
 static int usage(FILE *to)
 {
 	fprintf(to, "Usage:\n");

@@ -6,26 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client.h"
+
 #define WIDTH 30
 
 static bool drawn;
 
-static const char *text_of(const json_t *progress, const char *name)
-{
-	const char *text = json_string_value(json_object_get(progress, name));
-
-	return text ? text : "";
-}
-
-static int number_of(const json_t *progress, const char *name)
-{
-	return (int)json_integer_value(json_object_get(progress, name));
-}
-
 void bar_show(const json_t *progress)
 {
 	static const char full[] = "##############################";
-	int percent = number_of(progress, "percent");
+	int percent = (int)number_of(progress, "percent");
 
 	if (strcmp(text_of(progress, "event"), "progress") != 0)
 		return;
@@ -33,9 +23,9 @@ void bar_show(const json_t *progress)
 	if (drawn)
 		printf("\r\033[K[%-*.*s] ", WIDTH, percent * WIDTH / 100, full);
 	printf("%3d%% %s, %d of %d ended", percent, text_of(progress, "state"),
-	       number_of(progress, "ended"), number_of(progress, "found"));
+	       (int)number_of(progress, "ended"), (int)number_of(progress, "found"));
 	if (number_of(progress, "failed"))
-		printf(", %d given up", number_of(progress, "failed"));
+		printf(", %d given up", (int)number_of(progress, "failed"));
 	if (*text_of(progress, "text"))
 		printf(": %s", text_of(progress, "text"));
 	if (!drawn)

@@ -8,30 +8,13 @@
 #include <string.h>
 
 #include "bar.h"
+#include "client.h"
 #include "diagnosis.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
 
 #define EXEC_FAILED 125 /* the command was not run, or its status is unknown */
-
-static const char *text_of(const json_t *json, const char *name)
-{
-	const char *text = json_string_value(json_object_get(json, name));
-
-	return text ? text : "";
-}
-
-static json_int_t number_of(const json_t *json, const char *name)
-{
-	return json_integer_value(json_object_get(json, name));
-}
-
-static int usage(const char *command, const char *arguments)
-{
-	fprintf(stderr, "Usage: hvhost %s %s\n", command, arguments);
-	return EXIT_USAGE;
-}
 
 static bool is_ok(const json_t *reply)
 {
@@ -93,13 +76,13 @@ int cli_status(int argc, char **argv)
 	json_t *components;
 
 	if (argc != 2)
-		return usage("status", "NAME");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], request_of("status"), NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	printf("state      %s\n", text_of(reply, "state"));
 	printf("vmbus      %s\n", json_is_null(json_object_get(reply, "vmbus"))
-					  ? "no contact"
+					  ? "not connected"
 					  : text_of(reply, "vmbus"));
 	printf("cpus       %" JSON_INTEGER_FORMAT "\n", number_of(reply, "cpus"));
 	printf("exits      %" JSON_INTEGER_FORMAT "\n", number_of(reply, "exits"));
@@ -117,7 +100,7 @@ int cli_list(int argc, char **argv)
 
 	(void)argv;
 	if (argc != 1)
-		return usage("list", "");
+		return cli_usage(argv[0]);
 	ret = vmg_registry_names(&names);
 	if (ret < 0) {
 		fprintf(stderr, "hvhost: cannot read the machines' folder: %s.\n", strerror(-ret));
@@ -171,7 +154,7 @@ int cli_console(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "", options, NULL)) == 'f')
 		follow = true;
 	if (option != -1 || optind != argc - 1)
-		return usage("console", "NAME [--follow]");
+		return cli_usage(argv[0]);
 	request = request_of("console");
 	json_object_set_new(request, "follow", json_boolean(follow));
 	if (follow && pthread_create(&input, NULL, forward_input, argv[optind]) == 0)
@@ -249,7 +232,7 @@ int cli_exec(int argc, char **argv)
 	const json_t *output;
 
 	if (!parse_options(argc, argv, options, request) || optind >= argc - 1) {
-		usage("exec", "NAME [--timeout S] -- SHELL COMMAND...");
+		cli_usage(argv[0]);
 		return EXEC_FAILED;
 	}
 	script = join(argv + optind + 1);
@@ -302,7 +285,7 @@ int cli_watch(int argc, char **argv)
 	json_auto_t *reply = NULL;
 
 	if (argc != 2)
-		return usage("watch", "NAME");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], request_of("watch"), show_watched);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -324,9 +307,7 @@ int cli_logoff(int argc, char **argv)
 	json_auto_t *request = request_of("logoff"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
-		return usage("logoff", "NAME [--timeout S] [--grace S] [--message TEXT] [--force] "
-				       "[--user USER] [--session SESSION] [--dry-run] [--id HEX] "
-				       "[--no-wait]");
+		return cli_usage(argv[0]);
 	reply = call(argv[optind], json_incref(request), show_logoff);
 	bar_end();
 	if (!is_ok(reply)) {
@@ -345,7 +326,7 @@ int cli_logoff(int argc, char **argv)
 	return print_hresult(reply);
 }
 
-static int question(const char *command, const char *name, const char *id)
+static int run_op(const char *command, const char *name, const char *id)
 {
 	json_auto_t *request = request_of(command), *reply = NULL;
 
@@ -364,15 +345,15 @@ static int question(const char *command, const char *name, const char *id)
 int cli_cancel(int argc, char **argv)
 {
 	if (argc != 2 && argc != 3)
-		return usage("cancel", "NAME [ID]");
-	return question("cancel", argv[1], argv[2]);
+		return cli_usage(argv[0]);
+	return run_op("cancel", argv[1], argv[2]);
 }
 
 int cli_query(int argc, char **argv)
 {
 	if (argc != 3)
-		return usage("query", "NAME ID");
-	return question("query", argv[1], argv[2]);
+		return cli_usage(argv[0]);
+	return run_op("query", argv[1], argv[2]);
 }
 
 int cli_shutdown(int argc, char **argv)
@@ -381,7 +362,7 @@ int cli_shutdown(int argc, char **argv)
 	json_auto_t *request = request_of("shutdown"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
-		return usage("shutdown", "NAME [--reboot]");
+		return cli_usage(argv[0]);
 	reply = call(argv[optind], json_incref(request), NULL);
 	return is_ok(reply) ? print_hresult(reply) : EXIT_FAILURE;
 }
@@ -392,14 +373,14 @@ int cli_heartbeat(int argc, char **argv)
 	bool beating;
 
 	if (argc != 2)
-		return usage("heartbeat", "NAME");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], request_of("heartbeat"), NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	beating = json_is_true(json_object_get(reply, "beating"));
 	printf("%s: %" JSON_INTEGER_FORMAT " sent, %" JSON_INTEGER_FORMAT
 	       " answered, the last one in %" JSON_INTEGER_FORMAT " us\n",
-	       beating ? "beating" : "silent", number_of(reply, "sent"),
+	       beating ? "beating" : "not beating", number_of(reply, "sent"),
 	       number_of(reply, "answered"), number_of(reply, "round_trip_us"));
 	return beating ? EXIT_SUCCESS : EXIT_FAILURE;
 }
@@ -410,7 +391,7 @@ int cli_timesync(int argc, char **argv)
 	json_auto_t *request = request_of("timesync"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
-		return usage("timesync", "NAME [--offset S]");
+		return cli_usage(argv[0]);
 	reply = call(argv[optind], json_incref(request), NULL);
 	return is_ok(reply) ? print_hresult(reply) : EXIT_FAILURE;
 }
@@ -420,7 +401,7 @@ int cli_component(int argc, char **argv)
 	json_auto_t *reply = NULL;
 
 	if (argc != 3)
-		return usage(argv[0], "NAME COMPONENT");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], json_pack("{s:s, s:s}", "command", argv[0], "component", argv[2]),
 		     NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -456,8 +437,7 @@ int cli_kvp(int argc, char **argv)
 	json_t *request = argc < 3 ? NULL : kvp_request(argc - 2, argv + 2), *items;
 
 	if (!request)
-		return usage("kvp", "NAME add KEY VALUE | modify KEY VALUE | remove KEY | "
-				    "host-items | guest-items | intrinsic-items");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], request, NULL);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
@@ -488,7 +468,7 @@ int cli_storm(int argc, char **argv)
 	json_auto_t *request = request_of("storm"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || optind != argc - 1)
-		return usage("storm", "NAME [--seed N] [--packets N]");
+		return cli_usage(argv[0]);
 	reply = call(argv[optind], json_incref(request), print_storm);
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
@@ -506,7 +486,7 @@ int cli_inject(int argc, char **argv)
 	json_auto_t *request = request_of("inject"), *reply = NULL;
 
 	if (!parse_options(argc, argv, options, request) || argc - optind < 2 || argc - optind > 3)
-		return usage("inject", "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]");
+		return cli_usage(argv[0]);
 	json_object_set_new(request, "component", json_string(argv[optind + 1]));
 	if (argv[optind + 2])
 		json_object_set_new(request, "data", json_string(argv[optind + 2]));
@@ -519,7 +499,7 @@ int cli_reset(int argc, char **argv)
 	json_auto_t *reply = NULL;
 
 	if (argc != 2)
-		return usage("reset", "NAME");
+		return cli_usage(argv[0]);
 	reply = call(argv[1], request_of("reset"), NULL);
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -3,9 +3,6 @@
 #ifndef HVHOST_CLI_H
 #define HVHOST_CLI_H
 
-#include <jansson.h>
-#include <stdbool.h>
-
 #define EXIT_USAGE 2
 
 /* start.c */
@@ -33,18 +30,7 @@ int cli_reset(int argc, char **argv);
 /* stop.c */
 int cli_stop(int argc, char **argv);
 
-/* client.c */
-struct connection;
-/* NULL if the machine is not running, which is reported unless @quiet. */
-struct connection *client_connect(const char *name, bool quiet);
-void client_close(struct connection **connection);
-int client_send(struct connection *connection, const json_t *request);
-/* The next object, or NULL when the connection has ended. */
-json_t *client_receive(struct connection *connection);
-/*
- * Runs one command and returns its reply, or NULL after reporting an error. Takes
- * @request. Calls @event, unless NULL, for each event before the reply.
- */
-json_t *client_call(const char *name, json_t *request, void (*event)(const json_t *event));
+/* main.c: prints the usage of one command, and returns EXIT_USAGE. */
+int cli_usage(const char *command);
 
 #endif /* HVHOST_CLI_H */

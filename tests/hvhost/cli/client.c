@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "cli.h"
+#include "client.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
 
@@ -39,6 +39,14 @@ static int connect_to(const char *name)
 	return fd;
 }
 
+void client_report_not_running(const char *name)
+{
+	fprintf(stderr,
+		"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that are, "
+		"\"hvhost start\" starts one.\n",
+		name);
+}
+
 struct connection *client_connect(const char *name, bool quiet)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -55,11 +63,7 @@ struct connection *client_connect(const char *name, bool quiet)
 		close(fd);
 	free(connection);
 	if (!quiet)
-		fprintf(stderr,
-			"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that "
-			"are, "
-			"\"hvhost start\" starts one.\n",
-			name);
+		client_report_not_running(name);
 	return NULL;
 }
 
@@ -114,4 +118,16 @@ json_t *client_call(const char *name, json_t *request, void (*event)(const json_
 	if (!reply)
 		fprintf(stderr, "hvhost: the machine \"%s\" ended before it answered.\n", name);
 	return reply;
+}
+
+const char *text_of(const json_t *json, const char *member)
+{
+	const char *text = json_string_value(json_object_get(json, member));
+
+	return text ? text : "";
+}
+
+json_int_t number_of(const json_t *json, const char *member)
+{
+	return json_integer_value(json_object_get(json, member));
 }

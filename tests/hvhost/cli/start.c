@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "cli.h"
+#include "client.h"
 #include "driver/wire.h"
 #include "tests/hvhost/lock.h"
 #include "tests/hvhost/machine.h"
@@ -52,7 +53,7 @@ static bool parse_version(const char *text, uint32_t *version)
 	return false;
 }
 
-static uint32_t number_of(const struct hvl_version *version)
+static uint32_t version_number(const struct hvl_version *version)
 {
 	return (uint32_t)version->major << 16 | version->minor;
 }
@@ -64,7 +65,7 @@ static bool parse_message_version(const char *text, uint32_t *number)
 		char name[16];
 
 		snprintf(name, sizeof(name), "%u.%u", version->major, version->minor);
-		*number = number_of(version);
+		*number = version_number(version);
 		if (strcmp(text, name) == 0)
 			return true;
 	}
@@ -199,7 +200,7 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 		.memory = MEMORY_DEFAULT,
 		.cpus = 1,
 		.vmbus_version = VMBUS_V5_3,
-		.message_version = number_of(&hvl_message_versions[0]),
+		.message_version = version_number(&hvl_message_versions[0]),
 	};
 	if (!parse_options(argc, argv, config) || !is_name(argc, argv))
 		return false;

@@ -7,6 +7,7 @@
 #include <sys/time.h>
 
 #include "cli.h"
+#include "client.h"
 #include "tests/hvhost/lock.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
@@ -135,10 +136,7 @@ static int stop(const char *name, const char *directory, int lock)
 
 static int report_none(const char *name)
 {
-	fprintf(stderr,
-		"hvhost: no machine \"%s\" is running: \"hvhost list\" shows those that are, "
-		"\"hvhost start\" starts one.\n",
-		name);
+	client_report_not_running(name);
 	return EXIT_FAILURE;
 }
 
@@ -149,10 +147,8 @@ int cli_stop(int argc, char **argv)
 	_cleanup_close_ int lock = -1;
 	enum answer answer;
 
-	if (argc != 2) {
-		fprintf(stderr, "Usage: hvhost stop NAME\n");
-		return EXIT_USAGE;
-	}
+	if (argc != 2)
+		return cli_usage(argv[0]);
 	if (vmg_registry_find(argv[1], &directory) < 0)
 		return report_none(argv[1]);
 	lock = lock_open(directory, false);

@@ -1,22 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Requests and answers as values of KVP items, as docs/kvp.md has them. */
+/* Requests and answers as values of KVP items: the format of docs/kvp.md. */
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <linux/hyperv.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "userspace/guest/transport/kvp_pool.h"
+#include "unit.h"
 #include "userspace/shared/kvp_value.h"
-#include "userspace/shared/util.h"
 
-#define ESSENTIALS "v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
-#define ISSUED     1795363200
-#define BOOT       "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
+#define REQUIRED "v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
+#define ISSUED   1795363200
+#define BOOT     "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
 
 static struct kvp_request request;
 static struct kvp_answer refusal, answer;
@@ -36,13 +30,12 @@ static void assert_refused(const char *value, const char *id, uint32_t result, c
 	assert_string_equal(refusal.id, id);
 	assert_int_equal(refusal.result, result);
 	if (!strstr(refusal.text, why))
-		fail_msg("\"%s\" does not say \"%s\"", refusal.text, why);
+		fail_msg("\"%s\" does not contain \"%s\"", refusal.text, why);
 }
 
-static void test_least(void **state)
+static void test_required_fields_only(void **state)
 {
-	(void)state;
-	assert_int_equal(parse(ESSENTIALS), 0);
+	assert_int_equal(parse(REQUIRED), 0);
 	assert_int_equal(request.verb, KVP_LOGOFF);
 	assert_string_equal(request.id, "a-1");
 	assert_string_equal(request.logoff.id, "a-1");
@@ -57,9 +50,8 @@ static void test_least(void **state)
 	assert_string_equal(request.logoff.message, "");
 }
 
-static void test_every_word(void **state)
+static void test_all_fields(void **state)
 {
-	(void)state;
 	assert_int_equal(parse("  grace=30\tforce=yes do=logoff id=a-1 dry-run=yes session=c3\n"
 			       "user=anna boot=" BOOT " life=86400 timeout=86400 v=1 "
 			       "issued=2026-11-22T16:00:00Z message= Save = your\nwork "),
@@ -72,24 +64,22 @@ static void test_every_word(void **state)
 	assert_string_equal(request.logoff.session, "c3");
 	assert_string_equal(request.boot, BOOT);
 	assert_string_equal(request.logoff.message, " Save = your\nwork ");
-	assert_int_equal(parse(ESSENTIALS " force=no dry-run=no message="), 0);
+	assert_int_equal(parse(REQUIRED " force=no dry-run=no message="), 0);
 	assert_int_equal(request.logoff.flags, 0);
 }
 
 static void test_verbs(void **state)
 {
-	(void)state;
 	assert_int_equal(parse("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=cancel"), 0);
 	assert_int_equal(request.verb, KVP_CANCEL);
 	assert_int_equal(parse("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=forget"), 0);
 	assert_int_equal(request.verb, KVP_FORGET);
 }
 
-static void test_longest(void **state)
+static void test_longest_request(void **state)
 {
-	char value[KVP_TEXT_MAX + 2] = ESSENTIALS " message=";
+	char value[KVP_TEXT_MAX + 2] = REQUIRED " message=";
 
-	(void)state;
 	memset(value + strlen(value), 'x', KVP_TEXT_MAX - strlen(value));
 	assert_int_equal(strlen(value), KVP_TEXT_MAX);
 	assert_int_equal(parse(value), 0);
@@ -97,18 +87,17 @@ static void test_longest(void **state)
 	assert_refused(value, "a-1", HV_LOGOFF_E_INVALIDARG, "longer than 1022 bytes");
 }
 
-/* One that fills its record; its id is at the end, where a cut would make another one of it. */
-static void test_oversized_with_its_id_at_the_end(void **state)
+/* The value fills its record. Its id is at the end, which must not be truncated. */
+static void test_oversized_request_with_id_at_the_end(void **state)
 {
-	char value[KVP_VALUE_SIZE + 1] = "v=1 user=";
+	char value[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1] = "v=1 user=";
 
-	(void)state;
-	memset(value + strlen(value), 'x', KVP_VALUE_SIZE - strlen(value));
-	snprintf(value + KVP_VALUE_SIZE - 8, 9, " id=late");
+	memset(value + strlen(value), 'x', HV_KVP_EXCHANGE_MAX_VALUE_SIZE - strlen(value));
+	snprintf(value + HV_KVP_EXCHANGE_MAX_VALUE_SIZE - 8, 9, " id=late");
 	assert_refused(value, "late", HV_LOGOFF_E_INVALIDARG, "longer than 1022 bytes");
 }
 
-static void test_missing_words(void **state)
+static void test_missing_fields(void **state)
 {
 	static const struct {
 		const char *value, *id, *why;
@@ -122,14 +111,13 @@ static void test_missing_words(void **state)
 		{"v=1 id=a issued=2026-11-22T16:00:00Z life=1 message=do=logoff", "a", "lacks do="},
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		assert_refused(cases[i].value, cases[i].id, HV_LOGOFF_E_INVALIDARG, cases[i].why);
 }
 
-static void test_wrong_words(void **state)
+static void test_invalid_fields(void **state)
 {
-	static const char *const words[] = {
+	static const char *const fields[] = {
 		"issued=2026-11-22",
 		"issued=2026-11-22T16:00:00",
 		"issued=2026-02-31T16:00:00Z",
@@ -173,40 +161,36 @@ static void test_wrong_words(void **state)
 	};
 	char value[512];
 
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		snprintf(value, sizeof(value), "v=1 %s", words[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		snprintf(value, sizeof(value), "v=1 %s", fields[i]);
 		assert_refused(value, "-", HV_LOGOFF_E_INVALIDARG, " in the request is invalid: ");
 	}
 }
 
-static void test_words_that_are_none(void **state)
+static void test_unknown_and_repeated_fields(void **state)
 {
-	(void)state;
-	assert_refused(ESSENTIALS " quickly", "a-1", HV_LOGOFF_E_INVALIDARG,
+	assert_refused(REQUIRED " quickly", "a-1", HV_LOGOFF_E_INVALIDARG,
 		       "\"quickly\" in the request is not a field");
-	assert_refused(ESSENTIALS " except=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
+	assert_refused(REQUIRED " except=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
 		       "a field except=, which version 1 of the format does not define");
-	assert_refused(ESSENTIALS " =x", "a-1", HV_LOGOFF_E_INVALIDARG, "a field =");
-	assert_refused(ESSENTIALS " user=anna user=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
+	assert_refused(REQUIRED " =x", "a-1", HV_LOGOFF_E_INVALIDARG, "a field =");
+	assert_refused(REQUIRED " user=anna user=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
 		       "the field user= twice");
-	assert_refused(ESSENTIALS " timeout=10 grace=10", "a-1", HV_LOGOFF_E_INVALIDARG,
+	assert_refused(REQUIRED " timeout=10 grace=10", "a-1", HV_LOGOFF_E_INVALIDARG,
 		       "grace (10 s) must be less than its timeout (10 s)");
 }
 
 static void test_other_version(void **state)
 {
-	(void)state;
 	assert_refused("v=2 id=a-1 when=now", "a-1", KVP_E_REVISION, "version 2 of the format");
 	assert_refused("v=01 id=a-1", "a-1", KVP_E_REVISION, "version 01");
 	assert_refused("v= id=a-1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= in the request is invalid");
 }
 
-/* What a refusal repeats of the request is one line, and fit to be shown. */
+/* A refusal quotes the request, cleaned and on one line. */
 static void test_refusal_is_clean(void **state)
 {
-	(void)state;
-	assert_refused(ESSENTIALS " a\033[2J\x01=\xff", "a-1", HV_LOGOFF_E_INVALIDARG, "a?[2J?=");
+	assert_refused(REQUIRED " a\033[2J\x01=\xff", "a-1", HV_LOGOFF_E_INVALIDARG, "a?[2J?=");
 }
 
 static void assert_formatted(const char *expected)
@@ -219,7 +203,6 @@ static void assert_formatted(const char *expected)
 
 static void test_answers(void **state)
 {
-	(void)state;
 	answer = (struct kvp_answer){0};
 	assert_formatted("v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
 	answer = (struct kvp_answer){
@@ -246,7 +229,6 @@ static void test_longest_answer_fits(void **state)
 {
 	char value[KVP_TEXT_MAX + 1];
 
-	(void)state;
 	answer = (struct kvp_answer){
 		.state = HV_LOGOFF_DONE,
 		.percent = 100,
@@ -284,7 +266,6 @@ static void test_invalid_answers_are_refused(void **state)
 		"id=a boot=b time=2026-11-22T16:00:00Z text=c",
 	};
 
-	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		assert_parsed(values[i], -EINVAL);
 		assert_memory_equal(&answer, &none, sizeof(answer));
@@ -295,8 +276,7 @@ static void test_invalid_answers_are_refused(void **state)
 
 static void test_answer_fields_in_any_order(void **state)
 {
-	(void)state;
-	assert_parsed("  percent=7  later=9 state=done v=1 =x result=0x80020009 word "
+	assert_parsed("  percent=7  later=9 state=done v=1 =x result=0x80020009 unknown "
 		      "time=1970-01-01T00:01:00Z id=a text= b\n state=idle ",
 		      0);
 	assert_int_equal(answer.state, HV_LOGOFF_DONE);
@@ -310,7 +290,6 @@ static void test_answer_fields_in_any_order(void **state)
 
 static void test_unknown_answer_state(void **state)
 {
-	(void)state;
 	assert_parsed("v=1 id=a state=unknown time=2026-02-31T00:00:00Z", 0);
 	assert_int_equal(answer.state, HV_LOGOFF_PENDING);
 	assert_int_equal(parsed_time, 0);
@@ -331,7 +310,6 @@ static void test_answer_round_trip(void **state)
 	};
 	char value[KVP_TEXT_MAX + 1];
 
-	(void)state;
 	kvp_answer_format(value, &written, BOOT, ISSUED);
 	assert_parsed(value, 0);
 	assert_memory_equal(&answer, &written, sizeof(answer));
@@ -355,20 +333,18 @@ static void assert_round_trip(const char *value)
 
 static void test_request_round_trip(void **state)
 {
-	(void)state;
-	assert_round_trip(ESSENTIALS " timeout=60 grace=0");
-	assert_round_trip(ESSENTIALS " boot=" BOOT " timeout=300 grace=299 force=yes dry-run=yes "
-				     "user=anna session=c3 message= Save = your\nwork ");
+	assert_round_trip(REQUIRED " timeout=60 grace=0");
+	assert_round_trip(REQUIRED " boot=" BOOT " timeout=300 grace=299 force=yes dry-run=yes "
+				   "user=anna session=c3 message= Save = your\nwork ");
 	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=cancel boot=" BOOT);
 	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=forget");
 }
 
-static void test_requests_without_a_form(void **state)
+static void test_requests_that_cannot_be_formatted(void **state)
 {
 	char value[KVP_TEXT_MAX + 1];
 
-	(void)state;
-	assert_int_equal(parse(ESSENTIALS), 0);
+	assert_int_equal(parse(REQUIRED), 0);
 	strcpy(request.logoff.user, "anna force=yes");
 	assert_int_equal(kvp_request_format(value, &request), -EINVAL);
 	request.logoff.user[0] = '\0';
@@ -377,7 +353,7 @@ static void test_requests_without_a_form(void **state)
 	request.logoff.session[0] = '\0';
 	memset(request.logoff.message, 'x', sizeof(request.logoff.message) - 1);
 	assert_int_equal(kvp_request_format(value, &request), -E2BIG);
-	/* A cancellation has no such fields. */
+	/* A cancellation does not have these fields. */
 	request.verb = KVP_CANCEL;
 	assert_int_equal(kvp_request_format(value, &request), 0);
 }
@@ -385,14 +361,14 @@ static void test_requests_without_a_form(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_least),
-		cmocka_unit_test(test_every_word),
+		cmocka_unit_test(test_required_fields_only),
+		cmocka_unit_test(test_all_fields),
 		cmocka_unit_test(test_verbs),
-		cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_oversized_with_its_id_at_the_end),
-		cmocka_unit_test(test_missing_words),
-		cmocka_unit_test(test_wrong_words),
-		cmocka_unit_test(test_words_that_are_none),
+		cmocka_unit_test(test_longest_request),
+		cmocka_unit_test(test_oversized_request_with_id_at_the_end),
+		cmocka_unit_test(test_missing_fields),
+		cmocka_unit_test(test_invalid_fields),
+		cmocka_unit_test(test_unknown_and_repeated_fields),
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_refusal_is_clean),
 		cmocka_unit_test(test_answers),
@@ -402,7 +378,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_answer_state),
 		cmocka_unit_test(test_answer_round_trip),
 		cmocka_unit_test(test_request_round_trip),
-		cmocka_unit_test(test_requests_without_a_form),
+		cmocka_unit_test(test_requests_that_cannot_be_formatted),
 	};
 
 	return cmocka_run_group_tests_name("kvp_value", tests, NULL, NULL);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Where machines are looked for: each time in a process and a /run of its own. */
+/* The lookup of machines. Each test runs in a child with its own /run. */
 #include <errno.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "unit.h"
 #include "userspace/host/libvmguestos/registry.h"
 
 #define NOBODY 65534
@@ -25,36 +20,36 @@ static bool make(const char *path)
 	return mkdir(path, 0755) == 0;
 }
 
-/* Of four machines, one is in both registries. */
+/* Root's registry and the user's have one machine each, and one of the same name. */
 static bool make_registries(void)
 {
 	return unshare(CLONE_NEWNS) == 0 && mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	       mount("tmpfs", "/run", "tmpfs", 0, "mode=755") == 0 && make("/run/hvhost") &&
-	       make("/run/hvhost/both") && make("/run/hvhost/roots") && make("/run/own") &&
-	       make("/run/own/hvhost") && make("/run/own/hvhost/both") &&
-	       make("/run/own/hvhost/mine");
+	       make("/run/hvhost/both") && make("/run/hvhost/roots") && make("/run/user") &&
+	       make("/run/user/hvhost") && make("/run/user/hvhost/both") &&
+	       make("/run/user/hvhost/mine");
 }
 
 static bool is_found(const char *name, const char *wanted)
 {
-	char *folder = NULL;
-	int ret = vmg_registry_find(name, &folder);
-	bool same = wanted ? ret == 0 && strcmp(folder, wanted) == 0 : ret == -ENOENT;
+	char *directory = NULL;
+	int ret = vmg_registry_find(name, &directory);
+	bool same = wanted ? ret == 0 && strcmp(directory, wanted) == 0 : ret == -ENOENT;
 
-	free(folder);
+	free(directory);
 	return same;
 }
 
-static bool is_own(const char *wanted)
+static bool is_default(const char *wanted)
 {
-	char *folder = NULL;
-	bool same = vmg_registry_own(&folder) == 0 && strcmp(folder, wanted) == 0;
+	char *directory = NULL;
+	bool same = vmg_registry_own(&directory) == 0 && strcmp(directory, wanted) == 0;
 
-	free(folder);
+	free(directory);
 	return same;
 }
 
-/* The names, each with a blank behind it. */
+/* @wanted has a blank after each name. */
 static bool names_are(const char *wanted)
 {
 	char **names, all[256] = "";
@@ -69,43 +64,44 @@ static bool names_are(const char *wanted)
 
 static bool as_user(void)
 {
-	setenv("XDG_RUNTIME_DIR", "/run/own", 1);
-	return setuid(NOBODY) == 0 && is_own("/run/own/hvhost") &&
-	       is_found("mine", "/run/own/hvhost/mine") &&
-	       is_found("both", "/run/own/hvhost/both") && is_found("roots", "/run/hvhost/roots") &&
-	       is_found("none", NULL) && names_are("both mine roots ");
+	setenv("XDG_RUNTIME_DIR", "/run/user", 1);
+	return setuid(NOBODY) == 0 && is_default("/run/user/hvhost") &&
+	       is_found("mine", "/run/user/hvhost/mine") &&
+	       is_found("both", "/run/user/hvhost/both") &&
+	       is_found("roots", "/run/hvhost/roots") && is_found("none", NULL) &&
+	       names_are("both mine roots ");
 }
 
-/* No session's folder, not even root's. */
+/* Root does not use $XDG_RUNTIME_DIR. */
 static bool as_root(void)
 {
-	setenv("XDG_RUNTIME_DIR", "/run/own", 1);
-	return is_own("/run/hvhost") && is_found("both", "/run/hvhost/both") &&
+	setenv("XDG_RUNTIME_DIR", "/run/user", 1);
+	return is_default("/run/hvhost") && is_found("both", "/run/hvhost/both") &&
 	       is_found("mine", NULL) && names_are("both roots ");
 }
 
 static bool without_session(void)
 {
 	unsetenv("XDG_RUNTIME_DIR");
-	return setuid(NOBODY) == 0 && is_own("/run/hvhost") && is_found("mine", NULL) &&
+	return setuid(NOBODY) == 0 && is_default("/run/hvhost") && is_found("mine", NULL) &&
 	       names_are("both roots ");
 }
 
-static bool with_a_named_folder(void)
+static bool with_hvhost_dir(void)
 {
-	setenv("XDG_RUNTIME_DIR", "/run/own", 1);
-	setenv("HVHOST_DIR", "/run/own/hvhost", 1);
-	return is_own("/run/own/hvhost") && is_found("mine", "/run/own/hvhost/mine") &&
+	setenv("XDG_RUNTIME_DIR", "/run/user", 1);
+	setenv("HVHOST_DIR", "/run/user/hvhost", 1);
+	return is_default("/run/user/hvhost") && is_found("mine", "/run/user/hvhost/mine") &&
 	       is_found("roots", NULL) && names_are("both mine ");
 }
 
-static bool with_a_closed_folder(void)
+static bool without_access(void)
 {
-	char *folder;
+	char *directory;
 
 	unsetenv("XDG_RUNTIME_DIR");
 	return chmod("/run/hvhost", 0700) == 0 && setuid(NOBODY) == 0 &&
-	       vmg_registry_find("roots", &folder) == -EACCES;
+	       vmg_registry_find("roots", &directory) == -EACCES;
 }
 
 static void assert_lookup(bool (*good)(void))
@@ -127,42 +123,37 @@ static void assert_lookup(bool (*good)(void))
 
 static void test_user(void **state)
 {
-	(void)state;
 	assert_lookup(as_user);
 }
 
 static void test_root(void **state)
 {
-	(void)state;
 	assert_lookup(as_root);
 }
 
 static void test_without_session(void **state)
 {
-	(void)state;
 	assert_lookup(without_session);
 }
 
-static void test_named_folder(void **state)
+static void test_hvhost_dir(void **state)
 {
-	(void)state;
-	assert_lookup(with_a_named_folder);
+	assert_lookup(with_hvhost_dir);
 }
 
-static void test_closed_folder(void **state)
+static void test_no_access(void **state)
 {
-	(void)state;
-	assert_lookup(with_a_closed_folder);
+	assert_lookup(without_access);
 }
 
 static void test_names(void **state)
 {
-	static const char *const wrong[] = {"", ".", "..", "../tmp", "a/b", "-x", "_x", "a b", "ä"};
+	static const char *const invalid[] = {"",   ".",  "..",  "../tmp", "a/b",
+					      "-x", "_x", "a b", "ä"};
 	char name[67];
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
-		assert_false(vmg_registry_is_name(wrong[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++)
+		assert_false(vmg_registry_is_name(invalid[i]));
 	assert_true(vmg_registry_is_name("web1"));
 	assert_true(vmg_registry_is_name("1.A-_."));
 	memset(name, 'a', sizeof(name));
@@ -176,9 +167,9 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),        cmocka_unit_test(test_user),
-		cmocka_unit_test(test_root),         cmocka_unit_test(test_without_session),
-		cmocka_unit_test(test_named_folder), cmocka_unit_test(test_closed_folder),
+		cmocka_unit_test(test_names),      cmocka_unit_test(test_user),
+		cmocka_unit_test(test_root),       cmocka_unit_test(test_without_session),
+		cmocka_unit_test(test_hvhost_dir), cmocka_unit_test(test_no_access),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

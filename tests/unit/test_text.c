@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* What a host says, before a terminal shows it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* Cleaning of untrusted text. */
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "unit.h"
 #include "userspace/shared/text.h"
-#include "userspace/shared/util.h"
 
 static char text[64];
 
@@ -20,20 +14,18 @@ static const char *clean(const char *source, size_t size)
 	return text;
 }
 
-static void test_good_text_stays(void **state)
+static void test_clean_text_is_unchanged(void **state)
 {
-	static const char good[] = "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80\n\ttab";
+	static const char valid[] = "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80\n\ttab";
 
-	(void)state;
-	assert_string_equal(clean(good, sizeof(text)), good);
+	assert_string_equal(clean(valid, sizeof(text)), valid);
 	assert_string_equal(clean("", sizeof(text)), "");
 }
 
-static void test_controls(void **state)
+static void test_control_characters(void **state)
 {
-	(void)state;
 	assert_string_equal(clean("\x1b[2Jx\r\a\x7f", sizeof(text)), "?[2Jx???");
-	/* CSI as one character, and what turns the direction. */
+	/* CSI as a single character, and bidirectional controls. */
 	assert_string_equal(clean("a\xc2\x9b"
 				  "b",
 				  sizeof(text)),
@@ -44,9 +36,8 @@ static void test_controls(void **state)
 			    "a?b?");
 }
 
-static void test_broken_utf8(void **state)
+static void test_invalid_utf8(void **state)
 {
-	(void)state;
 	assert_string_equal(clean("\xff\xfe", sizeof(text)), "??");
 	assert_string_equal(clean("\x80"
 				  "a",
@@ -61,30 +52,27 @@ static void test_broken_utf8(void **state)
 	assert_string_equal(clean("\xf4\x90\x80\x80", sizeof(text)), "????");
 }
 
-static void test_a_character_is_not_cut(void **state)
+static void test_characters_are_not_split(void **state)
 {
-	(void)state;
 	assert_string_equal(clean("ab\xe2\x82\xac", 5), "ab");
 	assert_string_equal(clean("ab\xe2\x82\xac", 6), "ab\xe2\x82\xac");
 	assert_string_equal(clean("abc", 1), "");
 }
 
-static void test_the_rest_is_zero(void **state)
+static void test_remainder_is_zero(void **state)
 {
 	static const char zero[sizeof(text)];
 
-	(void)state;
 	clean("abc", 32);
 	assert_memory_equal(text + 3, zero, 29);
 	assert_int_equal(text[32], 0x55);
 }
 
-static void test_no_byte_after_the_end_is_read(void **state)
+static void test_source_is_not_read_past_its_end(void **state)
 {
-	/* The sanitizer watches both ends. */
+	/* AddressSanitizer detects reads outside of the array. */
 	const char source[3] = {'a', 'b', (char)0xe2};
 
-	(void)state;
 	text_clean(text, sizeof(text), source, sizeof(source));
 	assert_string_equal(text, "ab?");
 	text_clean(text, sizeof(text), "ab\0cd", 5);
@@ -95,7 +83,6 @@ static void test_one_line(void **state)
 {
 	char *copy = text_clean_line_dup("a\n\tb\x1b\xff\xe2\x82\xac");
 
-	(void)state;
 	assert_string_equal(copy, "a  b??\xe2\x82\xac");
 	free(copy);
 	text_clean_line(text, 4, "a\nb\nc");
@@ -106,7 +93,6 @@ static void test_utf8(void **state)
 {
 	static const char *const wrong[] = {"\xff", "a\x80", "a\xc3", "\xe2\x82", "\xc0\xaf"};
 
-	(void)state;
 	assert_true(text_is_utf8(""));
 	assert_true(text_is_utf8("a\x1b\xc2\x9b\xe2\x80\xae\xf0\x9f\x98\x80"));
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -116,12 +102,12 @@ static void test_utf8(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_good_text_stays),
-		cmocka_unit_test(test_controls),
-		cmocka_unit_test(test_broken_utf8),
-		cmocka_unit_test(test_a_character_is_not_cut),
-		cmocka_unit_test(test_the_rest_is_zero),
-		cmocka_unit_test(test_no_byte_after_the_end_is_read),
+		cmocka_unit_test(test_clean_text_is_unchanged),
+		cmocka_unit_test(test_control_characters),
+		cmocka_unit_test(test_invalid_utf8),
+		cmocka_unit_test(test_characters_are_not_split),
+		cmocka_unit_test(test_remainder_is_zero),
+		cmocka_unit_test(test_source_is_not_read_past_its_end),
 		cmocka_unit_test(test_one_line),
 		cmocka_unit_test(test_utf8),
 	};

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * The wire format from both sides, and that the documents tell the truth about it.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* The wire format of guest and host, and the layouts that the documentation states. */
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "tests/unit/layout.h"
+#include "unit.h"
 #include "userspace/shared/wire_host.h"
 
 #define ID       0x1122334455667788ULL
@@ -21,16 +14,21 @@ static struct hvl_packet request, answer;
 static struct hvl_version framework, message;
 static const struct hvl_version version_1_1 = {1, 1}, version_1_0 = {1, 0};
 
-static bool same(struct hvl_version version, unsigned int major, unsigned int minor)
+static bool is_version(struct hvl_version version, unsigned int major, unsigned int minor)
 {
 	return version.major == major && version.minor == minor;
 }
 
-/* A guest that has only the lowest @count versions. */
+/* Answers as a guest that supports only the lowest @count versions. */
 static bool answer_negotiate(size_t count)
 {
 	return hvl_answer_negotiate(&request, &answer, hvl_message_versions + VERSIONS - count,
 				    count, &framework, &message);
+}
+
+static void assert_request(struct hvl_version version, uint32_t status)
+{
+	assert_int_equal(hvl_check_request(&request, version), status);
 }
 
 static void build_logoff(uint32_t timeout, uint32_t grace)
@@ -76,53 +74,49 @@ static void build_report(void)
 	};
 }
 
-static void documented_layouts_are_asserted(void **state)
+static void test_documented_layouts(void **state)
 {
-	(void)state;
-	/* The assertions themselves are static; this sees that there were any. */
+	/* The assertions are static; this checks that there are any. */
 	assert_int_equal(LAYOUT_STRUCTS, 14);
 	assert_true(LAYOUT_FIELDS >= 70);
 	assert_int_equal(LAYOUT_VALUES, 12);
 }
 
-static void negotiation_takes_the_highest(void **state)
+static void test_highest_version_is_chosen(void **state)
 {
-	(void)state;
 	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
 	assert_true(hvl_packet_check(&request, hvl_packet_size(&request)));
 	assert_true(answer_negotiate(VERSIONS));
-	assert_true(same(framework, 3, 0) && same(message, 1, 1));
+	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 1));
 	assert_int_equal(answer.header.transaction, 9);
 	assert_int_equal(answer.header.flags, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
 	assert_true(hvl_packet_check(&answer, hvl_packet_size(&answer)));
 	framework = message = (struct hvl_version){0, 0};
 	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework,
 					       &message));
-	assert_true(same(framework, 3, 0) && same(message, 1, 1));
+	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 1));
 }
 
-static void negotiation_with_an_old_side_takes_1_0(void **state)
+static void test_old_guest_or_host_uses_1_0(void **state)
 {
-	(void)state;
 	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
 	assert_true(answer_negotiate(1));
-	assert_true(same(message, 1, 0));
+	assert_true(is_version(message, 1, 0));
 	hvl_build_negotiate(&request, 9, &version_1_0, 1);
 	assert_true(answer_negotiate(VERSIONS));
-	assert_true(same(message, 1, 0));
+	assert_true(is_version(message, 1, 0));
 	hvl_build_negotiate(&request, 9, &version_1_1, 1);
 	assert_false(answer_negotiate(1));
-	/* What the guest chose was not offered. */
+	/* The guest has chosen a version that was not offered. */
 	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
 	assert_true(answer_negotiate(VERSIONS));
 	assert_false(hvl_check_negotiate_answer(&answer, &version_1_0, 1, &framework, &message));
 }
 
-static void negotiation_ignores_versions_of_the_future(void **state)
+static void test_unknown_versions_are_ignored(void **state)
 {
 	struct hvl_negotiate *body = &request.body.negotiate;
 
-	(void)state;
 	hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, 8 + 4 * 4, 1, 3);
 	body->framework_count = 2;
 	body->message_count = 2;
@@ -131,14 +125,13 @@ static void negotiation_ignores_versions_of_the_future(void **state)
 	body->versions[2] = (struct hvl_version){7, 3};
 	body->versions[3] = (struct hvl_version){1, 0};
 	assert_true(answer_negotiate(VERSIONS));
-	assert_true(same(framework, 1, 0) && same(message, 1, 0));
+	assert_true(is_version(framework, 1, 0) && is_version(message, 1, 0));
 }
 
-static void negotiation_without_common_version_says_so(void **state)
+static void test_no_common_version(void **state)
 {
 	struct hvl_negotiate *body = &request.body.negotiate;
 
-	(void)state;
 	hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, 8 + 2 * 4, 1, 3);
 	body->framework_count = 1;
 	body->message_count = 1;
@@ -147,8 +140,8 @@ static void negotiation_without_common_version_says_so(void **state)
 	framework = (struct hvl_version){1, 0};
 	message = (struct hvl_version){9, 9};
 	assert_false(answer_negotiate(VERSIONS));
-	/* What was negotiated before goes on. */
-	assert_true(same(framework, 1, 0) && same(message, 9, 9));
+	/* The versions negotiated before remain. */
+	assert_true(is_version(framework, 1, 0) && is_version(message, 9, 9));
 	assert_int_equal(answer.body.negotiate.framework_count, 0);
 	assert_int_equal(answer.body.negotiate.message_count, 0);
 	assert_int_equal(answer.header.status, HV_LOGOFF_S_OK);
@@ -156,14 +149,13 @@ static void negotiation_without_common_version_says_so(void **state)
 						&message));
 }
 
-static void negotiation_with_false_counts_fails(void **state)
+static void test_invalid_version_counts_fail(void **state)
 {
 	static const struct {
 		uint16_t framework, message, size;
 	} cases[] = {{1, 1, 4}, {2, 2, 8 + 3 * 4}, {0xffff, 0xffff, 136}, {33, 0, 2000}};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		hvl_packet_init(&request, HVL_MSGTYPE_NEGOTIATE, cases[i].size, 1, 3);
 		request.body.negotiate.framework_count = cases[i].framework;
 		request.body.negotiate.message_count = cases[i].message;
@@ -172,15 +164,14 @@ static void negotiation_with_false_counts_fails(void **state)
 	}
 }
 
-static void packet_sizes_must_hold_together(void **state)
+static void test_inconsistent_packet_sizes(void **state)
 {
 	size_t size;
 
-	(void)state;
 	build_logoff(60, 10);
 	size = hvl_packet_size(&request);
 	assert_true(hvl_packet_check(&request, size));
-	/* The ring pads to 8. */
+	/* Packets in the ring are padded to 8 bytes. */
 	assert_true(hvl_packet_check(&request, size + 4));
 	assert_false(hvl_packet_check(&request, size - 1));
 	assert_false(hvl_packet_check(&request, sizeof(struct hvl_header) - 1));
@@ -192,109 +183,103 @@ static void packet_sizes_must_hold_together(void **state)
 	assert_false(hvl_packet_check(&request, sizeof(request) + 8));
 }
 
-static void good_requests_pass(void **state)
+static void test_valid_requests(void **state)
 {
-	(void)state;
 	build_logoff(1, 0);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	build_logoff(HV_LOGOFF_TIMEOUT_MAX, HV_LOGOFF_TIMEOUT_MAX - 1);
 	request.body.op.flags = HV_LOGOFF_FORCE;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, ID);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	hvl_build_op(&request, 1, HVL_OP_QUERY, ID);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 }
 
-static void requests_out_of_range_are_invalid(void **state)
+static void test_requests_out_of_range(void **state)
 {
 	static const uint32_t times[][2] = {{0, 0}, {HV_LOGOFF_TIMEOUT_MAX + 1, 0}, {10, 10}};
 
-	(void)state;
-	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
 		build_logoff(times[i][0], times[i][1]);
-		assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+		assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
 	}
 	build_logoff(60, 0);
 	memset(request.body.logoff.message, 'x', HV_LOGOFF_MESSAGE_SIZE);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, 0);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
 }
 
-static void unknown_requests_fail(void **state)
+static void test_unknown_requests(void **state)
 {
-	(void)state;
 	build_logoff(60, 0);
 	request.header.type++;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
 	request.header.size--;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
 	request.body.op.flags = HV_LOGOFF_REDELIVERED;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	hvl_build_op(&request, 1, HVL_OP_CANCEL, ID);
 	request.body.op.flags = HV_LOGOFF_FORCE;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	for (uint32_t op = 0; op < 70000; op += op < 16 ? 1 : 257) {
 		if (op >= HVL_OP_LOGOFF && op <= HVL_OP_QUERY)
 			continue;
 		hvl_build_op(&request, 1, HVL_OP_QUERY, ID);
 		request.body.op.op = op;
-		assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+		assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	}
 	hvl_packet_init(&request, HVL_MSGTYPE_LOGOFF, 0, 1, 3);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 }
 
-static void targets_need_1_1(void **state)
+static void test_targets_require_1_1(void **state)
 {
-	(void)state;
 	build_target("anna", "");
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
-	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_E_FAIL);
-	/* Nothing was negotiated. */
-	assert_int_equal(hvl_check_request(&request, (struct hvl_version){0, 0}), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
+	assert_request(version_1_0, HV_LOGOFF_E_FAIL);
+	/* Before the negotiation. */
+	assert_request((struct hvl_version){0, 0}, HV_LOGOFF_E_FAIL);
 	build_logoff(60, 0);
-	assert_int_equal(hvl_check_request(&request, version_1_0), HV_LOGOFF_S_OK);
-	assert_int_equal(hvl_check_request(&request, (struct hvl_version){0, 0}), HV_LOGOFF_S_OK);
+	assert_request(version_1_0, HV_LOGOFF_S_OK);
+	assert_request((struct hvl_version){0, 0}, HV_LOGOFF_S_OK);
 }
 
-static void targets_are_checked(void **state)
+static void test_targets(void **state)
 {
 	struct hvl_target *target = &request.body.target;
 
-	(void)state;
 	build_target("", "");
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	target->logoff.header.flags = HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_S_OK);
+	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	target->logoff.header.flags = 4;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	build_target("anna", "c3");
 	request.header.size = sizeof(struct hvl_logoff);
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	build_target("anna", "c3");
 	target->logoff.timeout = 0;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
 	build_target("anna", "c3");
 	memset(target->user, 'x', sizeof(target->user));
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
+	assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
 	build_target("anna", "c3");
 	memset(target->session, 'x', sizeof(target->session));
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_INVALIDARG);
-	/* Only a TARGET can be one that does nothing. */
+	assert_request(version_1_1, HV_LOGOFF_E_INVALIDARG);
+	/* Only a TARGET can be a dry run. */
 	build_logoff(60, 0);
 	request.body.op.flags = HV_LOGOFF_DRY_RUN;
-	assert_int_equal(hvl_check_request(&request, version_1_1), HV_LOGOFF_E_FAIL);
+	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 }
 
-static void sessions_are_checked(void **state)
+static void test_sessions(void **state)
 {
 	struct hvl_session *session = &answer.body.session;
 
-	(void)state;
 	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_NORMAL, 0);
 	assert_true(hvl_check_session(&answer));
 	assert_false(hvl_check_report(&answer));
@@ -331,11 +316,10 @@ static void sessions_are_checked(void **state)
 	assert_false(hvl_check_session(&answer));
 }
 
-static void reports_are_checked(void **state)
+static void test_reports(void **state)
 {
 	struct hvl_report *report = &answer.body.report;
 
-	(void)state;
 	build_report();
 	assert_true(hvl_check_report(&answer));
 	answer.header.size--;
@@ -379,9 +363,8 @@ static void reports_are_checked(void **state)
 	assert_false(hvl_check_report(&answer));
 }
 
-static void refusal_is_a_header(void **state)
+static void test_refusal_has_no_body(void **state)
 {
-	(void)state;
 	hvl_build_refusal(&answer, 0x1234, 5, HV_LOGOFF_E_FAIL);
 	assert_int_equal(hvl_packet_size(&answer), sizeof(struct hvl_header));
 	assert_int_equal(answer.header.type, 0x1234);
@@ -393,21 +376,21 @@ static void refusal_is_a_header(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(documented_layouts_are_asserted),
-		cmocka_unit_test(negotiation_takes_the_highest),
-		cmocka_unit_test(negotiation_with_an_old_side_takes_1_0),
-		cmocka_unit_test(negotiation_ignores_versions_of_the_future),
-		cmocka_unit_test(negotiation_without_common_version_says_so),
-		cmocka_unit_test(negotiation_with_false_counts_fails),
-		cmocka_unit_test(packet_sizes_must_hold_together),
-		cmocka_unit_test(good_requests_pass),
-		cmocka_unit_test(requests_out_of_range_are_invalid),
-		cmocka_unit_test(unknown_requests_fail),
-		cmocka_unit_test(targets_need_1_1),
-		cmocka_unit_test(targets_are_checked),
-		cmocka_unit_test(sessions_are_checked),
-		cmocka_unit_test(reports_are_checked),
-		cmocka_unit_test(refusal_is_a_header),
+		cmocka_unit_test(test_documented_layouts),
+		cmocka_unit_test(test_highest_version_is_chosen),
+		cmocka_unit_test(test_old_guest_or_host_uses_1_0),
+		cmocka_unit_test(test_unknown_versions_are_ignored),
+		cmocka_unit_test(test_no_common_version),
+		cmocka_unit_test(test_invalid_version_counts_fail),
+		cmocka_unit_test(test_inconsistent_packet_sizes),
+		cmocka_unit_test(test_valid_requests),
+		cmocka_unit_test(test_requests_out_of_range),
+		cmocka_unit_test(test_unknown_requests),
+		cmocka_unit_test(test_targets_require_1_1),
+		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_sessions),
+		cmocka_unit_test(test_reports),
+		cmocka_unit_test(test_refusal_has_no_body),
 	};
 
 	return cmocka_run_group_tests_name("wire", tests, NULL, NULL);

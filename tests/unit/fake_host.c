@@ -13,6 +13,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "userspace/shared/kvp_value.h"
+#include "userspace/shared/util.h"
+
 #define CLIENTS_MAX 16
 #define LINE_SIZE   4096
 
@@ -25,31 +28,45 @@ struct client {
 
 static struct host {
 	char registry[64];
-	char folder[128];
+	char directory[128];
 	pthread_t thread;
 	bool runs;
 	int stop[2];
 	int listener;
-	pthread_mutex_t lock; /* of what follows */
-	pthread_cond_t hung_up;
+	pthread_mutex_t lock; /* protects the following */
+	pthread_cond_t disconnected;
 	struct client clients[CLIENTS_MAX];
-	int task; /* the last logoff's client, or -1 */
+	int task; /* the socket of the last logoff's client, or -1 */
 	bool negotiated;
 	const char *version;
 	uint32_t refusal;
 	uint32_t cancel_answer;
-	const char *before, *behind;
+	const char *before, *after;
 	char kvp_request[LINE_SIZE], kvp_answer[LINE_SIZE];
 	pthread_cond_t kvp_written;
 	char logoff[LINE_SIZE];
 	char cancel[LINE_SIZE];
 } host = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.hung_up = PTHREAD_COND_INITIALIZER,
+	.disconnected = PTHREAD_COND_INITIALIZER,
 	.kvp_written = PTHREAD_COND_INITIALIZER,
 };
 
-/* What can't fail in a test; with the reason if it does. */
+static pthread_mutex_t *lock(void)
+{
+	pthread_mutex_lock(&host.lock);
+	return &host.lock;
+}
+
+static void unlock(pthread_mutex_t *const *held)
+{
+	pthread_mutex_unlock(*held);
+}
+
+/* Holds the lock until the end of the scope. */
+#define SCOPED_LOCK() _cleanup_(unlock) __attribute__((unused)) pthread_mutex_t *const held = lock()
+
+/* Aborts the test program on an unexpected error. */
 static void must(bool good, const char *what)
 {
 	if (good)
@@ -58,39 +75,51 @@ static void must(bool good, const char *what)
 	abort();
 }
 
-/* A client that has heard enough is none of a host's troubles. */
-static void say(int fd, const char *bytes)
+/* Ignores a client that has disconnected. */
+static void send_text(int fd, const char *bytes)
 {
 	if (fd >= 0 && bytes)
 		must(send(fd, bytes, strlen(bytes), MSG_NOSIGNAL) > 0 || errno == EPIPE, "send");
 }
 
-static void answer_logoff(struct client *client)
+static void send_json(int fd, json_t *json)
 {
-	char text[128];
+	char *line = json_dumps(json, JSON_COMPACT);
 
+	send_text(fd, line);
+	send_text(fd, "\n");
+	free(line);
+	json_decref(json);
+}
+
+static json_t *refusal(uint32_t hresult, int code)
+{
+	return json_pack("{s:b, s:s, s:I, s:i}", "ok", 0, "error", "No.", "hresult",
+			 (json_int_t)hresult, "return", code);
+}
+
+static void reply_to_logoff(struct client *client)
+{
 	snprintf(host.logoff, sizeof(host.logoff), "%s", client->line);
 	if (host.negotiated && !host.refusal) {
 		host.task = client->fd;
-		say(client->fd, host.before);
+		send_text(client->fd, host.before);
 		return;
 	}
-	snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"No.\",\"hresult\":%u}\n",
-		 host.refusal ? host.refusal : 0xa0040505);
-	say(client->fd, text);
+	send_json(client->fd, refusal(host.refusal ? host.refusal : 0xa0040505, 0));
 }
 
-static void answer_cancel(struct client *client)
+static void reply_to_cancel(struct client *client)
 {
 	char text[128];
 
 	snprintf(host.cancel, sizeof(host.cancel), "%s", client->line);
 	snprintf(text, sizeof(text), "{\"ok\":true,\"hresult\":%u,\"state\":\"grace\"}\n",
 		 host.cancel_answer);
-	say(client->fd, text);
+	send_text(client->fd, text);
 }
 
-static void answer_status(const struct client *client)
+static void reply_to_status(const struct client *client)
 {
 	char text[256];
 
@@ -99,39 +128,25 @@ static void answer_status(const struct client *client)
 		 "{\"logoff\":{\"negotiated\":%s,\"version\":\"%s\"}}}\n%s",
 		 host.refusal == 0x80070005 ? "none" : "execute",
 		 host.negotiated ? "true" : "false", host.version,
-		 host.behind && client->fd == host.task ? host.behind : "");
-	say(client->fd, text);
+		 host.after && client->fd == host.task ? host.after : "");
+	send_text(client->fd, text);
 }
 
-static void answer_watch(struct client *client)
+static void reply_to_watch(struct client *client)
 {
-	char text[128];
-
 	if (!host.refusal) {
 		client->watches = true;
-		say(client->fd, "{\"event\":\"watching\"}\n");
+		send_text(client->fd, "{\"event\":\"watching\"}\n");
 		return;
 	}
-	snprintf(text, sizeof(text), "{\"ok\":false,\"error\":\"No.\",\"hresult\":%u}\n",
-		 host.refusal);
-	say(client->fd, text);
-}
-
-static void say_json(int fd, json_t *json)
-{
-	char *line = json_dumps(json, JSON_COMPACT);
-
-	say(fd, line);
-	say(fd, "\n");
-	free(line);
-	json_decref(json);
+	send_json(client->fd, refusal(host.refusal, 0));
 }
 
 static bool write_request(const json_t *command, bool adds)
 {
 	const char *data = json_string_value(json_object_get(command, "data"));
 
-	must(strcmp(json_string_value(json_object_get(command, "name")), "HvLogoffRequest") == 0,
+	must(strcmp(json_string_value(json_object_get(command, "name")), KVP_REQUEST_KEY) == 0,
 	     "the item's name");
 	if (adds == !!*host.kvp_request)
 		return false;
@@ -146,13 +161,7 @@ static json_t *items(const char *name, const char *value)
 			 *value ? value : NULL);
 }
 
-static json_t *refusal(uint32_t hresult, int code)
-{
-	return json_pack("{s:b, s:s, s:I, s:i}", "ok", 0, "error", "No.", "hresult",
-			 (json_int_t)hresult, "return", code);
-}
-
-static void answer_kvp(struct client *client)
+static void reply_to_kvp(struct client *client)
 {
 	json_t *command = json_loads(client->line, 0, NULL), *reply;
 	const char *verb = json_string_value(json_object_get(command, "command"));
@@ -160,38 +169,38 @@ static void answer_kvp(struct client *client)
 	if (host.refusal)
 		reply = refusal(host.refusal, 32769);
 	else if (strcmp(verb, "kvp_host_items") == 0)
-		reply = items("HvLogoffRequest", host.kvp_request);
+		reply = items(KVP_REQUEST_KEY, host.kvp_request);
 	else if (strcmp(verb, "kvp_guest_items") == 0)
-		reply = items("HvLogoffAnswer", host.kvp_answer);
+		reply = items(KVP_ANSWER_KEY, host.kvp_answer);
 	else if (write_request(command, strcmp(verb, "kvp_add") == 0))
 		reply = json_pack("{s:b, s:i}", "ok", 1, "return", 0);
 	else
 		reply = refusal(0x80070057, 32773);
-	say_json(client->fd, reply);
+	send_json(client->fd, reply);
 	json_decref(command);
 }
 
-static void answer(struct client *client)
+static void reply_to(struct client *client)
 {
 	if (strstr(client->line, "\"command\":\"logoff\""))
-		answer_logoff(client);
+		reply_to_logoff(client);
 	else if (strstr(client->line, "\"command\":\"cancel\""))
-		answer_cancel(client);
+		reply_to_cancel(client);
 	else if (strstr(client->line, "\"command\":\"kvp_"))
-		answer_kvp(client);
+		reply_to_kvp(client);
 	else if (strstr(client->line, "\"command\":\"watch\""))
-		answer_watch(client);
+		reply_to_watch(client);
 	else
-		answer_status(client);
+		reply_to_status(client);
 }
 
-static void hang_up(struct client *client)
+static void disconnect(struct client *client)
 {
 	if (client->fd == host.task)
 		host.task = -1;
 	close(client->fd);
 	*client = (struct client){.fd = -1};
-	pthread_cond_broadcast(&host.hung_up);
+	pthread_cond_broadcast(&host.disconnected);
 }
 
 static void receive(struct client *client)
@@ -207,10 +216,10 @@ static void receive(struct client *client)
 		}
 		client->line[client->length] = '\0';
 		client->length = 0;
-		answer(client);
+		reply_to(client);
 	}
 	if (got == 0)
-		hang_up(client);
+		disconnect(client);
 }
 
 static void take_client(void)
@@ -238,7 +247,7 @@ static void *run(void *unused)
 		must(poll(ready, CLIENTS_MAX + 2, -1) > 0, "poll");
 		if (ready[CLIENTS_MAX + 1].revents)
 			return NULL;
-		pthread_mutex_lock(&host.lock);
+		lock();
 		for (size_t i = 0; i < CLIENTS_MAX; i++) {
 			if (ready[i].revents)
 				receive(&host.clients[i]);
@@ -253,8 +262,8 @@ void fake_host_registry(void)
 {
 	snprintf(host.registry, sizeof(host.registry), "/tmp/fake-host.XXXXXX");
 	must(mkdtemp(host.registry), host.registry);
-	snprintf(host.folder, sizeof(host.folder), "%s/" FAKE_HOST_NAME, host.registry);
-	must(mkdir(host.folder, 0755) == 0, host.folder);
+	snprintf(host.directory, sizeof(host.directory), "%s/" FAKE_HOST_NAME, host.registry);
+	must(mkdir(host.directory, 0755) == 0, host.directory);
 	setenv("HVHOST_DIR", host.registry, 1);
 }
 
@@ -262,9 +271,9 @@ void fake_host_registry_remove(void)
 {
 	char path[160];
 
-	snprintf(path, sizeof(path), "%s/control.sock", host.folder);
+	snprintf(path, sizeof(path), "%s/control.sock", host.directory);
 	unlink(path);
-	rmdir(host.folder);
+	rmdir(host.directory);
 	must(rmdir(host.registry) == 0, host.registry);
 }
 
@@ -273,9 +282,9 @@ const char *fake_host_registry_path(void)
 	return host.registry;
 }
 
-const char *fake_host_folder(void)
+const char *fake_host_directory(void)
 {
-	return host.folder;
+	return host.directory;
 }
 
 void fake_host_start(void)
@@ -286,11 +295,11 @@ void fake_host_start(void)
 	host.negotiated = true;
 	host.version = "1.1";
 	host.refusal = host.cancel_answer = 0;
-	host.before = host.behind = NULL;
+	host.before = host.after = NULL;
 	host.logoff[0] = host.cancel[0] = host.kvp_request[0] = host.kvp_answer[0] = '\0';
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		host.clients[i] = (struct client){.fd = -1};
-	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/control.sock", host.folder);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/control.sock", host.directory);
 	unlink(address.sun_path);
 	host.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	must(host.listener >= 0, "socket");
@@ -301,7 +310,7 @@ void fake_host_start(void)
 	host.runs = true;
 }
 
-/* The socket's file stays, as it does when a host is killed. */
+/* The socket's file remains, as it does when a host is killed. */
 void fake_host_stop(void)
 {
 	if (!host.runs)
@@ -314,87 +323,85 @@ void fake_host_stop(void)
 	close(host.listener);
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (host.clients[i].fd >= 0)
-			hang_up(&host.clients[i]);
+			disconnect(&host.clients[i]);
 	}
 }
 
-void fake_host_negotiated(bool negotiated)
+void fake_host_set_negotiated(bool negotiated)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	host.negotiated = negotiated;
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_version(const char *version)
+void fake_host_set_version(const char *version)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	host.version = version;
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_refuses(uint32_t hresult)
+void fake_host_set_refusal(uint32_t hresult)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	host.refusal = hresult;
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_cancels(uint32_t hresult)
+void fake_host_set_cancel_result(uint32_t hresult)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	host.cancel_answer = hresult;
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_says_early(const char *before, const char *behind)
+void fake_host_set_early_output(const char *before, const char *after)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	host.before = before;
-	host.behind = behind;
-	pthread_mutex_unlock(&host.lock);
+	host.after = after;
 }
 
-void fake_host_kvp_answers(const char *value)
+void fake_host_kvp_set_answer(const char *value)
 {
-	const char *id = strchr(value, '@'), *asked;
+	const char *place = strchr(value, '@'), *id;
+	SCOPED_LOCK();
 
-	pthread_mutex_lock(&host.lock);
-	asked = strstr(host.kvp_request, " id=");
-	if (id && asked)
-		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%.*s%.*s%s", (int)(id - value),
-			 value, (int)strcspn(asked + 4, " "), asked + 4, id + 1);
+	id = strstr(host.kvp_request, " id=");
+	if (place && id)
+		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%.*s%.*s%s",
+			 (int)(place - value), value, (int)strcspn(id + 4, " "), id + 4, place + 1);
 	else
 		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%s", value);
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_kvp_put(const char *value)
+void fake_host_kvp_set_request(const char *value)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	snprintf(host.kvp_request, sizeof(host.kvp_request), "%s", value);
-	pthread_mutex_unlock(&host.lock);
 }
 
 const char *fake_host_kvp_wait(const char *part)
 {
 	static char request[LINE_SIZE];
+	SCOPED_LOCK();
 
-	pthread_mutex_lock(&host.lock);
 	while (!strstr(host.kvp_request, part))
 		pthread_cond_wait(&host.kvp_written, &host.lock);
 	snprintf(request, sizeof(request), "%s", host.kvp_request);
-	pthread_mutex_unlock(&host.lock);
 	return request;
 }
 
-void fake_host_say(const char *bytes)
+void fake_host_send(const char *bytes)
 {
-	pthread_mutex_lock(&host.lock);
-	say(host.task, bytes);
-	pthread_mutex_unlock(&host.lock);
+	SCOPED_LOCK();
+
+	send_text(host.task, bytes);
 }
 
-void fake_host_progress(const char *state, int percent, const char *text)
+void fake_host_send_progress(const char *state, int percent, const char *text)
 {
 	char line[512];
 
@@ -402,10 +409,10 @@ void fake_host_progress(const char *state, int percent, const char *text)
 		 "{\"event\":\"progress\",\"id\":\"0x1\",\"state\":\"%s\",\"percent\":%d,"
 		 "\"found\":3,\"ended\":1,\"failed\":0,\"text\":\"%s\"}\n",
 		 state, percent, text);
-	fake_host_say(line);
+	fake_host_send(line);
 }
 
-void fake_host_complete(uint32_t hresult)
+void fake_host_send_result(uint32_t hresult)
 {
 	char line[512];
 
@@ -414,20 +421,21 @@ void fake_host_complete(uint32_t hresult)
 		 "\"percent\":90,\"found\":3,\"ended\":2,\"failed\":1,\"text\":\"The end.\","
 		 "\"replay\":false}\n",
 		 hresult);
-	fake_host_say(line);
+	fake_host_send(line);
 }
 
-void fake_host_watched(const char *bytes)
+void fake_host_send_event(const char *bytes)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	for (size_t i = 0; i < CLIENTS_MAX; i++) {
 		if (host.clients[i].watches)
-			say(host.clients[i].fd, bytes);
+			send_text(host.clients[i].fd, bytes);
 	}
-	pthread_mutex_unlock(&host.lock);
 }
 
-void fake_host_session(const char *id, const char *outcome, const char *kind, const char *session)
+void fake_host_send_session(const char *id, const char *outcome, const char *kind,
+			    const char *session)
 {
 	char line[512];
 
@@ -435,27 +443,26 @@ void fake_host_session(const char *id, const char *outcome, const char *kind, co
 		 "{\"event\":\"session\",\"id\":\"%s\",\"outcome\":\"%s\",\"kind\":\"%s\","
 		 "\"uid\":1000,\"user\":\"anna\",\"session\":\"%s\",\"lost\":3}\n",
 		 id, outcome, kind, session);
-	fake_host_say(line);
-	fake_host_watched(line);
+	fake_host_send(line);
+	fake_host_send_event(line);
 }
 
-const char *fake_host_heard(const char *command)
+const char *fake_host_received(const char *command)
 {
 	static char line[LINE_SIZE];
+	SCOPED_LOCK();
 
-	pthread_mutex_lock(&host.lock);
 	snprintf(line, sizeof(line), "%s",
 		 strcmp(command, "logoff") == 0 ? host.logoff : host.cancel);
-	pthread_mutex_unlock(&host.lock);
 	return line;
 }
 
-void fake_host_wait_hangup(void)
+void fake_host_wait_disconnect(void)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	while (host.task >= 0)
-		pthread_cond_wait(&host.hung_up, &host.lock);
-	pthread_mutex_unlock(&host.lock);
+		pthread_cond_wait(&host.disconnected, &host.lock);
 }
 
 static bool is_watched(void)
@@ -469,8 +476,8 @@ static bool is_watched(void)
 
 void fake_host_wait_unwatched(void)
 {
-	pthread_mutex_lock(&host.lock);
+	SCOPED_LOCK();
+
 	while (is_watched())
-		pthread_cond_wait(&host.hung_up, &host.lock);
-	pthread_mutex_unlock(&host.lock);
+		pthread_cond_wait(&host.disconnected, &host.lock);
 }

@@ -3,9 +3,6 @@
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
 char folder[64];
 
 void make_folder(void)
 {
-	/* In memory where that is possible: thousands of times the journal waits for its disk. */
+	/* Prefer a tmpfs, since the journal calls fsync() thousands of times. */
 	snprintf(folder, sizeof(folder), "%s/hv-logoff-kvp-XXXXXX",
 		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	assert_non_null(mkdtemp(folder));

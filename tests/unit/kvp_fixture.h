@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A folder with pools in it, as hv_kvp_daemon writes them, for the tests of the way in by KVP. */
+/* A directory with pools in hv_kvp_daemon's format, for the tests of the KVP transport. */
 #ifndef KVP_FIXTURE_H
 #define KVP_FIXTURE_H
 
@@ -13,30 +13,30 @@ struct pool_record {
 	char value[KVP_VALUE_SIZE];
 };
 
-/* The folder of the test that runs: made by one, removed with all in it by the other. */
+/* The directory of the current test. remove_folder() also removes its contents. */
 extern char folder[64];
 void make_folder(void);
 void remove_folder(void);
 
-/* A file's path in the folder, until the next call. */
+/* Returns the path of a file in the directory, valid until the next call. */
 const char *path_of(const char *name);
 
-/* As that daemon leaves it: behind a text's NUL is whatever was there. */
+/* A record as hv_kvp_daemon writes it: the bytes after a NUL are undefined. */
 struct pool_record make_record(const char *key, const char *value);
 
-/* What is logged goes nowhere until it is loud again; for thousands of refusals. */
+/* Discards standard error until loud(), for tests with thousands of log messages. */
 void quiet(void);
 void loud(void);
 
-/* All of a file is these bytes. */
+/* Replaces the contents of a file. */
 void write_file(const char *name, const void *bytes, size_t size);
-/* To be freed. */
+/* The caller frees the result. */
 char *read_file(const char *name, size_t *size);
 
-/* Under the lock, in one go, as that daemon does. */
+/* Rewrites a pool under its lock, as hv_kvp_daemon does. */
 void rewrite_pool(enum kvp_pool pool, const struct pool_record *records, size_t count);
 
-/* Another process that has the lock of a pool, until it is told to let go. */
+/* A child process that holds the lock of a pool until let_go(). */
 struct holder {
 	pid_t pid;
 	int pipe;

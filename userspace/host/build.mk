@@ -41,6 +41,7 @@ VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/vmlogoff/status.o usersp
 $(BUILD)/tsan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(TSAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
+$(BUILD)/tsan/tests/unit/%.o: CPPFLAGS += -Wno-unused-parameter
 $(BUILD)/asan/test_vmguestos: $(VMGUESTOS_TEST:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_vmguestos: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUESTOS_TEST:%=$(BUILD)/tsan/%)

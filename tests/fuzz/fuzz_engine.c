@@ -12,6 +12,23 @@
 
 #define SESSIONS 8
 
+/* The same values as in seeds.py. */
+enum event_type {
+	PASS, /* time passes, but the timer is not handled */
+	WAKE, /* time passes up to the timer, which fires, possibly late */
+	TIMER,
+	LISTED,
+	LIST_FAILED,
+	REMOVED,
+	OPENED,
+	RESYNC,
+	CALL_FAILED,
+	START,
+	CANCEL,
+	SETTINGS,
+	EVENT_TYPES
+};
+
 struct event {
 	uint8_t type;
 	uint8_t argument; /* a session, a set of them, or another number; depends on type */
@@ -218,45 +235,45 @@ static void handle_event(const struct event *event)
 	char id[2];
 
 	get_name(id, event->argument);
-	switch (event->type % 12) {
-	case 0: /* Time passes, but the timer is not handled. */
+	switch (event->type % EVENT_TYPES) {
+	case PASS:
 		fake.time += event->time * (event->argument & 1 ? USEC_PER_SEC : USEC_PER_MSEC);
 		break;
-	case 1:
+	case WAKE:
 		if (fake.wake != USEC_NEVER && fake.time < fake.wake)
 			fake.time = fake.wake;
-		/* Fall through: the timer fires, possibly late. */
-	case 2:
+		/* Fall through. */
+	case TIMER:
 		if (fake.time >= fake.wake)
 			engine_tick(&fake.engine);
 		break;
-	case 3:
+	case LISTED:
 		if (fake.list_due)
 			answer_list(event->argument);
 		break;
-	case 4:
+	case LIST_FAILED:
 		if (fake.list_due)
 			fail_list();
 		break;
-	case 5:
+	case REMOVED:
 		engine_removed(&fake.engine, id);
 		break;
-	case 6:
+	case OPENED:
 		engine_opened(&fake.engine);
 		break;
-	case 7:
+	case RESYNC:
 		engine_resync(&fake.engine);
 		break;
-	case 8:
+	case CALL_FAILED:
 		engine_call_failed(&fake.engine, id, event->time & 1 ? -ENOENT : -EIO);
 		break;
-	case 9:
+	case START:
 		request(event);
 		break;
-	case 10:
+	case CANCEL:
 		cancel(event);
 		break;
-	case 11:
+	case SETTINGS:
 		fake.logind_down = event->argument & 1;
 		fake.report_is_stale = event->argument & 2;
 		break;
@@ -273,7 +290,7 @@ static void must_have_timer(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct config config;
-	struct event event = {.type = 1};
+	struct event event;
 
 	if (!config.classes)
 		must(config_parse(&config, "", "", 0, stderr) == 0);

@@ -11,6 +11,9 @@
 
 #define SESSIONS 8
 
+/* The same values as in seeds.py. */
+enum event_type { FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, FAILED, EVENT_TYPES };
+
 struct event {
 	uint8_t type;
 	uint8_t session;  /* a session, or a set of them */
@@ -136,38 +139,38 @@ static void handle_event(const struct event *event)
 	struct session_list empty = {0};
 	char id[] = {(char)('0' + number), '\0'};
 
-	switch (event->type % 8) {
-	case 0:
+	switch (event->type % EVENT_TYPES) {
+	case FOUND:
 		find(number, event->argument % 2);
 		break;
-	case 1:
+	case ENDED:
 		watch_removed(&fake.watch, id);
 		must_be_reported(known);
 		break;
-	case 2:
+	case STOPPING:
 		watch_stopping(&fake.watch, id);
 		known->stopping = known->open;
 		break;
-	case 3:
+	case CLAIMED:
 		watch_claim(&fake.watch, id, event->argument);
 		known->claimed = known->open;
 		known->request = known->open ? event->argument : 0;
 		break;
-	case 4:
+	case DEAD:
 		watch_dead(&fake.watch, id);
 		must(!known->open || known->reported);
 		break;
-	case 5:
+	case LIST:
 		fake.logind_down = event->argument & 1;
 		fake.list_later = false;
 		watch_list(&fake.watch);
 		must(fake.list_later == fake.logind_down);
 		break;
-	case 6:
+	case ANSWERED:
 		if (fake.list_due)
 			answer_list(event->session, event->argument % 2);
 		break;
-	case 7:
+	case FAILED:
 		fake.list_due = false;
 		fake.list_later = false;
 		watch_listed(&fake.watch, &empty, -EIO);

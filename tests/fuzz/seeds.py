@@ -177,7 +177,7 @@ DEVICE = {
 }
 
 
-(PASS, WAKE, TIMER, LISTED, UNLISTED, REMOVED, OPENED, RESYNC, FAILED, START, CANCEL,
+(PASS, WAKE, TIMER, LISTED, LIST_FAILED, REMOVED, OPENED, RESYNC, CALL_FAILED, START, CANCEL,
  SETTINGS) = range(12)
 
 
@@ -199,7 +199,8 @@ ENGINE = {
     "cancelled": events(*IN_GRACE, (WAKE, 0, 0), (CANCEL, 0, 1)),
     "cancelled-late": events(*AT_ONCE, (CANCEL, 0, 1), (WAKE, 0, 0)),
     "timed-out": events(*IN_GRACE, (CANCEL, 1, 1), (START, NO_FLAGS, 59), (LISTED, 0, 0)),
-    "forced": events((START, FORCE, 59), (LISTED, 0x7F, 0), (FAILED, 2, 1), (FAILED, 4, 0)),
+    "forced": events((START, FORCE, 59), (LISTED, 0x7F, 0), (CALL_FAILED, 2, 1),
+                     (CALL_FAILED, 4, 0)),
     "redelivered": events((START, REDELIVERED, 59), (LISTED, 0, 0)),
     "target-user": events((START, USER | THIRD, 59), (LISTED, 0x0F, 0), (REMOVED, 2, 0),
                           (TIMER, 0, 0), (WAKE, 0, 0), (LISTED, 0x0B, 0)),
@@ -208,10 +209,10 @@ ENGINE = {
     "target-missing": events((START, USER | SESSION | THIRD, 59), (LISTED, 0x03, 0)),
     "target-exempt": events((START, SESSION | 7 << 5, 59), (LISTED, 0x80, 0)),
     "dry-run": events((START, DRY, 1059), (LISTED, 0x9F, 0)),
-    "dry-run-late": events((START, DRY | FORCE | REDELIVERED, 1059), (UNLISTED, 0, 0), (WAKE, 0, 0),
-                           (LISTED, 0x03, 0)),
+    "dry-run-late": events((START, DRY | FORCE | REDELIVERED, 1059), (LIST_FAILED, 0, 0),
+                           (WAKE, 0, 0), (LISTED, 0x03, 0)),
     "no-logind": events((SETTINGS, 1, 0), (START, NO_FLAGS, 59), *((WAKE, 0, 0),) * 12),
-    "no-answer": events((START, NO_FLAGS, 59), *((UNLISTED, 0, 0), (WAKE, 0, 0)) * 12),
+    "no-answer": events((START, NO_FLAGS, 59), *((LIST_FAILED, 0, 0), (WAKE, 0, 0)) * 12),
     "stale": events((SETTINGS, 2, 0), *AT_ONCE),
     "sessions-reopened": events(*AT_ONCE, *((RESYNC, 0, 0), (TIMER, 0, 0), (LISTED, 0x30, 0)) * 3),
     "sessions-reopened-endlessly": events(
@@ -224,7 +225,7 @@ ENGINE = {
 }
 
 
-FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, LIST_FAILED = range(8)
+FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, FAILED = range(8)
 
 
 def watch(*items):
@@ -241,7 +242,7 @@ WATCH = {
     "missing": watch(*WATCHED, *((LIST, 0, 0), (ANSWERED, 0x05, 0)) * 2),
     "found-while-listed": watch((LIST, 0, 0), (FOUND, 5, 0), (ANSWERED, 0x01, 0), (ENDED, 5, 0)),
     "id-reused": watch(*WATCHED, (LIST, 0, 0), (ANSWERED, 0x0F, 1), (FOUND, 0, 0)),
-    "no-logind": watch(*WATCHED, (LIST, 0, 1), (LIST_FAILED, 0, 0), (LIST, 0, 0), (ANSWERED, 0, 0)),
+    "no-logind": watch(*WATCHED, (LIST, 0, 1), (FAILED, 0, 0), (LIST, 0, 0), (ANSWERED, 0, 0)),
     "no-user": watch((FOUND, 7, 0), (STOPPING, 7, 0), (ENDED, 7, 0)),
 }
 

@@ -52,7 +52,7 @@ unsigned int open_sessions(void)
 	return open;
 }
 
-unsigned int notices(void)
+unsigned int total_notices(void)
 {
 	unsigned int notices = 0;
 

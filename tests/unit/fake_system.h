@@ -72,7 +72,7 @@ struct fake_session *add_session(const char *id, const char *user, enum ends_by 
 void add_sessions(unsigned int count, const char *user, enum ends_by ends_by);
 struct fake_session *fake_session_of(const struct session *session);
 unsigned int open_sessions(void);
-unsigned int notices(void);
+unsigned int total_notices(void);
 
 /* Answers the engine's last list call. */
 void answer_list(void);

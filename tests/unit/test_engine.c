@@ -11,7 +11,7 @@
 #define ID          "0x1122334455667788"
 #define REPORTS_MAX 256
 
-/* What the transport received of the request, and the result that it returns for each report. */
+/* The reports that the transport received, and the result that it returns for each of them. */
 static struct {
 	struct hv_logoff_report items[REPORTS_MAX];
 	size_t count;
@@ -612,7 +612,7 @@ static void test_target_user(void **state)
 	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
 	assert_true(fake.sessions[1].open && fake.sessions[3].open);
 	assert_int_equal(open_sessions(), 2);
-	assert_int_equal(notices(), 2);
+	assert_int_equal(total_notices(), 2);
 }
 
 static void test_target_session(void **state)
@@ -623,7 +623,7 @@ static void test_target_session(void **state)
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 	assert_false(fake.sessions[2].open);
 	assert_int_equal(open_sessions(), 3);
-	assert_int_equal(notices(), 1);
+	assert_int_equal(total_notices(), 1);
 }
 
 /* Sessions that the target does not name do not affect the request. */
@@ -637,7 +637,7 @@ static void test_target_while_others_log_on(void **state)
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 	assert_int_equal(open_sessions(), 4);
-	assert_int_equal(notices(), 1);
+	assert_int_equal(total_notices(), 1);
 }
 
 static void assert_no_target(const char *user, const char *session, const char *text)
@@ -648,7 +648,7 @@ static void assert_no_target(const char *user, const char *session, const char *
 	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
 	assert_string_equal(last()->text, text);
 	assert_int_equal(open_sessions(), 4);
-	assert_int_equal(notices(), 0);
+	assert_int_equal(total_notices(), 0);
 }
 
 static void test_no_such_target(void **state)
@@ -680,7 +680,7 @@ static void assert_dry_run(const char *user, uint32_t found)
 	assert_done(HV_LOGOFF_S_OK, found, 0, 0);
 	assert_int_equal(reports.count, 1);
 	assert_int_equal(open_sessions(), 4);
-	assert_int_equal(notices(), 0);
+	assert_int_equal(total_notices(), 0);
 	for (size_t i = 0; i < fake.count; i++) {
 		struct fake_session *target = &fake.sessions[i];
 

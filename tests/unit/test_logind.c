@@ -29,7 +29,7 @@ static struct fixture {
 	bool with_list_ex;
 	unsigned int sessions;
 	const char *removed_while_listed;
-	unsigned int vanished; /* that many are listed, but have no properties any more */
+	unsigned int vanished; /* the first ones are listed, but have no properties any more */
 	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;

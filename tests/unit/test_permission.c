@@ -30,13 +30,13 @@ static void test_permissions(void **state)
 	assert_int_equal(permission_of(&access, 1002, 7, 8), PERMISSION_EXECUTE);
 	assert_int_equal(permission_of(&access, 1003, 50, 8), PERMISSION_EXECUTE);
 	assert_int_equal(permission_of(&access, 1003, 7, 50), PERMISSION_EXECUTE);
-	/* User ids are not matched against group ids, nor the other way round. */
+	/* User ids are not matched against group ids, nor vice versa. */
 	assert_int_equal(permission_of(&access, 50, 1000, 1001), PERMISSION_NONE);
 	assert_int_equal(permission_of(&access, 1003, 7, 8), PERMISSION_NONE);
 	assert_int_equal(permission_of(&access, 1003, 0, 0), PERMISSION_NONE);
 	assert_int_equal(access_of(&access, 1003, NULL, 0), PERMISSION_NONE);
 	access_done(&access);
-	/* Without any allowed users and groups. */
+	/* Root's machine, without any allowed users and groups. */
 	assert_int_equal(permission_of(&access, 1001, 50, 50), PERMISSION_NONE);
 }
 

@@ -103,7 +103,7 @@ static int wait_for_signal(pid_t pid)
 	return WTERMSIG(status);
 }
 
-/* SIGHUP and SIGTERM are both sent; either may be delivered first. */
+/* If both signals are pending, the kernel delivers the lower number, SIGHUP, first. */
 static void assert_terminated(pid_t pid)
 {
 	int number = wait_for_signal(pid);

@@ -22,8 +22,8 @@ ASAN_CFLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fn
 KERNELS := 6.1 6.12
 KERNEL ?= $(KERNELS)
 # An older and a newer kernel, each built in its own Debian root; MATRIX is ordered by age.
-OTHER_KERNELS := 5.10 7.2
-MATRIX := 5.10 6.1 6.12 7.2
+OTHER_KERNELS := 5.10 sid
+MATRIX := 5.10 6.1 6.12 sid
 # Kernels with guest images. The sanitizer kernel is built from source; see tests/kernel.
 E2E_KERNELS := $(MATRIX) sanitizer
 # $(call kernel-release,6.12): the newest release of that series with installed headers.
@@ -42,12 +42,13 @@ help:
 	@echo 'make unit         run the unit tests'
 	@echo 'make kunit        run the KUnit suites of the driver on the sanitizer kernel'
 	@echo 'make e2e          run the end-to-end tests in guests [CASES=]'
-	@echo '                  [KERNEL=5.10|6.1|6.12|7.2|sanitizer]'
+	@echo '                  [KERNEL=5.10|6.1|6.12|sid|sanitizer]'
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
+	@echo 'make kernel-tree  put the driver into a kernel source tree, as a patch series TREE='
 	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'

@@ -1,31 +1,41 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The module, out of tree, for each kernel. Any warning is an error.
+# The module out of tree, by the Kbuild at the top, for each kernel. Any warning is an error.
 
-DRIVER_SOURCES := driver/Kbuild $(wildcard driver/*.[ch] driver/uapi/linux/*.h)
-# The running kernel's headers or, where that one has none, the newest that are installed.
+DRIVER_SOURCES := Kbuild driver/Kbuild $(wildcard driver/*.[ch] driver/uapi/linux/*.h)
+# The headers of the running kernel or, if it has none, the newest that are installed.
 KDIR ?= $(firstword $(wildcard /lib/modules/$(shell uname -r)/build) \
 	$(lastword $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V)))
 
-# kbuild writes beside the sources: each kernel gets a copy of them.
-$(BUILD)/driver-%/hv_logoff.ko: $(DRIVER_SOURCES) | $(BUILD)/kernel-%
-	@mkdir -p $(@D)
-	cp -ru driver/. $(@D)/
-	tests/kernel/kbuild.sh $(BUILD)/kernel-$* $(@D) W=1 modules 2>&1 | tee $(@D)/build.log
-	@! grep -i 'warning:' $(@D)/build.log | grep -v 'the compiler differs from'
+# kbuild writes next to the sources, so each kernel gets a copy of them.
+copy-driver = mkdir -p $(1); cp -ru Kbuild driver $(1)/
 
-# What is installed. Rebuilt each time: kbuild knows best whether the kernel has changed.
-$(BUILD)/driver-install/hv_logoff.ko: FORCE
+$(BUILD)/driver-%/driver/hv_logoff.ko: $(DRIVER_SOURCES) | $(BUILD)/kernel-%
+	$(call copy-driver,$(BUILD)/driver-$*)
+	tests/kernel/kbuild.sh $(BUILD)/kernel-$* $(BUILD)/driver-$* W=1 modules 2>&1 | \
+		tee $(BUILD)/driver-$*/build.log
+	@! grep -i 'warning:' $(BUILD)/driver-$*/build.log | grep -v 'the compiler differs from'
+
+# The sanitizer kernel has the driver, with its KUnit suites, in its tree.
+$(BUILD)/driver-sanitizer/driver/hv_logoff.ko: FORCE | $(BUILD)/kernel-sanitizer
+	@mkdir -p $(@D)
+	tests/kernel/build.sh $(@D)
+
+# The module that is installed. Run each time: kbuild knows whether the kernel has changed.
+$(BUILD)/driver-install/driver/hv_logoff.ko: FORCE
 	@[[ -e "$(KDIR)/Makefile" ]] || { echo "no kernel headers in '$(KDIR)':" \
-		"install linux-headers-$$(uname -r), or say make KDIR=FOLDER" >&2; exit 1; }
-	@mkdir -p $(@D)
-	cp -ru driver/. $(@D)/
-	$(MAKE) -C $(KDIR) M=$(abspath $(@D)) modules
+		"install linux-headers-$$(uname -r), or run make KDIR=FOLDER" >&2; exit 1; }
+	$(call copy-driver,$(BUILD)/driver-install)
+	$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)/driver-install) modules
 
-all: $(BUILD)/driver-install/hv_logoff.ko
+all: $(BUILD)/driver-install/driver/hv_logoff.ko
 
-install-driver: $(BUILD)/driver-install/hv_logoff.ko
-	$(MAKE) -C $(KDIR) M=$(abspath $(<D)) INSTALL_MOD_PATH=$(DESTDIR) modules_install
+install-driver: $(BUILD)/driver-install/driver/hv_logoff.ko
+	$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)/driver-install) INSTALL_MOD_PATH=$(DESTDIR) modules_install
 
 install: install-driver
 
-.PHONY: install-driver
+kernel-tree:
+	@[[ -n "$(TREE)" ]] || { echo "usage: make kernel-tree TREE=DIR" >&2; exit 1; }
+	driver/kernel-tree.sh "$(TREE)"
+
+.PHONY: install-driver kernel-tree

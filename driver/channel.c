@@ -11,7 +11,6 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
-#include "compat.h"
 #include "core.h"
 
 /* Bytes, for each direction, of which a page holds the indices. */
@@ -68,8 +67,6 @@ static int hvl_channel_open(struct hvl_channel *channel)
 
 	lockdep_assert_held(&channel->lock);
 	set_channel_read_mode(vmbus, HV_CALL_DIRECT);
-	/* The largest packet that fits: none can get stuck for its size. */
-	hvl_set_max_pkt_size(vmbus, HVL_RING_DATA_SIZE - HVL_TRAILER_SIZE);
 	/* An answer was for the old channel, a result is for whoever listens. */
 	if (channel->tx.packet.body.op.op != HVL_OP_COMPLETE)
 		channel->transmitting = false;
@@ -108,36 +105,45 @@ static int hvl_channel_available(const struct hv_ring_buffer_info *ring)
 }
 
 /*
- * Takes the next packet out of the ring, and as much as fits of it into @rx.
- * vmbus_recvpacket() would leave a packet where it is that doesn't fit, and
- * would not tell that it had to guess where the next one starts.
+ * Removes the next packet from the ring, and copies as much of it to @rx as fits.
+ *
+ * The ring is read here because hv_pkt_iter_first() replaces a length that it rejects with a
+ * guess, and its callers can't tell the two apart; 5.10's returns a pointer into the ring.
+ * hv_pkt_iter_next() advances by the length in a descriptor of our own, which the host can't
+ * change after the check.
  *
  * Return: 1 and the bytes in @rx, 0 when the ring is empty, -EIO when it is corrupt.
  */
 static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
 {
 	struct vmbus_channel *vmbus = channel->device->channel;
-	int available = hvl_channel_available(&vmbus->inbound);
-	struct vmpacket_descriptor *descriptor;
+	struct hv_ring_buffer_info *ring = &vmbus->inbound;
+	int available = hvl_channel_available(ring);
+	struct vmpacket_descriptor descriptor;
 	u32 size, offset;
+	const u8 *packet;
 
 	if (available <= 0)
 		return available;
-	descriptor = hv_pkt_iter_first(vmbus);
-	if (!descriptor)
+	if (available < sizeof(descriptor) + HVL_TRAILER_SIZE)
 		return -EIO;
-	/* In 5.10 this is not a copy: read each field once. */
-	size = READ_ONCE(descriptor->len8) << 3;
-	offset = READ_ONCE(descriptor->offset8) << 3;
-	if (offset < sizeof(*descriptor) || offset > size ||
+	/* The ring is mapped twice in a row: a packet never wraps. */
+	packet = ring->ring_buffer->buffer + ring->priv_read_index;
+	memcpy(&descriptor, packet, sizeof(descriptor));
+	/* From here on the copy is used: the host may change what is in the ring. */
+	barrier();
+	size = descriptor.len8 << 3;
+	offset = descriptor.offset8 << 3;
+	if (offset < sizeof(descriptor) || offset > size ||
 	    size + HVL_TRAILER_SIZE > (u32)available)
 		return -EIO;
 	*length = min_t(u32, size - offset, sizeof(channel->rx.packet));
 	memset(&channel->rx, 0, sizeof(channel->rx));
-	memcpy(&channel->rx.packet, (void *)descriptor + offset, *length);
-	channel->rx.trans_id = READ_ONCE(descriptor->trans_id);
-	__hv_pkt_iter_next(vmbus, descriptor);
-	hv_pkt_iter_close(vmbus);
+	memcpy(&channel->rx.packet, packet + offset, *length);
+	channel->rx.trans_id = descriptor.trans_id;
+	/* Returns a packet that is left, without having given this one's space back. */
+	if (hv_pkt_iter_next(vmbus, &descriptor))
+		hv_pkt_iter_close(vmbus);
 	return 1;
 }
 
@@ -300,7 +306,7 @@ free_channel:
 	return ret;
 }
 
-static HVL_REMOVE_TYPE hvl_remove(struct hv_device *device)
+static void hvl_remove(struct hv_device *device)
 {
 	struct hvl_channel *channel = hv_get_drvdata(device);
 
@@ -309,13 +315,10 @@ static HVL_REMOVE_TYPE hvl_remove(struct hv_device *device)
 	hvl_channel_close(channel);
 	hvl_core_put(channel->core);
 	kfree(channel);
-	return (HVL_REMOVE_TYPE)0;
 }
 
 static const struct hv_vmbus_device_id hvl_id_table[] = {
-	/* HVL_CLASS_GUID_STRING */
-	{ .guid = GUID_INIT(0x99fea0db, 0x4880, 0x499a, 0xb6, 0xd8, 0x73, 0xdf, 0xf9, 0xbc,
-			    0x91, 0xbe) },
+	{ HV_LOGOFF_GUID, },
 	{ },
 };
 MODULE_DEVICE_TABLE(vmbus, hvl_id_table);

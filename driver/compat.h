@@ -1,21 +1,32 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every difference between the kernels that the driver builds for.
+ * What kernels since 5.10 lack that the driver uses, by feature and not by version: distributions
+ * backport features under old version numbers.
+ *
+ * Kbuild at the top includes this file before each source file, so it includes nothing itself. In
+ * a kernel tree there is no such file.
  */
 #ifndef HV_LOGOFF_COMPAT_H
 #define HV_LOGOFF_COMPAT_H
 
-#include <linux/hyperv.h>
+/* A kernel that has the driver defines this in linux/hyperv.h, in the same way. */
+#define HV_LOGOFF_GUID \
+	.guid = GUID_INIT(0x99fea0db, 0x4880, 0x499a, 0xb6, 0xd8, \
+			  0x73, 0xdf, 0xf9, 0xbc, 0x91, 0xbe)
 
-/* int before 6.3, void since; a function of this type ends with return (HVL_REMOVE_TYPE)0 */
+/*
+ * hv_driver.remove returned int before 6.3. hvl_remove() becomes a function with the return type
+ * that the kernel expects, which calls the driver's.
+ */
 #define HVL_REMOVE_TYPE typeof(((struct hv_driver *)NULL)->remove(NULL))
-
-/* A kernel without the limit, as 5.10, reads a packet where it lies. */
-static inline void hvl_set_max_pkt_size(struct vmbus_channel *channel, u32 size)
-{
-#ifdef VMBUS_DEFAULT_MAX_PKT_SIZE
-	channel->max_pkt_size = size;
-#endif
-}
+#define HVL_DEFINE_REMOVE(name)					\
+	name##_void(struct hv_device *device);			\
+	static HVL_REMOVE_TYPE name(struct hv_device *device)	\
+	{							\
+		name##_void(device);				\
+		return (HVL_REMOVE_TYPE)0;			\
+	}							\
+	static void name##_void
+#define hvl_remove(...) HVL_DEFINE_REMOVE(hvl_remove)(__VA_ARGS__)
 
 #endif /* HV_LOGOFF_COMPAT_H */

@@ -12,7 +12,7 @@ $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
 	$(wildcard userspace/guest/hv-* userspace/guest/*.rules)
 
-$(BUILD)/guest-%.img: $(BUILD)/driver-%/hv_logoff.ko $(BUILD)/tests/guest/agent \
+$(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(BUILD)/tests/guest/agent \
 		$(BUILD)/tests/guest/open-session $(BUILD)/tests/guest/fail-nth $(GUEST_FILES) $(BUILD)/hv-logoffd | $(BUILD)/kernel-%
 	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@
 

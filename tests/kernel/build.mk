@@ -27,7 +27,7 @@ matrix:
 	@failed=; tests/kernel/matrix.sh $(BUILD) $(MATRIX) || failed=1; \
 	tests/kernel/userspace.sh $(BUILD) || failed=1; [[ -z $$failed ]]
 
-size: $(BUILD)/driver-6.12/hv_logoff.ko
+size: $(BUILD)/driver-6.12/driver/hv_logoff.ko
 	@tests/kernel/size.sh $(BUILD)
 
 FORCE:

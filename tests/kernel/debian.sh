@@ -1,24 +1,26 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# debian.sh SERIES: prints the folder of a Debian that has the newest cloud kernel of that series,
-# its headers, and the compiler and sparse of its time. Made once, and kept in the cache under a
-# name that follows from what it is made of. Nothing in it is installed, only unpacked.
+# debian.sh KERNEL: prints the folder of a Debian system that has a cloud kernel, its headers, and
+# the compiler and sparse of its suite. KERNEL is a series, such as 5.10, or sid for the newest
+# kernel of Debian sid. The system is unpacked once, not installed, and kept in the cache under a
+# key of what it is made from.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
-series=${1:?}
+kernel=${1:?}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 
-# The kernel is that of the last suite. bullseye's own sparse takes a struct that is packed and
-# aligned for a longer one, so all but the kernel and its compiler are bookworm's.
-case $series in
-5.10) suites='bookworm bullseye bullseye-security' ;;
-7.2) suites=sid ;;
-*) echo "no Debian is known to have Linux $series: see tests/matrix/debian.sh" >&2; exit 1 ;;
+# The kernel comes from the last suite. bullseye's sparse misreads a structure that is both packed
+# and aligned, so everything but the kernel and its compiler comes from bookworm.
+case $kernel in
+5.10) suites='bookworm bullseye bullseye-security' edition= ;;
+# The kernel of sid changes: unpack it again each week.
+sid) suites=sid edition=$(date +%G-%V) ;;
+*) echo "unknown kernel '$kernel': add its suites to tests/kernel/debian.sh" >&2; exit 1 ;;
 esac
 
-# The mirrors that this machine itself uses.
+# APT lines for the suites, on the mirrors that this machine uses.
 sources() {
 	local suite archive site
 	for suite in $suites; do
@@ -32,7 +34,7 @@ sources() {
 	done
 }
 
-# The package that Debian's linux-NAME-cloud-amd64 stands for, in apt's terms.
+# An APT pattern for the package that linux-NAME-cloud-amd64 depends on.
 newest() {
 	echo "?reverse-depends(?narrow(?exact-name(linux-$1-cloud-amd64),?codename(^${suites##* }\$)))"
 }
@@ -49,33 +51,35 @@ make_root() {
 		tar -x -C "$root" --exclude='./dev/*' --no-same-owner
 	mkdir -p "$root"/{boot,dev,driver}
 	ln -s mawk "$root/usr/bin/awk"
-	# Debian's headers of 7.2 have forgotten the script that asks whether sparse is good enough.
+	# sid's headers lack the script that checks the version of sparse.
 	common=("$root"/usr/src/linux-headers-*-common)
 	if [[ ! -e ${common[0]}/scripts/checker-valid.sh ]]; then
 		printf '#!/bin/sh\necho 1\n' >"${common[0]}/scripts/checker-valid.sh"
 		chmod +x "${common[0]}/scripts/checker-valid.sh"
 	fi
-	release=$(cd "$root/lib/modules" && ls -d "$series".*-cloud-amd64) || {
-		echo "Debian ${suites##* } has no Linux $series any more: change the Makefile and $0" >&2
+	release=$(cd "$root/lib/modules" && ls -d ./*-cloud-amd64)
+	release=${release#./}
+	if [[ $kernel != sid && $release != "$kernel".* ]]; then
+		echo "Debian ${suites##* } has Linux $release instead of $kernel: change $0" >&2
 		return 1
-	}
+	fi
 	[[ -e $root/boot/vmlinuz-$release ]] ||
 		ln -s "../lib/modules/$release/vmlinuz" "$root/boot/vmlinuz-$release"
 }
 
 mkdir -p "$cache"
-key=$(sha256sum <"$here/debian.sh" | cut -c1-16)
-root=$cache/linux-$series-$key
-exec 9>"$cache/linux-$series.lock"
+key=$(cat "$here/debian.sh" - <<<"$edition" | sha256sum | cut -c1-16)
+root=$cache/linux-$kernel-$key
+exec 9>"$cache/linux-$kernel.lock"
 flock 9
 if [[ ! -d $root ]]; then
 	archives=$(sources)
 	if [[ -z $archives ]]; then
-		echo "apt knows no Debian bookworm archive: run 'sudo apt-get update' first" >&2
+		echo "apt has no index of a Debian bookworm archive: run 'sudo apt-get update'" >&2
 		exit 1
 	fi
-	echo "unpacking a Debian ${suites##* } for Linux $series with mmdebstrap, once, about a minute" >&2
-	rm -rf "$cache/linux-$series"-*
+	echo "unpacking Debian ${suites##* } with its kernel; this takes about a minute, once" >&2
+	rm -rf "$cache/linux-$kernel"-*
 	mkdir "$root.new"
 	make_root "$root.new" "$archives" >&2
 	mv "$root.new" "$root"

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# kbuild.sh KERNEL FOLDER ARGUMENTS…: runs make for the modules in FOLDER against a kernel, which
-# is a BUILD/kernel-K. One that is in a Debian of its own is built for with that Debian's tools.
+# kbuild.sh KERNEL FOLDER ARGUMENT…: runs make for the modules in FOLDER against KERNEL, which is a
+# BUILD/kernel-K. A kernel that has a Debian system of its own is built for with its tools.
+# HYPERV_H=FILE: use FILE in place of that system's linux/hyperv.h.
 set -euo pipefail
 
 kernel=$(realpath "${1:?}") folder=$(realpath "${2:?}")
 shift 2
-# Variables that our own make was given are not for the kernel's.
+# Variables given to our make are not meant for the kernel's.
 unset MAKEFLAGS MFLAGS
 
 [[ -e $kernel/root ]] || exec make -C "$kernel/build" M="$folder" "$@"
 
-# The mounts are seen by this command alone, and go with it. Nobody need be root for them.
+# The mounts are private to this command, and end with it. This needs no root.
 # shellcheck disable=SC2016 # the inner shell expands these
 exec unshare --map-root-user --mount sh -euc '
 	root=$1 folder=$2
@@ -19,6 +20,8 @@ exec unshare --map-root-user --mount sh -euc '
 	mount --rbind /dev "$root/dev"
 	mount --rbind /proc "$root/proc"
 	mount --bind "$folder" "$root/driver"
+	[ -z "${HYPERV_H-}" ] || mount --bind "$HYPERV_H" \
+		"$root"/usr/src/linux-headers-*-common/include/linux/hyperv.h
 	exec /usr/sbin/chroot "$root" "$@"
 ' sh "$(realpath "$kernel/root")" "$folder" \
 	make -C "/lib/modules/$(basename "$(realpath "$kernel/modules")")/build" M=/driver "$@"

@@ -5,7 +5,7 @@
 set -euo pipefail
 
 build=${1:?}
-objects=$build/driver-6.12
+objects=$build/driver-6.12/driver
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The VMBus driver: finds the offer, and moves messages between its channel's
- * rings and the core.
+ * The VMBus driver: binds to the offer, and moves messages between the rings of
+ * its channel and the core.
  *
- * All of it runs in one work item, so that nothing else needs to know that a
- * ring can be full, or broken by its host.
+ * Both rings are accessed in one work item, which handles full and corrupt rings.
  */
 #include <linux/delay.h>
 #include <linux/hyperv.h>
@@ -13,46 +12,45 @@
 
 #include "core.h"
 
-/* Bytes, for each direction, of which a page holds the indices. */
+/* Bytes for each direction, including one page for the indices. */
 #define HVL_RING_SIZE		(4 * HV_HYP_PAGE_SIZE)
-#define HVL_RING_DATA_SIZE	(HVL_RING_SIZE - HV_HYP_PAGE_SIZE)
 
-/* Bytes after each packet in the ring, as VMBUS_PKT_TRAILER in drivers/hv. */
+/* Bytes after each packet in the ring: VMBUS_PKT_TRAILER in drivers/hv. */
 #define HVL_TRAILER_SIZE	8
 
-/* Milliseconds until a host that let its ring run full is tried again. */
+/* Milliseconds between attempts to write to a full ring. */
 #define HVL_RETRY_MS		50
 
-/* Packets in one go, before others that share the work queue get their turn. */
+/* Packets per run of the work item, so that it does not occupy the workqueue. */
 #define HVL_BUDGET		64
 
-/* Milliseconds for the host to make room for the last result. */
+/* Milliseconds to wait for space in the ring for the last result. */
 #define HVL_DRAIN_MS		1000
 
 /**
  * struct hvl_channel - the channel of one offer
  * @device: the offer
- * @core: the request, and the way to the daemon
+ * @core: the state of the component
  * @work: moves messages; ends in hvl_channel_close()
- * @lock: guards everything below, and the rings
- * @open: the rings are there
- * @transmitting: @tx is still to be sent
- * @tx: a message that the host had no room for
- * @rx: the message that came in last
+ * @lock: guards the rings and all fields below
+ * @open: the rings exist
+ * @transmitting: @tx is to be sent
+ * @tx: a message that did not fit into the ring
+ * @rx: the message that was received last
  */
 struct hvl_channel {
 	struct hv_device *device;
 	struct hvl_core *core;
 	struct delayed_work work;
 
-	struct mutex lock; /* guards the rings and all below */
+	struct mutex lock; /* guards the rings and all fields below */
 	bool open;
 	bool transmitting;
 	struct hvl_message tx;
 	struct hvl_message rx;
 };
 
-/* In a tasklet, or with the core's lock held. */
+/* Called in a tasklet, or with the core's lock held. */
 static void hvl_channel_kick(void *data)
 {
 	struct hvl_channel *channel = data;
@@ -67,7 +65,7 @@ static int hvl_channel_open(struct hvl_channel *channel)
 
 	lockdep_assert_held(&channel->lock);
 	set_channel_read_mode(vmbus, HV_CALL_DIRECT);
-	/* An answer was for the old channel, a result is for whoever listens. */
+	/* Answers belong to the old channel. A result is sent on the new one. */
 	if (channel->tx.packet.body.op.op != HVL_OP_COMPLETE)
 		channel->transmitting = false;
 	hvl_host_opened(channel->core);
@@ -77,27 +75,28 @@ static int hvl_channel_open(struct hvl_channel *channel)
 }
 
 /*
- * The host has written what no host writes: only new rings will bring the two
- * sides together again. If it refuses them, the next offer may be better.
+ * The ring is corrupt: its indices or a packet's length are invalid. New rings
+ * are needed to find the start of a packet again. If the host refuses them, the
+ * device stays unusable until the next offer.
  */
 static void hvl_channel_reset(struct hvl_channel *channel)
 {
 	struct device *dev = &channel->device->device;
 
-	dev_warn_ratelimited(dev, "ring buffer is corrupt, opening the channel anew\n");
+	dev_warn_ratelimited(dev, "ring buffer is corrupt, reopening the channel\n");
 	channel->open = false;
 	vmbus_close(channel->device->channel);
 	if (hvl_channel_open(channel))
-		dev_err_ratelimited(dev, "the channel can't be opened again\n");
+		dev_err_ratelimited(dev, "can't reopen the channel\n");
 }
 
-/* Bytes that the host says it has written and we have not read, -EIO if absurd. */
+/* Return: bytes in the ring that were not read yet, -EIO if an index is invalid. */
 static int hvl_channel_available(const struct hv_ring_buffer_info *ring)
 {
 	u32 read = ring->priv_read_index;
 	u32 write;
 
-	/* Pairs with the host's release: what it wrote before is there. */
+	/* Pairs with the host's release: the packets up to the index are written. */
 	write = virt_load_acquire(&ring->ring_buffer->write_index);
 	if (write >= ring->ring_datasize || read >= ring->ring_datasize)
 		return -EIO;
@@ -148,8 +147,8 @@ static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
 }
 
 /*
- * The host can write to the guest's index too. hv_ringbuffer_write() of 5.10 and 6.1
- * doesn't check it, and writes wherever it says.
+ * The host can write to the guest's index, too, and hv_ringbuffer_write() does
+ * not check it in every kernel.
  */
 static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
 {
@@ -158,8 +157,11 @@ static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
 }
 
 /*
- * 0 when there is nothing left to send, 1 when there may be, -EAGAIN when the ring is full,
- * -ENODEV, -EIO. An answer is always sent, so that there is room for the next.
+ * Sends what the core has for the host. When this returns 0 or 1, the core's
+ * answer has been sent, so hvl_host_receive() may be called.
+ *
+ * Return: 0 when there is nothing left to send, 1 when there may be, -EAGAIN when
+ * the ring is full, -ENODEV, -EIO.
  */
 static int hvl_channel_transmit(struct hvl_channel *channel)
 {
@@ -168,7 +170,7 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 	unsigned int budget;
 	int ret;
 
-	/* A daemon that never ends to talk does not keep the host from being heard. */
+	/* A daemon that writes all the time must not keep the ring from being read. */
 	for (budget = HVL_BUDGET; budget; budget--) {
 		if (!channel->transmitting)
 			channel->transmitting = hvl_host_transmit(channel->core, tx);
@@ -185,7 +187,7 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 	return 1;
 }
 
-/* Return: milliseconds until there is more to do, -1 when not before a kick. */
+/* Return: milliseconds until the next run, -1 if the next kick starts it. */
 static int hvl_channel_run(struct hvl_channel *channel)
 {
 	unsigned int budget;
@@ -196,7 +198,7 @@ static int hvl_channel_run(struct hvl_channel *channel)
 		more = hvl_channel_transmit(channel);
 		if (more == -EAGAIN)
 			return HVL_RETRY_MS;
-		/* Rescinded: we are about to be removed. */
+		/* The offer was rescinded: hvl_remove() follows. */
 		if (more == -ENODEV)
 			return -1;
 		ret = more < 0 ? more : hvl_channel_receive(channel, &length);
@@ -254,7 +256,7 @@ static int hvl_resume(struct hv_device *device)
 	mutex_lock(&channel->lock);
 	ret = hvl_channel_open(channel);
 	mutex_unlock(&channel->lock);
-	/* A result may have been left over, and has to go out unasked. */
+	/* A result may be left to be sent. */
 	hvl_channel_kick(channel);
 	return ret;
 }
@@ -345,6 +347,6 @@ static void __exit hvl_exit(void)
 module_init(hvl_init);
 module_exit(hvl_exit);
 
-MODULE_DESCRIPTION("Log off the users of a Hyper-V guest from its host");
+MODULE_DESCRIPTION("Hyper-V guest user logoff");
 MODULE_AUTHOR("The hv-logoff developers");
 MODULE_LICENSE("GPL");

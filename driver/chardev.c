@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/vmbus/hv_logoff: whole records in and out. See docs/uapi.md.
+ * The char device /dev/vmbus/hv_logoff, which transfers whole records.
  */
 #include <linux/fs.h>
 #include <linux/module.h>
@@ -18,7 +18,7 @@ static int hvl_open(struct inode *inode, struct file *file)
 	ret = hvl_daemon_attach(core);
 	if (ret)
 		return ret;
-	/* misc_deregister() waits for us, so the channel's reference is still there. */
+	/* misc_deregister() waits for open(), so the channel still holds its reference. */
 	kref_get(&core->ref);
 	file->private_data = core;
 	return stream_open(inode, file);
@@ -33,7 +33,7 @@ static int hvl_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* The next record into core->record, or an error. */
+/* Waits for the next record, and copies it to core->record. */
 static int hvl_wait_record(struct hvl_core *core, bool nonblock)
 {
 	int ret, interrupted;
@@ -54,7 +54,7 @@ static ssize_t hvl_read_record(struct hvl_core *core, char __user *buffer, size_
 	const union hvl_record *record = &core->record;
 	int ret;
 
-	/* No lock of the host's path is held here: the copy may take for ever. */
+	/* Only read_lock is held: the copy may block for any time. */
 	do {
 		ret = hvl_wait_record(core, nonblock);
 		if (ret)
@@ -126,10 +126,10 @@ static const struct file_operations hvl_fops = {
 };
 
 /**
- * hvl_chardev_register() - let a daemon open the component
- * @core: ready for it
+ * hvl_chardev_register() - register the char device
+ * @core: the component
  *
- * Return: 0, or -EEXIST when another offer has the device, or another error of
+ * Return: 0, -EEXIST if another offer has the device, or another error of
  * misc_register().
  */
 int hvl_chardev_register(struct hvl_core *core)
@@ -142,8 +142,8 @@ int hvl_chardev_register(struct hvl_core *core)
 }
 
 /**
- * hvl_chardev_unregister() - no daemon can open the component any more
- * @core: whoever has it open keeps a reference
+ * hvl_chardev_unregister() - unregister the char device
+ * @core: the component; an open file keeps its reference
  */
 void hvl_chardev_unregister(struct hvl_core *core)
 {

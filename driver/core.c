@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The life of a logoff component.
+ * Create, stop and free a logoff component.
  */
 #include <linux/slab.h>
 
 #include "core.h"
 
 /**
- * hvl_core_create() - a component without a host and without a daemon
+ * hvl_core_create() - create a component without a host and without a daemon
  * @kick: see struct hvl_core
  * @kick_data: argument of @kick
  *
- * Return: the component, for hvl_core_put(); NULL when there is no memory.
+ * Return: the component, released by hvl_core_put(); NULL if out of memory.
  */
 struct hvl_core *hvl_core_create(void (*kick)(void *data), void *kick_data)
 {
@@ -47,11 +47,11 @@ void hvl_core_put(struct hvl_core *core)
 }
 
 /**
- * hvl_core_stop() - take no more requests, and end the one in flight
- * @core: its char device is not registered any more
+ * hvl_core_stop() - accept no more requests, and complete the one in flight
+ * @core: the component; its char device is not registered any more
  *
- * The result of the request in flight is left for hvl_host_transmit(). A
- * daemon that has the char device open gets ENODEV from now on.
+ * hvl_host_transmit() returns the result of the request in flight. A daemon that
+ * has the char device open gets ENODEV from now on.
  */
 void hvl_core_stop(struct hvl_core *core)
 {
@@ -65,10 +65,11 @@ void hvl_core_stop(struct hvl_core *core)
 }
 
 /**
- * hvl_core_suspend() - end the request in flight before the guest sleeps
+ * hvl_core_suspend() - complete the request in flight before the guest suspends
  * @core: the component
  *
- * User space is frozen already: the daemon reads of it after it was thawed.
+ * User space is frozen already; the daemon reads the cancellation after the
+ * resume.
  */
 void hvl_core_suspend(struct hvl_core *core)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One logoff component: the request that it works on, between the channel of
- * channel.c, which talks with the host, and the char device of chardev.c, which
- * talks with the daemon.
+ * The state of one logoff component: its request, between the channel to the
+ * host (channel.c) and the char device of the daemon (chardev.c).
  */
 #ifndef HV_LOGOFF_CORE_H
 #define HV_LOGOFF_CORE_H
@@ -17,16 +16,16 @@
 
 #include "wire.h"
 
-/* Seconds past its timeout after which a request is answered for the daemon. */
+/* Seconds after a request's timeout when the driver completes it itself. */
 #define HVL_OVERTIME_SECONDS	5
 
-/* What became of sessions, kept for a host that reads slowly. */
+/* SESSION messages that are queued for a host that reads slowly. */
 #define HVL_SESSIONS_MAX	256
 
 /**
- * struct hvl_message - a packet and the number that VMBus gives it
- * @trans_id: of the VMBus packet; an answer repeats it
- * @packet: the packet
+ * struct hvl_message - a message and the transaction id of its VMBus packet
+ * @trans_id: transaction id; an answer repeats it
+ * @packet: the message
  */
 struct hvl_message {
 	u64 trans_id;
@@ -35,7 +34,7 @@ struct hvl_message {
 
 static_assert(sizeof(struct hvl_packet) == HVL_PACKET_MAX);
 
-/* What read() hands to the daemon. */
+/* The records that read() returns. */
 union hvl_record {
 	struct hv_logoff_header header;
 	struct hv_logoff_hello hello;
@@ -44,30 +43,30 @@ union hvl_record {
 	struct hv_logoff_cancel cancel;
 };
 
-/* How far the version handshake with the daemon has come. */
+/* The state of the version handshake with the daemon. */
 enum hvl_daemon {
-	HVL_DAEMON_ABSENT,	/* the device isn't open */
-	HVL_DAEMON_SILENT,	/* open, nothing written */
-	HVL_DAEMON_GREETED,	/* HELLO written, ours not read yet */
-	HVL_DAEMON_READY,	/* the handshake is over */
+	HVL_DAEMON_ABSENT,	/* the device is not open */
+	HVL_DAEMON_OPEN,	/* open, no HELLO written */
+	HVL_DAEMON_HELLO,	/* HELLO written, the driver's not read yet */
+	HVL_DAEMON_READY,	/* the handshake is complete */
 };
 
 /**
  * struct hvl_request - the request in flight, or the last one
- * @id: the host's; 0 when there was none yet
- * @record: what the daemon reads of it: HV_LOGOFF_REQUEST or HV_LOGOFF_TARGET
- * @trans_id: VMBus' number of the host's latest LOGOFF or TARGET for it
- * @transaction: the IC header's number of the same
+ * @id: chosen by the host; 0 if there was no request yet
+ * @record: type of its record: HV_LOGOFF_REQUEST or HV_LOGOFF_TARGET
+ * @trans_id: transaction id of the latest packet with its LOGOFF or TARGET
+ * @transaction: transaction number in the IC header of that packet
  * @flags: HV_LOGOFF_FORCE, HV_LOGOFF_DRY_RUN
  * @deadline: jiffies when the daemon must have reported the result
  * @grace_end: jiffies when the first session may be ended
- * @delivered: a daemon has read it; not necessarily the one that is attached
- * @with_daemon: the daemon that is attached has read it
- * @reattach: jiffies when a daemon that went away is given up
- * @report: what the host is told
+ * @delivered: a daemon has read it; not necessarily the attached one
+ * @with_daemon: the attached daemon has read it
+ * @reattach: jiffies when the request fails unless a daemon is ready
+ * @report: state, progress and result for the host
  * @message: for the users
- * @user: of a TARGET, whose sessions
- * @session: of a TARGET, which session
+ * @user: of a TARGET: only this user's sessions
+ * @session: of a TARGET: only this session
  */
 struct hvl_request {
 	u64 id;
@@ -87,9 +86,9 @@ struct hvl_request {
 };
 
 /**
- * struct hvl_queued - what became of a session, for the host
- * @list: in hvl_core.sessions
- * @body: the message's
+ * struct hvl_queued - a queued SESSION message
+ * @list: entry of hvl_core.sessions
+ * @body: the message's body
  */
 struct hvl_queued {
 	struct list_head list;
@@ -98,36 +97,38 @@ struct hvl_queued {
 
 /**
  * struct hvl_core - one logoff component
- * @ref: held by the channel, and by the open file
- * @misc: the char device; registered as long as the offer is there
+ * @ref: held by the channel and by the open file
+ * @misc: the char device; registered while the offer exists
  * @wait: readers and pollers of the char device
- * @read_lock: serializes readers, and guards @record
- * @record: being copied to user space
- * @lock: guards everything below
- * @kick: tells the channel that there is something to transmit; called with
- *	@lock held, so must not sleep; not called after hvl_core_stop()
+ * @read_lock: serializes readers; guards @record
+ * @record: the record that is being copied to user space
+ * @lock: guards all fields below
+ * @kick: schedules the channel's work when there is a message to transmit;
+ *	called with @lock held, must not sleep; not called after
+ *	hvl_core_stop()
  * @kick_data: argument of @kick
  * @stopped: the offer is gone, or the driver is being unbound from it
- * @daemon: how far the handshake with the daemon has come
- * @daemon_version: that the daemon and we speak; from its HELLO on
+ * @daemon: state of the handshake with the daemon
+ * @daemon_version: version that the daemon and the driver use; valid from the
+ *	daemon's HELLO on
  * @framework: framework version that was negotiated
- * @version: message version that was negotiated since the channel was opened; 0.0
- *	when none was
+ * @version: message version that was negotiated since the channel was opened;
+ *	0.0 if none was
  * @request: in flight while its state is below HV_LOGOFF_DONE
- * @expiry: fires at the request's deadline and overtime, or when a daemon that
- *	went away has not come back; ends in hvl_core_stop()
- * @progress_pending: the host hasn't got the request's report
- * @complete_pending: the host hasn't got the request's result
- * @sessions: of struct hvl_queued, at most HVL_SESSIONS_MAX; oldest first
- * @session_count: of @sessions
- * @sessions_ahead: of @sessions, those that the host gets before the result
- * @sessions_lost: since the last of @sessions
- * @cancel_id: request that the daemon has to be told to stop; 0 when none
+ * @expiry: runs when the request's deadline and overtime are over, or its
+ *	reattach timeout; ends in hvl_core_stop()
+ * @progress_pending: the request's progress is to be sent
+ * @complete_pending: the request's result is to be sent
+ * @sessions: list of struct hvl_queued, at most HVL_SESSIONS_MAX, oldest first
+ * @session_count: length of @sessions
+ * @sessions_ahead: entries of @sessions that are sent before the result
+ * @sessions_lost: messages dropped since the last entry of @sessions
+ * @cancel_id: request that the daemon is to stop working on; 0 if none
  * @cancel_reason: enum hv_logoff_cancel_reason
- * @negotiation: the host's; its answer waits until a daemon is attached
- * @negotiation_pending: @negotiation has not been answered
- * @answer: to the host's last other message
- * @answer_pending: @answer has not been transmitted
+ * @negotiation: the host's negotiation; answered when a daemon is ready
+ * @negotiation_pending: @negotiation is to be answered
+ * @answer: the answer to the host's last other message
+ * @answer_pending: @answer is to be sent
  */
 struct hvl_core {
 	struct kref ref;
@@ -136,7 +137,7 @@ struct hvl_core {
 	struct mutex read_lock; /* guards record */
 	union hvl_record record;
 
-	spinlock_t lock; /* guards all below */
+	spinlock_t lock; /* guards all fields below */
 	void (*kick)(void *data);
 	void *kick_data;
 	bool stopped;
@@ -166,12 +167,12 @@ void hvl_core_put(struct hvl_core *core);
 void hvl_core_stop(struct hvl_core *core);
 void hvl_core_suspend(struct hvl_core *core);
 
-/* host.c, for the channel */
+/* host.c, called by the channel */
 void hvl_host_opened(struct hvl_core *core);
 void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, u32 length);
 bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message);
 
-/* daemon.c, for the char device */
+/* daemon.c, called by the char device */
 int hvl_daemon_attach(struct hvl_core *core);
 void hvl_daemon_detach(struct hvl_core *core);
 int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello);
@@ -181,7 +182,7 @@ int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record);
 bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record);
 __poll_t hvl_daemon_events(struct hvl_core *core);
 
-/* request.c; all with the core's lock held */
+/* request.c; called with the core's lock held, except hvl_request_expire() */
 bool hvl_request_in_flight(const struct hvl_core *core);
 void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message);
 void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, const char *text);
@@ -189,7 +190,7 @@ void hvl_request_arm(struct hvl_core *core);
 void hvl_request_expire(struct work_struct *work);
 void hvl_request_changed(struct hvl_core *core);
 
-/* session.c; all but the first with the core's lock held */
+/* session.c; called with the core's lock held, except hvl_session_create() */
 struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session);
 void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued);
 bool hvl_session_take(struct hvl_core *core, struct hvl_session *body);

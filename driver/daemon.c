@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the daemon is told, and what it says.
+ * The records of the daemon: what it reads, and the effect of what it writes.
  */
 #include <linux/jiffies.h>
 #include <linux/minmax.h>
@@ -14,13 +14,13 @@
 static unsigned int reattach_seconds = 5;
 module_param(reattach_seconds, uint, 0644);
 MODULE_PARM_DESC(reattach_seconds,
-		 "Seconds for a daemon that went away mid-request to come back (5, at most 3600)");
+		 "Seconds that a request waits for another daemon (default 5, at most 3600)");
 
 /**
  * hvl_daemon_attach() - the char device is being opened
  * @core: the component; the caller has a reference
  *
- * Return: 0, -EBUSY when another has it open, -ENODEV when the offer is gone.
+ * Return: 0, -EBUSY if it is open already, -ENODEV if the offer is gone.
  */
 int hvl_daemon_attach(struct hvl_core *core)
 {
@@ -32,7 +32,7 @@ int hvl_daemon_attach(struct hvl_core *core)
 	else if (core->daemon != HVL_DAEMON_ABSENT)
 		ret = -EBUSY;
 	else
-		core->daemon = HVL_DAEMON_SILENT;
+		core->daemon = HVL_DAEMON_OPEN;
 	spin_unlock(&core->lock);
 	return ret;
 }
@@ -41,7 +41,7 @@ int hvl_daemon_attach(struct hvl_core *core)
  * hvl_daemon_detach() - the char device has been closed
  * @core: the component
  *
- * A request in flight waits a few seconds for the next daemon.
+ * A request in flight waits for the next daemon, up to the reattach timeout.
  */
 void hvl_daemon_detach(struct hvl_core *core)
 {
@@ -53,7 +53,7 @@ void hvl_daemon_detach(struct hvl_core *core)
 	core->daemon = HVL_DAEMON_ABSENT;
 	core->cancel_id = 0;
 	request->with_daemon = false;
-	/* One that never finished its handshake wins no time for those that will. */
+	/* A daemon that never completed the handshake does not extend the timeout. */
 	if (ready && hvl_request_in_flight(core)) {
 		request->reattach = jiffies + min(READ_ONCE(reattach_seconds), 3600U) * HZ;
 		hvl_request_arm(core);
@@ -62,11 +62,11 @@ void hvl_daemon_detach(struct hvl_core *core)
 }
 
 /**
- * hvl_daemon_hello() - the daemon opens the handshake
+ * hvl_daemon_hello() - the daemon starts the handshake
  * @core: the component
  * @hello: passed hvl_record_check()
  *
- * Return: 0, -EPROTO when it did so before, -ENODEV.
+ * Return: 0, -EPROTO if it did so before, -ENODEV.
  */
 int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 {
@@ -75,10 +75,10 @@ int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 	spin_lock(&core->lock);
 	if (core->stopped) {
 		ret = -ENODEV;
-	} else if (core->daemon != HVL_DAEMON_SILENT) {
+	} else if (core->daemon != HVL_DAEMON_OPEN) {
 		ret = -EPROTO;
 	} else {
-		core->daemon = HVL_DAEMON_GREETED;
+		core->daemon = HVL_DAEMON_HELLO;
 		core->daemon_version = min_t(u32, hello->version, HV_LOGOFF_VERSION);
 		wake_up_all(&core->wait);
 	}
@@ -86,11 +86,11 @@ int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 	return ret;
 }
 
-static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report *report)
+static void hvl_daemon_update(struct hvl_core *core, const struct hv_logoff_report *report)
 {
 	struct hvl_report *note = &core->request.report;
 
-	/* After a redelivery a daemon starts again at the beginning; the host sees no step back. */
+	/* A daemon starts over after a redelivery; what the host gets never decreases. */
 	note->percent = max(note->percent, report->percent);
 	note->found = report->found;
 	note->ended = report->ended;
@@ -104,8 +104,8 @@ static void hvl_daemon_note(struct hvl_core *core, const struct hv_logoff_report
 	hvl_request_changed(core);
 }
 
-/* Whether the daemon may say something about a request: 0, or what it is told. */
-static int hvl_daemon_may_tell(const struct hvl_core *core, u64 id)
+/* Return: 0 if the daemon may report on the request @id, else the error for it. */
+static int hvl_daemon_may_report(const struct hvl_core *core, u64 id)
 {
 	if (core->stopped)
 		return -ENODEV;
@@ -117,32 +117,32 @@ static int hvl_daemon_may_tell(const struct hvl_core *core, u64 id)
 }
 
 /**
- * hvl_daemon_report() - the daemon says how far it is, or that it is done
+ * hvl_daemon_report() - the daemon reports progress or the result
  * @core: the component
  * @report: passed hvl_record_check()
  *
- * Return: 0, -EPROTO before the end of the handshake, -ESTALE when this is not
- * the request that it works on, -ENODEV.
+ * Return: 0, -EPROTO before the end of the handshake, -ESTALE if the report is
+ * not about the request that this daemon works on, -ENODEV.
  */
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report)
 {
 	int ret;
 
 	spin_lock(&core->lock);
-	ret = hvl_daemon_may_tell(core, report->header.id);
+	ret = hvl_daemon_may_report(core, report->header.id);
 	if (!ret)
-		hvl_daemon_note(core, report);
+		hvl_daemon_update(core, report);
 	spin_unlock(&core->lock);
 	return ret;
 }
 
 /**
- * hvl_daemon_session() - the daemon says what became of a session
+ * hvl_daemon_session() - the daemon reports the outcome of a session
  * @core: the component
  * @session: passed hvl_record_check()
  *
- * Return: as hvl_daemon_report(), but -ESTALE only for one that names a request;
- * -EINVAL from a daemon that said it doesn't know of these, -ENOMEM.
+ * Return: as hvl_daemon_report(), but -ESTALE only if @session names a request;
+ * -EINVAL if the daemon's version has no such record; -ENOMEM.
  */
 int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session)
 {
@@ -152,12 +152,12 @@ int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *se
 	if (!queued)
 		return -ENOMEM;
 	spin_lock(&core->lock);
-	ret = hvl_daemon_may_tell(core, session->header.id);
+	ret = hvl_daemon_may_report(core, session->header.id);
 	if (ret == -ESTALE && !session->header.id)
 		ret = 0;
 	if (!ret && core->daemon_version < HV_LOGOFF_VERSION_1_1)
 		ret = -EINVAL;
-	/* A host that doesn't know of these misses nothing. */
+	/* A host of version 1.0 does not accept SESSION messages. */
 	if (!ret && core->version.minor) {
 		hvl_session_queue(core, queued);
 		queued = NULL;
@@ -200,7 +200,7 @@ static void hvl_build_request(const struct hvl_core *core, union hvl_record *rec
 	if (request->delivered)
 		record->request.flags |= HV_LOGOFF_REDELIVERED;
 	record->request.timeout = max(seconds_until(request->deadline), 1U);
-	/* Sessions were ended already: those that are left get no more time than those. */
+	/* Once sessions were ended, the remaining ones get no grace. */
 	if (request->report.state < HV_LOGOFF_ENDING)
 		record->request.grace = seconds_until(request->grace_end);
 	memcpy(record->request.message, request->message, sizeof(request->message));
@@ -209,13 +209,13 @@ static void hvl_build_request(const struct hvl_core *core, union hvl_record *rec
 }
 
 /*
- * What the daemon has to be told next, 0 when nothing. A cancellation comes
- * first: it may be of a request before the one that waits.
+ * Return: the type of the next record for the daemon, 0 if there is none. A
+ * cancellation comes first: it may belong to the request before the pending one.
  */
 static u32 hvl_next_record(const struct hvl_core *core)
 {
 	lockdep_assert_held(&core->lock);
-	if (core->daemon == HVL_DAEMON_GREETED)
+	if (core->daemon == HVL_DAEMON_HELLO)
 		return HV_LOGOFF_HELLO;
 	if (core->daemon != HVL_DAEMON_READY)
 		return 0;
@@ -227,12 +227,13 @@ static u32 hvl_next_record(const struct hvl_core *core)
 }
 
 /**
- * hvl_daemon_peek() - what the daemon has to be told next
+ * hvl_daemon_peek() - get the next record for the daemon
  * @core: the component
- * @record: for read(); stays the next until hvl_daemon_consume()
+ * @record: filled with the record, which stays the next one until
+ *	hvl_daemon_consume()
  *
- * Return: 0, -EAGAIN when there is nothing, -EPROTO when the daemon has not
- * opened the handshake, -ENODEV.
+ * Return: 0, -EAGAIN if there is none, -EPROTO if the daemon has not started the
+ * handshake, -ENODEV.
  */
 int hvl_daemon_peek(struct hvl_core *core, union hvl_record *record)
 {
@@ -269,10 +270,10 @@ static void hvl_consume_hello(struct hvl_core *core)
 	if (core->request.record == HV_LOGOFF_TARGET &&
 	    core->daemon_version < HV_LOGOFF_VERSION_1_1)
 		hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, 0,
-				   "the daemon in the guest went away, and the next is too old for this");
+				   "the daemon in the guest was replaced by one that is too old for the request");
 	if (hvl_request_in_flight(core))
 		hvl_request_arm(core);
-	/* A negotiation may have waited. */
+	/* A negotiation may be pending. */
 	core->kick(core->kick_data);
 }
 
@@ -290,15 +291,15 @@ static bool hvl_consume_request(struct hvl_core *core, const union hvl_record *r
 }
 
 /**
- * hvl_daemon_consume() - the daemon has been told
+ * hvl_daemon_consume() - the daemon has read a record
  * @core: the component
- * @record: what hvl_daemon_peek() gave
+ * @record: from hvl_daemon_peek()
  *
- * Return: false when @record has gone out of date meanwhile, and doesn't count.
+ * Return: false if @record has become outdated and must not be delivered.
  */
 bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record)
 {
-	bool counts = false;
+	bool valid = false;
 
 	spin_lock(&core->lock);
 	if (core->stopped)
@@ -306,27 +307,29 @@ bool hvl_daemon_consume(struct hvl_core *core, const union hvl_record *record)
 	switch (record->header.type) {
 	case HV_LOGOFF_HELLO:
 		hvl_consume_hello(core);
-		counts = true;
+		valid = true;
 		break;
 	case HV_LOGOFF_CANCEL:
-		counts = core->cancel_id == record->header.id &&
-			 core->cancel_reason == record->cancel.reason;
-		if (counts)
+		valid = core->cancel_id == record->header.id &&
+			core->cancel_reason == record->cancel.reason;
+		if (valid)
 			core->cancel_id = 0;
 		break;
 	case HV_LOGOFF_REQUEST:
 	case HV_LOGOFF_TARGET:
-		counts = hvl_consume_request(core, record);
+		valid = hvl_consume_request(core, record);
 		break;
 	}
 unlock:
 	spin_unlock(&core->lock);
-	return counts;
+	return valid;
 }
 
 /**
- * hvl_daemon_events() - what poll() says
+ * hvl_daemon_events() - get the events for poll()
  * @core: the component
+ *
+ * Return: a mask of EPOLL*.
  */
 __poll_t hvl_daemon_events(struct hvl_core *core)
 {

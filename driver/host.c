@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the host says, and what it is told.
+ * The messages of the host: their effect, and the answers.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -12,7 +12,7 @@
 
 #define HVL_ANSWER_FLAGS	(HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE)
 
-/* wire.c can't include linux/hyperv.h: this is where the two are held together. */
+/* wire.h is also used outside the kernel, so it can't include linux/hyperv.h. */
 static_assert(sizeof(struct hvl_header) ==
 	      sizeof(struct vmbuspipe_hdr) + sizeof(struct icmsg_hdr));
 static_assert(offsetof(struct hvl_header, status) ==
@@ -27,7 +27,7 @@ static bool hvl_daemon_ready(const struct hvl_core *core)
 	return core->daemon == HVL_DAEMON_READY && !core->stopped;
 }
 
-/* The answer goes to whoever sent @message, and is left for hvl_host_transmit(). */
+/* The answer to @message, which hvl_host_transmit() returns. */
 static struct hvl_packet *hvl_host_answer(struct hvl_core *core,
 					  const struct hvl_message *message)
 {
@@ -45,7 +45,7 @@ static void hvl_host_refuse(struct hvl_core *core, const struct hvl_message *mes
 			  status);
 }
 
-/* A body that says where the request of @report stands. */
+/* A message whose body is @report. */
 static void hvl_host_build_report(struct hvl_packet *packet, u8 transaction, u8 flags,
 				  enum hvl_op op, u64 id, const struct hvl_report *report)
 {
@@ -55,7 +55,7 @@ static void hvl_host_build_report(struct hvl_packet *packet, u8 transaction, u8 
 	packet->body.report.header.id = id;
 }
 
-/* The result of a LOGOFF that never became the request in flight. */
+/* Answers a LOGOFF that does not become the request in flight with its result. */
 static void hvl_host_decline(struct hvl_core *core, const struct hvl_message *message,
 			     u32 result, const char *text)
 {
@@ -68,7 +68,7 @@ static void hvl_host_decline(struct hvl_core *core, const struct hvl_message *me
 	answer->header.status = result;
 }
 
-/* The host did not hear, or has forgotten: the same request again. */
+/* The host sent the LOGOFF of the current or last request again. */
 static void hvl_host_repeat(struct hvl_core *core, const struct hvl_message *message)
 {
 	struct hvl_request *request = &core->request;
@@ -80,7 +80,7 @@ static void hvl_host_repeat(struct hvl_core *core, const struct hvl_message *mes
 		core->progress_pending = true;
 		return;
 	}
-	/* Not sent yet: the one COMPLETE answers this repetition too. */
+	/* COMPLETE was not sent yet: it answers the repetition as well. */
 	if (core->complete_pending)
 		return;
 	answer = hvl_host_answer(core, message);
@@ -129,7 +129,7 @@ static u32 hvl_host_try_cancel(struct hvl_core *core)
 	return HV_LOGOFF_S_OK;
 }
 
-/* CANCEL and QUERY are answered with where the request stands. */
+/* The answer to CANCEL and QUERY has the state of the request. */
 static void hvl_host_cancel_or_query(struct hvl_core *core, const struct hvl_message *message)
 {
 	static const struct hvl_report unknown;
@@ -146,7 +146,7 @@ static void hvl_host_cancel_or_query(struct hvl_core *core, const struct hvl_mes
 	answer->header.status = status;
 }
 
-/* Which version it will be says the daemon; here, whether there can be one at all. */
+/* The daemon decides the version; here we only check that one exists. */
 static void hvl_host_negotiate(struct hvl_core *core, const struct hvl_message *message)
 {
 	struct hvl_version framework, version;
@@ -160,9 +160,9 @@ static void hvl_host_negotiate(struct hvl_core *core, const struct hvl_message *
 }
 
 /**
- * hvl_host_receive() - a message has come from the host
- * @core: has left no answer for hvl_host_transmit()
- * @message: private copy; all zero past @length
+ * hvl_host_receive() - handle a message of the host
+ * @core: the component; hvl_host_transmit() has returned its last answer
+ * @message: private copy; zero beyond @length
  * @length: bytes of the packet that were received
  */
 void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, u32 length)
@@ -190,10 +190,10 @@ unlock:
 	spin_unlock(&core->lock);
 }
 
-/* Whether the answer to a negotiation went into @message. */
+/* Return: whether @message was filled with the answer to a negotiation. */
 static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_message *message)
 {
-	/* A daemon of 1.0 couldn't do what the host would expect of 1.1. */
+	/* A daemon of 1.0 does not support what the host may send with 1.1. */
 	size_t skip = core->daemon_version < HV_LOGOFF_VERSION_1_1;
 
 	if (!core->negotiation_pending || !hvl_daemon_ready(core))
@@ -212,7 +212,7 @@ static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_mess
 	return true;
 }
 
-/* Whether the request's result or progress went into @message. */
+/* Return: whether @message was filled with the request's result or progress. */
 static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *message)
 {
 	const struct hvl_request *request = &core->request;
@@ -231,7 +231,7 @@ static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *
 	return true;
 }
 
-/* Whether what became of a session went into @message. */
+/* Return: whether @message was filled with the outcome of a session. */
 static bool hvl_host_transmit_session(struct hvl_core *core, struct hvl_message *message)
 {
 	if (list_empty(&core->sessions))
@@ -242,11 +242,11 @@ static bool hvl_host_transmit_session(struct hvl_core *core, struct hvl_message 
 }
 
 /**
- * hvl_host_transmit() - what the host has to be told next
- * @core: the component
- * @message: to be sent; the core counts it as told
+ * hvl_host_transmit() - get the next message for the host
+ * @core: the component, which considers the message sent
+ * @message: filled with the message
  *
- * Return: false when there is nothing, and @message was left alone.
+ * Return: false if there is none; @message is unchanged then.
  */
 bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
 {
@@ -270,10 +270,10 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
 }
 
 /**
- * hvl_host_opened() - the channel is new: whatever was said on the old is void
+ * hvl_host_opened() - the channel is new: nothing was negotiated on it
  * @core: the component
  *
- * The request in flight goes on, and its result goes to the new channel.
+ * The request in flight continues, and its result is sent on the new channel.
  */
 void hvl_host_opened(struct hvl_core *core)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a daemon writes to the char device: check it.
+ * Check the records that a daemon writes to the char device.
  */
 #include <linux/errno.h>
 #include <linux/string.h>
@@ -17,7 +17,7 @@ static int check_hello(const struct hv_logoff_hello *hello, size_t count)
 	return 0;
 }
 
-/* Terminated, and zero after that. */
+/* Whether the text is terminated, and zero after its NUL. */
 static bool text_valid(const char *text, size_t size)
 {
 	size_t i = strnlen(text, size);
@@ -59,12 +59,12 @@ static int check_session(const struct hv_logoff_session *session, size_t count)
 }
 
 /**
- * hvl_record_check() - whether a record makes sense, whatever the state
+ * hvl_record_check() - check a record, without regard to the state
  * @record: private copy of what was written
- * @count: bytes that were written; only these are looked at
+ * @count: bytes that were written; the rest of @record is not used
  *
- * Return: 0 for a HELLO, REPORT or SESSION that is as it has to be,
- * -EPROTONOSUPPORT for a HELLO with none of our versions, -EINVAL for anything else.
+ * Return: 0 for a valid HELLO, REPORT or SESSION, -EPROTONOSUPPORT for a HELLO
+ * without a common version, -EINVAL for anything else.
  */
 int hvl_record_check(const union hvl_written *record, size_t count)
 {

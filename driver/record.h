@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a daemon writes to the char device, checked before anything else looks
- * at it.
+ * Check the records that a daemon writes to the char device, before they are
+ * used.
  *
- * Compiled into the driver and the fuzzers: allocates nothing and knows nothing
- * of what state the component is in. See docs/uapi.md.
+ * This is also compiled outside the kernel, by fuzzers, so it allocates nothing
+ * and does not depend on the state of the component.
  */
 #ifndef HV_LOGOFF_RECORD_H
 #define HV_LOGOFF_RECORD_H
@@ -12,7 +12,7 @@
 #include <linux/hv_logoff.h>
 #include <linux/types.h>
 
-/* What write() takes from the daemon. */
+/* The records that write() accepts. */
 union hvl_written {
 	struct hv_logoff_header header;
 	struct hv_logoff_hello hello;

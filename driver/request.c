@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The one request: accepted, finished exactly once, and never late.
+ * The request in flight: accepted, and finished exactly once, in time.
  */
 #include <linux/jiffies.h>
 #include <linux/string.h>
@@ -14,10 +14,10 @@ bool hvl_request_in_flight(const struct hvl_core *core)
 }
 
 /**
- * hvl_request_changed() - the host should hear about the request's report
+ * hvl_request_changed() - send the request's progress to the host
  * @core: the component
  *
- * Reports that the host has no room for are merged: it gets the newest.
+ * Progress that does not fit into the ring is merged: the host gets the newest.
  */
 void hvl_request_changed(struct hvl_core *core)
 {
@@ -27,8 +27,8 @@ void hvl_request_changed(struct hvl_core *core)
 }
 
 /**
- * hvl_request_arm() - set the timer to whatever ends the request first
- * @core: has a request in flight
+ * hvl_request_arm() - set the timer to the time when the request would fail
+ * @core: the component, with a request in flight
  */
 void hvl_request_arm(struct hvl_core *core)
 {
@@ -42,7 +42,7 @@ void hvl_request_arm(struct hvl_core *core)
 			 time_after(expires, jiffies) ? expires - jiffies : 0);
 }
 
-static void hvl_request_narrow(struct hvl_request *request, const struct hvl_target *target)
+static void hvl_request_set_target(struct hvl_request *request, const struct hvl_target *target)
 {
 	request->record = HV_LOGOFF_TARGET;
 	strscpy(request->user, target->user, sizeof(request->user));
@@ -51,7 +51,8 @@ static void hvl_request_narrow(struct hvl_request *request, const struct hvl_tar
 
 /**
  * hvl_request_accept() - start working on a request
- * @core: has no request in flight and no result to transmit, but a daemon
+ * @core: the component; a daemon is ready, no request is in flight, and no result
+ *	is to be sent
  * @message: a LOGOFF or TARGET that passed hvl_check_request()
  */
 void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message)
@@ -70,7 +71,7 @@ void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message
 	request->grace_end = jiffies + logoff->grace * HZ;
 	strscpy(request->message, logoff->message, sizeof(request->message));
 	if (logoff->header.op == HVL_OP_TARGET)
-		hvl_request_narrow(request, &message->packet.body.target);
+		hvl_request_set_target(request, &message->packet.body.target);
 	request->report.state = HV_LOGOFF_PENDING;
 	hvl_request_arm(core);
 	wake_up_all(&core->wait);
@@ -119,7 +120,7 @@ void hvl_request_expire(struct work_struct *work)
 				   "the daemon in the guest did not report in time");
 	else if (core->daemon != HVL_DAEMON_READY && time_after_eq(jiffies, request->reattach))
 		hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, 0,
-				   "the daemon in the guest went away and did not come back");
+				   "the daemon in the guest exited and no other took over");
 	else
 		hvl_request_arm(core);
 unlock:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What became of users' sessions, kept until the host has read it.
+ * The queue of SESSION messages.
  */
 #include <linux/slab.h>
 #include <linux/string.h>
@@ -8,10 +8,10 @@
 #include "core.h"
 
 /**
- * hvl_session_create() - a message for the host
+ * hvl_session_create() - create a message from a record of the daemon
  * @session: passed hvl_record_check()
  *
- * Return: the message, for hvl_session_queue(); NULL when there is no memory.
+ * Return: the message, for hvl_session_queue(); NULL if out of memory.
  */
 struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session)
 {
@@ -32,12 +32,12 @@ struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session)
 }
 
 /**
- * hvl_session_queue() - a message waits for its turn
+ * hvl_session_queue() - queue a message
  * @core: the component
- * @queued: taken over
+ * @queued: owned by the queue from now on
  *
- * With a full queue it is lost, and the next one says so: the host learns how
- * many it missed, and where.
+ * If the queue is full, the message is dropped. The next one that is queued has
+ * the number of the messages that were dropped before it.
  */
 void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued)
 {
@@ -55,11 +55,11 @@ void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued)
 }
 
 /**
- * hvl_session_take() - the oldest message leaves the queue
+ * hvl_session_take() - remove the oldest message from the queue
  * @core: the component
- * @body: its body
+ * @body: filled with its body
  *
- * Return: false when there is none, and @body was left alone.
+ * Return: false if there is none; @body is unchanged then.
  */
 bool hvl_session_take(struct hvl_core *core, struct hvl_session *body)
 {
@@ -79,7 +79,7 @@ bool hvl_session_take(struct hvl_core *core, struct hvl_session *body)
 }
 
 /**
- * hvl_session_drop_all() - nobody will read these any more
+ * hvl_session_drop_all() - drop all messages, and count them as lost
  * @core: the component
  */
 void hvl_session_drop_all(struct hvl_core *core)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The logoff integration component's messages: build them and check them.
+ * Build and check the messages of the logoff integration component.
  */
 #include <linux/string.h>
 
@@ -27,7 +27,7 @@ static bool find_version(const struct hvl_version *list, size_t count,
 	return false;
 }
 
-/* The first of @ours, which are sorted highest first, that is in @theirs. */
+/* Finds the first of @ours, which are sorted highest first, in @theirs. */
 static bool choose_version(const struct hvl_version *ours, size_t our_count,
 			   const struct hvl_version *theirs, size_t their_count,
 			   struct hvl_version *chosen)
@@ -49,12 +49,14 @@ static bool terminated(const char *text, size_t size)
 }
 
 /**
- * hvl_packet_check() - whether the sizes in a received packet hold together
+ * hvl_packet_check() - check the sizes in a received packet
  * @packet: private copy of what was received
- * @length: bytes received; the ring pads to 8, so there may be more than the
- *	packet says, up to 7 bytes
+ * @length: bytes received; up to 7 more than the packet has, because the ring pads
+ *	to multiples of 8
  *
- * Nothing else of @packet may be looked at before this has returned true.
+ * This must return true before anything else in @packet is used.
+ *
+ * Return: whether the sizes are consistent.
  */
 bool hvl_packet_check(const struct hvl_packet *packet, size_t length)
 {
@@ -67,11 +69,11 @@ bool hvl_packet_check(const struct hvl_packet *packet, size_t length)
 }
 
 /**
- * hvl_packet_init() - an empty packet, all other bytes zero
- * @packet: to be filled
+ * hvl_packet_init() - initialize a packet with a zeroed body
+ * @packet: filled
  * @type: HVL_MSGTYPE_*
  * @size: bytes of the body
- * @transaction: the host's number
+ * @transaction: the host's transaction number
  * @flags: HVL_ICFLAG_*
  */
 void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
@@ -99,18 +101,18 @@ static bool negotiate_sizes_fit(const struct hvl_packet *packet)
 }
 
 /**
- * hvl_answer_negotiate() - choose the highest versions that both sides speak
+ * hvl_answer_negotiate() - choose the highest common versions
  * @request: passed hvl_packet_check(), type is HVL_MSGTYPE_NEGOTIATE
- * @answer: filled in any case: with counts of 1, with counts of 0 when nothing
- *	is in common, and with HV_LOGOFF_E_FAIL too when @request is malformed
- * @versions: message versions that the guest speaks, highest first:
- *	hvl_message_versions, or its end
- * @count: of these
+ * @answer: always filled: with counts of 1; with counts of 0 if there is no common
+ *	version; and with HV_LOGOFF_E_FAIL if @request is malformed
+ * @versions: message versions that the guest supports, highest first:
+ *	hvl_message_versions, or the end of it
+ * @count: number of @versions
  * @framework: the chosen framework version
  * @message: the chosen message version
  *
- * Return: whether a version was found for both; otherwise neither is changed, and
- * what was negotiated before goes on.
+ * Return: whether there is a common version of both kinds. If not, @framework and
+ * @message are unchanged, and the previous versions remain in use.
  */
 bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *answer,
 			  const struct hvl_version *versions, size_t count,
@@ -184,12 +186,12 @@ static bool target_valid(const struct hvl_target *target)
 }
 
 /**
- * hvl_check_request() - whether the guest can act on a message of the host
+ * hvl_check_request() - check a message of the host
  * @packet: passed hvl_packet_check()
- * @version: message version that was negotiated; 0.0 when none was: taken as 1.0
+ * @version: message version that was negotiated; 0.0 if none was, handled as 1.0
  *
  * Return: HV_LOGOFF_S_OK; HV_LOGOFF_E_FAIL for a type, operation, size or flag
- * that this version doesn't know; HV_LOGOFF_E_INVALIDARG for a value out of range.
+ * that @version does not have; HV_LOGOFF_E_INVALIDARG for an invalid value.
  */
 __u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version version)
 {
@@ -213,11 +215,11 @@ __u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version vers
 }
 
 /**
- * hvl_build_refusal() - the answer to a message that can't be acted on
- * @packet: to be filled: a header without a body
- * @type: the type of the refused message, whatever it was
- * @transaction: of the refused message
- * @status: why
+ * hvl_build_refusal() - build the answer to a message that is refused
+ * @packet: filled with a header without a body
+ * @type: type of the refused message
+ * @transaction: transaction number of the refused message
+ * @status: an HRESULT
  */
 void hvl_build_refusal(struct hvl_packet *packet, __u16 type, __u8 transaction,
 		       __u32 status)

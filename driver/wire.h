@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The logoff integration component's messages, as they lie in the VMBus ring.
+ * The messages of the logoff integration component, as they are in the VMBus
+ * ring. All integers are little endian, as every VMBus guest is.
  *
- * Compiled into the driver, the test host, the unit tests and the fuzzers:
- * allocates nothing and calls nothing of VMBus. All integers are little endian,
- * as every VMBus guest is. See docs/protocol.md.
+ * This is also compiled outside the kernel, by tests and by hosts, so it
+ * allocates nothing and calls nothing of VMBus.
  */
 #ifndef HV_LOGOFF_WIRE_H
 #define HV_LOGOFF_WIRE_H
@@ -24,7 +24,7 @@
 #define HVL_ICFLAG_REQUEST	2
 #define HVL_ICFLAG_RESPONSE	4
 
-/* Bytes. What either side sends is never longer; see hvl_wire_check(). */
+/* Bytes; the maximum for both sides. */
 #define HVL_PACKET_MAX		2048
 
 struct hvl_version {
@@ -34,7 +34,7 @@ struct hvl_version {
 
 /**
  * struct hvl_header - pipe header and IC header, 28 bytes
- * @pipe_flags: 0 from the guest, not looked at
+ * @pipe_flags: 0 from the guest; ignored
  * @pipe_size: bytes after this field: 20 + @size
  * @framework: negotiated framework version; 0.0 in a negotiation
  * @type: HVL_MSGTYPE_*
@@ -58,14 +58,16 @@ struct hvl_header {
 	__u8 reserved[2];
 };
 
-#define HVL_IC_HEADER_SIZE	20	/* of struct hvl_header, what pipe_size counts */
+#define HVL_IC_HEADER_SIZE	20	/* struct hvl_header without its first 8 bytes */
 
 #define HVL_VERSIONS_MAX	32	/* offered in one negotiation, both lists together */
 
 /**
  * struct hvl_negotiate - body of a negotiation, 8 bytes and 4 for each version
- * @framework_count: framework versions offered; 1 in an answer, 0 if none fits
- * @message_count: message versions offered; 1 in an answer, 0 if none fits
+ * @framework_count: framework versions offered; in an answer 1, or 0 if there is
+ *	no common version
+ * @message_count: message versions offered; in an answer 1, or 0 if there is no
+ *	common version
  * @reserved: 0
  * @versions: first the framework versions, then the message versions
  */
@@ -83,7 +85,7 @@ enum hvl_op {
 	HVL_OP_PROGRESS = 4,	/* guest: struct hvl_report */
 	HVL_OP_COMPLETE = 5,	/* guest: struct hvl_report, the answer to LOGOFF */
 	/* since 1.1 */
-	HVL_OP_TARGET = 6,	/* host: struct hvl_target; a LOGOFF in all else */
+	HVL_OP_TARGET = 6,	/* host: struct hvl_target; otherwise like LOGOFF */
 	HVL_OP_SESSION = 7,	/* guest: struct hvl_session */
 };
 
@@ -93,15 +95,15 @@ enum hvl_op {
  * @flags: of HVL_OP_LOGOFF HV_LOGOFF_FORCE, of HVL_OP_TARGET HV_LOGOFF_DRY_RUN too;
  *	of HVL_OP_COMPLETE HVL_REPLAY; else 0
  * @id: the request, chosen by the host, never 0, never used twice in a boot;
- *	of HVL_OP_SESSION 0 when it is about none
+ *	0 in an HVL_OP_SESSION that belongs to no request
  */
 struct hvl_op_header {
 	__u32 op;
 	__u32 flags;
 	__u64 id;
-} __packed __aligned(4); /* it follows a header of 28 bytes */
+} __packed __aligned(4); /* follows a header of 28 bytes */
 
-/* hvl_op_header.flags of a COMPLETE that was sent before, for a repeated request */
+/* hvl_op_header.flags of a COMPLETE that answers a repeated request again */
 #define HVL_REPLAY		0x00000001
 
 /**
@@ -119,15 +121,15 @@ struct hvl_logoff {
 };
 
 /**
- * struct hvl_report - where a request stands, 296 bytes
+ * struct hvl_report - state, progress and result of a request, 296 bytes
  * @header: op is HVL_OP_PROGRESS, _COMPLETE, or in an answer _CANCEL, _QUERY
  * @state: enum hv_logoff_state
  * @percent: 0 to 100
- * @found: sessions that the request is about
- * @ended: of these, sessions that are gone
- * @failed: of these, sessions that were given up
+ * @found: sessions that the request applies to
+ * @ended: of these, sessions that have ended
+ * @failed: of these, sessions that did not end in time
  * @result: HRESULT of the request when @state is HV_LOGOFF_DONE, otherwise 0
- * @text: for a person, UTF-8, NUL terminated
+ * @text: human-readable, UTF-8, NUL terminated
  */
 struct hvl_report {
 	struct hvl_op_header header;
@@ -141,10 +143,10 @@ struct hvl_report {
 };
 
 /**
- * struct hvl_target - log off some of the users, 1368 bytes
+ * struct hvl_target - log off some users, 1368 bytes
  * @logoff: op is HVL_OP_TARGET, flags may have HV_LOGOFF_DRY_RUN
- * @user: only this user's sessions; NUL terminated; empty: everyone's
- * @session: only the session with this id of logind; NUL terminated; empty: all
+ * @user: only this user's sessions; NUL terminated; empty: all users'
+ * @session: only the session with this logind id; NUL terminated; empty: all
  */
 struct hvl_target {
 	struct hvl_logoff logoff;
@@ -153,13 +155,13 @@ struct hvl_target {
 };
 
 /**
- * struct hvl_session - what became of a user's session, 352 bytes
- * @header: op is HVL_OP_SESSION; id 0 when no request is the reason
+ * struct hvl_session - the outcome of a user's session, 352 bytes
+ * @header: op is HVL_OP_SESSION; id is 0 if no request ended it
  * @outcome: enum hv_logoff_outcome
  * @kind: with HV_LOGOFF_ENDED enum hv_logoff_kind, otherwise 0
- * @uid: the user's number
- * @lost: messages of this op that were lost between the one before and this
- *	one: the host didn't read, or the channel was opened anew
+ * @uid: the user's uid
+ * @lost: messages of this op that were dropped between the previous one and this
+ *	one, because the host did not read or the channel was reopened
  * @user: the user's name, NUL terminated
  * @session: logind's id of the session, NUL terminated
  */
@@ -174,7 +176,7 @@ struct hvl_session {
 };
 
 /**
- * struct hvl_packet - one message, as it is built or has been copied out
+ * struct hvl_packet - one message, as it is built or copied out of the ring
  * @header: pipe and IC header
  * @body: @header.size bytes of it are in use
  */
@@ -205,7 +207,7 @@ bool hvl_packet_check(const struct hvl_packet *packet, size_t length);
 void hvl_packet_init(struct hvl_packet *packet, __u16 type, __u16 size,
 		     __u8 transaction, __u8 flags);
 
-/* The guest's side: check requests, build answers. */
+/* The guest's half: check requests, build answers. */
 bool hvl_answer_negotiate(const struct hvl_packet *request,
 			  struct hvl_packet *answer,
 			  const struct hvl_version *versions, size_t count,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The char device's rules, through its file operations.
+ * The char device, through its file operations.
  */
 #include <linux/fs.h>
 #include <linux/mman.h>
@@ -10,9 +10,9 @@
 #include "fixture.h"
 
 /**
- * struct opened - the char device, open
- * @inode: not looked at by the driver
- * @file: what a daemon has open
+ * struct opened - an open file of the char device
+ * @inode: not used by the driver
+ * @file: the daemon's
  * @buffer: a page of user memory
  */
 struct opened {
@@ -89,7 +89,7 @@ static const struct hv_logoff_hello hello = {
 	.minimum = HV_LOGOFF_VERSION_1_0,
 };
 
-static struct opened *open_and_greet(struct kunit *test)
+static struct opened *open_and_handshake(struct kunit *test)
 {
 	struct opened *opened = open_device(test, O_NONBLOCK);
 	struct hv_logoff_hello answer;
@@ -100,8 +100,8 @@ static struct opened *open_and_greet(struct kunit *test)
 	return opened;
 }
 
-/* A request waits for the daemon that has the device open. */
-static void host_asks(struct kunit *test)
+/* Queues a request for the daemon that has the device open. */
+static void host_requests_logoff(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -123,7 +123,7 @@ static const struct hv_logoff_report *a_report(struct kunit *test)
 		.state = HV_LOGOFF_GRACE,
 		.percent = 10,
 		.found = 2,
-		.text = "telling the users",
+		.text = "notifying the users",
 	};
 	return &fixture->report;
 }
@@ -157,10 +157,10 @@ static void one_opener_at_a_time(struct kunit *test)
 	close_device(test, open_device(test, 0));
 }
 
-static void open_file_outlives_the_offer(struct kunit *test)
+static void open_file_stays_valid_without_the_offer(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	struct opened *opened = open_and_greet(test);
+	struct opened *opened = open_and_handshake(test);
 	char byte;
 
 	hvl_core_stop(fixture->core);
@@ -171,7 +171,7 @@ static void open_file_outlives_the_offer(struct kunit *test)
 	close_device(test, opened);
 }
 
-static void nothing_goes_before_the_handshake(struct kunit *test)
+static void nothing_works_before_the_handshake(struct kunit *test)
 {
 	struct opened *opened = open_device(test, 0);
 	char bytes[64];
@@ -188,12 +188,12 @@ static void nothing_goes_before_the_handshake(struct kunit *test)
 	close_device(test, opened);
 }
 
-static void versions_must_meet(struct kunit *test)
+static void hello_versions_must_overlap(struct kunit *test)
 {
 	static const struct {
 		u32 version, minimum;
 		ssize_t result;
-		u32 spoken;
+		u32 chosen;
 	} cases[] = {
 		{ 0x00020000, 0x00020000, -EPROTONOSUPPORT },
 		{ 0x00010002, 0x00010002, -EPROTONOSUPPORT },
@@ -215,10 +215,10 @@ static void versions_must_meet(struct kunit *test)
 		mine.minimum = cases[i].minimum;
 		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &mine, sizeof(mine)),
 				cases[i].result);
-		if (cases[i].spoken) {
+		if (cases[i].chosen) {
 			KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)),
 					sizeof(answer));
-			KUNIT_EXPECT_EQ(test, answer.version, cases[i].spoken);
+			KUNIT_EXPECT_EQ(test, answer.version, cases[i].chosen);
 		}
 		close_device(test, opened);
 	}
@@ -226,18 +226,18 @@ static void versions_must_meet(struct kunit *test)
 
 static void records_are_read_whole(struct kunit *test)
 {
-	struct opened *opened = open_and_greet(test);
+	struct opened *opened = open_and_handshake(test);
 	static struct hv_logoff_request request;
 
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, sizeof(request)), -EAGAIN);
 	KUNIT_EXPECT_FALSE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
-	host_asks(test);
+	host_requests_logoff(test);
 	KUNIT_EXPECT_TRUE(test, fops(test)->poll(&opened->file, NULL) & EPOLLIN);
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, sizeof(request) - 1), -EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, 0), -EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, fops(test)->read(&opened->file, NULL, sizeof(request), NULL),
 			-EFAULT);
-	/* Nothing was lost. */
+	/* The failed reads have not consumed the record. */
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &request, PAGE_SIZE / 2), sizeof(request));
 	KUNIT_EXPECT_EQ(test, request.header.id, ID);
 	KUNIT_EXPECT_STREQ(test, request.message, "save your work");
@@ -247,11 +247,11 @@ static void records_are_read_whole(struct kunit *test)
 
 static void targets_are_read_whole(struct kunit *test)
 {
-	struct opened *opened = open_and_greet(test);
+	struct opened *opened = open_and_handshake(test);
 	static struct hv_logoff_target target;
 
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
+	host_receives_version(test, hvl_message_versions[0]);
 	host_sends(test, HVL_OP_TARGET, ID);
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &target, sizeof(target) - 1), -EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &target, sizeof(target)), sizeof(target));
@@ -263,11 +263,11 @@ static void targets_are_read_whole(struct kunit *test)
 static void records_are_written_whole(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	struct opened *opened = open_and_greet(test);
+	struct opened *opened = open_and_handshake(test);
 	static struct hv_logoff_request request;
 	size_t size;
 
-	host_asks(test);
+	host_requests_logoff(test);
 	read_bytes(test, opened, &request, sizeof(request));
 	a_report(test);
 	for (size = 0; size < sizeof(fixture->report); size++)
@@ -289,12 +289,12 @@ static void reports_are_checked(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	struct hv_logoff_report *report = &fixture->report;
-	struct opened *opened = open_and_greet(test);
+	struct opened *opened = open_and_handshake(test);
 	static struct hv_logoff_request request;
 
-	host_asks(test);
+	host_requests_logoff(test);
 	read_bytes(test, opened, &request, sizeof(request));
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 
 #define REFUSED(change, error) do { \
 		a_report(test); \
@@ -315,8 +315,8 @@ static void reports_are_checked(struct kunit *test)
 	REFUSED(report->header.id++, -ESTALE);
 	REFUSED(report->header.id = 0, -ESTALE);
 #undef REFUSED
-	/* Nothing of it has reached the host. */
-	host_hears_nothing(test);
+	/* The rejected records have not reached the host. */
+	host_receives_nothing(test);
 	close_device(test, opened);
 }
 
@@ -333,7 +333,7 @@ static void sessions_are_checked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)), -EPROTO);
 	read_bytes(test, opened, &answer, sizeof(answer));
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
+	host_receives_version(test, hvl_message_versions[0]);
 
 #define REFUSED(change, error) do { \
 		a_session(test); \
@@ -354,11 +354,11 @@ static void sessions_are_checked(struct kunit *test)
 	REFUSED(session->session[sizeof(session->session) - 1] = 'x', -EINVAL);
 	REFUSED(session->header.id = ID, -ESTALE);
 #undef REFUSED
-	/* Nothing of it has reached the host. */
-	host_hears_nothing(test);
+	/* The rejected records have not reached the host. */
+	host_receives_nothing(test);
 	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_session(test), sizeof(*session)),
 			sizeof(*session));
-	host_hears_session(test, 0, 1000, 0);
+	host_receives_session(test, 0, 1000, 0);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.session.kind, HV_LOGOFF_FORCED);
 	KUNIT_EXPECT_STREQ(test, fixture->tx.packet.body.session.user, "anna");
 	KUNIT_EXPECT_STREQ(test, fixture->tx.packet.body.session.session, "c3");
@@ -367,9 +367,9 @@ static void sessions_are_checked(struct kunit *test)
 
 static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(one_opener_at_a_time),
-	KUNIT_CASE(open_file_outlives_the_offer),
-	KUNIT_CASE(nothing_goes_before_the_handshake),
-	KUNIT_CASE(versions_must_meet),
+	KUNIT_CASE(open_file_stays_valid_without_the_offer),
+	KUNIT_CASE(nothing_works_before_the_handshake),
+	KUNIT_CASE(hello_versions_must_overlap),
 	KUNIT_CASE(records_are_read_whole),
 	KUNIT_CASE(targets_are_read_whole),
 	KUNIT_CASE(records_are_written_whole),

@@ -32,13 +32,25 @@ void fixture_exit(struct kunit *test)
 	hvl_core_put(fixture->core);
 }
 
+#define REQUEST_FLAGS	(HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST)
+#define RESPONSE_FLAGS	(HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE)
+
 static void negotiate(struct kunit *test, const struct hvl_version *versions, size_t count)
 {
 	struct fixture *fixture = test->priv;
+	struct hvl_packet *packet = &fixture->rx.packet;
+	struct hvl_negotiate *body = &packet->body.negotiate;
+	size_t frameworks = ARRAY_SIZE(hvl_framework_versions);
 
-	hvl_build_negotiate(&fixture->rx.packet, 3, versions, count);
+	hvl_packet_init(packet, HVL_MSGTYPE_NEGOTIATE,
+			offsetof(struct hvl_negotiate, versions) +
+				(frameworks + count) * sizeof(*versions), 3, REQUEST_FLAGS);
+	body->framework_count = frameworks;
+	body->message_count = count;
+	memcpy(body->versions, hvl_framework_versions, sizeof(hvl_framework_versions));
+	memcpy(body->versions + frameworks, versions, count * sizeof(*versions));
 	fixture->rx.trans_id = 33;
-	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
+	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(packet));
 }
 
 void host_negotiates(struct kunit *test)
@@ -51,12 +63,20 @@ void host_negotiates_version(struct kunit *test, struct hvl_version version)
 	negotiate(test, &version, 1);
 }
 
-void host_sends(struct kunit *test, enum hvl_op op, u64 id)
+/* Fills fixture->rx with a valid request. */
+void host_builds(struct kunit *test, enum hvl_op op, u64 id)
 {
 	struct fixture *fixture = test->priv;
 	struct hvl_packet *packet = &fixture->rx.packet;
+	size_t size = sizeof(struct hvl_op_header);
 
-	hvl_build_op(packet, 7, op, id);
+	if (op == HVL_OP_LOGOFF)
+		size = sizeof(struct hvl_logoff);
+	else if (op == HVL_OP_TARGET)
+		size = sizeof(struct hvl_target);
+	hvl_packet_init(packet, HVL_MSGTYPE_LOGOFF, size, 7, REQUEST_FLAGS);
+	packet->body.op.op = op;
+	packet->body.op.id = id;
 	if (op == HVL_OP_TARGET) {
 		packet->body.op.flags = HV_LOGOFF_DRY_RUN;
 		strscpy(packet->body.target.user, "anna", sizeof(packet->body.target.user));
@@ -69,35 +89,51 @@ void host_sends(struct kunit *test, enum hvl_op op, u64 id)
 			sizeof(packet->body.logoff.message));
 	}
 	fixture->rx.trans_id = 77;
-	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(packet));
 }
 
-void host_hears_nothing(struct kunit *test)
+void host_sends(struct kunit *test, enum hvl_op op, u64 id)
+{
+	struct fixture *fixture = test->priv;
+
+	host_builds(test, op, id);
+	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(&fixture->rx.packet));
+}
+
+void host_receives_nothing(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	KUNIT_EXPECT_FALSE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 }
 
-void host_hears(struct kunit *test, enum hvl_op op, u64 id, u32 status)
+void host_receives(struct kunit *test, enum hvl_op op, u64 id, u32 status)
 {
 	struct fixture *fixture = test->priv;
 	struct hvl_packet *packet = &fixture->tx.packet;
-	u8 flags = op == HVL_OP_PROGRESS ? 0 : HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE;
+	const struct hvl_report *report = &packet->body.report;
 
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 	KUNIT_ASSERT_EQ(test, packet->header.type, HVL_MSGTYPE_LOGOFF);
 	KUNIT_ASSERT_TRUE(test, hvl_packet_check(packet, hvl_packet_size(packet)));
-	KUNIT_ASSERT_TRUE(test, hvl_check_report(packet));
+	KUNIT_ASSERT_EQ(test, packet->header.size, sizeof(*report));
 	KUNIT_EXPECT_EQ(test, packet->body.op.op, op);
 	KUNIT_EXPECT_EQ(test, packet->body.op.id, id);
 	KUNIT_EXPECT_EQ(test, packet->header.status, status);
-	KUNIT_EXPECT_EQ(test, packet->header.flags, flags);
+	KUNIT_EXPECT_EQ(test, packet->header.flags, op == HVL_OP_PROGRESS ? 0 : RESPONSE_FLAGS);
 	KUNIT_EXPECT_EQ(test, packet->header.transaction, 7);
+	KUNIT_EXPECT_EQ(test, report->header.flags & ~(op == HVL_OP_COMPLETE ? HVL_REPLAY : 0), 0);
+	KUNIT_EXPECT_LE(test, report->state, HV_LOGOFF_DONE);
+	if (op == HVL_OP_COMPLETE)
+		KUNIT_EXPECT_EQ(test, report->state, HV_LOGOFF_DONE);
+	if (report->state != HV_LOGOFF_DONE)
+		KUNIT_EXPECT_EQ(test, report->result, 0);
+	KUNIT_EXPECT_LE(test, report->percent, 100);
+	KUNIT_EXPECT_LE(test, report->ended + report->failed, report->found);
+	KUNIT_EXPECT_NOT_NULL(test, memchr(report->text, 0, sizeof(report->text)));
 	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, 77);
 }
 
-void host_hears_refusal(struct kunit *test, u32 status)
+void host_receives_refusal(struct kunit *test, u32 status)
 {
 	struct fixture *fixture = test->priv;
 
@@ -107,7 +143,7 @@ void host_hears_refusal(struct kunit *test, u32 status)
 	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, fixture->rx.trans_id);
 }
 
-void host_hears_version(struct kunit *test, struct hvl_version version)
+void host_receives_version(struct kunit *test, struct hvl_version version)
 {
 	struct fixture *fixture = test->priv;
 	const struct hvl_packet *packet = &fixture->tx.packet;
@@ -123,7 +159,7 @@ void host_hears_version(struct kunit *test, struct hvl_version version)
 	KUNIT_EXPECT_EQ(test, chosen[1].minor, version.minor);
 }
 
-void host_hears_session(struct kunit *test, u64 id, u32 uid, u32 lost)
+void host_receives_session(struct kunit *test, u64 id, u32 uid, u32 lost)
 {
 	struct fixture *fixture = test->priv;
 	const struct hvl_packet *packet = &fixture->tx.packet;
@@ -131,14 +167,16 @@ void host_hears_session(struct kunit *test, u64 id, u32 uid, u32 lost)
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 	KUNIT_ASSERT_EQ(test, packet->header.type, HVL_MSGTYPE_LOGOFF);
 	KUNIT_ASSERT_TRUE(test, hvl_packet_check(packet, hvl_packet_size(packet)));
-	KUNIT_ASSERT_TRUE(test, hvl_check_session(packet));
+	KUNIT_ASSERT_EQ(test, packet->header.size, sizeof(struct hvl_session));
+	KUNIT_EXPECT_EQ(test, packet->body.op.op, HVL_OP_SESSION);
+	KUNIT_EXPECT_EQ(test, packet->body.op.flags, 0);
 	KUNIT_EXPECT_EQ(test, packet->header.flags, 0);
 	KUNIT_EXPECT_EQ(test, packet->body.op.id, id);
 	KUNIT_EXPECT_EQ(test, packet->body.session.uid, uid);
 	KUNIT_EXPECT_EQ(test, packet->body.session.lost, lost);
 }
 
-static void daemon_arrives_with(struct kunit *test, u32 version)
+static void daemon_attaches_with(struct kunit *test, u32 version)
 {
 	struct fixture *fixture = test->priv;
 	const struct hv_logoff_hello hello = { .version = version };
@@ -150,17 +188,17 @@ static void daemon_arrives_with(struct kunit *test, u32 version)
 	KUNIT_EXPECT_EQ(test, fixture->record.hello.minimum, HV_LOGOFF_VERSION_1_0);
 }
 
-void daemon_arrives(struct kunit *test)
+void daemon_attaches(struct kunit *test)
 {
-	daemon_arrives_with(test, HV_LOGOFF_VERSION_1_1);
+	daemon_attaches_with(test, HV_LOGOFF_VERSION_1_1);
 }
 
-void old_daemon_arrives(struct kunit *test)
+void old_daemon_attaches(struct kunit *test)
 {
-	daemon_arrives_with(test, HV_LOGOFF_VERSION_1_0);
+	daemon_attaches_with(test, HV_LOGOFF_VERSION_1_0);
 }
 
-void daemon_leaves(struct kunit *test)
+void daemon_detaches(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -195,7 +233,7 @@ int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result)
 	return hvl_daemon_report(fixture->core, report);
 }
 
-int daemon_tells_session(struct kunit *test, u64 id, u32 uid)
+int daemon_reports_session(struct kunit *test, u64 id, u32 uid)
 {
 	struct fixture *fixture = test->priv;
 	struct hv_logoff_session *session = &fixture->session;
@@ -211,9 +249,9 @@ int daemon_tells_session(struct kunit *test, u64 id, u32 uid)
 
 void both_are_ready(struct kunit *test)
 {
-	daemon_arrives(test);
+	daemon_attaches(test);
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
+	host_receives_version(test, hvl_message_versions[0]);
 }
 
 void request_is_delivered(struct kunit *test)
@@ -223,7 +261,7 @@ void request_is_delivered(struct kunit *test)
 	both_are_ready(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.state, HV_LOGOFF_DELIVERED);
 }
 

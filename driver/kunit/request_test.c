@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The request between host and daemon: whatever happens, one result.
+ * The states of a request. In each case the host receives exactly one result.
  */
 #include "fixture.h"
 
@@ -9,11 +9,11 @@ static void negotiation_waits_for_a_daemon(struct kunit *test)
 	struct fixture *fixture = test->priv;
 
 	host_negotiates(test);
-	host_hears_nothing(test);
-	daemon_arrives(test);
+	host_receives_nothing(test);
+	daemon_attaches(test);
 	KUNIT_EXPECT_GT(test, fixture->kicks, 0);
-	host_hears_version(test, hvl_message_versions[0]);
-	host_hears_nothing(test);
+	host_receives_version(test, hvl_message_versions[0]);
+	host_receives_nothing(test);
 }
 
 static void negotiation_without_common_version_is_answered_at_once(struct kunit *test)
@@ -23,25 +23,25 @@ static void negotiation_without_common_version_is_answered_at_once(struct kunit 
 	host_negotiates_version(test, (struct hvl_version){ 9, 0 });
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.negotiate.framework_count, 0);
-	daemon_arrives(test);
-	host_hears_nothing(test);
+	daemon_attaches(test);
+	host_receives_nothing(test);
 }
 
-static void request_goes_on_over_a_new_negotiation(struct kunit *test)
+static void request_continues_after_a_new_negotiation(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
+	host_receives_version(test, hvl_message_versions[0]);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 }
 
-static void request_runs_to_its_end(struct kunit *test)
+static void request_completes(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	struct hvl_report *heard = &fixture->tx.packet.body.report;
+	struct hvl_report *received = &fixture->tx.packet.body.report;
 
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, fixture->record.request.grace, GRACE);
@@ -50,21 +50,21 @@ static void request_runs_to_its_end(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fixture->record.request.message, "save your work");
 	fixture->report.found = 3;
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
-	KUNIT_EXPECT_EQ(test, heard->state, HV_LOGOFF_GRACE);
-	KUNIT_EXPECT_EQ(test, heard->found, 3);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, received->state, HV_LOGOFF_GRACE);
+	KUNIT_EXPECT_EQ(test, received->found, 3);
 	fixture->report.ended = 2;
 	fixture->report.failed = 1;
 	fixture->report.percent = 100;
 	strscpy(fixture->report.text, "one is left", sizeof(fixture->report.text));
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_E_TIMED_OUT), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_TIMED_OUT);
-	KUNIT_EXPECT_EQ(test, heard->result, HV_LOGOFF_E_TIMED_OUT);
-	KUNIT_EXPECT_EQ(test, heard->failed, 1);
-	KUNIT_EXPECT_STREQ(test, heard->text, "one is left");
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_TIMED_OUT);
+	KUNIT_EXPECT_EQ(test, received->result, HV_LOGOFF_E_TIMED_OUT);
+	KUNIT_EXPECT_EQ(test, received->failed, 1);
+	KUNIT_EXPECT_STREQ(test, received->text, "one is left");
+	host_receives_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ESTALE);
-	host_hears_nothing(test);
+	host_receives_nothing(test);
 }
 
 static void progress_is_merged(struct kunit *test)
@@ -76,12 +76,12 @@ static void progress_is_merged(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
 	fixture->report.percent = 30;
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.percent, 30);
-	host_hears_nothing(test);
+	host_receives_nothing(test);
 }
 
-static void host_sees_no_step_back(struct kunit *test)
+static void progress_never_decreases(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -90,25 +90,25 @@ static void host_sees_no_step_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
 	fixture->report.percent = 5;
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.percent, 60);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.state, HV_LOGOFF_ENDING);
 }
 
-static void no_daemon_is_not_available_at_once(struct kunit *test)
+static void logoff_without_daemon_is_not_available(struct kunit *test)
 {
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
-	/* Not the request in flight, so not the one that is remembered. */
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
+	/* A request that was declined is not known afterwards. */
 	host_sends(test, HVL_OP_QUERY, ID);
-	host_hears(test, HVL_OP_QUERY, ID, HV_LOGOFF_E_NOT_FOUND);
+	host_receives(test, HVL_OP_QUERY, ID, HV_LOGOFF_E_NOT_FOUND);
 }
 
 static void logoff_before_negotiation_is_refused(struct kunit *test)
 {
-	daemon_arrives(test);
+	daemon_attaches(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	daemon_reads_nothing(test);
 }
 
@@ -116,41 +116,41 @@ static void second_request_is_busy(struct kunit *test)
 {
 	request_is_delivered(test);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
-	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 }
 
-/* The host's next request and the result of the last may pass each other on their way. */
-static void request_is_in_flight_until_its_result_was_sent(struct kunit *test)
+/* The host may send the next request before it has read the result of the last. */
+static void request_is_in_flight_until_its_result_is_sent(struct kunit *test)
 {
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
-	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
-static void repeated_request_is_the_same(struct kunit *test)
+static void repeated_request_is_not_a_new_one(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	/* Repeated before the result went out: still one. */
+	/* Repeated before the result is sent: one COMPLETE. */
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, 0);
-	host_hears_nothing(test);
+	host_receives_nothing(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, HVL_REPLAY);
 	daemon_reads_nothing(test);
 }
@@ -162,12 +162,12 @@ static void cancel_before_delivery_takes_effect_at_once(struct kunit *test)
 	both_are_ready(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	host_sends(test, HVL_OP_CANCEL, ID);
-	host_hears(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
 	daemon_reads_nothing(test);
 }
 
-static void request_cancelled_while_being_read_does_not_count(struct kunit *test)
+static void request_cancelled_while_being_read_is_not_delivered(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -179,90 +179,90 @@ static void request_cancelled_while_being_read_does_not_count(struct kunit *test
 	daemon_reads_nothing(test);
 }
 
-static void cancel_in_the_grace_is_handed_on(struct kunit *test)
+static void cancel_in_the_grace_reaches_the_daemon(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	host_sends(test, HVL_OP_CANCEL, ID);
-	host_hears(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 	daemon_reads(test, HV_LOGOFF_CANCEL, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.cancel.reason, HV_LOGOFF_CANCEL_HOST);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_E_CANCELLED), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
 }
 
 static void cancel_too_late_fails(struct kunit *test)
 {
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	host_sends(test, HVL_OP_CANCEL, ID);
-	host_hears(test, HVL_OP_CANCEL, ID, HV_LOGOFF_E_FAIL);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_E_FAIL);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_sends(test, HVL_OP_CANCEL, ID);
-	host_hears(test, HVL_OP_CANCEL, ID, HV_LOGOFF_E_FAIL);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_E_FAIL);
 	host_sends(test, HVL_OP_CANCEL, OTHER_ID);
-	host_hears(test, HVL_OP_CANCEL, OTHER_ID, HV_LOGOFF_E_NOT_FOUND);
+	host_receives(test, HVL_OP_CANCEL, OTHER_ID, HV_LOGOFF_E_NOT_FOUND);
 }
 
-static void query_tells_the_end_too(struct kunit *test)
+static void query_returns_the_result_too(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
 	host_sends(test, HVL_OP_QUERY, ID);
-	host_hears(test, HVL_OP_QUERY, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_QUERY, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.state, HV_LOGOFF_DELIVERED);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_E_NO_SESSION), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NO_SESSION);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NO_SESSION);
 	host_sends(test, HVL_OP_QUERY, ID);
-	host_hears(test, HVL_OP_QUERY, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_QUERY, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.state, HV_LOGOFF_DONE);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.result, HV_LOGOFF_E_NO_SESSION);
 }
 
-static void silent_daemon_is_answered_for(struct kunit *test)
+static void request_of_a_silent_daemon_times_out(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	unsigned long *deadline = &fixture->core->request.deadline;
 
 	request_is_delivered(test);
-	/* The deadline itself is the daemon's. */
+	/* Until the overtime is over the daemon may still report. */
 	time_passes(test, deadline, HVL_OVERTIME_SECONDS - 2);
-	host_hears_nothing(test);
+	host_receives_nothing(test);
 	time_passes(test, deadline, HVL_OVERTIME_SECONDS + 1);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_TIMED_OUT);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_TIMED_OUT);
+	host_receives_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ESTALE);
 	daemon_reads(test, HV_LOGOFF_CANCEL, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.cancel.reason, HV_LOGOFF_CANCEL_TIMEOUT);
-	/* The next request comes after it. */
+	/* The next request follows the cancellation. */
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 }
 
-static void daemon_that_comes_back_gets_the_request_again(struct kunit *test)
+static void returning_daemon_gets_the_request_again(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
-	daemon_leaves(test);
-	daemon_arrives(test);
+	daemon_detaches(test);
+	daemon_attaches(test);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.request.flags, HV_LOGOFF_REDELIVERED);
 	KUNIT_EXPECT_GT(test, fixture->record.request.grace, 0);
-	/* The daemon that went away has no say, the new one is no longer awaited. */
+	/* The reattach timeout does not apply any more. */
 	time_passes(test, &fixture->core->request.reattach, 1);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
 static void redelivery_after_ending_began_has_no_grace(struct kunit *test)
@@ -271,36 +271,36 @@ static void redelivery_after_ending_began_has_no_grace(struct kunit *test)
 
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
-	daemon_leaves(test);
-	daemon_arrives(test);
+	daemon_detaches(test);
+	daemon_attaches(test);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.request.grace, 0);
 }
 
-static void daemon_that_stays_away_is_given_up(struct kunit *test)
+static void request_without_a_returning_daemon_fails(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
-	daemon_leaves(test);
-	host_hears_nothing(test);
+	daemon_detaches(test);
+	host_receives_nothing(test);
 	time_passes(test, &fixture->core->request.reattach, 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
-	host_hears_nothing(test);
-	daemon_arrives(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
+	host_receives_nothing(test);
+	daemon_attaches(test);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ESTALE);
 }
 
-static void opening_without_handshake_wins_no_time(struct kunit *test)
+static void opening_without_handshake_extends_no_timeout(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
-	daemon_leaves(test);
+	daemon_detaches(test);
 	fixture->core->request.reattach = jiffies;
 	KUNIT_ASSERT_EQ(test, hvl_daemon_attach(fixture->core), 0);
-	daemon_leaves(test);
+	daemon_detaches(test);
 	KUNIT_EXPECT_FALSE(test, time_after(fixture->core->request.reattach, jiffies));
 }
 
@@ -308,12 +308,12 @@ static void cancel_while_the_daemon_is_away_takes_effect(struct kunit *test)
 {
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
-	daemon_leaves(test);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	daemon_detaches(test);
 	host_sends(test, HVL_OP_CANCEL, ID);
-	host_hears(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
-	daemon_arrives(test);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
+	daemon_attaches(test);
 	daemon_reads_nothing(test);
 }
 
@@ -323,16 +323,16 @@ static void suspend_ends_the_request(struct kunit *test)
 
 	request_is_delivered(test);
 	hvl_core_suspend(fixture->core);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ESTALE);
 	daemon_reads(test, HV_LOGOFF_CANCEL, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.cancel.reason, HV_LOGOFF_CANCEL_SUSPEND);
-	/* Without a request there is nothing to end. */
+	/* Without a request, suspend sends nothing. */
 	hvl_core_suspend(fixture->core);
-	host_hears_nothing(test);
+	host_receives_nothing(test);
 }
 
-static void result_outlives_the_channel(struct kunit *test)
+static void result_is_sent_on_the_new_channel(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -340,28 +340,28 @@ static void result_outlives_the_channel(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_sends(test, HVL_OP_QUERY, ID);
 	hvl_host_opened(fixture->core);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
-static void stop_ends_the_request_and_the_daemon(struct kunit *test)
+static void stop_finishes_the_request(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	unsigned int kicks;
 
 	request_is_delivered(test);
 	hvl_core_stop(fixture->core);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
 	KUNIT_EXPECT_FALSE(test, delayed_work_pending(&fixture->core->expiry));
 	kicks = fixture->kicks;
 	KUNIT_EXPECT_EQ(test, hvl_daemon_peek(fixture->core, &fixture->record), -ENODEV);
 	KUNIT_EXPECT_FALSE(test, hvl_daemon_consume(fixture->core, &fixture->record));
 	KUNIT_EXPECT_EQ(test, hvl_daemon_hello(fixture->core, &fixture->record.hello), -ENODEV);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), -ENODEV);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1000), -ENODEV);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1000), -ENODEV);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
-	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_NOT_AVAIL);
-	daemon_leaves(test);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_NOT_AVAIL);
+	daemon_detaches(test);
 	KUNIT_EXPECT_EQ(test, hvl_daemon_attach(fixture->core), -ENODEV);
 	KUNIT_EXPECT_EQ(test, fixture->kicks, kicks);
 }
@@ -375,48 +375,48 @@ static void malformed_messages_are_refused(struct kunit *test)
 	request_is_delivered(test);
 	for (length = 0; length < sizeof(struct hvl_header) + sizeof(struct hvl_logoff); length++) {
 		memset(&fixture->rx, 0, sizeof(fixture->rx));
-		hvl_build_op(packet, 7, HVL_OP_LOGOFF, OTHER_ID);
+		host_builds(test, HVL_OP_LOGOFF, OTHER_ID);
 		memset((u8 *)packet + length, 0, sizeof(*packet) - length);
 		hvl_host_receive(fixture->core, &fixture->rx, length);
-		host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+		host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	}
 	hvl_packet_init(packet, 3, 0, 7, 3);
 	hvl_host_receive(fixture->core, &fixture->rx, hvl_packet_size(packet));
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.type, 3);
 	host_sends(test, HVL_OP_LOGOFF, 0);
-	host_hears_refusal(test, HV_LOGOFF_E_INVALIDARG);
+	host_receives_refusal(test, HV_LOGOFF_E_INVALIDARG);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 }
 
 static struct kunit_case request_cases[] = {
 	KUNIT_CASE(negotiation_waits_for_a_daemon),
 	KUNIT_CASE(negotiation_without_common_version_is_answered_at_once),
-	KUNIT_CASE(request_goes_on_over_a_new_negotiation),
-	KUNIT_CASE(request_runs_to_its_end),
+	KUNIT_CASE(request_continues_after_a_new_negotiation),
+	KUNIT_CASE(request_completes),
 	KUNIT_CASE(progress_is_merged),
-	KUNIT_CASE(host_sees_no_step_back),
-	KUNIT_CASE(no_daemon_is_not_available_at_once),
+	KUNIT_CASE(progress_never_decreases),
+	KUNIT_CASE(logoff_without_daemon_is_not_available),
 	KUNIT_CASE(logoff_before_negotiation_is_refused),
 	KUNIT_CASE(second_request_is_busy),
-	KUNIT_CASE(request_is_in_flight_until_its_result_was_sent),
-	KUNIT_CASE(repeated_request_is_the_same),
+	KUNIT_CASE(request_is_in_flight_until_its_result_is_sent),
+	KUNIT_CASE(repeated_request_is_not_a_new_one),
 	KUNIT_CASE(cancel_before_delivery_takes_effect_at_once),
-	KUNIT_CASE(request_cancelled_while_being_read_does_not_count),
-	KUNIT_CASE(cancel_in_the_grace_is_handed_on),
+	KUNIT_CASE(request_cancelled_while_being_read_is_not_delivered),
+	KUNIT_CASE(cancel_in_the_grace_reaches_the_daemon),
 	KUNIT_CASE(cancel_too_late_fails),
-	KUNIT_CASE(query_tells_the_end_too),
-	KUNIT_CASE(silent_daemon_is_answered_for),
-	KUNIT_CASE(daemon_that_comes_back_gets_the_request_again),
+	KUNIT_CASE(query_returns_the_result_too),
+	KUNIT_CASE(request_of_a_silent_daemon_times_out),
+	KUNIT_CASE(returning_daemon_gets_the_request_again),
 	KUNIT_CASE(redelivery_after_ending_began_has_no_grace),
-	KUNIT_CASE(daemon_that_stays_away_is_given_up),
-	KUNIT_CASE(opening_without_handshake_wins_no_time),
+	KUNIT_CASE(request_without_a_returning_daemon_fails),
+	KUNIT_CASE(opening_without_handshake_extends_no_timeout),
 	KUNIT_CASE(cancel_while_the_daemon_is_away_takes_effect),
 	KUNIT_CASE(suspend_ends_the_request),
-	KUNIT_CASE(result_outlives_the_channel),
-	KUNIT_CASE(stop_ends_the_request_and_the_daemon),
+	KUNIT_CASE(result_is_sent_on_the_new_channel),
+	KUNIT_CASE(stop_finishes_the_request),
 	KUNIT_CASE(malformed_messages_are_refused),
 	{}
 };

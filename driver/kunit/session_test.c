@@ -1,173 +1,173 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What became of sessions: in order, before the result, and never more than is kept.
+ * SESSION messages: their order, their place before the result, and the queue's limit.
  */
 #include "fixture.h"
 
 static void session_reaches_the_host(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
-	const struct hvl_session *heard = &fixture->tx.packet.body.session;
+	const struct hvl_session *received = &fixture->tx.packet.body.session;
 	unsigned int kicks;
 
 	both_are_ready(test);
 	kicks = fixture->kicks;
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1000), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1000), 0);
 	KUNIT_EXPECT_GT(test, fixture->kicks, kicks);
-	host_hears_session(test, 0, 1000, 0);
-	KUNIT_EXPECT_EQ(test, heard->outcome, HV_LOGOFF_ENDED);
-	KUNIT_EXPECT_EQ(test, heard->kind, HV_LOGOFF_NORMAL);
-	KUNIT_EXPECT_STREQ(test, heard->user, "anna");
-	KUNIT_EXPECT_STREQ(test, heard->session, "c3");
-	host_hears_nothing(test);
+	host_receives_session(test, 0, 1000, 0);
+	KUNIT_EXPECT_EQ(test, received->outcome, HV_LOGOFF_ENDED);
+	KUNIT_EXPECT_EQ(test, received->kind, HV_LOGOFF_NORMAL);
+	KUNIT_EXPECT_STREQ(test, received->user, "anna");
+	KUNIT_EXPECT_STREQ(test, received->session, "c3");
+	host_receives_nothing(test);
 }
 
 static void sessions_come_before_the_result(struct kunit *test)
 {
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 1), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 2), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 3), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 2), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 3), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears_session(test, ID, 1, 0);
-	host_hears_session(test, 0, 2, 0);
-	host_hears_session(test, ID, 3, 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives_session(test, ID, 1, 0);
+	host_receives_session(test, 0, 2, 0);
+	host_receives_session(test, ID, 3, 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
-/* A daemon that never ends to talk keeps no result from the host. */
+/* A daemon that keeps reporting sessions can't delay the result. */
 static void later_sessions_come_after_the_result(struct kunit *test)
 {
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 1), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 2), 0);
-	host_hears_session(test, ID, 1, 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 3), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_session(test, 0, 2, 0);
-	host_hears_session(test, 0, 3, 0);
-	host_hears_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 2), 0);
+	host_receives_session(test, ID, 1, 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 3), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_session(test, 0, 2, 0);
+	host_receives_session(test, 0, 3, 0);
+	host_receives_nothing(test);
 }
 
 static void progress_does_not_wait_for_sessions(struct kunit *test)
 {
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 1), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
-	host_hears_session(test, ID, 1, 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives_session(test, ID, 1, 0);
 }
 
-static void slow_host_learns_what_it_missed(struct kunit *test)
+static void slow_host_gets_the_number_of_lost_sessions(struct kunit *test)
 {
 	unsigned int i;
 
 	both_are_ready(test);
 	for (i = 0; i < HVL_SESSIONS_MAX + 3; i++)
-		KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, i), 0);
-	host_hears_session(test, 0, 0, 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 9001), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 9002), 0);
+		KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, i), 0);
+	host_receives_session(test, 0, 0, 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9001), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9002), 0);
 	for (i = 1; i < HVL_SESSIONS_MAX; i++)
-		host_hears_session(test, 0, i, 0);
-	host_hears_session(test, 0, 9001, 3);
-	host_hears_nothing(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 9003), 0);
-	host_hears_session(test, 0, 9003, 1);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 9004), 0);
-	host_hears_session(test, 0, 9004, 0);
+		host_receives_session(test, 0, i, 0);
+	host_receives_session(test, 0, 9001, 3);
+	host_receives_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9003), 0);
+	host_receives_session(test, 0, 9003, 1);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9004), 0);
+	host_receives_session(test, 0, 9004, 0);
 }
 
-static void full_queue_keeps_no_result(struct kunit *test)
+static void full_queue_does_not_block_the_result(struct kunit *test)
 {
 	unsigned int i;
 
 	request_is_delivered(test);
 	for (i = 0; i < HVL_SESSIONS_MAX + 1; i++)
-		KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, i), 0);
+		KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, i), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	for (i = 0; i < HVL_SESSIONS_MAX; i++)
-		host_hears_session(test, ID, i, 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+		host_receives_session(test, ID, i, 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 }
 
-static void new_channel_loses_what_waits(struct kunit *test)
+static void new_channel_drops_queued_sessions(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 1), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 2), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 2), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	hvl_host_opened(fixture->core);
-	/* The result waits for none of them. */
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	/* The result does not wait for them. */
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
-	host_hears_nothing(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 3), 0);
-	host_hears_session(test, 0, 3, 2);
+	host_receives_version(test, hvl_message_versions[0]);
+	host_receives_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 3), 0);
+	host_receives_session(test, 0, 3, 2);
 }
 
-static void host_of_1_0_hears_nothing(struct kunit *test)
+static void host_of_1_0_receives_no_sessions(struct kunit *test)
 {
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 1), 0);
 	host_negotiates_version(test, (struct hvl_version){ 1, 0 });
-	host_hears_version(test, (struct hvl_version){ 1, 0 });
-	host_hears_nothing(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 2), 0);
+	host_receives_version(test, (struct hvl_version){ 1, 0 });
+	host_receives_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 2), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
-static void host_that_has_not_negotiated_hears_nothing(struct kunit *test)
+static void host_without_negotiation_receives_no_sessions(struct kunit *test)
 {
-	daemon_arrives(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1), 0);
+	daemon_attaches(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1), 0);
 	host_negotiates(test);
-	host_hears_version(test, hvl_message_versions[0]);
-	host_hears_nothing(test);
+	host_receives_version(test, hvl_message_versions[0]);
+	host_receives_nothing(test);
 }
 
-static void old_daemon_knows_no_sessions(struct kunit *test)
+static void old_daemon_may_not_report_sessions(struct kunit *test)
 {
-	old_daemon_arrives(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1), -EINVAL);
+	old_daemon_attaches(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1), -EINVAL);
 }
 
 static void session_of_another_request_is_stale(struct kunit *test)
 {
 	request_is_delivered(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, OTHER_ID, 1), -ESTALE);
-	daemon_leaves(test);
-	daemon_arrives(test);
-	/* This one has not read it yet. */
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 2), -ESTALE);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 3), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, OTHER_ID, 1), -ESTALE);
+	daemon_detaches(test);
+	daemon_attaches(test);
+	/* The new daemon has not read the request yet. */
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 2), -ESTALE);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 3), 0);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 4), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 4), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, ID, 5), -ESTALE);
-	host_hears_session(test, 0, 3, 0);
-	host_hears_session(test, ID, 4, 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	host_hears_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 5), -ESTALE);
+	host_receives_session(test, 0, 3, 0);
+	host_receives_session(test, ID, 4, 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
 }
 
-/* kmemleak would find them, after the suites. */
-static void what_nobody_reads_is_freed(struct kunit *test)
+/* kmemleak is scanned after the suites. */
+static void unread_sessions_are_freed(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	both_are_ready(test);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 1), 0);
-	KUNIT_EXPECT_EQ(test, daemon_tells_session(test, 0, 2), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 2), 0);
 	hvl_core_stop(fixture->core);
-	host_hears_session(test, 0, 1, 0);
+	host_receives_session(test, 0, 1, 0);
 }
 
 static struct kunit_case session_cases[] = {
@@ -175,14 +175,14 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(sessions_come_before_the_result),
 	KUNIT_CASE(later_sessions_come_after_the_result),
 	KUNIT_CASE(progress_does_not_wait_for_sessions),
-	KUNIT_CASE(slow_host_learns_what_it_missed),
-	KUNIT_CASE(full_queue_keeps_no_result),
-	KUNIT_CASE(new_channel_loses_what_waits),
-	KUNIT_CASE(host_of_1_0_hears_nothing),
-	KUNIT_CASE(host_that_has_not_negotiated_hears_nothing),
-	KUNIT_CASE(old_daemon_knows_no_sessions),
+	KUNIT_CASE(slow_host_gets_the_number_of_lost_sessions),
+	KUNIT_CASE(full_queue_does_not_block_the_result),
+	KUNIT_CASE(new_channel_drops_queued_sessions),
+	KUNIT_CASE(host_of_1_0_receives_no_sessions),
+	KUNIT_CASE(host_without_negotiation_receives_no_sessions),
+	KUNIT_CASE(old_daemon_may_not_report_sessions),
 	KUNIT_CASE(session_of_another_request_is_stale),
-	KUNIT_CASE(what_nobody_reads_is_freed),
+	KUNIT_CASE(unread_sessions_are_freed),
 	{}
 };
 

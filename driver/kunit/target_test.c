@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A TARGET between host and daemon, and which of them has to know of it.
+ * TARGET requests, and which versions of host and daemon support them.
  */
 #include "fixture.h"
 
@@ -12,63 +12,63 @@ static void target_is_delivered(struct kunit *test)
 	both_are_ready(test);
 	host_sends(test, HVL_OP_TARGET, ID);
 	daemon_reads(test, HV_LOGOFF_TARGET, ID);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 }
 
-static void highest_common_version_is_spoken(struct kunit *test)
+static void highest_common_version_is_used(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	both_are_ready(test);
 	host_negotiates_version(test, version_1_0);
-	host_hears_version(test, version_1_0);
+	host_receives_version(test, version_1_0);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.message.minor, 0);
 	host_negotiates_version(test, version_1_1);
-	/* The version before is spoken until the answer goes out. */
+	/* The previous version applies until the answer is sent. */
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
-	host_hears_version(test, version_1_1);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_version(test, version_1_1);
 	host_sends(test, HVL_OP_TARGET, ID);
 	daemon_reads(test, HV_LOGOFF_TARGET, ID);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.message.minor, 1);
 }
 
 static void old_daemon_limits_the_version(struct kunit *test)
 {
 	host_negotiates(test);
-	host_hears_nothing(test);
-	old_daemon_arrives(test);
-	host_hears_version(test, version_1_0);
+	host_receives_nothing(test);
+	old_daemon_attaches(test);
+	host_receives_version(test, version_1_0);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
 }
 
-static void old_daemon_and_new_host_have_nothing_in_common(struct kunit *test)
+static void old_daemon_and_new_host_have_no_common_version(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	host_negotiates_version(test, version_1_1);
-	old_daemon_arrives(test);
+	old_daemon_attaches(test);
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.type, HVL_MSGTYPE_NEGOTIATE);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.negotiate.message_count, 0);
 	KUNIT_EXPECT_EQ(test, fixture->tx.trans_id, 33);
 	host_sends(test, HVL_OP_LOGOFF, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 }
 
 static void old_daemon_after_the_negotiation_is_not_available(struct kunit *test)
 {
 	both_are_ready(test);
-	daemon_leaves(test);
-	old_daemon_arrives(test);
+	daemon_detaches(test);
+	old_daemon_attaches(test);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
 	daemon_reads_nothing(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
@@ -81,11 +81,11 @@ static void new_channel_has_no_version(struct kunit *test)
 	both_are_ready(test);
 	hvl_host_opened(fixture->core);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears_refusal(test, HV_LOGOFF_E_FAIL);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	daemon_reads_nothing(test);
 }
 
-static void target_runs_to_its_end(struct kunit *test)
+static void target_completes(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	const struct hv_logoff_target *target = &fixture->record.target;
@@ -100,8 +100,8 @@ static void target_runs_to_its_end(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, target->session, "c3");
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	/* What a TARGET named is forgotten with it. */
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	/* The next request has no names of the TARGET. */
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.header.size, sizeof(fixture->record.request));
@@ -112,35 +112,35 @@ static void target_and_logoff_exclude_each_other(struct kunit *test)
 {
 	target_is_delivered(test);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
-	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
 	host_sends(test, HVL_OP_TARGET, OTHER_ID);
-	host_hears(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
 	daemon_reads_nothing(test);
 }
 
-static void repeated_target_is_the_same(struct kunit *test)
+static void repeated_target_is_not_a_new_one(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	target_is_delivered(test);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_sends(test, HVL_OP_TARGET, ID);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, HVL_REPLAY);
 	daemon_reads_nothing(test);
 }
 
-static void target_is_redelivered_whole(struct kunit *test)
+static void target_is_redelivered_with_its_names(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
 	target_is_delivered(test);
-	daemon_leaves(test);
-	daemon_arrives(test);
+	daemon_detaches(test);
+	daemon_attaches(test);
 	daemon_reads(test, HV_LOGOFF_TARGET, ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.target.request.flags,
 			HV_LOGOFF_DRY_RUN | HV_LOGOFF_REDELIVERED);
@@ -148,29 +148,29 @@ static void target_is_redelivered_whole(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, fixture->record.target.session, "c3");
 }
 
-static void target_ends_with_an_old_daemon(struct kunit *test)
+static void target_fails_when_an_old_daemon_attaches(struct kunit *test)
 {
 	target_is_delivered(test);
-	daemon_leaves(test);
-	old_daemon_arrives(test);
+	daemon_detaches(test);
+	old_daemon_attaches(test);
 	daemon_reads_nothing(test);
-	host_hears(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
-	host_hears_nothing(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
+	host_receives_nothing(test);
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 }
 
 static struct kunit_case target_cases[] = {
-	KUNIT_CASE(highest_common_version_is_spoken),
+	KUNIT_CASE(highest_common_version_is_used),
 	KUNIT_CASE(old_daemon_limits_the_version),
-	KUNIT_CASE(old_daemon_and_new_host_have_nothing_in_common),
+	KUNIT_CASE(old_daemon_and_new_host_have_no_common_version),
 	KUNIT_CASE(old_daemon_after_the_negotiation_is_not_available),
 	KUNIT_CASE(new_channel_has_no_version),
-	KUNIT_CASE(target_runs_to_its_end),
+	KUNIT_CASE(target_completes),
 	KUNIT_CASE(target_and_logoff_exclude_each_other),
-	KUNIT_CASE(repeated_target_is_the_same),
-	KUNIT_CASE(target_is_redelivered_whole),
-	KUNIT_CASE(target_ends_with_an_old_daemon),
+	KUNIT_CASE(repeated_target_is_not_a_new_one),
+	KUNIT_CASE(target_is_redelivered_with_its_names),
+	KUNIT_CASE(target_fails_when_an_old_daemon_attaches),
 	{}
 };
 

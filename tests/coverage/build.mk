@@ -14,8 +14,8 @@ coverage:
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage KERNEL=sanitizer e2e-faults \
 		CASES="suspended no_memory device bind unbind"
 	tests/coverage/report.py --missed --source driver \
-		$(BUILD)/coverage/kunit/driver=$(BUILD)/coverage/results/kunit.log \
-		$$(printf '$(BUILD)/coverage/driver-sanitizer=%s ' \
+		$$(printf '$(BUILD)/coverage/driver-sanitizer/driver=%s ' \
+			$(BUILD)/coverage/results/kunit.log \
 			$(BUILD)/coverage/results/*-sanitizer/*/coverage.log)
 
 .PHONY: coverage

@@ -422,7 +422,7 @@ def check_no_complaints(machine):
     assert not found, found
 
 
-RESETS = "dmesg | grep -c 'ring buffer is corrupt, opening the channel anew' || true"
+RESETS = "dmesg | grep -c 'ring buffer is corrupt, reopening the channel' || true"
 
 
 @CASES.add

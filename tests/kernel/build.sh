@@ -1,33 +1,56 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build.sh: builds the sanitizer kernel from Debian's source package, once, and prints the
-# folder that it was built in.
+# build.sh [FOLDER]: builds the sanitizer kernel from Debian's source package with the driver in its
+# tree, and prints the tree. With FOLDER it copies the module there, and GCC's notes for gcov if the
+# module was built with GCOV_PROFILE=y.
+#
+# The kernel is built once, and kept in the cache under a key without the driver's own files: these
+# are copied into the tree, and only the module is built again.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
+folder=${1-}
 source=/usr/src/linux-source-6.12.tar.xz
 [[ -e $source ]] || { echo "$source is missing: run 'sudo make deps'" >&2; exit 1; }
 version=$(dpkg-query -W -f '${Version}' linux-source-6.12)
-key=$(cat "$here/build.sh" "$here/kernel.config" - <<<"$version" | sha256sum | cut -c -16)
+key=$(cat "$here/build.sh" "$here/kernel.config" "$here/../../driver/Kconfig" - <<<"$version" |
+	sha256sum | cut -c -16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 tree=$cache/sanitizer-kernel-$key
+logoff=drivers/hv/logoff
 
+kernel_make() {
+	make -C "$tree" -s ARCH=x86_64 -j"$(nproc)" "$@" >&2
+}
+
+build_kernel() {
+	rm -rf "$cache"/sanitizer-kernel-*/
+	mkdir -p "$tree"
+	echo "building the sanitizer kernel; this takes about ten minutes on two processors, once" >&2
+	tar -C "$tree" --strip-components=1 -xf "$source"
+	"$here/../../driver/kernel-tree.sh" --sync "$tree"
+	kernel_make KCONFIG_ALLCONFIG="$here/kernel.config" allnoconfig
+	# make drops a symbol whose dependencies are not met without a message.
+	if grep '^CONFIG' "$here/kernel.config" | grep -vxFf "$tree/.config" >&2; then
+		echo "the kernel's configuration lacks these symbols" >&2
+		exit 1
+	fi
+	kernel_make bzImage modules
+	kernel_make INSTALL_MOD_PATH="$tree/installed" modules_install
+	# Guests get the module of the working tree.
+	rm -r "$tree"/installed/lib/modules/*/kernel/$logoff
+	touch "$tree/done"
+}
+
+# Variables given to our make are not meant for the kernel's.
+unset MAKEFLAGS MFLAGS
 mkdir -p "$cache"
 exec 9>"$cache/sanitizer-kernel.lock"
 flock 9
-if [[ ! -e $tree/done ]]; then
-	rm -rf "$cache"/sanitizer-kernel-*/
-	mkdir -p "$tree"
-	echo "building the sanitizer kernel, once: this takes some ten minutes on two processors" >&2
-	tar -C "$tree" --strip-components=1 -xf "$source"
-	make -C "$tree" -s ARCH=x86_64 KCONFIG_ALLCONFIG="$here/kernel.config" allnoconfig >&2
-	# A symbol whose dependencies are not met is dropped in silence.
-	if grep '^CONFIG' "$here/kernel.config" | grep -vxFf "$tree/.config" >&2; then
-		echo "the kernel's configuration has dropped these symbols" >&2
-		exit 1
-	fi
-	make -C "$tree" -s ARCH=x86_64 -j"$(nproc)" bzImage modules >&2
-	make -C "$tree" -s INSTALL_MOD_PATH="$tree/installed" modules_install >&2
-	touch "$tree/done"
+[[ -e $tree/done ]] || build_kernel
+if [[ -n $folder ]]; then
+	"$here/../../driver/kernel-tree.sh" --sync "$tree"
+	kernel_make W=1 $logoff/hv_logoff.ko
+	find "$tree/$logoff" \( -name '*.ko' -o -name '*.gcno' \) -exec cp -t "$folder" {} +
 fi
 echo "$tree"

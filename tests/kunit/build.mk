@@ -3,7 +3,7 @@
 $(BUILD)/tests/kunit/init: $(BUILD)/tests/kunit/init.o
 	$(CC) $(LDFLAGS) -static -o $@ $^
 
-kunit: $(BUILD)/tests/kunit/init
-	tests/kunit/run.sh $(BUILD)
+kunit: $(BUILD)/hvhost $(BUILD)/tests/kunit/init $(BUILD)/driver-sanitizer/driver/hv_logoff.ko
+	$(outer-root) tests/kunit/run.sh $(BUILD)
 
 .PHONY: kunit

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Process 1 of the kernel that runs the suites: loads the module, which runs them,
- * unloads it, looks for leaks, prints its coverage, and reboots, which ends the machine. What it
- * finds is in the kernel's log, on the console.
+ * Process 1 of the guest that runs the KUnit suites: loads the driver, which runs them, scans for
+ * leaks, unloads the driver, prints its coverage, and powers off. The results are in the kernel's
+ * log, on the console.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -15,14 +15,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MODULE                    "hv_logoff_kunit"
+#define MODULE                    "hv_logoff"
 #define SYSLOG_ACTION_CONSOLE_OFF 6 /* klogctl(3) has no names */
 
 static _Noreturn void stop(const char *what)
 {
 	printf("kunit-init: %s\n", what);
 	sync();
-	reboot(RB_AUTOBOOT);
+	reboot(RB_POWER_OFF);
 	exit(1);
 }
 
@@ -45,7 +45,7 @@ static void scan_for_leaks(void)
 
 	if (fd < 0)
 		stop("there is no kmemleak");
-	/* kmemleak leaves alone what is younger than 5 seconds, and wants to see it twice. */
+	/* kmemleak ignores objects younger than 5 seconds, and reports at the second scan. */
 	sleep(6);
 	for (int i = 0; i < 2; i++)
 		if (write(fd, "scan", 4) != 4)
@@ -55,7 +55,7 @@ static void scan_for_leaks(void)
 	close(fd);
 }
 
-/* A line for each file of coverage, in hexadecimal; none unless it was built for that. */
+/* Prints a line for each file of coverage, in hexadecimal; there are none without GCOV_PROFILE. */
 static int print_coverage(const char *path, const struct stat *status, int type, struct FTW *ftw)
 {
 	const char *dot = strrchr(path, '.');
@@ -91,7 +91,7 @@ int main(void)
 	scan_for_leaks();
 	if (syscall(SYS_delete_module, MODULE, O_NONBLOCK) < 0)
 		stop("the module can't be unloaded");
-	/* The kernel's own words would go between. */
+	/* Kernel messages would break the lines. */
 	klogctl(SYSLOG_ACTION_CONSOLE_OFF, NULL, 0);
 	nftw("/sys/kernel/debug/gcov", print_coverage, 16, FTW_PHYS);
 	stop("end");

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Turns the console of a run into TAP: a line for each case, one for each suite that was
-# asked for and ran all its cases, and one for a clean log.
+# Converts the console output to TAP: a result for each case, one for each requested suite that ran
+# all of its cases, and one for a log without reports of the sanitizers.
 /^kunit-init: begin/ { begun = 1 }
 /^kunit-init: end/ { ended = 1 }
 !begun { next }
@@ -24,6 +24,6 @@ END {
 	count = split(suites, wanted, " ")
 	for (i = 1; i <= count; i++)
 		print (complete[wanted[i]] ? "ok" : "not ok") " - " wanted[i] " ran all its cases"
-	print (ended && !dirty ? "ok" : "not ok") " - the kernel has nothing to complain about"
+	print (ended && !dirty ? "ok" : "not ok") " - no report of KASAN, UBSAN, lockdep or kmemleak"
 	print "1.." total + count + 1
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * /dev/vmbus/hv_logoff: how a daemon receives the logoff requests of a
- * Hyper-V host, and answers them.
+ * /dev/vmbus/hv_logoff: the device through which a daemon receives the logoff
+ * requests of a Hyper-V host, and reports on them.
  *
- * One opener at a time (EBUSY). Each read() returns one whole record and each
- * write() takes one whole record; a record's size in bytes is in its header.
- * The first record in either direction is HV_LOGOFF_HELLO. See docs/uapi.md.
+ * One process can have it open at a time (EBUSY). Each read() returns one whole
+ * record and each write() takes one whole record; a record's size in bytes is in
+ * its header. The first record in each direction is HV_LOGOFF_HELLO.
  */
 #ifndef _UAPI_LINUX_HV_LOGOFF_H
 #define _UAPI_LINUX_HV_LOGOFF_H
@@ -19,13 +19,13 @@
 #define HV_LOGOFF_VERSION_1_1	0x00010001	/* adds TARGET and SESSION */
 #define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_1
 
-/* Bytes, with the terminating NUL; UTF-8; the bytes after the NUL are zero. */
+/* Bytes, including the terminating NUL. UTF-8; the bytes after the NUL are zero. */
 #define HV_LOGOFF_MESSAGE_SIZE	1024
 #define HV_LOGOFF_TEXT_SIZE	256
 #define HV_LOGOFF_USER_SIZE	256
 #define HV_LOGOFF_SESSION_SIZE	64
 
-/* Seconds. A request's timeout is 1 to this; its grace is less than that. */
+/* Seconds. A request's timeout is 1 to this; its grace is less than its timeout. */
 #define HV_LOGOFF_TIMEOUT_MAX	86400
 
 enum hv_logoff_record_type {
@@ -37,39 +37,39 @@ enum hv_logoff_record_type {
 	HV_LOGOFF_SESSION = 6,	/* write, struct hv_logoff_session */
 };
 
-/* Where a request stands. Also on the wire: see docs/protocol.md. */
+/* State of a request. Also used on the wire. */
 enum hv_logoff_state {
 	HV_LOGOFF_PENDING = 0,		/* no daemon has read it yet */
-	HV_LOGOFF_DELIVERED = 1,	/* a daemon has it, no report so far */
-	HV_LOGOFF_GRACE = 2,		/* the users were told, nobody logged off */
-	HV_LOGOFF_ENDING = 3,		/* sessions are being ended: no way back */
-	HV_LOGOFF_DONE = 4,		/* over; result says how */
+	HV_LOGOFF_DELIVERED = 1,	/* a daemon has read it, no report yet */
+	HV_LOGOFF_GRACE = 2,		/* users were notified, nobody is logged off */
+	HV_LOGOFF_ENDING = 3,		/* sessions are being ended: can't be cancelled */
+	HV_LOGOFF_DONE = 4,		/* complete; has a result */
 };
 
-/* hv_logoff_request.flags. Also on the wire, except for the upper half. */
-#define HV_LOGOFF_FORCE		0x00000001	/* kill, do not ask */
-#define HV_LOGOFF_DRY_RUN	0x00000002	/* only say who; of a TARGET */
-#define HV_LOGOFF_REDELIVERED	0x80000000	/* a daemon had it, and went away */
+/* hv_logoff_request.flags. Also used on the wire, except for the upper half. */
+#define HV_LOGOFF_FORCE		0x00000001	/* kill without SIGTERM before */
+#define HV_LOGOFF_DRY_RUN	0x00000002	/* only list the sessions; TARGET only */
+#define HV_LOGOFF_REDELIVERED	0x80000000	/* another daemon has read it before */
 
 /* hv_logoff_cancel.reason */
 enum hv_logoff_cancel_reason {
-	HV_LOGOFF_CANCEL_HOST = 1,	/* the host asks; report DONE as usual */
-	HV_LOGOFF_CANCEL_TIMEOUT = 2,	/* answered for the daemon: it was late */
-	HV_LOGOFF_CANCEL_SUSPEND = 3,	/* answered for the daemon: suspend */
+	HV_LOGOFF_CANCEL_HOST = 1,	/* by the host; report DONE as usual */
+	HV_LOGOFF_CANCEL_TIMEOUT = 2,	/* the driver has completed it: too late */
+	HV_LOGOFF_CANCEL_SUSPEND = 3,	/* the driver has completed it: suspend */
 };
 
-/* hv_logoff_session.outcome. Also on the wire. */
+/* hv_logoff_session.outcome. Also used on the wire. */
 enum hv_logoff_outcome {
-	HV_LOGOFF_ENDED = 1,		/* the session is gone */
-	HV_LOGOFF_FAILED = 2,		/* it was given up at the deadline */
+	HV_LOGOFF_ENDED = 1,		/* the session has ended */
+	HV_LOGOFF_FAILED = 2,		/* it did not end before the deadline */
 	HV_LOGOFF_SELECTED = 3,		/* dry run: it would be ended */
 };
 
-/* hv_logoff_session.kind: Virtual PC's VMLogoffType. Also on the wire. */
+/* hv_logoff_session.kind: Virtual PC's VMLogoffType. Also used on the wire. */
 enum hv_logoff_kind {
-	HV_LOGOFF_NORMAL = 0,		/* the user left */
-	HV_LOGOFF_FORCED = 1,		/* somebody in the guest ended it */
-	HV_LOGOFF_EXTERNAL = 2,		/* a request of the host did */
+	HV_LOGOFF_NORMAL = 0,		/* ended by the user */
+	HV_LOGOFF_FORCED = 1,		/* ended by another process in the guest */
+	HV_LOGOFF_EXTERNAL = 2,		/* ended by a request of the host */
 };
 
 /*
@@ -88,10 +88,11 @@ enum hv_logoff_kind {
 #define HV_LOGOFF_E_NOT_AVAIL		0xa0040505U /* VM_E_ADDITIONS_FEATURE_NOT_AVAIL */
 
 /**
- * struct hv_logoff_header - the start of every record, 16 bytes
+ * struct hv_logoff_header - start of every record, 16 bytes
  * @type: enum hv_logoff_record_type
  * @size: size of the whole record in bytes, header included
- * @id: the request's id, never 0; 0 in a HELLO, and in a SESSION about none
+ * @id: the request's id, never 0; 0 in a HELLO, and in a SESSION that belongs
+ *	to no request
  */
 struct hv_logoff_header {
 	__u32 type;
@@ -102,10 +103,10 @@ struct hv_logoff_header {
 /**
  * struct hv_logoff_hello - version handshake, 24 bytes
  * @header: id is 0
- * @version: written: the newest version that the daemon speaks;
- *	read: the version that both speak from now on
- * @minimum: written: the oldest version that the daemon speaks;
- *	read: the oldest version that the driver speaks
+ * @version: written: the newest version that the daemon supports;
+ *	read: the version that is used from now on
+ * @minimum: written: the oldest version that the daemon supports;
+ *	read: the oldest version that the driver supports
  */
 struct hv_logoff_hello {
 	struct hv_logoff_header header;
@@ -114,14 +115,14 @@ struct hv_logoff_hello {
 };
 
 /**
- * struct hv_logoff_request - log off everyone, 1056 bytes
- * @header: names the request; every report repeats the id
+ * struct hv_logoff_request - log off all users, 1056 bytes
+ * @header: id of the request, which every report repeats
  * @flags: HV_LOGOFF_FORCE, HV_LOGOFF_REDELIVERED
- * @timeout: seconds from now until the result must have been reported
+ * @timeout: seconds from now until the result must be reported
  * @grace: seconds from now in which the users may finish their work
  * @reserved: 0
- * @message: for the users; may be empty; the host's word, not checked to be
- *	UTF-8 and not cleared of control characters
+ * @message: for the users; may be empty; as the host sent it, not checked to be
+ *	UTF-8, may have control characters
  */
 struct hv_logoff_request {
 	struct hv_logoff_header header;
@@ -133,12 +134,12 @@ struct hv_logoff_request {
 };
 
 /**
- * struct hv_logoff_target - log off some of the users, 1376 bytes
+ * struct hv_logoff_target - log off some users, 1376 bytes
  * @request: header.type is HV_LOGOFF_TARGET; @flags may have HV_LOGOFF_DRY_RUN
- * @user: only this user's sessions; empty: everyone's
- * @session: only the session with this id of logind; empty: all
+ * @user: only this user's sessions; empty: all users'
+ * @session: only the session with this logind id; empty: all
  *
- * Both strings are the host's word, NUL terminated and otherwise not checked.
+ * Both strings are as the host sent them: NUL terminated, otherwise not checked.
  */
 struct hv_logoff_target {
 	struct hv_logoff_request request;
@@ -148,7 +149,7 @@ struct hv_logoff_target {
 
 /**
  * struct hv_logoff_cancel - stop working on a request, 24 bytes
- * @header: names the request
+ * @header: id of the request
  * @reason: enum hv_logoff_cancel_reason
  * @reserved: 0
  */
@@ -159,15 +160,17 @@ struct hv_logoff_cancel {
 };
 
 /**
- * struct hv_logoff_report - progress, or with HV_LOGOFF_DONE the end, 296 bytes
- * @header: names the request
- * @state: HV_LOGOFF_GRACE, HV_LOGOFF_ENDING or HV_LOGOFF_DONE; never back
+ * struct hv_logoff_report - progress or result of a request, 296 bytes
+ * @header: id of the request
+ * @state: HV_LOGOFF_GRACE, HV_LOGOFF_ENDING or HV_LOGOFF_DONE
  * @percent: 0 to 100, of the whole request
- * @found: sessions that the request is about
- * @ended: of these, sessions that are gone
- * @failed: of these, sessions that were given up; ended + failed <= found
+ * @found: sessions that the request applies to
+ * @ended: of these, sessions that have ended
+ * @failed: of these, sessions that did not end in time; ended + failed <= found
  * @result: with HV_LOGOFF_DONE the HRESULT, otherwise 0
- * @text: what is being done, or what went wrong, for a person
+ * @text: human-readable: what is being done, or what failed
+ *
+ * A state or percentage below an earlier one is raised to the earlier one.
  */
 struct hv_logoff_report {
 	struct hv_logoff_header header;
@@ -181,16 +184,16 @@ struct hv_logoff_report {
 };
 
 /**
- * struct hv_logoff_session - what became of a user's session, 352 bytes
- * @header: the request in flight that it's about, or id 0: about none
+ * struct hv_logoff_session - the outcome of a user's session, 352 bytes
+ * @header: id of the request in flight that it belongs to, or 0
  * @outcome: enum hv_logoff_outcome; with id 0 always HV_LOGOFF_ENDED
  * @kind: with HV_LOGOFF_ENDED enum hv_logoff_kind, otherwise 0
- * @uid: the user's number
+ * @uid: the user's uid
  * @reserved: 0
  * @user: the user's name
  * @session: logind's id of the session
  *
- * Taken, and passed over, when the host speaks only version 1.0 of the message.
+ * Accepted and ignored if the host supports only version 1.0 of the messages.
  */
 struct hv_logoff_session {
 	struct hv_logoff_header header;

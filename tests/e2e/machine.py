@@ -71,10 +71,12 @@ class Request:
         try:
             line = self.file.readline()
         except TimeoutError as error:
-            raise TimeoutError("\n".join(["no reply in time", *kernel_report(self.folder)])) from error
+            details = kernel_report(self.folder)
+            raise TimeoutError("\n".join(["no reply in time", *details])) from error
         if not line:
+            details = kernel_report(self.folder) or reasons(self.folder)
             raise ConnectionError("\n".join(["hvhost closed the connection without a reply",
-                                             *(kernel_report(self.folder) or reasons(self.folder))]))
+                                             *details]))
         answer = json.loads(line)
         if "ok" in answer:
             self.reply = answer

@@ -141,7 +141,8 @@ class Lab:
         try:
             self.report.say("the guest's journal and kernel log:")
             self.report.say(self.machine.run(
-                "journalctl -b --no-pager -n 25 -o short-monotonic; dmesg | tail -n 15", timeout=60))
+                "journalctl -b --no-pager -n 25 -o short-monotonic; dmesg | tail -n 15",
+                timeout=60))
         except Exception as error:  # pylint: disable=broad-except # the guest may have crashed
             self.report.say(f"not available: {error}")
 
@@ -152,7 +153,7 @@ class Lab:
             raise SystemExit("the guest does not boot: giving up")
 
     def case(self, function):
-        """Runs one case. If it fails and leaves the machine unusable, the next case boots another."""
+        """Runs one case. If it leaves the machine unusable, the next case boots another one."""
         self.up()
         if function in cases.ENDS:
             self.check_health()
@@ -354,7 +355,8 @@ def main():
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
     parser.add_argument("--faults", action="store_true", help="the table of faults")
     parser.add_argument("--rounds", type=int, default=3, help="of start and stop in restarts")
-    parser.add_argument("only", nargs="*", help="names of cases, core, processors, vmbus or restarts; with --faults "
+    parser.add_argument("only", nargs="*",
+                        help="names of cases, core, processors, vmbus or restarts; with --faults "
                         "names of events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:

@@ -30,7 +30,7 @@
 #define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
 #define OWN_MEMORY     512u  /* MiB, of the outer machine besides the guest and the files */
-#define UP_SECONDS     300u  /* within which the outer machine boots; it takes 5 to 60 */
+#define START_SECONDS  300u  /* within which the control socket must appear; it takes 5 to 60 */
 #define EXIT_MS        2000u /* within which QEMU exits once it has closed the port */
 #define MACHINE_ENDED                                                                              \
 	"{\"ok\":false,\"error\":\"The machine has ended.\",\"hresult\":2684617222,"               \
@@ -472,9 +472,9 @@ static int on_second(struct mux *mux, int fd)
 		return -errno;
 	outer->seconds += (unsigned int)expirations;
 	outer_log_relay(&outer->log, false);
-	if (!outer->up && outer->seconds > UP_SECONDS) {
-		fprintf(stderr, "hvhost: the outer machine has not booted within %u s.\n",
-			UP_SECONDS);
+	if (outer->ready >= 0 && outer->seconds > START_SECONDS) {
+		fprintf(stderr, "hvhost: the outer machine has not %s within %u s.\n",
+			outer->up ? "started the guest" : "booted", START_SECONDS);
 		return -ETIMEDOUT;
 	}
 	return mux_send_end(mux, MUX_NUDGE);

@@ -169,6 +169,8 @@ static void fake_notify(void *userdata, const struct session *session, const cha
 static void fake_audit(void *userdata, const char *id, const struct session *session,
 		       const char *outcome, const char *detail)
 {
+	if (fake.audited_id)
+		assert_string_equal(id, fake.audited_id);
 	assert_non_null(detail);
 	if (session) {
 		fake.audits_ended += !strcmp(outcome, "ended");
@@ -176,7 +178,6 @@ static void fake_audit(void *userdata, const char *id, const struct session *ses
 		fake.audits_by_itself += !strcmp(outcome, "ended-by-itself");
 		return;
 	}
-	snprintf(fake.audited_id, sizeof(fake.audited_id), "%s", id);
 	snprintf(fake.last_outcome, sizeof(fake.last_outcome), "%s", outcome);
 	if (!strcmp(outcome, "requested")) {
 		fake.requests++;

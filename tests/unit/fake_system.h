@@ -56,7 +56,7 @@ struct fake_system {
 	unsigned int requests; /* that the engine started */
 	struct logoff_request last_request;
 	unsigned int audits_ended, audits_failed, audits_by_itself;
-	char audited_id[LOGOFF_ID_SIZE];
+	const char *audited_id; /* that every audit must have, unless NULL */
 	char last_outcome[32];
 };
 extern struct fake_system fake;

@@ -69,15 +69,16 @@ static void assert_begun(void)
 
 static int setup(void **state)
 {
+	int r = fake_system_init();
+
 	memset(&reports, 0, sizeof(reports));
-	return fake_system_init();
+	fake.audited_id = ID;
+	return r;
 }
 
 static int teardown(void **state)
 {
 	fake_system_done();
-	if (fake.audited_id[0])
-		assert_string_equal(fake.audited_id, ID);
 	return 0;
 }
 

@@ -41,7 +41,7 @@ static struct fake {
 /* Sessions that are found from now on may be missing in the answer. */
 static int fake_list(void *userdata)
 {
-	watch_list_asked(&fake.watch);
+	watch_list_requested(&fake.watch);
 	for (unsigned int i = 0; i < SESSIONS; i++)
 		fake.sessions[i].in_list = fake.sessions[i].open;
 	fake.list_due = !fake.logind_down;
@@ -157,7 +157,7 @@ static void handle_event(const struct event *event)
 		known->request = known->open ? event->argument : 0;
 		break;
 	case DEAD:
-		watch_dead(&fake.watch, id);
+		watch_ended(&fake.watch, id);
 		must(!known->open || known->reported);
 		break;
 	case LIST:

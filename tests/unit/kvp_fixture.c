@@ -103,7 +103,7 @@ static void take_lock(int fd)
 	assert_int_equal(fcntl(fd, F_SETLKW, &range), 0);
 }
 
-void rewrite_pool(enum kvp_pool pool, const struct pool_record *records, size_t count)
+void rewrite_pool(enum hv_kvp_exchg_pool pool, const struct pool_record *records, size_t count)
 {
 	int fd = open(path_of(kvp_pool_name(pool)), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 
@@ -113,7 +113,7 @@ void rewrite_pool(enum kvp_pool pool, const struct pool_record *records, size_t 
 	close(fd);
 }
 
-struct holder hold_lock(enum kvp_pool pool)
+struct holder hold_lock(enum hv_kvp_exchg_pool pool)
 {
 	struct holder holder;
 	int down[2], up[2];

@@ -34,14 +34,14 @@ void write_file(const char *name, const void *bytes, size_t size);
 char *read_file(const char *name, size_t *size);
 
 /* Rewrites a pool under its lock, as hv_kvp_daemon does. */
-void rewrite_pool(enum kvp_pool pool, const struct pool_record *records, size_t count);
+void rewrite_pool(enum hv_kvp_exchg_pool pool, const struct pool_record *records, size_t count);
 
 /* A child process that holds the lock of a pool until let_go(). */
 struct holder {
 	pid_t pid;
 	int pipe;
 };
-struct holder hold_lock(enum kvp_pool pool);
+struct holder hold_lock(enum hv_kvp_exchg_pool pool);
 void let_go(struct holder holder);
 
 #endif /* KVP_FIXTURE_H */

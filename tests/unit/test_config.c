@@ -50,9 +50,9 @@ static void test_defaults(void **state)
 {
 	assert_int_equal(parse(""), 0);
 	assert_string_equal(messages, "");
-	assert_true(words_contain(config.classes, "user"));
-	assert_true(words_contain(config.classes, "user-early-light"));
-	assert_false(words_contain(config.classes, "greeter"));
+	assert_true(strv_contains(config.classes, "user"));
+	assert_true(strv_contains(config.classes, "user-early-light"));
+	assert_false(strv_contains(config.classes, "greeter"));
 	assert_null(config.exempt_users[0]);
 	assert_int_equal(config.escalate, 10);
 	assert_true(config.notice);
@@ -70,12 +70,12 @@ static void test_every_setting(void **state)
 			       "\tMessage = Good = bye \n"
 			       "[Kvp]\nEnabled=no\n"),
 			 0);
-	assert_true(words_contain(config.classes, "user-light"));
-	assert_false(words_contain(config.classes, "user-early"));
-	assert_true(words_contain(config.exempt_users, "root"));
-	assert_true(words_contain(config.exempt_users, "1000"));
-	assert_true(words_contain(config.exempt_users, "alice"));
-	assert_false(words_contain(config.exempt_users, ""));
+	assert_true(strv_contains(config.classes, "user-light"));
+	assert_false(strv_contains(config.classes, "user-early"));
+	assert_true(strv_contains(config.exempt_users, "root"));
+	assert_true(strv_contains(config.exempt_users, "1000"));
+	assert_true(strv_contains(config.exempt_users, "alice"));
+	assert_false(strv_contains(config.exempt_users, ""));
 	assert_int_equal(config.escalate, 3600);
 	assert_false(config.notice);
 	assert_string_equal(config.message, "Good = bye");
@@ -91,17 +91,17 @@ static void test_last_line_without_newline(void **state)
 static void test_invalid_lines(void **state)
 {
 	assert_invalid("[Logoff]\nSpeed=1\n", "x.conf:2: ", "EscalateSec=");
-	assert_invalid("[Logout]\n", "x.conf:1: ", "write [Logoff]");
-	assert_invalid("\nNotice=yes\n", "x.conf:2: ", "write [Logoff] above it");
-	assert_invalid("[Logoff]\nEnabled=no\n", "x.conf:2: ", "write [Kvp] above it");
-	assert_invalid("[Kvp]\nNotice=no\n", "x.conf:2: ", "write [Logoff] above it");
+	assert_invalid("[Logout]\n", "x.conf:1: ", "use [Logoff]");
+	assert_invalid("\nNotice=yes\n", "x.conf:2: ", "move it below [Logoff]");
+	assert_invalid("[Logoff]\nEnabled=no\n", "x.conf:2: ", "move it below [Kvp]");
+	assert_invalid("[Kvp]\nNotice=no\n", "x.conf:2: ", "move it below [Logoff]");
 	assert_invalid("[Kvp]\nEnabled=1\n", "x.conf:2: ", "Enabled=yes");
-	assert_invalid("[Logoff]\n\nNotice\n", "x.conf:3: ", "write Key=value");
+	assert_invalid("[Logoff]\n\nNotice\n", "x.conf:3: ", "use Key=value");
 	assert_invalid("[Logoff]\nNotice=maybe\n", "x.conf:2: ", "Notice=yes");
 	assert_invalid("[Logoff]\nClasses=greeter\n", "x.conf:2: ", "user-light");
 	assert_invalid("[Logoff]\nClasses=\n", "x.conf:2: ", "Classes=user");
 	assert_invalid("[Logoff]\nExemptUsers=a:b\n", "x.conf:2: ", "ExemptUsers=root 1000");
-	assert_invalid("[Logoff]\nNotice=no\nNotice=no\n", "x.conf:3: ", "keep one");
+	assert_invalid("[Logoff]\nNotice=no\nNotice=no\n", "x.conf:3: ", "remove one");
 }
 
 static void test_invalid_times(void **state)
@@ -112,7 +112,7 @@ static void test_invalid_times(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		snprintf(text, sizeof(text), "[Logoff]\nEscalateSec=%s\n", values[i]);
-		assert_invalid(text, "x.conf:2: ", "whole seconds from 1 to 3600");
+		assert_invalid(text, "x.conf:2: ", "an integer from 1 to 3600");
 	}
 }
 
@@ -126,7 +126,7 @@ static void test_nul_byte(void **state)
 	static const char text[] = "[Logoff]\nNot\0ice=no\n";
 
 	assert_int_equal(parse_bytes(text, sizeof(text) - 1), -EINVAL);
-	assert_non_null(strstr(messages, "x.conf:2: There is a NUL byte"));
+	assert_non_null(strstr(messages, "x.conf:2: This line contains a NUL byte"));
 }
 
 static void test_file_too_long(void **state)
@@ -135,7 +135,7 @@ static void test_file_too_long(void **state)
 
 	memset(text, '\n', sizeof(text));
 	assert_int_equal(parse_bytes(text, sizeof(text)), -EFBIG);
-	assert_non_null(strstr(messages, "x.conf: Longer than 16384 bytes"));
+	assert_non_null(strstr(messages, "x.conf: The file is longer than 16384 bytes"));
 	assert_int_equal(parse_bytes(text, 16384), 0);
 }
 
@@ -152,7 +152,7 @@ static void test_unreadable_file(void **state)
 
 	assert_int_equal(config_read(&config, "/proc", file), -EISDIR);
 	fclose(file);
-	assert_string_equal(messages, "/proc: Cannot be read: Is a directory.\n");
+	assert_string_equal(messages, "/proc: Cannot read the file: Is a directory.\n");
 }
 
 static void test_shipped_file_has_defaults(void **state)
@@ -176,7 +176,7 @@ static void test_shipped_file_has_defaults(void **state)
 	fclose(out);
 	assert_int_equal(parse(uncommented), 0);
 	assert_string_equal(messages, "");
-	assert_true(words_contain(config.classes, "user-early-light"));
+	assert_true(strv_contains(config.classes, "user-early-light"));
 	assert_int_equal(config.escalate, 10);
 	assert_true(config.notice);
 	assert_string_equal(config.message,
@@ -189,7 +189,7 @@ static bool is_ours(const char *class, uid_t uid, const char *user)
 	bool ours;
 
 	assert_int_equal(session_init(&session, "1", uid, user, class, "", 0), 0);
-	ours = session_is_ours(&session, &config);
+	ours = session_is_eligible(&session, &config);
 	session_done(&session);
 	return ours;
 }

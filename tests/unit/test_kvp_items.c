@@ -86,13 +86,13 @@ static void wait_for_requests(unsigned int count)
 
 static void make_pools(void)
 {
-	rewrite_pool(KVP_POOL_HOST, other(), 1);
+	rewrite_pool(KVP_POOL_EXTERNAL, other(), 1);
 	rewrite_pool(KVP_POOL_GUEST, other(), 1);
 }
 
 static void set_request(const char *value)
 {
-	rewrite_pool(KVP_POOL_HOST,
+	rewrite_pool(KVP_POOL_EXTERNAL,
 		     (struct pool_record[]){*other(), make_record(KVP_REQUEST_KEY, value)}, 2);
 }
 
@@ -147,7 +147,7 @@ static void test_rewritten_unchanged(void **state)
 	settle();
 	assert_int_equal(fixture.requests, 1);
 	/* Removed and added again, it is a new request. */
-	rewrite_pool(KVP_POOL_HOST, other(), 1);
+	rewrite_pool(KVP_POOL_EXTERNAL, other(), 1);
 	settle();
 	set_request("same");
 	wait_for_requests(2);
@@ -204,7 +204,7 @@ static void test_locked_pools(void **state)
 
 	make_pools();
 	set_request("locked");
-	holder = hold_lock(KVP_POOL_HOST);
+	holder = hold_lock(KVP_POOL_EXTERNAL);
 	start();
 	run_loop_a_few_times();
 	assert_int_equal(fixture.requests, 0);
@@ -223,19 +223,19 @@ static void test_no_answer_without_trusted_pool(void **state)
 {
 	make_pools();
 	set_request("from anyone");
-	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_HOST)), 0666), 0);
+	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_EXTERNAL)), 0666), 0);
 	start();
 	publish("idle");
 	assert_int_equal(fixture.requests, 0);
 	assert_int_equal(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, fixture.request), 0);
-	assert_int_equal(fixture.items.errors[KVP_POOL_HOST], -EPERM);
-	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_HOST)), 0644), 0);
+	assert_int_equal(fixture.items.errors[KVP_POOL_EXTERNAL], -EPERM);
+	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_EXTERNAL)), 0644), 0);
 	set_request("from root");
 	wait_for_requests(1);
 	assert_string_equal(fixture.request, "from root");
 	settle();
 	assert_answer("idle");
-	assert_int_equal(fixture.items.errors[KVP_POOL_HOST], 0);
+	assert_int_equal(fixture.items.errors[KVP_POOL_EXTERNAL], 0);
 }
 
 /* Reacting to its own writes would keep an idle machine awake. */

@@ -96,7 +96,7 @@ static void test_round_trip(void **state)
 	assert_memory_equal(&journal.answer, &answer, sizeof(answer));
 	assert_true(kvp_journal_may_know(&journal, 7));
 	assert_false(kvp_journal_may_know(&journal, 8));
-	assert_string_equal(journal.folder, folder);
+	assert_string_equal(journal.directory, folder);
 }
 
 static void test_longest_values(void **state)

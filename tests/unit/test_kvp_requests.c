@@ -99,7 +99,7 @@ static void take(const char *fields)
 	char value[KVP_TEXT_MAX + 1];
 
 	snprintf(value, sizeof(value), "v=1 issued=2026-11-22T16:00:00Z life=300 %s", fields);
-	kvp_requests_take(&fixture.kvp, value);
+	kvp_requests_handle(&fixture.kvp, value);
 }
 
 static void assert_published(const char *fields)
@@ -208,14 +208,14 @@ static void test_cancel_too_late(void **state)
 static void test_cancel_before_request(void **state)
 {
 	take("id=a do=cancel");
-	assert_refused("a", "0x800704c7", "before it was begun");
+	assert_refused("a", "0x800704c7", "before it was started");
 	take("id=a do=logoff");
 	restart();
 	take("id=a do=logoff");
 	take("id=b do=forget");
 	take("id=a do=logoff");
 	assert_int_equal(fake.requests, 0);
-	assert_refused("a", "0x800704c7", "before it was begun");
+	assert_refused("a", "0x800704c7", "before it was started");
 }
 
 static void test_forget(void **state)
@@ -235,7 +235,7 @@ static void test_forget(void **state)
 	restart();
 	assert_published("state=idle ");
 	take("id=a do=logoff");
-	assert_refused("a", "0x800700b7", "has come before");
+	assert_refused("a", "0x800700b7", "was received before");
 	assert_int_equal(fake.requests, 1);
 }
 
@@ -249,7 +249,7 @@ static void test_next_request_replaces_answer(void **state)
 	assert_published("id=b state=done ");
 	assert_int_equal(fake.requests, 2);
 	take("id=a do=logoff");
-	assert_refused("a", "0x800700b7", "has come before");
+	assert_refused("a", "0x800700b7", "was received before");
 	assert_int_equal(fake.requests, 2);
 }
 
@@ -260,7 +260,7 @@ static void test_busy_with_kvp_request(void **state)
 	take("id=b do=logoff user=anna");
 	assert_published("id=a state=ending ");
 	assert_published(" busy=b ");
-	kvp_requests_take(&fixture.kvp, "nonsense");
+	kvp_requests_handle(&fixture.kvp, "nonsense");
 	assert_published("id=a state=ending ");
 	engine_removed(&fake.engine, "c1");
 	run_for(60);
@@ -270,7 +270,7 @@ static void test_busy_with_kvp_request(void **state)
 	take("id=b do=logoff user=anna");
 	restart();
 	take("id=b do=logoff user=anna");
-	assert_refused("b", "0x800700b7", "has come before");
+	assert_refused("b", "0x800700b7", "was received before");
 	assert_int_equal(fake.requests, 1);
 }
 
@@ -377,7 +377,7 @@ static void test_guest_rebooted_without_journal(void **state)
 	fixture.booted = NOW - 5;
 	take("id=b do=logoff boot=" BOOT);
 	assert_refused("b", "0x80020009",
-		       "was for boot " BOOT " of the guest, and this is boot " OTHER_BOOT);
+		       "is for boot " BOOT " of the guest, but this is boot " OTHER_BOOT);
 	assert_int_equal(fake.requests, 1);
 	take("id=c do=logoff boot=5D5F2A4B-0f7f-4a53-8a0b-58b6f2f1a111");
 	assert_int_equal(fake.requests, 2);
@@ -392,14 +392,14 @@ static void test_clock_differences(void **state)
 	} cases[] = {
 		{NOW + 300, NULL, NULL},
 		{NOW + 301, "0x800705b4",
-		 "issued at 2026-11-22T16:00:00Z for 300 s, and in the "
-		 "guest it is 2026-11-22T16:05:01Z"},
-		{NOW + 999999999, "0x800705b4", "issue a new one, or correct a clock"},
+		 "issued at 2026-11-22T16:00:00Z for 300 s, but the guest's "
+		 "clock is at 2026-11-22T16:05:01Z"},
+		{NOW + 999999999, "0x800705b4", "issue a new request, or correct a clock"},
 		{NOW - 300, NULL, NULL},
 		{NOW - 301, "0x80070576",
-		 "issued at 2026-11-22T16:00:00Z, and in the guest it is "
-		 "only 2026-11-22T15:54:59Z"},
-		{0, "0x80070576", "only 1970-01-01T00:00:00Z; correct a clock"},
+		 "issued at 2026-11-22T16:00:00Z, but the guest's clock is only at "
+		 "2026-11-22T15:54:59Z"},
+		{0, "0x80070576", "only at 1970-01-01T00:00:00Z; correct a clock"},
 	};
 	char fields[64], id[16];
 
@@ -448,7 +448,8 @@ static void test_many_requests(void **state)
 	loud();
 	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
 	/* A request issued later expires later, so it is accepted. */
-	kvp_requests_take(&fixture.kvp, "v=1 id=x issued=2026-11-22T16:00:01Z life=300 do=logoff");
+	kvp_requests_handle(&fixture.kvp,
+			    "v=1 id=x issued=2026-11-22T16:00:01Z life=300 do=logoff");
 	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 2);
 }
 
@@ -516,11 +517,12 @@ static void test_fuzzed_pools(void **state)
 	for (unsigned int i = 0; i < 10000; i++) {
 		size_t size = make_invalid_pool(records);
 
-		write_file(kvp_pool_name(KVP_POOL_HOST), records, damage((char *)records, size));
-		if (kvp_pool_read(folder, KVP_POOL_HOST, KVP_REQUEST_KEY, value) <= 0)
+		write_file(kvp_pool_name(KVP_POOL_EXTERNAL), records,
+			   damage((char *)records, size));
+		if (kvp_pool_read(folder, KVP_POOL_EXTERNAL, KVP_REQUEST_KEY, value) <= 0)
 			continue;
 		requests++;
-		kvp_requests_take(&fixture.kvp, value);
+		kvp_requests_handle(&fixture.kvp, value);
 		run_for(1);
 	}
 	loud();
@@ -529,8 +531,8 @@ static void test_fuzzed_pools(void **state)
 	/* Most requests got as far as being refused. */
 	assert_true(requests > 5000);
 	assert_true(fixture.publications > 5000);
-	kvp_requests_take(&fixture.kvp,
-			  "v=1 id=good issued=2026-11-22T16:00:00Z life=300 do=logoff");
+	kvp_requests_handle(&fixture.kvp,
+			    "v=1 id=good issued=2026-11-22T16:00:00Z life=300 do=logoff");
 	assert_int_equal(fake.requests, 1);
 }
 
@@ -538,7 +540,7 @@ static void test_journal_not_writable(void **state)
 {
 	assert_int_equal(mkdir(path_of(KVP_JOURNAL_NAME), 0700), 0);
 	take("id=a do=logoff");
-	assert_refused("a", "0x80020009", "cannot note in ");
+	assert_refused("a", "0x80020009", "cannot record the request in ");
 	assert_int_equal(rmdir(path_of(KVP_JOURNAL_NAME)), 0);
 	take("id=a do=logoff");
 	take("id=b do=forget");
@@ -559,9 +561,9 @@ static void test_journal_damaged(void **state)
 
 static void test_malformed(void **state)
 {
-	kvp_requests_take(&fixture.kvp, "");
+	kvp_requests_handle(&fixture.kvp, "");
 	assert_refused("-", "0x80070057", "lacks v=");
-	kvp_requests_take(&fixture.kvp, "v=9 id=a do=logoff");
+	kvp_requests_handle(&fixture.kvp, "v=9 id=a do=logoff");
 	assert_refused("a", "0x8007051a", "version 9");
 	take("id=a do=logoff life=5");
 	assert_refused("a", "0x80070057", "the field life= twice");

@@ -25,7 +25,7 @@ static struct fixture {
 static int fake_list(void *userdata)
 {
 	fixture.lists++;
-	watch_list_asked(&fixture.watch);
+	watch_list_requested(&fixture.watch);
 	return fixture.list_result;
 }
 
@@ -256,10 +256,10 @@ static void test_dead_session(void **state)
 {
 	list("ab");
 	watch_claim(&fixture.watch, "a", 77);
-	watch_dead(&fixture.watch, "a");
+	watch_ended(&fixture.watch, "a");
 	assert_ends(1, "a", HV_LOGOFF_EXTERNAL);
-	watch_dead(&fixture.watch, "a");
-	watch_dead(&fixture.watch, "z");
+	watch_ended(&fixture.watch, "a");
+	watch_ended(&fixture.watch, "z");
 	list("ab");
 	assert_int_equal(fixture.ends, 1);
 	watch_removed(&fixture.watch, "a");

@@ -3,12 +3,13 @@
 #include "audit.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
 
 #include "log.h"
 
-/* For "journalctl MESSAGE_ID=…"; documented in hv-logoffd(8). */
+/* Documented in hv-logoffd(8). */
 #define REQUEST_MESSAGE_ID "3d2f6c1c2fd24a7a9a5b7a2f0e6f4b61"
 #define SESSION_MESSAGE_ID "b0a1d1a86f0f4d0e8d1b53d97a2c8e44"
 
@@ -43,7 +44,6 @@ void audit_entry(const char *id, const struct session *session, const char *outc
 		r = request_entry(id, outcome, detail);
 	if (r < 0)
 		log_message(LOG_WARNING,
-			    "The journal does not take the entry \"%s\" of logoff "
-			    "request %s.",
-			    outcome, id);
+			    "Cannot write the journal entry \"%s\" of logoff request %s: %s.",
+			    outcome, id, strerror(-r));
 }

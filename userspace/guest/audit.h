@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Who was logged off, when, and at whose word: the journal's structured entries. */
+/* Structured journal entries: who was logged off, when, and by which request. */
 #ifndef HVL_AUDIT_H
 #define HVL_AUDIT_H
 

@@ -22,72 +22,72 @@ struct parser {
 	struct config *config;
 	const char *name;
 	unsigned int line;
-	FILE *complaints;
-	const char *section; /* NULL: none that there is */
-	unsigned int seen;   /* bit n: the key settings[n] was set */
+	FILE *errors;
+	const char *section; /* NULL if it is unknown */
+	unsigned int seen;   /* bit n: settings[n] was set */
 	bool failed;
 };
 
 static const char *const allowed_classes[] = {"user", "user-early", "user-light",
 					      "user-early-light"};
 
-__attribute__((format(printf, 2, 3))) static void complain(struct parser *parser,
-							   const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void report_error(struct parser *parser,
+							       const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(parser->complaints, "%s:%u: ", parser->name, parser->line);
+	fprintf(parser->errors, "%s:%u: ", parser->name, parser->line);
 	va_start(arguments, format);
-	vfprintf(parser->complaints, format, arguments);
+	vfprintf(parser->errors, format, arguments);
 	va_end(arguments);
-	fputc('\n', parser->complaints);
+	fputc('\n', parser->errors);
 	parser->failed = true;
 }
 
-bool words_contain(char *const *words, const char *word)
+bool strv_contains(char *const *strv, const char *string)
 {
-	for (; words && *words; words++)
-		if (!strcmp(*words, word))
+	for (; strv && *strv; strv++)
+		if (!strcmp(*strv, string))
 			return true;
 	return false;
 }
 
-static void words_free(char **words)
+static void strv_free(char **strv)
 {
-	for (char **word = words; word && *word; word++)
-		free(*word);
-	free(words);
+	for (char **string = strv; string && *string; string++)
+		free(*string);
+	free(strv);
 }
 
-static char **words_split(const char *value)
+static char **strv_split(const char *value)
 {
-	/* No word is shorter than one byte, nor its separator; and there is the NULL. */
-	char **words = calloc(strlen(value) / 2 + 2, sizeof(*words));
+	/* A string and its separator are at least one byte each; one more element is the NULL. */
+	char **strv = calloc(strlen(value) / 2 + 2, sizeof(*strv));
 	size_t count = 0;
 
-	if (!words)
+	if (!strv)
 		return NULL;
 	for (value += strspn(value, SEPARATORS); *value; value += strspn(value, SEPARATORS)) {
 		size_t length = strcspn(value, SEPARATORS);
 
-		words[count] = strndup(value, length);
-		if (!words[count++]) {
-			words_free(words);
+		strv[count] = strndup(value, length);
+		if (!strv[count++]) {
+			strv_free(strv);
 			return NULL;
 		}
 		value += length;
 	}
-	return words;
+	return strv;
 }
 
-static int set_words(char ***target, const char *value)
+static int set_strv(char ***target, const char *value)
 {
-	char **words = words_split(value);
+	char **strv = strv_split(value);
 
-	if (!words)
+	if (!strv)
 		return -ENOMEM;
-	words_free(*target);
-	*target = words;
+	strv_free(*target);
+	*target = strv;
 	return 0;
 }
 
@@ -101,35 +101,36 @@ static bool class_allowed(const char *class)
 
 static int set_classes(struct parser *parser, const char *value)
 {
-	int r = set_words(&parser->config->classes, value);
+	int r = set_strv(&parser->config->classes, value);
 
 	if (r < 0)
 		return r;
 	if (!parser->config->classes[0])
-		complain(parser, "Classes= is empty, so that nobody would ever be logged off; "
-				 "name at least one class, such as Classes=user.");
+		report_error(parser,
+			     "Classes= is empty, so no session would ever be ended; list at "
+			     "least one class, for example Classes=user.");
 	for (char **name = parser->config->classes; *name; name++)
 		if (!class_allowed(*name))
-			complain(parser,
-				 "\"%s\" is not a class of sessions that can be logged "
-				 "off; write some of user, user-early, user-light and "
-				 "user-early-light.",
-				 *name);
+			report_error(parser,
+				     "\"%s\" is not a session class that can be logged off; use "
+				     "any of user, user-early, user-light and "
+				     "user-early-light.",
+				     *name);
 	return 0;
 }
 
 static int set_exempt_users(struct parser *parser, const char *value)
 {
-	int r = set_words(&parser->config->exempt_users, value);
+	int r = set_strv(&parser->config->exempt_users, value);
 
 	if (r < 0)
 		return r;
 	for (char **user = parser->config->exempt_users; *user; user++)
 		if (strpbrk(*user, ":/;\"'"))
-			complain(parser,
-				 "\"%s\" cannot be a user; write names or numbers of users "
-				 "with spaces between them, such as ExemptUsers=root 1000.",
-				 *user);
+			report_error(parser,
+				     "\"%s\" is not a valid user; list user names or UIDs, "
+				     "separated by spaces, for example ExemptUsers=root 1000.",
+				     *user);
 	return 0;
 }
 
@@ -142,10 +143,10 @@ static int set_escalate(struct parser *parser, const char *value)
 	seconds = strtoul(value, &end, 10);
 	if (errno || end == value || *end || !strchr("0123456789", value[0]) ||
 	    seconds < ESCALATE_MIN || seconds > ESCALATE_MAX) {
-		complain(parser,
-			 "\"%s\" is not a time that EscalateSec= can have; write whole "
-			 "seconds from %d to %d, such as EscalateSec=10.",
-			 value, ESCALATE_MIN, ESCALATE_MAX);
+		report_error(parser,
+			     "\"%s\" is not a valid time for EscalateSec=; use an integer from "
+			     "%d to %d, for example EscalateSec=10.",
+			     value, ESCALATE_MIN, ESCALATE_MAX);
 		return 0;
 	}
 	parser->config->escalate = seconds;
@@ -156,10 +157,10 @@ static int set_notice(struct parser *parser, const char *value)
 {
 	parser->config->notice = !strcmp(value, "yes");
 	if (!parser->config->notice && strcmp(value, "no") != 0)
-		complain(parser,
-			 "\"%s\" is neither yes nor no; write Notice=yes to tell users on "
-			 "their terminals, Notice=no not to.",
-			 value);
+		report_error(parser,
+			     "\"%s\" is neither yes nor no; use Notice=yes to notify users on "
+			     "their terminals, Notice=no otherwise.",
+			     value);
 	return 0;
 }
 
@@ -167,10 +168,10 @@ static int set_kvp(struct parser *parser, const char *value)
 {
 	parser->config->kvp = !strcmp(value, "yes");
 	if (!parser->config->kvp && strcmp(value, "no") != 0)
-		complain(parser,
-			 "\"%s\" is neither yes nor no; write Enabled=yes to take requests "
-			 "by KVP, Enabled=no not to.",
-			 value);
+		report_error(parser,
+			     "\"%s\" is neither yes nor no; use Enabled=yes to accept requests "
+			     "by KVP, Enabled=no otherwise.",
+			     value);
 	return 0;
 }
 
@@ -195,7 +196,7 @@ static const struct setting {
 	{LOGOFF, "Message", set_message},      {KVP, "Enabled", set_kvp},
 };
 
-/* Cuts @text short after its last character that is not blank; gives its first one. */
+/* Cuts trailing blanks off @text and returns its first character that is not blank. */
 static char *strip(char *text)
 {
 	size_t length;
@@ -214,23 +215,20 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 		if (strcmp(key, settings[i].key) != 0)
 			continue;
 		if (!parser->section || strcmp(parser->section, settings[i].section) != 0) {
-			complain(parser,
-				 "%s= is a setting of another section; write [%s] above "
-				 "it.",
-				 key, settings[i].section);
+			report_error(parser, "%s= belongs to another section; move it below [%s].",
+				     key, settings[i].section);
 			return 0;
 		}
 		if (parser->seen & 1U << i)
-			complain(parser, "%s= was set further up already; keep one of the two.",
-				 key);
+			report_error(parser,
+				     "%s= is already set above; remove one of the two lines.", key);
 		parser->seen |= 1U << i;
 		return settings[i].set(parser, value);
 	}
-	complain(parser,
-		 "There is no setting \"%s\"; the settings of [" LOGOFF "] are "
-		 "Classes=, ExemptUsers=, EscalateSec=, Notice= and Message=, that of "
-		 "[" KVP "] is Enabled=.",
-		 key);
+	report_error(parser,
+		     "Unknown setting \"%s\"; [" LOGOFF "] has the settings Classes=, "
+		     "ExemptUsers=, EscalateSec=, Notice= and Message=, [" KVP "] has Enabled=.",
+		     key);
 	return 0;
 }
 
@@ -242,7 +240,7 @@ static void parse_section(struct parser *parser, const char *line)
 	else if (!strcmp(line, "[" KVP "]"))
 		parser->section = KVP;
 	else
-		complain(parser, "There is no section %s; write [" LOGOFF "] or [" KVP "].", line);
+		report_error(parser, "Unknown section %s; use [" LOGOFF "] or [" KVP "].", line);
 }
 
 static int parse_line(struct parser *parser, char *line)
@@ -258,10 +256,10 @@ static int parse_line(struct parser *parser, char *line)
 	}
 	equals = strchr(line, '=');
 	if (!equals) {
-		complain(parser,
-			 "\"%s\" is not a setting; write Key=value, or start the line "
-			 "with # to make it a comment.",
-			 line);
+		report_error(parser,
+			     "\"%s\" is not a setting; use Key=value, or start the line with # "
+			     "for a comment.",
+			     line);
 		return 0;
 	}
 	*equals = '\0';
@@ -271,13 +269,13 @@ static int parse_line(struct parser *parser, char *line)
 static int set_defaults(struct config *config)
 {
 	*config = (struct config){.escalate = 10, .notice = true, .kvp = true};
-	config->classes = words_split("user user-early user-light user-early-light");
-	config->exempt_users = words_split("");
+	config->classes = strv_split("user user-early user-light user-early-light");
+	config->exempt_users = strv_split("");
 	config->message = strdup("The administrator of this machine's host logs everyone off.");
 	return config->classes && config->exempt_users && config->message ? 0 : -ENOMEM;
 }
 
-/* @text has @length bytes and a NUL after them; is cut up. */
+/* @text has @length bytes followed by a NUL, and is modified. */
 static int parse_lines(struct parser *parser, char *text, size_t length)
 {
 	int r = 0;
@@ -290,8 +288,8 @@ static int parse_lines(struct parser *parser, char *text, size_t length)
 		if (newline)
 			*newline = '\0';
 		if (line + strlen(line) < (newline ? newline : end))
-			complain(parser, "There is a NUL byte in this line; save the file as plain "
-					 "text.");
+			report_error(parser,
+				     "This line contains a NUL byte; save the file as plain text.");
 		else
 			r = parse_line(parser, line);
 	}
@@ -299,20 +297,20 @@ static int parse_lines(struct parser *parser, char *text, size_t length)
 }
 
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
-		 FILE *complaints)
+		 FILE *errors)
 {
 	struct parser parser = {
 		.config = config,
 		.name = name,
 		.line = 1,
-		.complaints = complaints,
+		.errors = errors,
 	};
 	char copy[FILE_MAX + 1] = "";
 	int r = set_defaults(config);
 
 	if (r >= 0 && length > FILE_MAX) {
 		r = -EFBIG;
-		fprintf(complaints, "%s: Longer than %d bytes; remove what is not needed.\n", name,
+		fprintf(errors, "%s: The file is longer than %d bytes; shorten it.\n", name,
 			FILE_MAX);
 	}
 	if (r >= 0) {
@@ -326,7 +324,7 @@ int config_parse(struct config *config, const char *name, const char *text, size
 	return r;
 }
 
-int config_read(struct config *config, const char *file, FILE *complaints)
+int config_read(struct config *config, const char *file, FILE *errors)
 {
 	_cleanup_close_ int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	char text[FILE_MAX + 1];
@@ -337,16 +335,16 @@ int config_read(struct config *config, const char *file, FILE *complaints)
 	if ((fd < 0 && errno != ENOENT) || size < 0) {
 		int r = -errno;
 
-		fprintf(complaints, "%s: Cannot be read: %s.\n", file, strerror(-r));
+		fprintf(errors, "%s: Cannot read the file: %s.\n", file, strerror(-r));
 		return r;
 	}
-	return config_parse(config, file, text, size, complaints);
+	return config_parse(config, file, text, size, errors);
 }
 
 void config_done(struct config *config)
 {
-	words_free(config->classes);
-	words_free(config->exempt_users);
+	strv_free(config->classes);
+	strv_free(config->exempt_users);
 	free(config->message);
 	*config = (struct config){0};
 }

@@ -10,26 +10,26 @@
 #define CONFIG_FILE "/etc/hv-logoff/hv-logoffd.conf"
 
 struct config {
-	char **classes;        /* of sessions to end */
-	char **exempt_users;   /* names and numbers of users that stay */
-	unsigned int escalate; /* seconds from one means to the next, stronger one */
-	bool notice;           /* whether users are told */
-	char *message;         /* for the users, when the host sends none */
-	bool kvp;              /* whether requests by KVP are taken */
+	char **classes;        /* of the sessions that are ended */
+	char **exempt_users;   /* names and UIDs of users who stay logged on */
+	unsigned int escalate; /* seconds before each stronger method */
+	bool notice;           /* whether users are notified */
+	char *message;         /* the notice if the host sends no message */
+	bool kvp;              /* whether requests by KVP are accepted */
 };
 
 /*
- * Both start from the defaults and explain every wrong line on @complaints.
- * -EINVAL if there was one, and then there is nothing to be freed; @name is the
- * file's name in explanations.
+ * Both start from the defaults and print an explanation of every invalid line to @errors. If there
+ * is one, they return -EINVAL, and @config need not be freed. @name is the file name that the
+ * explanations start with.
  */
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
-		 FILE *complaints);
-/* A file that does not exist is one that changes no default. */
-int config_read(struct config *config, const char *file, FILE *complaints);
+		 FILE *errors);
+/* A file that does not exist leaves all defaults. */
+int config_read(struct config *config, const char *file, FILE *errors);
 void config_done(struct config *config);
 
-/* Whether one of the NULL-terminated @words is @word. */
-bool words_contain(char *const *words, const char *word);
+/* Whether the NULL-terminated array @strv contains @string. */
+bool strv_contains(char *const *strv, const char *string);
 
 #endif /* HVL_CONFIG_H */

@@ -17,7 +17,7 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* The char device's transport. */
+/* The transport by the char device. */
 
 static int device_transport_report(void *userdata, const struct hv_logoff_report *report)
 {
@@ -29,11 +29,11 @@ static int device_transport_report(void *userdata, const struct hv_logoff_report
 	r = device_report(&daemon->device, &named);
 	sd_notifyf(0, "STATUS=%s", report->text);
 	if (r < 0 && r != -ESTALE)
-		log_message(LOG_ERR, "The driver does not take a report: %s.", strerror(-r));
+		log_message(LOG_ERR, "The driver does not accept a report: %s.", strerror(-r));
 	return r;
 }
 
-/* What became of a session. A driver of version 1.0 has no ear for it. */
+/* A 1.0 driver does not accept SESSION records. */
 static void report_session(const struct daemon *daemon, uint64_t request,
 			   const struct session *session, enum hv_logoff_outcome outcome,
 			   enum hv_logoff_kind kind)
@@ -54,13 +54,13 @@ static void report_session(const struct daemon *daemon, uint64_t request,
 	text_clean(record.user, sizeof(record.user), session->user, strlen(session->user));
 	text_clean(record.session, sizeof(record.session), session->id, strlen(session->id));
 	r = device_session(&daemon->device, &record);
-	/* The request that began to end it is over. */
+	/* The request that ended the session has completed. */
 	if (r == -ESTALE && outcome == HV_LOGOFF_ENDED && request) {
 		record.header.id = 0;
 		r = device_session(&daemon->device, &record);
 	}
 	if (r < 0 && r != -EOPNOTSUPP && r != -ESTALE)
-		log_message(LOG_WARNING, "The driver does not take the end of session %s: %s.",
+		log_message(LOG_WARNING, "The driver does not accept the report on session %s: %s.",
 			    session->id, strerror(-r));
 }
 
@@ -77,20 +77,20 @@ static const struct logoff_transport device_transport = {
 	.outcome = device_transport_outcome,
 };
 
-/* After logind failed to answer. */
+/* Delay after logind failed to answer. */
 #define LIST_RETRY (5 * USEC_PER_SEC)
 
-/* The way out of the engine and the watch. */
+/* The operations of the engine and the session watch. */
 
-static uint64_t outside_now(void *outside)
+static uint64_t op_now(void *userdata)
 {
-	(void)outside;
+	(void)userdata;
 	return monotonic_usec();
 }
 
-static void outside_wake(void *outside, uint64_t time)
+static void op_wake(void *userdata, uint64_t time)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 
 	if (time != USEC_NEVER)
 		sd_event_source_set_time(daemon->timer, time);
@@ -98,114 +98,114 @@ static void outside_wake(void *outside, uint64_t time)
 				    time == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-static int outside_list(void *outside)
+static int op_list(void *userdata)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 
-	watch_list_asked(&daemon->watch);
+	watch_list_requested(&daemon->watch);
 	return logind_list(&daemon->logind);
 }
 
-/* Only the char device's requests have a number that the driver knows. */
-static void outside_begin(void *outside, const struct session *session)
+/* The driver only knows the ids of its own requests. */
+static void op_begin(void *userdata, const struct session *session)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 
 	watch_claim(&daemon->watch, session->id,
 		    engine_serves(&daemon->engine, &device_transport) ? daemon->device_request : 0);
 }
 
-static int outside_signal(void *outside, const struct session *session)
+static int op_signal(void *userdata, const struct session *session)
 {
-	(void)outside;
+	(void)userdata;
 	return scope_signal(SCOPE_ROOT, session);
 }
 
-static int outside_kill(void *outside, const struct session *session)
+static int op_kill(void *userdata, const struct session *session)
 {
-	(void)outside;
+	(void)userdata;
 	return scope_kill(SCOPE_ROOT, session);
 }
 
-static int outside_kill_session(void *outside, const struct session *session, int number)
+static int op_kill_session(void *userdata, const struct session *session, int number)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 
 	return logind_kill(&daemon->logind, session->id, number);
 }
 
-static void outside_stop_scope(void *outside, const struct session *session)
+static void op_stop_scope(void *userdata, const struct session *session)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 	_cleanup_free_ char *unit = scope_unit(session);
 	int r = unit ? logind_stop_unit(&daemon->logind, unit) : -ENOMEM;
 
 	if (r < 0)
-		log_message(LOG_WARNING, "The scope of session %s cannot be stopped: %s.",
-			    session->id, strerror(-r));
+		log_message(LOG_WARNING, "Cannot stop the scope of session %s: %s.", session->id,
+			    strerror(-r));
 }
 
-/* Not everybody has a terminal, and nobody must be able to stay by having a broken one. */
-static void outside_notify(void *outside, const struct session *session, const char *text)
+/* Best effort: a missing or unusable terminal does not prevent the logoff. */
+static void op_notify(void *userdata, const struct session *session, const char *text)
 {
 	int r;
 
-	(void)outside;
+	(void)userdata;
 	if (!session->tty[0])
 		return;
 	r = terminal_write(session, text);
 	if (r < 0)
-		log_message(LOG_INFO, "User %s cannot be told on %s: %s.", session->user,
+		log_message(LOG_INFO, "Cannot notify user %s on %s: %s.", session->user,
 			    session->tty, strerror(-r));
 }
 
-static void outside_audit(void *outside, const char *id, const struct session *session,
-			  const char *outcome, const char *detail)
+static void op_audit(void *userdata, const char *id, const struct session *session,
+		     const char *outcome, const char *detail)
 {
-	(void)outside;
+	(void)userdata;
 	audit_entry(id, session, outcome, detail);
 }
 
 static const struct engine_ops engine_ops = {
-	.now = outside_now,
-	.wake = outside_wake,
-	.list = outside_list,
-	.begin = outside_begin,
-	.signal = outside_signal,
-	.kill = outside_kill,
-	.kill_session = outside_kill_session,
-	.stop_scope = outside_stop_scope,
-	.notify = outside_notify,
-	.audit = outside_audit,
+	.now = op_now,
+	.wake = op_wake,
+	.list = op_list,
+	.begin = op_begin,
+	.signal = op_signal,
+	.kill = op_kill,
+	.kill_session = op_kill_session,
+	.stop_scope = op_stop_scope,
+	.notify = op_notify,
+	.audit = op_audit,
 };
 
-static void outside_list_later(void *outside)
+static void op_list_later(void *userdata)
 {
-	struct daemon *daemon = outside;
+	struct daemon *daemon = userdata;
 
 	sd_event_source_set_time_relative(daemon->list_timer, LIST_RETRY);
 	sd_event_source_set_enabled(daemon->list_timer, SD_EVENT_ONESHOT);
 }
 
-static void outside_ended(void *outside, const struct session *session, enum hv_logoff_kind kind,
-			  uint64_t request)
+static void op_ended(void *userdata, const struct session *session, enum hv_logoff_kind kind,
+		     uint64_t request)
 {
-	report_session(outside, request, session, HV_LOGOFF_ENDED, kind);
+	report_session(userdata, request, session, HV_LOGOFF_ENDED, kind);
 }
 
 static const struct watch_ops watch_ops = {
-	.list = outside_list,
-	.list_later = outside_list_later,
-	.ended = outside_ended,
+	.list = op_list,
+	.list_later = op_list_later,
+	.ended = op_ended,
 };
 
-/* What the driver says. */
+/* Records from the driver. */
 
 static void on_hello(void *userdata, uint32_t version)
 {
 	(void)userdata;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests.");
-	log_message(LOG_INFO, "Ready for the host's requests; the driver speaks version %u.%u.",
+	log_message(LOG_INFO, "Ready for the host's requests; the driver uses version %u.%u.",
 		    version >> 16, version & 0xffff);
 }
 
@@ -215,7 +215,7 @@ static void answer_busy(struct daemon *daemon)
 		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(busy)},
 		.state = HV_LOGOFF_DONE,
 		.result = HV_LOGOFF_E_BUSY,
-		.text = "Another logoff is going on, which came another way.",
+		.text = "A logoff request from another transport is in progress.",
 	};
 
 	device_transport_report(daemon, &busy);
@@ -231,7 +231,7 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 		.grace = record->grace,
 	};
 
-	/* The driver has one request at a time: what came before from it is over. */
+	/* The driver has one request at a time: its previous one is no longer valid. */
 	if (engine_serves(&daemon->engine, &device_transport))
 		engine_drop(&daemon->engine);
 	daemon->device_request = record->header.id;
@@ -252,8 +252,9 @@ static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 }
 
 /*
- * Where requests may come by KVP the daemon waits for the device's return. Otherwise it ends, and
- * before anything else PID 1 hears of it: so it starts us again if the device is back already.
+ * If requests can arrive by KVP, the daemon waits for the device to reappear. Otherwise it exits.
+ * STOPPING=1 is sent first, so that PID 1 starts the daemon again if the device reappears while it
+ * exits.
  */
 static void on_gone(void *userdata, int error)
 {
@@ -261,7 +262,7 @@ static void on_gone(void *userdata, int error)
 	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
 
 	if (!stay)
-		sd_notify(0, "STOPPING=1\nSTATUS=The device is gone.");
+		sd_notify(0, "STOPPING=1\nSTATUS=The device has disappeared.");
 	if (engine_serves(&daemon->engine, &device_transport))
 		engine_drop(&daemon->engine);
 	if (stay) {
@@ -281,7 +282,7 @@ static const struct device_handler device_handler = {
 	.gone = on_gone,
 };
 
-/* What logind says. The watch hears it first: an end is reported before what it brings. */
+/* Events from logind. The watch is first: the end of a session precedes the request's result. */
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
@@ -305,7 +306,7 @@ static void on_found(void *userdata, const struct session *session)
 	if (session)
 		watch_found(&daemon->watch, session);
 	else
-		outside_list_later(daemon);
+		op_list_later(daemon);
 }
 
 static void on_stopping(void *userdata, const char *id)
@@ -323,15 +324,15 @@ static void on_removed(void *userdata, const char *id)
 	engine_removed(&daemon->engine, id);
 }
 
-/* A logind that has gone is not asked, since that would start it; it says when it is back. */
-static void on_restarted(void *userdata, bool there)
+/* A call would activate a logind that has exited. Its return is signaled instead. */
+static void on_restarted(void *userdata, bool running)
 {
 	struct daemon *daemon = userdata;
 
-	if (there)
+	if (running)
 		watch_list(&daemon->watch);
 	else if (!daemon->logind.bus)
-		outside_list_later(daemon);
+		op_list_later(daemon);
 	engine_resync(&daemon->engine);
 }
 
@@ -340,7 +341,7 @@ static void on_kill_failed(void *userdata, const char *id, int error)
 	struct daemon *daemon = userdata;
 
 	if (error == -ENOENT)
-		watch_dead(&daemon->watch, id);
+		watch_ended(&daemon->watch, id);
 	engine_call_failed(&daemon->engine, id, error);
 }
 
@@ -391,7 +392,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, const struct config *co
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
-	/* The least accuracy that does not keep an idle machine awake. */
+	/* The best accuracy that does not keep an idle machine awake. */
 	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);
@@ -412,13 +413,13 @@ int daemon_start_device(struct daemon *daemon, const char *file, int fd)
 
 	daemon->device_file = file;
 	r = device_start(&daemon->device, fd, daemon->event, &device_handler, daemon);
-	/* Which connects too, so that a request finds it connected; if it fails, it tries again. */
+	/* This also connects to the bus before the first request. If it fails, it is retried. */
 	if (r >= 0)
 		watch_list(&daemon->watch);
 	return r;
 }
 
-/* It may be gone again, or another process's: then the next change is waited for. */
+/* The device may have disappeared again, or another process may have it: wait for a change. */
 static void try_device(struct daemon *daemon)
 {
 	int fd = device_open(daemon->device_file);
@@ -430,11 +431,11 @@ static void try_device(struct daemon *daemon)
 	if (r >= 0)
 		directory_watch_done(&daemon->device_watch);
 	else if (r != -ENODEV)
-		log_message(LOG_ERR, "%s appeared, but cannot be used: %s.", daemon->device_file,
+		log_message(LOG_ERR, "%s appeared, but is not usable: %s.", daemon->device_file,
 			    strerror(-r));
 }
 
-static void on_device_folder(void *userdata, const char *name)
+static void on_device_directory(void *userdata, const char *name)
 {
 	struct daemon *daemon = userdata;
 	const char *slash = strrchr(daemon->device_file, '/');
@@ -445,24 +446,24 @@ static void on_device_folder(void *userdata, const char *name)
 
 int daemon_await_device(struct daemon *daemon, const char *file)
 {
-	_cleanup_free_ char *folder = strdup(file);
+	_cleanup_free_ char *directory = strdup(file);
 	int r;
 
-	if (!folder)
+	if (!directory)
 		return -ENOMEM;
 	daemon->device_file = file;
-	r = directory_watch_start(&daemon->device_watch, daemon->event, dirname(folder),
-				  IN_CREATE | IN_MOVED_TO, on_device_folder, daemon);
+	r = directory_watch_start(&daemon->device_watch, daemon->event, dirname(directory),
+				  IN_CREATE | IN_MOVED_TO, on_device_directory, daemon);
 	if (r < 0)
 		return r;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
 	log_message(LOG_INFO, "Ready for the host's requests by KVP%s",
-		    module_is_wanted() ? ". It offers the logoff component too, which needs the "
-					 "module " MODULE_NAME
-					 "; if that does not come, modprobe says why."
-				       : " alone.");
+		    module_has_device() ? ". The host also offers the logoff component; its driver "
+					  "is not loaded yet. If it is not loaded soon, run "
+					  "\"modprobe " MODULE_NAME "\" to see why."
+					: " only.");
 	watch_list(&daemon->watch);
-	/* It may have come just before. */
+	/* It may have appeared before the directory was watched. */
 	try_device(daemon);
 	return 0;
 }

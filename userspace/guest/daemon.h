@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The engine and the watch, with the real world around them. */
+/* Connects the engine and the session watch with the system and the transports. */
 #ifndef HVL_DAEMON_H
 #define HVL_DAEMON_H
 
@@ -20,22 +20,22 @@ struct daemon {
 	struct device device;
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */
-	uint64_t device_request;             /* the id that the driver gave its last request */
+	uint64_t device_request;             /* the id of the driver's last request */
 	struct logind logind;
 	struct engine engine;
 	struct watch watch;
 	struct kvp_transport kvp;
 	bool kvp_started;
-	int error; /* why the device was given up */
+	int error; /* why the device was closed */
 };
 
-/* Requests come once there is a way in, or two. 0 or -errno. */
+/* Requests arrive once a transport is started; both may be. Returns 0 or -errno. */
 int daemon_start(struct daemon *daemon, sd_event *event, const struct config *config);
-/* 0, or -errno after saying why. */
+/* Returns 0, or -errno after logging the reason. */
 int daemon_start_kvp(struct daemon *daemon);
-/* Takes over @fd, the device @file. 0 or -errno. */
+/* Takes ownership of @fd, the device @file. Returns 0 or -errno. */
 int daemon_start_device(struct daemon *daemon, const char *file, int fd);
-/* To start it when it appears. 0 or -errno. */
+/* Starts the device when it appears. Returns 0 or -errno. */
 int daemon_await_device(struct daemon *daemon, const char *file);
 void daemon_done(struct daemon *daemon);
 

@@ -9,7 +9,7 @@
 
 #include "userspace/shared/util.h"
 
-/* The variable may be inherited by one whose standard error goes elsewhere. */
+/* The variable may be inherited although standard error was redirected: see systemd.exec(5). */
 static bool stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
@@ -21,7 +21,7 @@ static bool stderr_is_journal(void)
 	       status.st_ino == inode;
 }
 
-/* Standard error; the journal reads the priority from the start of a line, a person need not. */
+/* The prefix with the priority is for the journal only: see sd-daemon(3). */
 void log_message(int priority, const char *format, ...)
 {
 	_cleanup_free_ char *line = NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Sentences for the administrator. */
+/* Log messages for the administrator, on standard error. */
 #ifndef HVL_LOG_H
 #define HVL_LOG_H
 

@@ -27,14 +27,14 @@ struct options {
 };
 
 static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
-			   "Log off this machine's users when its Hyper-V host asks for it.\n"
+			   "Log off the users of this Hyper-V guest when its host requests it.\n"
 			   "\n"
 			   "  -c, --config=FILE  read FILE instead of " CONFIG_FILE "\n"
 			   "  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
-			   "      --check        explain mistakes in the configuration, and end\n"
-			   "  -h, --help         show this help, and end\n";
+			   "      --check        explain errors in the configuration and exit\n"
+			   "  -h, --help         show this help and exit\n";
 
-/* -1 to go on, else the status to exit with. */
+/* Returns the exit status, or -1 to continue. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
@@ -67,12 +67,11 @@ static int parse_options(int argc, char **argv, struct options *options)
 	}
 	if (optind == argc)
 		return -1;
-	log_message(LOG_ERR, "There is nothing to do with \"%s\"; see hv-logoffd --help.",
-		    argv[optind]);
+	log_message(LOG_ERR, "Unexpected argument \"%s\"; see hv-logoffd --help.", argv[optind]);
 	return EX_USAGE;
 }
 
-/* A driver that was just loaded makes its device a little later. */
+/* udev creates the device shortly after the driver was loaded. */
 static int wait_for_device(const char *file)
 {
 	static const struct timespec pause = {.tv_nsec = 100000000};
@@ -84,8 +83,8 @@ static int wait_for_device(const char *file)
 	}
 	if (fd == -ENOENT)
 		log_message(LOG_ERR,
-			    "The driver is loaded, but %s does not appear; the kernel's "
-			    "log (dmesg) says more.",
+			    "The driver is loaded, but %s does not appear; see the kernel log "
+			    "(dmesg).",
 			    file);
 	return fd;
 }
@@ -95,7 +94,7 @@ static bool is_absent(int error)
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
 }
 
-/* Where requests may come by KVP the driver is udev's to load, now or later. */
+/* If requests can arrive by KVP, udev loads the driver, now or later. */
 static int open_device(const char *file, bool kvp)
 {
 	int fd = device_open(file);
@@ -110,15 +109,15 @@ static int open_device(const char *file, bool kvp)
 	if (fd == -EBUSY)
 		log_message(LOG_ERR, "Another daemon has %s open; stop it first.", file);
 	else if (fd == -EACCES || fd == -EPERM)
-		log_message(LOG_ERR, "%s may not be opened; run hv-logoffd as root.", file);
+		log_message(LOG_ERR, "No permission to open %s; run hv-logoffd as root.", file);
 	else if (fd < 0)
-		log_message(LOG_ERR, "%s cannot be opened: %s.", file, strerror(-fd));
+		log_message(LOG_ERR, "Cannot open %s: %s.", file, strerror(-fd));
 	return fd;
 }
 
 /*
- * The status tells systemd whether to start the daemon again at once, which it
- * does unless the device is gone: then udev does, when it comes back.
+ * The status selects whether systemd restarts the daemon at once. It does, unless the device has
+ * disappeared; then udev starts the daemon when the device reappears.
  */
 static int exit_status(const struct daemon *daemon, const char *file)
 {
@@ -126,43 +125,43 @@ static int exit_status(const struct daemon *daemon, const char *file)
 	case 0:
 		return EX_OK;
 	case -ENODEV:
-		/* The next offer may have come before PID 1 heard that we are stopping. */
+		/* The device may have reappeared before PID 1 processed STOPPING=1. */
 		sd_notify_barrier(0, EVENT_TIMEOUT);
 		return access(file, F_OK) ? EX_OK : EX_TEMPFAIL;
 	case -EPROTONOSUPPORT:
-		log_message(LOG_ERR, "The driver speaks no version that this daemon knows; "
+		log_message(LOG_ERR, "The driver supports no version that this daemon supports; "
 				     "install both from the same release of hv-logoff.");
 		return EX_PROTOCOL;
 	default:
-		log_message(LOG_ERR, "Nothing can be read from the driver: %s.",
+		log_message(LOG_ERR, "Reading from the driver failed: %s.",
 			    strerror(-daemon->error));
 		return EX_IOERR;
 	}
 }
 
-/* On a stock host, with the one way in that there is shut: that is no failure. */
-static bool is_shut(const char *file, const struct config *config)
+/* Whether KVP is the only transport and is disabled by the configuration: not a failure. */
+static bool is_disabled(const char *file, const struct config *config)
 {
 	if (config->kvp || !kvp_transport_available() || access(file, F_OK) == 0 ||
-	    module_is_wanted())
+	    module_has_device())
 		return false;
 	sd_notify(0, "READY=1");
-	log_message(LOG_INFO, "Requests can come by KVP alone, and these are switched off "
-			      "(Enabled=no in the section [Kvp] of hv-logoffd.conf).");
+	log_message(LOG_INFO, "Requests can only arrive by KVP, which is disabled (Enabled=no in "
+			      "section [Kvp] of hv-logoffd.conf).");
 	return true;
 }
 
-/* -1 to go on, else the status to exit with: there is no way in. */
-static int open_ways(struct daemon *daemon, const struct options *options,
-		     const struct config *config)
+/* Returns the exit status if there is no transport, or -1 to continue. */
+static int open_transports(struct daemon *daemon, const struct options *options,
+			   const struct config *config)
 {
 	const char *file = options->device_file;
 	bool kvp = config->kvp && kvp_transport_available();
 	int fd;
 
 	if (!config->kvp)
-		kvp_transport_close();
-	if (is_shut(file, config))
+		kvp_transport_remove_answer();
+	if (is_disabled(file, config))
 		return EX_OK;
 	fd = open_device(file, kvp);
 	if (fd < 0 && !(kvp && is_absent(fd)))
@@ -181,7 +180,7 @@ static int serve(sd_event *event, const struct options *options, const struct co
 
 	daemon.error = daemon_start(&daemon, event, config);
 	if (daemon.error >= 0)
-		status = open_ways(&daemon, options, config);
+		status = open_transports(&daemon, options, config);
 	if (status < 0 && daemon.error >= 0 && sd_event_loop(event) < 0)
 		daemon.error = -EIO;
 	sd_notify(0, "STOPPING=1");
@@ -191,7 +190,7 @@ static int serve(sd_event *event, const struct options *options, const struct co
 	return status;
 }
 
-/* Where signals are events, so that nothing is left half done. */
+/* Signals are handled as events, so that no operation is interrupted. */
 static int prepare_event(sd_event **event)
 {
 	sigset_t signals;
@@ -232,7 +231,7 @@ int main(int argc, char **argv)
 	}
 	r = prepare_event(&event);
 	if (r < 0)
-		log_message(LOG_ERR, "Out of resources at the start: %s.", strerror(-r));
+		log_message(LOG_ERR, "Out of resources at startup: %s.", strerror(-r));
 	status = r < 0 ? EX_OSERR : serve(event, &options, &config);
 	config_done(&config);
 	return status;

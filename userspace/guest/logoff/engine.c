@@ -11,25 +11,25 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* How long logind may fail to answer before a request that found nothing yet is given up. */
-#define LOGIND_PATIENCE (10 * USEC_PER_SEC)
-#define RETRY           (1 * USEC_PER_SEC)
+/* A request without a list of sessions fails if logind does not answer for this time. */
+#define LOGIND_TIMEOUT (10 * USEC_PER_SEC)
+#define RETRY          (1 * USEC_PER_SEC)
 
-/* After the last session is gone: whoever is logged on automatically comes back within this. */
+/* Delay before the list after the last session has ended, to catch automatic logins. */
 #define SETTLE (500 * USEC_PER_MSEC)
 
-/* Lists with new sessions in them, before it is clear that they will not stop coming. */
+/* A request fails after this number of lists with new sessions after the grace period. */
 #define ROUNDS_MAX 5
 
-#define NO_ANSWER "systemd-logind does not answer; the guest's journal says why."
+#define NO_ANSWER "systemd-logind does not answer; see the guest's journal."
 
 #define PERCENT_GRACE  10
 #define PERCENT_ENDING 99
 
-/* What was done to a session last; each step is stronger than the one before. */
+/* The last step to end a session; each is stronger than the previous one. */
 enum step {
 	STEP_FOUND,
-	STEP_ASKED,
+	STEP_SIGNALED,
 	STEP_KILLED,
 	STEP_KILLED_BY_LOGIND,
 	STEP_STOPPED,
@@ -47,15 +47,15 @@ struct counts {
 	unsigned int gone;
 };
 
-void engine_init(struct engine *engine, const struct engine_ops *ops, void *outside,
+void engine_init(struct engine *engine, const struct engine_ops *ops, void *userdata,
 		 const struct config *config)
 {
-	*engine = (struct engine){.ops = ops, .outside = outside, .config = config};
+	*engine = (struct engine){.ops = ops, .userdata = userdata, .config = config};
 }
 
 static uint64_t now(const struct engine *engine)
 {
-	return engine->ops->now(engine->outside);
+	return engine->ops->now(engine->userdata);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -83,7 +83,7 @@ static struct target *find(const struct engine *engine, const char *id)
 static void audit(const struct engine *engine, const struct session *session, const char *outcome,
 		  const char *detail)
 {
-	engine->ops->audit(engine->outside, engine->request.id, session, outcome, detail);
+	engine->ops->audit(engine->userdata, engine->request.id, session, outcome, detail);
 }
 
 void engine_drop(struct engine *engine)
@@ -93,13 +93,13 @@ void engine_drop(struct engine *engine)
 	for (size_t i = 0; i < engine->target_count; i++)
 		session_done(&engine->targets[i].session);
 	free(engine->targets);
-	engine->ops->wake(engine->outside, USEC_NEVER);
-	engine_init(engine, engine->ops, engine->outside, engine->config);
+	engine->ops->wake(engine->userdata, USEC_NEVER);
+	engine_init(engine, engine->ops, engine->userdata, engine->config);
 }
 
 /*
- * 0 to PERCENT_GRACE is the grace, the rest is sessions that are gone. Never goes back. Whoever
- * was stopped through the end of the grace may hear of a session before the timer fires.
+ * The grace period is 0 to PERCENT_GRACE, the ended sessions are the rest. It never decreases. If
+ * the daemon was stopped at the end of the grace period, this may run before engine_tick().
  */
 static uint32_t percent(const struct engine *engine, struct counts counts)
 {
@@ -134,8 +134,8 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 		engine_drop(engine);
 }
 
-static void tell_outcome(const struct engine *engine, const struct session *session,
-			 enum hv_logoff_outcome outcome)
+static void report_outcome(const struct engine *engine, const struct session *session,
+			   enum hv_logoff_outcome outcome)
 {
 	if (engine->transport->outcome)
 		engine->transport->outcome(engine->transport_data, session, outcome);
@@ -143,11 +143,11 @@ static void tell_outcome(const struct engine *engine, const struct session *sess
 
 static void give_up(const struct engine *engine, const struct session *session)
 {
-	audit(engine, session, "failed", "is still there");
-	tell_outcome(engine, session, HV_LOGOFF_FAILED);
+	audit(engine, session, "failed", "has not ended");
+	report_outcome(engine, session, HV_LOGOFF_FAILED);
 }
 
-/* The one way out of a request that somebody still wants to hear of. */
+/* The end of every request that its transport still waits for. */
 __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
 							 const char *format, ...)
 {
@@ -198,13 +198,13 @@ static void report_progress(struct engine *engine)
 			    counts.found);
 }
 
-/* When the grace's next percent is full. */
+/* The time at which the percentage of the grace period increases next. */
 static uint64_t next_percent(const struct engine *engine)
 {
 	uint64_t grace = engine->grace_end - engine->started;
 	uint64_t part = (now(engine) - engine->started) * PERCENT_GRACE / grace + 1;
 
-	/* Rounded up, or the percent would not be full when it is woken. */
+	/* Rounded up, or the percentage would not have increased at that time. */
 	return engine->started + (part * grace + PERCENT_GRACE - 1) / PERCENT_GRACE;
 }
 
@@ -218,10 +218,10 @@ static void schedule(struct engine *engine)
 		time = earlier(time, earlier(engine->grace_end, next_percent(engine)));
 	for (size_t i = 0; i < engine->target_count && engine->phase == ENGINE_ENDING; i++)
 		time = earlier(time, engine->targets[i].next);
-	engine->ops->wake(engine->outside, time);
+	engine->ops->wake(engine->userdata, time);
 }
 
-/* The end of every function that changes something. */
+/* Called at the end of every function that changes the state. */
 static void update(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE || engine->phase == ENGINE_ENDING)
@@ -230,12 +230,12 @@ static void update(struct engine *engine)
 		schedule(engine);
 }
 
-static void note_failed_list(struct engine *engine)
+static void on_list_failed(struct engine *engine)
 {
 	engine->listing = false;
 	engine->list_failed = true;
 	engine->list_at = now(engine) + RETRY;
-	if (engine->phase == ENGINE_STARTING && engine->list_at > engine->started + LOGIND_PATIENCE)
+	if (engine->phase == ENGINE_STARTING && engine->list_at > engine->started + LOGIND_TIMEOUT)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 }
 
@@ -243,8 +243,8 @@ static void list(struct engine *engine)
 {
 	engine->listing = true;
 	engine->list_at = USEC_NEVER;
-	if (engine->ops->list(engine->outside) < 0)
-		note_failed_list(engine);
+	if (engine->ops->list(engine->userdata) < 0)
+		on_list_failed(engine);
 }
 
 static void mark_gone(struct engine *engine, struct target *target)
@@ -252,15 +252,15 @@ static void mark_gone(struct engine *engine, struct target *target)
 	target->step = STEP_GONE;
 	target->next = USEC_NEVER;
 	audit(engine, &target->session,
-	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "is gone");
+	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "has ended");
 }
 
-/* Such as a session that is still being opened, or a bus that restarts: do the same again. */
+/* Temporary failures: the session is still being opened, or the bus restarts. */
 static void retry_step(const struct engine *engine, struct target *target)
 {
 	if (target->step == STEP_KILLED_BY_LOGIND)
 		target->step = STEP_KILLED;
-	else if (target->step == STEP_ASKED)
+	else if (target->step == STEP_SIGNALED)
 		target->step = STEP_FOUND;
 	else
 		return;
@@ -269,14 +269,14 @@ static void retry_step(const struct engine *engine, struct target *target)
 
 static void kill_session(const struct engine *engine, struct target *target, int number)
 {
-	if (engine->ops->kill_session(engine->outside, &target->session, number) < 0)
+	if (engine->ops->kill_session(engine->userdata, &target->session, number) < 0)
 		retry_step(engine, target);
 }
 
-/* Logind's own signals do the same where the scope's processes cannot be reached. */
-static void ask(const struct engine *engine, struct target *target)
+/* logind sends the signals if the processes of the scope are not accessible. */
+static void signal_session(const struct engine *engine, struct target *target)
 {
-	if (engine->ops->signal(engine->outside, &target->session) > 0)
+	if (engine->ops->signal(engine->userdata, &target->session) > 0)
 		return;
 	kill_session(engine, target, SIGTERM);
 	kill_session(engine, target, SIGHUP);
@@ -288,19 +288,19 @@ static void take_next_step(const struct engine *engine, struct target *target)
 	const struct session *session = &target->session;
 
 	if (target->step == STEP_FOUND)
-		engine->ops->begin(engine->outside, session);
+		engine->ops->begin(engine->userdata, session);
 	target->step++;
 	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
-	if (target->step == STEP_ASKED && engine->request.flags & HV_LOGOFF_FORCE)
+	if (target->step == STEP_SIGNALED && engine->request.flags & HV_LOGOFF_FORCE)
 		target->step = STEP_KILLED;
-	if (target->step == STEP_KILLED && engine->ops->kill(engine->outside, session) < 0)
+	if (target->step == STEP_KILLED && engine->ops->kill(engine->userdata, session) < 0)
 		target->step = STEP_KILLED_BY_LOGIND;
-	if (target->step == STEP_ASKED) {
-		ask(engine, target);
+	if (target->step == STEP_SIGNALED) {
+		signal_session(engine, target);
 	} else if (target->step == STEP_KILLED_BY_LOGIND) {
 		kill_session(engine, target, SIGKILL);
 	} else if (target->step == STEP_STOPPED) {
-		engine->ops->stop_scope(engine->outside, session);
+		engine->ops->stop_scope(engine->userdata, session);
 		target->next = USEC_NEVER;
 	}
 }
@@ -320,8 +320,8 @@ static void begin_ending(struct engine *engine)
 	take_next_steps(engine);
 }
 
-/* Who is left, for a person; as much as there is room for. */
-static void name_those_left(const struct engine *engine, char *text, size_t size)
+/* The remaining sessions, as many as fit into @text. */
+static void list_remaining(const struct engine *engine, char *text, size_t size)
 {
 	size_t used = 0;
 
@@ -340,7 +340,7 @@ static void finish_at_deadline(struct engine *engine)
 	struct counts counts = count(engine);
 	char names[HV_LOGOFF_TEXT_SIZE];
 
-	name_those_left(engine, names, sizeof(names));
+	list_remaining(engine, names, sizeof(names));
 	if (engine->phase == ENGINE_STARTING)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 	else if (counts.gone == counts.found)
@@ -353,7 +353,7 @@ static void finish_at_deadline(struct engine *engine)
 		       counts.found - counts.gone, counts.found, names);
 }
 
-static void tell(const struct engine *engine, const struct session *session)
+static void notify_user(const struct engine *engine, const struct session *session)
 {
 	const char *message =
 		engine->request.message[0] ? engine->request.message : engine->config->message;
@@ -369,7 +369,7 @@ static void tell(const struct engine *engine, const struct session *session)
 			 message, (engine->grace_end - time + USEC_PER_SEC / 2) / USEC_PER_SEC);
 	else
 		snprintf(text, sizeof(text), "%s\nYou are being logged off now.", message);
-	engine->ops->notify(engine->outside, session, text);
+	engine->ops->notify(engine->userdata, session, text);
 }
 
 static int add_target(struct engine *engine, struct session *session)
@@ -399,7 +399,7 @@ static bool selects(const struct logoff_request *request, const struct session *
 	       (!request->session[0] || !strcmp(request->session, session->id));
 }
 
-/* How many of the sessions are new, or -ENOMEM. Tells their users. */
+/* Adds new sessions and notifies their users. Returns the number of new sessions or -ENOMEM. */
 static int merge(struct engine *engine, struct session_list *list)
 {
 	int added = 0;
@@ -412,7 +412,7 @@ static int merge(struct engine *engine, struct session_list *list)
 	for (size_t i = 0; i < list->count; i++) {
 		if (!selects(&engine->request, &list->items[i]))
 			continue;
-		if (!session_is_ours(&list->items[i], engine->config)) {
+		if (!session_is_eligible(&list->items[i], engine->config)) {
 			engine->exempt++;
 			continue;
 		}
@@ -420,13 +420,12 @@ static int merge(struct engine *engine, struct session_list *list)
 			continue;
 		if (add_target(engine, &list->items[i]) < 0)
 			return -ENOMEM;
-		tell(engine, &engine->targets[engine->target_count - 1].session);
+		notify_user(engine, &engine->targets[engine->target_count - 1].session);
 		added++;
 	}
 	return added;
 }
 
-/* Who was meant, and is not there: as the text's beginning. */
 static void finish_without_target(struct engine *engine)
 {
 	const char *user = engine->request.user;
@@ -437,7 +436,7 @@ static void finish_without_target(struct engine *engine)
 		       session);
 	else if (engine->exempt > 0)
 		finish(engine, HV_LOGOFF_E_NO_SESSION,
-		       "User %s is logged on only in sessions that are exempt from logoffs.", user);
+		       "User %s is only logged on in sessions that are exempt from logoffs.", user);
 	else if (session[0] && user[0])
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s has no session %s.", user, session);
 	else if (session[0])
@@ -446,19 +445,18 @@ static void finish_without_target(struct engine *engine)
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s is not logged on.", user);
 }
 
-static void finish_with_nobody(struct engine *engine)
+static void finish_without_sessions(struct engine *engine)
 {
 	const struct logoff_request *request = &engine->request;
 
-	/* What the daemon before this one has ended is no session that never was. */
+	/* The daemon that had the request before may have ended sessions. */
 	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
-		finish(engine, HV_LOGOFF_S_OK, "None of those who were to be logged off is left.");
+		finish(engine, HV_LOGOFF_S_OK, "All sessions have ended.");
 	else if (request->user[0] || request->session[0])
 		finish_without_target(engine);
 	else if (engine->exempt > 0)
 		finish(engine, HV_LOGOFF_E_NO_SESSION,
-		       "Nobody is logged on, other than in %u sessions that are exempt.",
-		       engine->exempt);
+		       "Nobody is logged on, except in %u exempt sessions.", engine->exempt);
 	else
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on.");
 }
@@ -468,8 +466,8 @@ static void finish_dry_run(struct engine *engine)
 	char names[HV_LOGOFF_TEXT_SIZE];
 
 	for (size_t i = 0; i < engine->target_count; i++)
-		tell_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
-	name_those_left(engine, names, sizeof(names));
+		report_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
+	list_remaining(engine, names, sizeof(names));
 	finish(engine, HV_LOGOFF_S_OK, "%u sessions would be ended: %s", count(engine).found,
 	       names);
 }
@@ -478,9 +476,9 @@ static void finish_with_too_many(struct engine *engine)
 {
 	char names[HV_LOGOFF_TEXT_SIZE];
 
-	name_those_left(engine, names, sizeof(names));
+	list_remaining(engine, names, sizeof(names));
 	finish(engine, HV_LOGOFF_E_EXCEPTION,
-	       "Sessions are opened as fast as they end; is there an automatic logon? Left: %s",
+	       "Sessions are opened as fast as they end; check for automatic logins. Left: %s",
 	       names);
 }
 
@@ -492,7 +490,7 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	if (!engine->listing)
 		return;
 	if (error < 0) {
-		note_failed_list(engine);
+		on_list_failed(engine);
 		update(engine);
 		return;
 	}
@@ -503,7 +501,7 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	if (added < 0)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
 	else if (counts.found == 0)
-		finish_with_nobody(engine);
+		finish_without_sessions(engine);
 	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
 		finish_dry_run(engine);
 	else if (counts.gone == counts.found)
@@ -534,7 +532,7 @@ void engine_removed(struct engine *engine, const char *id)
 	update(engine);
 }
 
-/* New sessions in the grace are told as well; later on the last list finds them. */
+/* Users who log on in the grace period are notified. Later sessions are in the last list. */
 void engine_opened(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE)
@@ -581,17 +579,16 @@ void engine_tick(struct engine *engine)
 static void audit_request(const struct engine *engine)
 {
 	const struct logoff_request *request = &engine->request;
-	char words[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) +
-		   64];
-	char text[sizeof(words)];
+	char raw[sizeof(request->user) + sizeof(request->session) + sizeof(request->message) + 64];
+	char text[sizeof(raw)];
 
-	snprintf(words, sizeof(words), "%s%s%s%s%s%s%s",
-		 request->flags & HV_LOGOFF_DRY_RUN ? "only who: " : "",
+	snprintf(raw, sizeof(raw), "%s%s%s%s%s%s%s",
+		 request->flags & HV_LOGOFF_DRY_RUN ? "dry run: " : "",
 		 request->user[0] ? "user " : "", request->user,
 		 request->session[0] ? " session " : "", request->session,
 		 request->user[0] || request->session[0] ? ": " : "",
-		 request->message[0] ? request->message : "without a message");
-	text_clean(text, sizeof(text), words, sizeof(words));
+		 request->message[0] ? request->message : "no message");
+	text_clean(text, sizeof(text), raw, sizeof(raw));
 	audit(engine, NULL, request->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
 	      text);
 }
@@ -622,13 +619,13 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	return 0;
 }
 
-static void call_off(struct engine *engine)
+static void cancel(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE && engine->config->notice)
 		for (size_t i = 0; i < engine->target_count; i++)
 			if (engine->targets[i].step != STEP_GONE)
-				engine->ops->notify(engine->outside, &engine->targets[i].session,
-						    "The logoff was called off.");
+				engine->ops->notify(engine->userdata, &engine->targets[i].session,
+						    "The logoff was cancelled.");
 	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
 }
 
@@ -639,11 +636,11 @@ void engine_cancel(struct engine *engine, const struct logoff_transport *transpo
 	if (reason != HV_LOGOFF_CANCEL_HOST) {
 		audit(engine, NULL, "abandoned",
 		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended."
-							 : "The time of the request was over.");
+							 : "The request timed out.");
 		engine_drop(engine);
 		return;
 	}
-	/* What is ending already cannot be called off: its end is reported as usual. */
+	/* Once sessions are being ended, the request continues and is reported as usual. */
 	if (engine->phase != ENGINE_ENDING)
-		call_off(engine);
+		cancel(engine);
 }

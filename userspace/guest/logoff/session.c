@@ -57,13 +57,13 @@ void session_list_done(struct session_list *list)
 	*list = (struct session_list){0};
 }
 
-/* An allow-list of classes: a greeter, a lock screen or a manager is nobody who is logged on. */
-bool session_is_ours(const struct session *session, const struct config *config)
+/* The classes are an allow-list: greeters, lock screens and managers are not logged-on users. */
+bool session_is_eligible(const struct session *session, const struct config *config)
 {
 	char uid[16];
 
 	snprintf(uid, sizeof(uid), "%u", (unsigned int)session->uid);
-	return words_contain(config->classes, session->class) &&
-	       !words_contain(config->exempt_users, session->user) &&
-	       !words_contain(config->exempt_users, uid);
+	return strv_contains(config->classes, session->class) &&
+	       !strv_contains(config->exempt_users, session->user) &&
+	       !strv_contains(config->exempt_users, uid);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What is known of a logon session, and whether it is one of those to end. */
+/* A session of logind, and whether it may be ended. */
 #ifndef HVL_SESSION_H
 #define HVL_SESSION_H
 
@@ -9,14 +9,14 @@
 
 struct config;
 
-/* Strings are never NULL once the session is in a list; unknown is "". */
+/* In a list, no string is NULL; an unknown one is empty. */
 struct session {
 	char *id;
 	uid_t uid;
 	char *user;
 	char *class;
-	char *tty;    /* as below /dev, such as "pts/0" */
-	pid_t leader; /* 0 if it is not known */
+	char *tty;    /* below /dev, such as "pts/0" */
+	pid_t leader; /* 0 if unknown */
 };
 
 struct session_list {
@@ -28,10 +28,11 @@ int session_init(struct session *session, const char *id, uid_t uid, const char 
 		 const char *class, const char *tty, pid_t leader);
 void session_done(struct session *session);
 
-/* Takes over what @session owns, also when it fails. 0 or -ENOMEM. */
+/* Takes ownership of the strings of @session, also if it fails. Returns 0 or -ENOMEM. */
 int session_list_add(struct session_list *list, struct session *session);
 void session_list_done(struct session_list *list);
 
-bool session_is_ours(const struct session *session, const struct config *config);
+/* Whether the configuration permits that a request ends it. */
+bool session_is_eligible(const struct session *session, const struct config *config);
 
 #endif /* HVL_SESSION_H */

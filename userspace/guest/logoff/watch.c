@@ -10,16 +10,16 @@
 
 struct watched {
 	struct session session;
-	enum hv_logoff_kind kind; /* of its end, if it ended now */
+	enum hv_logoff_kind kind; /* to report if it ends now */
 	uint64_t request;
-	unsigned int lists; /* asked for before it was found */
-	bool told;          /* has ended, and is listed still */
+	unsigned int lists; /* that were requested before it was found */
+	bool reported;      /* it has ended, but logind may still list it */
 };
 
-void watch_init(struct watch *watch, const struct watch_ops *ops, void *outside,
+void watch_init(struct watch *watch, const struct watch_ops *ops, void *userdata,
 		const struct config *config)
 {
-	*watch = (struct watch){.ops = ops, .outside = outside, .config = config};
+	*watch = (struct watch){.ops = ops, .userdata = userdata, .config = config};
 }
 
 void watch_done(struct watch *watch)
@@ -39,22 +39,22 @@ static struct watched *find(const struct watch *watch, const char *id)
 	return NULL;
 }
 
-static void tell_end(const struct watch *watch, struct watched *watched)
+static void report_end(const struct watch *watch, struct watched *watched)
 {
-	if (!watched->told)
-		watch->ops->ended(watch->outside, &watched->session, watched->kind,
+	if (!watched->reported)
+		watch->ops->ended(watch->userdata, &watched->session, watched->kind,
 				  watched->request);
-	watched->told = true;
+	watched->reported = true;
 }
 
 static void drop(struct watch *watch, struct watched *watched)
 {
-	tell_end(watch, watched);
+	report_end(watch, watched);
 	session_done(&watched->session);
 	*watched = watch->sessions[--watch->count];
 }
 
-/* Logind starts to count anew when it starts, so that an id may come to be another session's. */
+/* Ids are not unique: logind may reuse them after a restart. */
 static bool same(const struct session *a, const struct session *b)
 {
 	return a->uid == b->uid && a->leader == b->leader;
@@ -80,7 +80,7 @@ void watch_found(struct watch *watch, const struct session *session)
 {
 	struct watched *watched = find(watch, session->id);
 
-	if (!words_contain(watch->config->classes, session->class))
+	if (!strv_contains(watch->config->classes, session->class))
 		return;
 	if (watched && same(&watched->session, session))
 		return;
@@ -100,24 +100,24 @@ static bool listed(const struct session_list *list, const char *id)
 	return false;
 }
 
-void watch_list_asked(struct watch *watch)
+void watch_list_requested(struct watch *watch)
 {
 	watch->lists++;
 }
 
 void watch_list(struct watch *watch)
 {
-	if (watch->ops->list(watch->outside) < 0)
-		watch->ops->list_later(watch->outside);
+	if (watch->ops->list(watch->userdata) < 0)
+		watch->ops->list_later(watch->userdata);
 }
 
 void watch_listed(struct watch *watch, const struct session_list *list, int error)
 {
 	if (error < 0) {
-		watch->ops->list_later(watch->outside);
+		watch->ops->list_later(watch->userdata);
 		return;
 	}
-	/* From the last to the first, since the last takes the place of one that is dropped. */
+	/* Backward, since drop() moves the last session to the place of the dropped one. */
 	for (size_t i = watch->count; i-- > 0;) {
 		struct watched *watched = &watch->sessions[i];
 
@@ -128,7 +128,7 @@ void watch_listed(struct watch *watch, const struct session_list *list, int erro
 		watch_found(watch, &list->items[i]);
 }
 
-/* What a request has begun to end stays the request's. */
+/* A session that a request started to end keeps its kind. */
 void watch_stopping(struct watch *watch, const char *id)
 {
 	struct watched *watched = find(watch, id);
@@ -155,10 +155,10 @@ void watch_removed(struct watch *watch, const char *id)
 		drop(watch, watched);
 }
 
-void watch_dead(struct watch *watch, const char *id)
+void watch_ended(struct watch *watch, const char *id)
 {
 	struct watched *watched = find(watch, id);
 
 	if (watched)
-		tell_end(watch, watched);
+		report_end(watch, watched);
 }

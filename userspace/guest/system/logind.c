@@ -21,10 +21,10 @@
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
-/* The bus refuses more than 128 unanswered calls of one connection. */
+/* The bus allows 128 pending calls for each connection. */
 #define LOOKUPS_MAX 64
 
-/* One session whose class and terminal are being asked for. */
+/* A request for the properties of one session. */
 struct lookup {
 	struct listing *listing;
 	char *id;
@@ -40,7 +40,7 @@ struct listing {
 	struct session_list sessions;
 	struct lookup *lookups;
 	size_t lookup_count;
-	size_t asked;
+	size_t sent;
 	size_t answered;
 };
 
@@ -71,19 +71,19 @@ static void listing_free(struct listing *listing)
 	free(listing);
 }
 
-/* Once, until it answers again: who needs it keeps trying. */
-static void complain(struct logind *logind, const char *reason)
+/* Only once until logind answers again, since the callers retry. */
+static void log_failure(struct logind *logind, const char *reason)
 {
-	if (!logind->complained)
+	if (!logind->failure_logged)
 		log_message(LOG_WARNING, "systemd-logind does not answer: %s", reason);
-	logind->complained = true;
+	logind->failure_logged = true;
 }
 
 static int reply_error(struct logind *logind, sd_bus_message *reply)
 {
 	const sd_bus_error *error = sd_bus_message_get_error(reply);
 
-	complain(logind, error->message ? error->message : error->name);
+	log_failure(logind, error->message ? error->message : error->name);
 	return -sd_bus_message_get_errno(reply);
 }
 
@@ -92,7 +92,7 @@ static void finish_listing(struct listing *listing, int error)
 	struct logind *logind = listing->logind;
 
 	if (error >= 0)
-		logind->complained = false;
+		logind->failure_logged = false;
 	logind->listing = NULL;
 	logind->handler->listed(logind->userdata, &listing->sessions, error);
 	listing_free(listing);
@@ -125,7 +125,7 @@ static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 	return r;
 }
 
-/* What is of interest here; "" and 0 if it isn't told. */
+/* Properties that are not in the reply are "" or 0. */
 struct properties {
 	const char *id, *user, *class, *tty;
 	uint32_t uid, leader;
@@ -171,8 +171,8 @@ static bool has_ended(sd_bus_message *reply)
 	       sd_bus_message_is_method_error(reply, NO_SUCH_SESSION);
 }
 
-/* A session that has ended since it was listed is not an error. */
-static int take_properties(const struct lookup *lookup, sd_bus_message *reply)
+/* Not an error: the session has ended since it was listed. */
+static int handle_properties(const struct lookup *lookup, sd_bus_message *reply)
 {
 	struct properties properties;
 	int r;
@@ -194,7 +194,7 @@ static int on_properties(sd_bus_message *reply, void *userdata, sd_bus_error *er
 {
 	struct lookup *lookup = userdata;
 	struct listing *listing = lookup->listing;
-	int r = take_properties(lookup, reply);
+	int r = handle_properties(lookup, reply);
 
 	(void)error;
 	listing->answered++;
@@ -209,9 +209,9 @@ static int look_up_more(struct listing *listing)
 {
 	int r = 0;
 
-	while (r >= 0 && listing->asked < listing->lookup_count &&
-	       listing->asked - listing->answered < LOOKUPS_MAX) {
-		struct lookup *lookup = &listing->lookups[listing->asked++];
+	while (r >= 0 && listing->sent < listing->lookup_count &&
+	       listing->sent - listing->answered < LOOKUPS_MAX) {
+		struct lookup *lookup = &listing->lookups[listing->sent++];
 
 		r = sd_bus_call_method_async(listing->logind->bus, &lookup->slot, NAME,
 					     lookup->path, PROPERTIES, "GetAll", on_properties,
@@ -275,7 +275,7 @@ static int on_list(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-static int ask_for_list(struct listing *listing)
+static int request_list(struct listing *listing)
 {
 	listing->slot = sd_bus_slot_unref(listing->slot);
 	return sd_bus_call_method_async(listing->logind->bus, &listing->slot, NAME, PATH, MANAGER,
@@ -290,7 +290,7 @@ static int on_list_ex(sd_bus_message *reply, void *userdata, sd_bus_error *error
 	(void)error;
 	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_METHOD)) {
 		listing->logind->without_list_ex = true;
-		r = ask_for_list(listing);
+		r = request_list(listing);
 		if (r >= 0)
 			return 0;
 	} else if (sd_bus_message_is_method_error(reply, NULL)) {
@@ -302,7 +302,7 @@ static int on_list_ex(sd_bus_message *reply, void *userdata, sd_bus_error *error
 	return 0;
 }
 
-static int ask_for_list_ex(struct listing *listing)
+static int request_list_ex(struct listing *listing)
 {
 	return sd_bus_call_method_async(listing->logind->bus, &listing->slot, NAME, PATH, MANAGER,
 					"ListSessionsEx", on_list_ex, listing, NULL);
@@ -321,7 +321,7 @@ int logind_list(struct logind *logind)
 	if (!listing)
 		return -ENOMEM;
 	listing->logind = logind;
-	r = logind->without_list_ex ? ask_for_list(listing) : ask_for_list_ex(listing);
+	r = logind->without_list_ex ? request_list(listing) : request_list_ex(listing);
 	if (r < 0) {
 		listing_free(listing);
 		return r;
@@ -339,7 +339,7 @@ static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (has_ended(reply))
 		return 0;
-	/* Such as too many calls at once, while many log on. */
+	/* For example, too many pending calls while many users log on. */
 	if (sd_bus_message_is_method_error(reply, NULL) || read_properties(reply, &found) < 0 ||
 	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
 			 found.leader) < 0) {
@@ -364,8 +364,8 @@ static int on_new(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-/* What was looked up before it was removed is no session that a list still on its way has. */
-static void forget(struct listing *listing, const char *id)
+/* A session that was looked up and then removed must not be in the list. */
+static void drop_session(struct listing *listing, const char *id)
 {
 	struct session_list *list = &listing->sessions;
 
@@ -387,16 +387,16 @@ static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *erro
 	if (sd_bus_message_read(signal, "so", &id, NULL) < 0)
 		return 0;
 	if (logind->listing)
-		forget(logind->listing, id);
+		drop_session(logind->listing, id);
 	logind->handler->removed(logind->userdata, id);
 	return 0;
 }
 
 /*
- * When a user logs out, logind abandons the session's scope, and what is left in it may stay. Only
- * when somebody ends the session, or idleness does, or the machine shuts down, is there a job to
- * stop the scope. A scope has one job before that, to start it, and logind speaks of the session
- * only when it has begun.
+ * When a user logs out, logind abandons the session's scope, and remaining processes may stay.
+ * There is a job to stop the scope only if the session is terminated, by a command or because it is
+ * idle, or if the machine shuts down. The only other job of a scope starts it; logind announces
+ * the session after that job was created.
  */
 static int on_job(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
@@ -425,8 +425,8 @@ static int on_kill_user_processes(sd_bus_message *reply, void *userdata, sd_bus_
 	return 0;
 }
 
-/* It reads its configuration when it starts. */
-static int ask_for_kill_user_processes(struct logind *logind)
+/* logind reads its configuration only at startup. */
+static int get_kill_user_processes(struct logind *logind)
 {
 	return sd_bus_call_method_async(logind->bus, NULL, NAME, PATH, PROPERTIES, "Get",
 					on_kill_user_processes, logind, "ss", MANAGER,
@@ -441,10 +441,10 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
 		return 0;
-	/* It has gone, so that nothing else would be heard of it, or is back, perhaps upgraded. */
+	/* It has stopped, and sends no other signal about that; or it is back, perhaps upgraded. */
 	logind->without_list_ex = false;
 	if (owner[0])
-		ask_for_kill_user_processes(logind);
+		get_kill_user_processes(logind);
 	logind->handler->restarted(logind->userdata, owner[0]);
 	return 0;
 }
@@ -456,14 +456,14 @@ static void disconnect(struct logind *logind)
 	logind->bus = sd_bus_close_unref(logind->bus);
 }
 
-/* Every call on its way has got an error by now. */
+/* All pending calls have failed before this. */
 static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
 
 	(void)signal;
 	(void)error;
-	log_message(LOG_WARNING, "The system bus has closed the connection.");
+	log_message(LOG_WARNING, "The system bus closed the connection.");
 	disconnect(logind);
 	logind->handler->restarted(logind->userdata, false);
 	return 0;
@@ -493,12 +493,12 @@ static int subscribe(struct logind *logind)
 				      on_job, NULL, logind);
 	if (r < 0)
 		return r;
-	/* PID 1 is silent unless somebody listens; so does logind, as long as it runs. */
+	/* PID 1 sends no signals without a subscriber, such as logind while it runs. */
 	r = sd_bus_call_method_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "Subscribe",
 				     NULL, NULL, NULL);
 	if (r < 0)
 		return r;
-	r = ask_for_kill_user_processes(logind);
+	r = get_kill_user_processes(logind);
 	if (r < 0)
 		return r;
 	return sd_bus_match_signal(bus, NULL, "org.freedesktop.DBus.Local",
@@ -520,7 +520,7 @@ int logind_connect(struct logind *logind)
 	if (r >= 0)
 		r = subscribe(logind);
 	if (r < 0) {
-		complain(logind, strerror(-r));
+		log_failure(logind, strerror(-r));
 		disconnect(logind);
 	}
 	return r < 0 ? r : 0;
@@ -548,7 +548,7 @@ static int on_killed(sd_bus_message *reply, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (!sd_bus_message_is_method_error(reply, NULL))
 		return 0;
-	/* Systemd 252 keeps a session that was closing when logind restarted, without its scope. */
+	/* systemd 252 keeps a session without a scope if it was closing while logind restarted. */
 	if (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION) ||
 	    sd_bus_message_is_method_error(reply, NO_SUCH_UNIT))
 		r = -ENOENT;
@@ -579,7 +579,7 @@ int logind_kill(struct logind *logind, const char *id, int number)
 		kill_free(kill);
 		return r;
 	}
-	/* From here on the connection owns it. */
+	/* From now on, the connection owns @kill. */
 	sd_bus_slot_set_destroy_callback(slot, kill_free);
 	sd_bus_slot_set_floating(slot, 1);
 	sd_bus_slot_unref(slot);

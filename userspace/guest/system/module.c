@@ -14,7 +14,7 @@
 #include "userspace/shared/util.h"
 
 #define VMBUS "/sys/bus/vmbus/devices"
-/* Also in driver/wire.h, which is not for daemons. */
+/* The same as in driver/wire.h. */
 #define CLASS "{99fea0db-4880-499a-b6d8-73dff9bc91be}"
 
 static void ctx_unrefp(struct kmod_ctx **ctx)
@@ -27,7 +27,7 @@ static void list_unrefp(struct kmod_list **list)
 	kmod_module_unref_list(*list);
 }
 
-/* The first line of @path into @line; empty when there is none. */
+/* Copies the first line of @path into @line, which is empty if there is none. */
 static void read_line(const char *path, char *line, int size)
 {
 	FILE *file = fopen(path, "re");
@@ -39,7 +39,7 @@ static void read_line(const char *path, char *line, int size)
 		fclose(file);
 }
 
-bool module_is_wanted(void)
+bool module_has_device(void)
 {
 	bool found = false;
 	char class[64];
@@ -63,28 +63,29 @@ static int explain_not_installed(void)
 	log_message(LOG_ERR,
 		    "The kernel module " MODULE_NAME " is not installed for the kernel "
 		    "%s; install the package linux-headers-%s, and run \"make install\" "
-		    "in hv-logoff's source.",
+		    "in the source directory of hv-logoff.",
 		    system.release, system.release);
 	return -ENOENT;
 }
 
-/* Locked down, as under Secure Boot, the kernel takes signed modules alone. */
+/* In lockdown mode, for example with Secure Boot, the kernel only loads signed modules. */
 static int explain_refused(void)
 {
 	char lockdown[128];
 
 	read_line("/sys/kernel/security/lockdown", lockdown, sizeof(lockdown));
 	if (prctl(PR_CAPBSET_READ, CAP_SYS_MODULE, 0, 0, 0) == 0 || geteuid() != 0)
-		log_message(LOG_ERR, "This process may not load the kernel module " MODULE_NAME
-				     "; run \"modprobe " MODULE_NAME "\" as root, and the daemon "
-				     "starts by itself.");
+		log_message(LOG_ERR,
+			    "This process is not permitted to load the kernel module " MODULE_NAME
+			    "; run \"modprobe " MODULE_NAME "\" as root, and udev starts "
+			    "the daemon.");
 	else if (lockdown[0] && !strstr(lockdown, "[none]"))
-		log_message(LOG_ERR, "The kernel is locked down (Secure Boot) and refuses the "
-				     "module " MODULE_NAME "; sign it with a key that is enrolled "
-				     "by mokutil, or switch Secure Boot off for this machine.");
+		log_message(LOG_ERR, "The kernel is in lockdown mode (Secure Boot) and rejects the "
+				     "module " MODULE_NAME "; sign it with a key enrolled with "
+				     "mokutil, or disable Secure Boot for this machine.");
 	else
-		log_message(LOG_ERR, "The kernel refuses to load any module "
-				     "(kernel.modules_disabled is 1); restart the machine.");
+		log_message(LOG_ERR, "The kernel does not load any more modules "
+				     "(kernel.modules_disabled is 1); reboot the machine.");
 	return -EPERM;
 }
 
@@ -98,15 +99,15 @@ static int explain(int error)
 	if (error == -EPERM)
 		return explain_refused();
 	if (error == -ENOKEY || error == -EKEYREJECTED)
-		log_message(LOG_ERR, "The kernel does not know who signed the module " MODULE_NAME
-				     "; sign it with a key that is enrolled by mokutil.");
+		log_message(LOG_ERR, "The kernel rejects the signature of the module " MODULE_NAME
+				     "; sign it with a key enrolled with mokutil.");
 	else if (error == -ENOEXEC)
 		log_message(LOG_ERR, "The module " MODULE_NAME " was built for another kernel; "
-				     "build and install it again for this one.");
+				     "build and install it for this one.");
 	else
 		log_message(LOG_ERR,
-			    "The kernel module " MODULE_NAME " cannot be loaded: %s; the "
-			    "kernel's log (dmesg) says more.",
+			    "Cannot load the kernel module " MODULE_NAME ": %s; see the kernel log "
+			    "(dmesg).",
 			    strerror(-error));
 	return error;
 }
@@ -133,13 +134,13 @@ static int insert(void)
 int module_load(void)
 {
 	if (access(VMBUS, F_OK) < 0) {
-		log_message(LOG_ERR, "This machine has no VMBus: it is not a guest of Hyper-V, or "
-				     "its kernel lacks the module hv_vmbus.");
+		log_message(LOG_ERR, "This machine has no VMBus: it is not a Hyper-V guest, or its "
+				     "kernel does not have the module hv_vmbus.");
 		return -ENODEV;
 	}
-	if (!module_is_wanted()) {
+	if (!module_has_device()) {
 		log_message(LOG_ERR, "The host does not offer the logoff component to this "
-				     "machine; there is nothing to do until it does.");
+				     "machine.");
 		return -ENODEV;
 	}
 	return insert();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The driver, when its device is not there. */
+/* Loading the driver. */
 #ifndef HVL_MODULE_H
 #define HVL_MODULE_H
 
@@ -7,9 +7,9 @@
 
 #define MODULE_NAME "hv_logoff"
 
-/* Whether the host offers what the driver is for. */
-bool module_is_wanted(void);
-/* Loads the driver. -errno after saying why it is of no use, or cannot be had. */
+/* Whether the host offers the VMBus device that the driver is for. */
+bool module_has_device(void);
+/* Loads the driver. Returns 0, or -errno after logging the reason. */
 int module_load(void);
 
 #endif /* HVL_MODULE_H */

@@ -36,8 +36,8 @@ dev_t process_stat_terminal(FILE *stat)
 	const char *end;
 
 	/*
-	 * PID (NAME) STATE PPID PGRP SESSION TTY: the last ")" is the one after the name. A newline
-	 * in the name is no end, or the name could go on with a terminal of its own choice.
+	 * PID (NAME) STATE PPID PGRP SESSION TTY: the last ")" is the one after the name. The name
+	 * may contain newlines: reading only a line would let it forge the fields after it.
 	 */
 	status[fread(status, 1, sizeof(status) - 1, stat)] = '\0';
 	end = strrchr(status, ')');

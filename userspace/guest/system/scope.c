@@ -39,7 +39,7 @@ char *scope_session(const char *unit)
 	return strndup(unit + strlen(PREFIX), length - strlen(PREFIX SUFFIX));
 }
 
-/* As /proc/PID/cgroup has it. Logind puts every session's scope into the slice of its user. */
+/* The path in /proc/PID/cgroup. logind puts every session's scope into the slice of its user. */
 static char *group_of(const struct session *session)
 {
 	_cleanup_free_ char *unit = scope_unit(session);
@@ -51,7 +51,7 @@ static char *group_of(const struct session *session)
 	return group;
 }
 
-/* Opens the file @name of @group: a descriptor, or -errno; -EOPNOTSUPP without cgroup v2. */
+/* Opens the file @name of @group. Returns a descriptor or -errno; -EOPNOTSUPP without cgroup v2. */
 static int open_in(const char *root, const char *group, const char *name, int flags)
 {
 	_cleanup_free_ char *path = NULL;
@@ -71,10 +71,10 @@ static int open_in(const char *root, const char *group, const char *name, int fl
 }
 
 /*
- * The number may belong to another process by now, so look again where it is
- * once the descriptor holds on to it. Whether it was signalled.
+ * Returns whether the process was signaled. The PID may have been reused, so the control group is
+ * checked once a pidfd refers to the process.
  */
-static bool ask(pid_t pid, const char *group)
+static bool signal_process(pid_t pid, const char *group)
 {
 	_cleanup_close_ int fd = pidfd_open(pid, 0);
 
@@ -100,9 +100,9 @@ int scope_signal(const char *root, const struct session *session)
 		close(fd);
 		return -ENOMEM;
 	}
-	/* 0 is a process of another PID namespace. */
+	/* 0 is a process in another PID namespace. */
 	while (fscanf(file, "%d", &pid) == 1)
-		count += pid > 0 && ask(pid, group);
+		count += pid > 0 && signal_process(pid, group);
 	return ferror(file) ? -EIO : count;
 }
 

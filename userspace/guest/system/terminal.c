@@ -14,8 +14,8 @@
 #define NOTICE_SIZE 2048
 
 /*
- * A terminal that has been closed goes to whoever opens the next one. It is the
- * session's still if its user owns it, or, after su, if its leader is on it.
+ * A terminal may have been closed and reused. It still belongs to the session if the session's user
+ * owns it, or, after su, if it is the controlling terminal of the session's leader.
  */
 static int check_tty(int fd, const struct session *session)
 {
@@ -41,7 +41,7 @@ static int open_tty(const struct session *session)
 	if (!tty[0] || tty[0] == '/' || strstr(tty, "..") ||
 	    snprintf(path, sizeof(path), "/dev/%s", tty) >= (int)sizeof(path))
 		return -EINVAL;
-	/* Without NONBLOCK a serial line waits for its carrier. */
+	/* Without O_NONBLOCK, opening a serial line waits for the carrier. */
 	fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
@@ -51,7 +51,7 @@ static int open_tty(const struct session *session)
 	return r < 0 ? r : fd;
 }
 
-/* The terminal may be in any mode: every line needs its own carriage return. */
+/* The terminal may be in raw mode: every line needs a carriage return. */
 static size_t compose(char *target, size_t size, const char *text)
 {
 	char clean[NOTICE_SIZE];

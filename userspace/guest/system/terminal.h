@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Words on a user's terminal. */
+/* Notices on the terminals of users. */
 #ifndef HVL_TERMINAL_H
 #define HVL_TERMINAL_H
 
 #include "userspace/guest/logoff/session.h"
 
 /*
- * Writes @text to the session's terminal. Never waits: -EAGAIN if the terminal is
- * stopped. -EPERM if it is another session's by now.
+ * Writes @text to the session's terminal. Returns 0 or -errno. It never blocks: -EAGAIN if the
+ * terminal is stopped. -EPERM if another session has the terminal by now.
  */
 int terminal_write(const struct session *session, const char *text);
 

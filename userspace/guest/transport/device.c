@@ -14,7 +14,7 @@ union record {
 	struct hv_logoff_request request;
 	struct hv_logoff_target target;
 	struct hv_logoff_cancel cancel;
-	/* A later minor version's records, to be skipped. */
+	/* Unknown records of a later minor version are skipped. */
 	char bytes[4096];
 };
 
@@ -34,7 +34,7 @@ static int write_record(const struct device *device, const void *record, size_t 
 	return (size_t)written == size ? 0 : -EIO;
 }
 
-static int take_hello(struct device *device, const union record *record)
+static int handle_hello(struct device *device, const union record *record)
 {
 	if (record->header.type != HV_LOGOFF_HELLO || record->header.size != sizeof(record->hello))
 		return -EPROTO;
@@ -46,25 +46,25 @@ static int take_hello(struct device *device, const union record *record)
 	return 0;
 }
 
-static int take_request(const struct device *device, const struct hv_logoff_request *request)
+static int handle_request(const struct device *device, const struct hv_logoff_request *request)
 {
-	const struct hv_logoff_target everyone = {.request = *request};
+	const struct hv_logoff_target all_users = {.request = *request};
 
-	device->handler->request(device->userdata, &everyone);
+	device->handler->request(device->userdata, &all_users);
 	return 0;
 }
 
-static int take_record(struct device *device, const union record *record, size_t size)
+static int handle_record(struct device *device, const union record *record, size_t size)
 {
 	if (size < sizeof(record->header) || record->header.size != size)
 		return -EPROTO;
 	if (!device->version)
-		return take_hello(device, record);
+		return handle_hello(device, record);
 	switch (record->header.type) {
 	case HV_LOGOFF_REQUEST:
 		if (size != sizeof(record->request))
 			return -EPROTO;
-		return take_request(device, &record->request);
+		return handle_request(device, &record->request);
 	case HV_LOGOFF_TARGET:
 		if (size != sizeof(record->target))
 			return -EPROTO;
@@ -80,7 +80,7 @@ static int take_record(struct device *device, const union record *record, size_t
 	}
 }
 
-/* One record, so that a flood of them keeps nothing else from its turn. */
+/* Only one record, so that other event sources are dispatched between many records. */
 static int read_record(struct device *device)
 {
 	union record record;
@@ -90,7 +90,7 @@ static int read_record(struct device *device)
 		return -ENODEV;
 	if (size < 0)
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-	return take_record(device, &record, size);
+	return handle_record(device, &record, size);
 }
 
 static int on_device(sd_event_source *source, int fd, uint32_t events, void *userdata)

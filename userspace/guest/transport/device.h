@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The driver's char device: whole records in, whole records out. */
+/* The driver's char device: reads and writes whole records. */
 #ifndef HVL_DEVICE_H
 #define HVL_DEVICE_H
 
@@ -11,12 +11,12 @@
 #define DEVICE_FILE "/dev/" HV_LOGOFF_DEVICE
 
 struct device_handler {
-	/* The driver speaks @version: requests may come from now on. */
+	/* The handshake is complete, with @version: requests may follow. */
 	void (*hello)(void *userdata, uint32_t version);
-	/* Everyone is a target that names nobody. */
+	/* A request for all users has empty strings in @target. */
 	void (*request)(void *userdata, const struct hv_logoff_target *target);
 	void (*cancel)(void *userdata, const struct hv_logoff_cancel *cancel);
-	/* Nothing more comes: -ENODEV, the device is gone; else what was wrong. */
+	/* Nothing follows: -ENODEV if the device has disappeared, or another error. */
 	void (*gone)(void *userdata, int error);
 };
 
@@ -25,18 +25,18 @@ struct device {
 	sd_event_source *source;
 	const struct device_handler *handler;
 	void *userdata;
-	uint32_t version; /* that both speak; 0 before the driver's hello */
+	uint32_t version; /* common to both; 0 before the driver's HELLO */
 };
 
-/* A descriptor, or -errno. */
+/* Returns a descriptor or -errno. */
 int device_open(const char *file);
-/* Takes over @fd, and says hello to the driver. 0 or -errno. */
+/* Takes ownership of @fd, and starts the handshake. Returns 0 or -errno. */
 int device_start(struct device *device, int fd, sd_event *event,
 		 const struct device_handler *handler, void *userdata);
 void device_done(struct device *device);
 
 int device_report(const struct device *device, const struct hv_logoff_report *report);
-/* -EOPNOTSUPP: the driver knows of no such record. */
+/* -EOPNOTSUPP: the driver does not support SESSION records. */
 int device_session(const struct device *device, const struct hv_logoff_session *session);
 
 #endif /* HVL_DEVICE_H */

@@ -13,38 +13,38 @@
 #define KVP_DEVICE "/dev/vmbus/hv_kvp"
 #define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
-static int64_t outside_now(void *outside)
+static int64_t op_now(void *userdata)
 {
-	(void)outside;
+	(void)userdata;
 	return time(NULL);
 }
 
-static int64_t outside_booted(void *outside)
+static int64_t op_booted(void *userdata)
 {
 	struct timespec up;
 
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	return outside_now(outside) - up.tv_sec;
+	return op_now(userdata) - up.tv_sec;
 }
 
-static void outside_publish(void *outside, const char *value)
+static void op_publish(void *userdata, const char *value)
 {
-	struct kvp_transport *way = outside;
+	struct kvp_transport *transport = userdata;
 
-	kvp_items_publish(&way->items, value);
+	kvp_items_publish(&transport->items, value);
 }
 
 static const struct kvp_requests_ops ops = {
-	.now = outside_now,
-	.booted = outside_booted,
-	.publish = outside_publish,
+	.now = op_now,
+	.booted = op_booted,
+	.publish = op_publish,
 };
 
 static void on_request(void *userdata, const char *value)
 {
-	struct kvp_transport *way = userdata;
+	struct kvp_transport *transport = userdata;
 
-	kvp_requests_take(&way->kvp, value);
+	kvp_requests_handle(&transport->requests, value);
 }
 
 static int read_boot(char boot[KVP_ID_SIZE])
@@ -61,47 +61,49 @@ static int read_boot(char boot[KVP_ID_SIZE])
 	return 0;
 }
 
-static bool pool_is_there(void)
+static bool pool_exists(void)
 {
 	char value[KVP_VALUE_SIZE + 1];
 
-	return kvp_pool_read(KVP_FOLDER, KVP_POOL_HOST, KVP_REQUEST_KEY, value) != -ENOENT;
+	return kvp_pool_read(KVP_DIRECTORY, KVP_POOL_EXTERNAL, KVP_REQUEST_KEY, value) != -ENOENT;
 }
 
 bool kvp_transport_available(void)
 {
-	return access(KVP_DEVICE, F_OK) == 0 || pool_is_there();
+	return access(KVP_DEVICE, F_OK) == 0 || pool_exists();
 }
 
-int kvp_transport_start(struct kvp_transport *way, sd_event *event, struct engine *engine)
+int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine)
 {
 	char boot[KVP_ID_SIZE];
 	int r = read_boot(boot);
 
 	if (r >= 0)
-		r = kvp_items_start(&way->items, event, KVP_FOLDER, on_request, way);
+		r = kvp_items_start(&transport->items, event, KVP_DIRECTORY, on_request, transport);
 	if (r < 0) {
-		log_message(LOG_ERR, "There is no way in by KVP: %s.", strerror(-r));
+		log_message(LOG_ERR, "Cannot accept requests by KVP: %s.", strerror(-r));
 		return r;
 	}
-	r = kvp_requests_init(&way->kvp, &ops, way, engine, KVP_STATE_FOLDER, boot);
-	/* An answer that was left promises too much; but one of another daemon's is not ours. */
+	r = kvp_requests_init(&transport->requests, &ops, transport, engine, KVP_STATE_DIRECTORY,
+			      boot);
+	/* There must be no answer without this transport, except another daemon's. */
 	if (r < 0)
-		kvp_items_done(&way->items, r != -EWOULDBLOCK);
-	else if (access(KVP_DEVICE, F_OK) == 0 && !pool_is_there())
-		log_message(LOG_INFO, "Requests by KVP can come once hv_kvp_daemon runs; on Debian "
-				      "it is in the package hyperv-daemons.");
+		kvp_items_done(&transport->items, r != -EWOULDBLOCK);
+	else if (access(KVP_DEVICE, F_OK) == 0 && !pool_exists())
+		log_message(LOG_INFO,
+			    "Requests by KVP require hv_kvp_daemon, which is not running yet; "
+			    "on Debian, it is in the package hyperv-daemons.");
 	return r;
 }
 
-void kvp_transport_done(struct kvp_transport *way)
+void kvp_transport_done(struct kvp_transport *transport)
 {
-	bool keep = kvp_requests_done(&way->kvp);
+	bool keep = kvp_requests_done(&transport->requests);
 
-	kvp_items_done(&way->items, !keep);
+	kvp_items_done(&transport->items, !keep);
 }
 
-void kvp_transport_close(void)
+void kvp_transport_remove_answer(void)
 {
-	kvp_pool_remove(KVP_FOLDER, KVP_POOL_GUEST, KVP_ANSWER_KEY);
+	kvp_pool_remove(KVP_DIRECTORY, KVP_POOL_GUEST, KVP_ANSWER_KEY);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The way in by KVP, with this machine's pools, clock and disk around it. */
+/* The transport by KVP, with the pools, clock and state directory of this machine. */
 #ifndef HVL_KVP_TRANSPORT_H
 #define HVL_KVP_TRANSPORT_H
 
@@ -11,16 +11,16 @@
 #include "userspace/guest/logoff/engine.h"
 
 struct kvp_transport {
-	struct kvp_requests kvp;
+	struct kvp_requests requests;
 	struct kvp_items items;
 };
 
-/* Whether the host can exchange items with this machine, so far. */
+/* Whether the host can exchange items with this machine now. */
 bool kvp_transport_available(void);
-/* The pools may come later. -errno after saying why there is no way in. */
-int kvp_transport_start(struct kvp_transport *way, sd_event *event, struct engine *engine);
-void kvp_transport_done(struct kvp_transport *way);
-/* The host must not take an answer that a daemon before this one has left for a way in. */
-void kvp_transport_close(void);
+/* The pools may be created later. Returns 0, or -errno after logging the reason. */
+int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine);
+void kvp_transport_done(struct kvp_transport *transport);
+/* Removes the answer of a previous daemon, which shows that requests are accepted. */
+void kvp_transport_remove_answer(void);
 
 #endif /* HVL_KVP_TRANSPORT_H */

@@ -9,13 +9,13 @@
 #include "userspace/guest/log.h"
 #include "userspace/shared/util.h"
 
-/* Until a lock is tried again, and until another program's change of the pools is looked at. */
-#define PAUSE      (50 * USEC_PER_MSEC)
-/* At the end, when there is no later. */
+/* Delay before a lock is tried again, and before a change by another program is checked. */
+#define DELAY      (50 * USEC_PER_MSEC)
+/* Attempts to get the lock at the end. */
 #define LAST_TRIES 20
 
-/* What is due earlier stays so. */
-static void look_in(struct kvp_items *items, uint64_t delay)
+/* A check that is due earlier is not delayed. */
+static void schedule(struct kvp_items *items, uint64_t delay)
 {
 	if (delay > 0 && sd_event_source_get_enabled(items->timer, NULL) > 0)
 		return;
@@ -23,13 +23,13 @@ static void look_in(struct kvp_items *items, uint64_t delay)
 	sd_event_source_set_enabled(items->timer, SD_EVENT_ONESHOT);
 }
 
-/* Each reason once, not with every look; a pool that is not there yet, or locked, is none. */
-static void complain(struct kvp_items *items, enum kvp_pool pool, int error)
+/* Only once for each error. A pool that is locked or does not exist yet is not an error. */
+static void log_error(struct kvp_items *items, enum hv_kvp_exchg_pool pool, int error)
 {
 	if (error >= 0 || error == -EAGAIN || error == -ENOENT)
 		error = 0;
 	if (error < 0 && error != items->errors[pool])
-		log_message(LOG_ERR, "The pool %s/%s %s", items->folder, kvp_pool_name(pool),
+		log_message(LOG_ERR, "The pool %s/%s %s", items->directory, kvp_pool_name(pool),
 			    kvp_pool_explain(error));
 	items->errors[pool] = error;
 }
@@ -37,9 +37,9 @@ static void complain(struct kvp_items *items, enum kvp_pool pool, int error)
 static int read_request(struct kvp_items *items)
 {
 	char value[KVP_VALUE_SIZE + 1];
-	int r = kvp_pool_read(items->folder, KVP_POOL_HOST, KVP_REQUEST_KEY, value);
+	int r = kvp_pool_read(items->directory, KVP_POOL_EXTERNAL, KVP_REQUEST_KEY, value);
 
-	complain(items, KVP_POOL_HOST, r);
+	log_error(items, KVP_POOL_EXTERNAL, r);
 	if (r == 0)
 		items->seen[0] = '\0';
 	if (r <= 0 || !strcmp(value, items->seen))
@@ -49,20 +49,20 @@ static int read_request(struct kvp_items *items)
 	return r;
 }
 
-/* Reads first: to write is to close a file, of which everyone hears who watches, as we do. */
+/* Writes only if necessary: closing the file triggers our own inotify watch. */
 static int write_answer(struct kvp_items *items)
 {
 	char value[KVP_VALUE_SIZE + 1];
-	int r = kvp_pool_read(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, value);
+	int r = kvp_pool_read(items->directory, KVP_POOL_GUEST, KVP_ANSWER_KEY, value);
 
 	if (r == 0 || (r > 0 && strcmp(value, items->answer) != 0))
-		r = kvp_pool_write(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, items->answer);
-	complain(items, KVP_POOL_GUEST, r);
+		r = kvp_pool_write(items->directory, KVP_POOL_GUEST, KVP_ANSWER_KEY, items->answer);
+	log_error(items, KVP_POOL_GUEST, r);
 	return r;
 }
 
-/* Without a request that can be read, an answer would promise too much. */
-static int look(struct kvp_items *items)
+/* There is no answer while pool 0 cannot be read: it shows that requests are accepted. */
+static int check(struct kvp_items *items)
 {
 	int r = read_request(items);
 
@@ -75,8 +75,8 @@ static int on_time(sd_event_source *source, uint64_t time, void *userdata)
 
 	(void)source;
 	(void)time;
-	if (look(items) == -EAGAIN)
-		look_in(items, PAUSE);
+	if (check(items) == -EAGAIN)
+		schedule(items, DELAY);
 	return 0;
 }
 
@@ -84,24 +84,25 @@ static void on_change(void *userdata, const char *name)
 {
 	struct kvp_items *items = userdata;
 
-	if (!name || !strcmp(name, kvp_pool_name(KVP_POOL_HOST)))
-		look_in(items, 0);
+	if (!name || !strcmp(name, kvp_pool_name(KVP_POOL_EXTERNAL)))
+		schedule(items, 0);
 	else if (!strcmp(name, kvp_pool_name(KVP_POOL_GUEST)))
-		look_in(items, PAUSE);
+		schedule(items, DELAY);
 }
 
-int kvp_items_start(struct kvp_items *items, sd_event *event, const char *folder,
+int kvp_items_start(struct kvp_items *items, sd_event *event, const char *directory,
 		    void (*request)(void *userdata, const char *value), void *userdata)
 {
 	int r;
 
-	*items = (struct kvp_items){.folder = folder, .request = request, .userdata = userdata};
+	*items = (struct kvp_items){
+		.directory = directory, .request = request, .userdata = userdata};
 	r = sd_event_add_time_relative(event, &items->timer, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
 				       on_time, items);
 	if (r < 0)
 		return r;
-	/* Whoever writes under the lock closes the file when it is whole. */
-	r = directory_watch_start(&items->watch, event, folder,
+	/* Programs close the file, which releases the lock, when it is complete. */
+	r = directory_watch_start(&items->watch, event, directory,
 				  IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO, on_change, items);
 	if (r < 0)
 		items->timer = sd_event_source_disable_unref(items->timer);
@@ -111,16 +112,16 @@ int kvp_items_start(struct kvp_items *items, sd_event *event, const char *folder
 void kvp_items_publish(struct kvp_items *items, const char *answer)
 {
 	strncpy(items->answer, answer, sizeof(items->answer) - 1);
-	look_in(items, 0);
+	schedule(items, 0);
 }
 
 static int write_last(const struct kvp_items *items, bool remove)
 {
 	if (remove)
-		return kvp_pool_remove(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY);
+		return kvp_pool_remove(items->directory, KVP_POOL_GUEST, KVP_ANSWER_KEY);
 	if (!items->answer[0])
 		return 0;
-	return kvp_pool_write(items->folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, items->answer);
+	return kvp_pool_write(items->directory, KVP_POOL_GUEST, KVP_ANSWER_KEY, items->answer);
 }
 
 void kvp_items_done(struct kvp_items *items, bool remove)

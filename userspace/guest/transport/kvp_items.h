@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The request's item and the answer's, in the pools: tells when the one changes, and keeps the
- * other as it should be, whatever other programs do to the pools. Never waits for a lock.
+ * The items of the request and of the answer in the pools: reports new requests, and restores the
+ * answer if other programs change or drop it. It never blocks on a lock.
  */
 #ifndef HVL_KVP_ITEMS_H
 #define HVL_KVP_ITEMS_H
@@ -14,21 +14,21 @@
 #include "userspace/shared/kvp_value.h"
 
 struct kvp_items {
-	const char *folder;
+	const char *directory;
 	sd_event_source *timer;
 	struct directory_watch watch;
 	void (*request)(void *userdata, const char *value);
 	void *userdata;
-	char seen[KVP_VALUE_SIZE + 1]; /* the request, as it was handed on last */
-	char answer[KVP_TEXT_MAX + 1]; /* empty: none is to be shown */
-	int errors[2];                 /* of each pool, as they were told last */
+	char seen[KVP_VALUE_SIZE + 1]; /* the last request that was reported */
+	char answer[KVP_TEXT_MAX + 1]; /* empty: there must be no answer */
+	int errors[2];                 /* of each pool, as last logged */
 };
 
-/* @request is called for each new value of the request's item. 0 or -errno. */
-int kvp_items_start(struct kvp_items *items, sd_event *event, const char *folder,
+/* Calls @request for each new value of the request's item. Returns 0 or -errno. */
+int kvp_items_start(struct kvp_items *items, sd_event *event, const char *directory,
 		    void (*request)(void *userdata, const char *value), void *userdata);
 void kvp_items_publish(struct kvp_items *items, const char *answer);
-/* Writes what is still to be written; with @remove the answer's item goes. */
+/* Writes a pending answer, or, with @remove, removes the answer's item. */
 void kvp_items_done(struct kvp_items *items, bool remove);
 
 #endif /* HVL_KVP_ITEMS_H */

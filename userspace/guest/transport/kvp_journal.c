@@ -34,8 +34,8 @@ bool kvp_journal_may_know(const struct kvp_journal *journal, int64_t end)
 	return end <= journal->floor;
 }
 
-/* The one whose life ends first, the new one among them. */
-static void drop_first(struct kvp_journal *journal, struct kvp_entry *entry)
+/* Drops the entry whose life ends first, which may be the new one. */
+static void replace_first(struct kvp_journal *journal, struct kvp_entry *entry)
 {
 	struct kvp_entry *first = entry;
 
@@ -57,10 +57,9 @@ void kvp_journal_add(struct kvp_journal *journal, const char *id, int64_t end)
 	if (journal->count < KVP_JOURNAL_MAX)
 		journal->entries[journal->count++] = entry;
 	else
-		drop_first(journal, &entry);
+		replace_first(journal, &entry);
 }
 
-/* The lines, in the order in which kvp_journal_load() knows them. */
 static int print(FILE *file, const struct kvp_journal *journal)
 {
 	const struct kvp_answer *answer = &journal->answer;
@@ -88,7 +87,7 @@ static int write_new(const struct kvp_journal *journal)
 	_cleanup_(fclosep) FILE *file = NULL;
 	int fd;
 
-	/* Of a save before this one that was interrupted. */
+	/* A previous save may have been interrupted. */
 	if (unlinkat(journal->fd, NEW_NAME, 0) < 0 && errno != ENOENT)
 		return -errno;
 	fd = openat(journal->fd, NEW_NAME, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -150,7 +149,7 @@ static int load_line(struct kvp_journal *journal, const char *line)
 	return sscanf(line, "floor %" SCNd64, &journal->floor) == 1 ? 0 : -EBADMSG;
 }
 
-/* A journal without its last line is one of which somebody has taken a part. */
+/* A journal without the last line is incomplete. */
 static int load(struct kvp_journal *journal, FILE *file)
 {
 	char line[2 * KVP_TEXT_MAX];
@@ -181,14 +180,14 @@ static int load_file(struct kvp_journal *journal)
 	return -ENOMEM;
 }
 
-int kvp_journal_load(struct kvp_journal *journal, const char *folder)
+int kvp_journal_load(struct kvp_journal *journal, const char *directory)
 {
 	int r;
 
-	*journal = (struct kvp_journal){.folder = folder, .fd = -1};
-	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+	*journal = (struct kvp_journal){.directory = directory, .fd = -1};
+	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	journal->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	journal->fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (journal->fd < 0)
 		return -errno;
 	r = flock(journal->fd, LOCK_EX | LOCK_NB) < 0 ? -errno : load_file(journal);
@@ -200,5 +199,5 @@ int kvp_journal_load(struct kvp_journal *journal, const char *folder)
 void kvp_journal_done(struct kvp_journal *journal)
 {
 	closep(&journal->fd);
-	*journal = (struct kvp_journal){.folder = journal->folder, .fd = -1};
+	*journal = (struct kvp_journal){.directory = journal->directory, .fd = -1};
 }

@@ -28,9 +28,9 @@ static void pool_closep(struct pool *pool)
 
 #define _cleanup_pool_ _cleanup_(pool_closep)
 
-const char *kvp_pool_name(enum kvp_pool pool)
+const char *kvp_pool_name(enum hv_kvp_exchg_pool pool)
 {
-	return pool == KVP_POOL_HOST ? ".kvp_pool_0" : ".kvp_pool_1";
+	return pool == KVP_POOL_EXTERNAL ? ".kvp_pool_0" : ".kvp_pool_1";
 }
 
 const char *kvp_pool_explain(int error)
@@ -39,33 +39,33 @@ const char *kvp_pool_explain(int error)
 	case -ELOOP:
 		return "is a symbolic link; remove it, and restart hv-kvp-daemon.";
 	case -ENOTDIR:
-		return "is in a folder that is a link, or is none; make it a folder.";
+		return "is below a symbolic link or a file; replace that with a directory.";
 	case -EMLINK:
-		return "has a second name (hard link); remove that one.";
+		return "has a second hard link; remove that link.";
 	case -EPERM:
-		return "or its folder is not root's, or others may write to it; "
+		return "or its directory is not owned by root, or others may write to it; "
 		       "run chown root and chmod go-w on both.";
 	case -EINVAL:
 		return "is not a regular file; remove it, and restart hv-kvp-daemon.";
 	case -EFBIG:
-		return "is longer than any host's items; remove what fills it.";
+		return "is too large for the items of any host; remove unneeded items.";
 	case -EBADMSG:
-		return "does not end with a whole record; restart hv-kvp-daemon, or cut it to a "
-		       "multiple of 2560 bytes.";
+		return "does not end with a whole record; restart hv-kvp-daemon, or truncate it to "
+		       "a multiple of 2560 bytes.";
 	default:
 		return strerror(-error);
 	}
 }
 
-/* Whoever can write here can log everyone off: that must be root alone. */
+/* Writing to a pool is the permission to log off all users, so only root may. */
 static int check_owner(const struct stat *status)
 {
 	return status->st_uid == geteuid() && !(status->st_mode & (S_IWGRP | S_IWOTH)) ? 0 : -EPERM;
 }
 
-static int open_folder(const char *folder)
+static int open_directory(const char *directory)
 {
-	int fd = open(folder, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = open(directory, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat status;
 	int r;
 
@@ -93,7 +93,7 @@ static int check_file(struct pool *pool)
 	return check_owner(&status);
 }
 
-/* The lock goes with the descriptor; it keeps out hv_kvp_daemon, which cuts and rewrites. */
+/* Excludes hv_kvp_daemon, which truncates and rewrites the file. Closing the file unlocks it. */
 static int lock(int fd, int mode)
 {
 	struct flock range = {
@@ -106,16 +106,17 @@ static int lock(int fd, int mode)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
-/* @pool is to be closed, also if this fails. */
-static int open_pool(struct pool *pool, const char *folder, enum kvp_pool number, int mode)
+/* The caller closes @pool, also if this fails. */
+static int open_pool(struct pool *pool, const char *directory, enum hv_kvp_exchg_pool number,
+		     int mode)
 {
-	_cleanup_close_ int parent = open_folder(folder);
+	_cleanup_close_ int parent = open_directory(directory);
 	int r;
 
 	*pool = (struct pool){.fd = -1};
 	if (parent < 0)
 		return parent;
-	/* NONBLOCK, or a FIFO in its place would wait for its other end. */
+	/* With O_NONBLOCK, opening a FIFO does not block. */
 	pool->fd = openat(parent, kvp_pool_name(number),
 			  mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (pool->fd < 0)
@@ -142,14 +143,14 @@ static int write_at(const struct pool *pool, const void *source, size_t size, of
 	return (size_t)written == size ? 0 : -ENOSPC;
 }
 
-/* 1 with the record's place, 0 if there is none. What follows the last whole record is none. */
-static int find(const struct pool *pool, const char *wanted, off_t *place)
+/* Returns 1 and the record's offset, or 0. Bytes after the last whole record are not a record. */
+static int find(const struct pool *pool, const char *wanted, off_t *offset)
 {
 	const off_t step = sizeof(struct record);
 	char key[KVP_KEY_SIZE];
 
-	for (*place = 0; *place + step <= pool->size; *place += step) {
-		int r = read_at(pool, key, sizeof(key), *place);
+	for (*offset = 0; *offset + step <= pool->size; *offset += step) {
+		int r = read_at(pool, key, sizeof(key), *offset);
 
 		if (r < 0)
 			return r;
@@ -159,23 +160,23 @@ static int find(const struct pool *pool, const char *wanted, off_t *place)
 	return 0;
 }
 
-int kvp_pool_read(const char *folder, enum kvp_pool number, const char *key,
+int kvp_pool_read(const char *directory, enum hv_kvp_exchg_pool number, const char *key,
 		  char value[KVP_VALUE_SIZE + 1])
 {
 	_cleanup_pool_ struct pool pool;
-	off_t place;
-	int r = open_pool(&pool, folder, number, O_RDONLY);
+	off_t offset;
+	int r = open_pool(&pool, directory, number, O_RDONLY);
 
 	if (r >= 0)
-		r = find(&pool, key, &place);
+		r = find(&pool, key, &offset);
 	if (r <= 0)
 		return r;
 	value[KVP_VALUE_SIZE] = '\0';
-	r = read_at(&pool, value, KVP_VALUE_SIZE, place + offsetof(struct record, value));
+	r = read_at(&pool, value, KVP_VALUE_SIZE, offset + offsetof(struct record, value));
 	return r < 0 ? r : 1;
 }
 
-/* A record that does not fit on the disk leaves no piece behind. */
+/* If the disk is full, no partial record is left. */
 static int append(const struct pool *pool, const struct record *record)
 {
 	int r;
@@ -188,45 +189,46 @@ static int append(const struct pool *pool, const struct record *record)
 	return r;
 }
 
-int kvp_pool_write(const char *folder, enum kvp_pool number, const char *key, const char *value)
+int kvp_pool_write(const char *directory, enum hv_kvp_exchg_pool number, const char *key,
+		   const char *value)
 {
 	_cleanup_pool_ struct pool pool;
 	struct record record = {0};
-	off_t place;
-	int r = open_pool(&pool, folder, number, O_RDWR);
+	off_t offset;
+	int r = open_pool(&pool, directory, number, O_RDWR);
 
 	if (r < 0)
 		return r;
 	strncpy(record.key, key, sizeof(record.key) - 1);
 	strncpy(record.value, value, sizeof(record.value) - 1);
-	r = find(&pool, key, &place);
+	r = find(&pool, key, &offset);
 	if (r == 0)
 		return append(&pool, &record);
 	return r < 0 ? r
 		     : write_at(&pool, record.value, sizeof(record.value),
-				place + offsetof(struct record, value));
+				offset + offsetof(struct record, value));
 }
 
-int kvp_pool_remove(const char *folder, enum kvp_pool number, const char *key)
+int kvp_pool_remove(const char *directory, enum hv_kvp_exchg_pool number, const char *key)
 {
 	_cleanup_free_ char *rest = NULL;
 	_cleanup_pool_ struct pool pool;
-	off_t place;
+	off_t offset;
 	size_t size;
-	int r = open_pool(&pool, folder, number, O_RDWR);
+	int r = open_pool(&pool, directory, number, O_RDWR);
 
 	if (r >= 0)
-		r = find(&pool, key, &place);
+		r = find(&pool, key, &offset);
 	if (r <= 0)
 		return r;
-	size = pool.size - place - sizeof(struct record);
+	size = pool.size - offset - sizeof(struct record);
 	rest = malloc(size + 1);
 	if (!rest)
 		return -ENOMEM;
-	r = read_at(&pool, rest, size, place + sizeof(struct record));
+	r = read_at(&pool, rest, size, offset + sizeof(struct record));
 	if (r >= 0)
-		r = write_at(&pool, rest, size, place);
-	if (r >= 0 && ftruncate(pool.fd, place + size) < 0)
+		r = write_at(&pool, rest, size, offset);
+	if (r >= 0 && ftruncate(pool.fd, offset + size) < 0)
 		r = -errno;
 	return r;
 }

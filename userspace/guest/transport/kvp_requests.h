@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The way in by KVP: what becomes of each value that the host writes, and what the answer says.
- * A request is carried out at most once, whatever is restarted meanwhile: see docs/kvp.md.
+ * Handles the requests by KVP and maintains the answer. A request is carried out at most once, even
+ * if the daemon or the guest restarts: see docs/kvp.md.
  */
 #ifndef HVL_KVP_REQUESTS_H
 #define HVL_KVP_REQUESTS_H
@@ -13,16 +13,16 @@
 #include "userspace/shared/kvp_value.h"
 
 struct kvp_requests_ops {
-	/* Seconds since 1970 by this machine's clock: now, and when it was started. */
-	int64_t (*now)(void *outside);
-	int64_t (*booted)(void *outside);
-	/* Show this answer to the host from now on. */
-	void (*publish)(void *outside, const char *value);
+	/* Seconds since 1970, by this machine's clock: now, and when it was booted. */
+	int64_t (*now)(void *userdata);
+	int64_t (*booted)(void *userdata);
+	/* Replace the answer that the host can read. */
+	void (*publish)(void *userdata, const char *value);
 };
 
 struct kvp_requests {
 	const struct kvp_requests_ops *ops;
-	void *outside;
+	void *userdata;
 	struct engine *engine;
 	char boot[KVP_ID_SIZE];
 	struct kvp_journal journal;
@@ -30,14 +30,14 @@ struct kvp_requests {
 };
 
 /*
- * Publishes the answer to what came before this daemon. -errno after saying what is wrong, and
- * then there is nothing to be done with.
+ * Publishes the answer to the last request before this daemon was started. Returns 0, or -errno
+ * after logging the reason; @kvp need not be freed then.
  */
-int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *outside,
-		      struct engine *engine, const char *folder, const char *boot);
-/* The host has written a request. The same one may be given any number of times. */
-void kvp_requests_take(struct kvp_requests *kvp, const char *value);
-/* A request in flight gets its answer. Whether the host may still want to read one. */
+int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *userdata,
+		      struct engine *engine, const char *directory, const char *boot);
+/* Handles a request from the host, also if it is repeated any number of times. */
+void kvp_requests_handle(struct kvp_requests *kvp, const char *value);
+/* Answers a request in progress. Returns whether there is a result to keep for the host. */
 bool kvp_requests_done(struct kvp_requests *kvp);
 
 #endif /* HVL_KVP_REQUESTS_H */

@@ -59,7 +59,7 @@ typedef int32_t HRESULT;
 #define ERROR_TIME_SKEW             0x0576
 #define ERROR_TIMEOUT               0x05b4
 
-/* An interface's name. */
+/* The identifier of an interface. */
 typedef struct IID {
 	uint32_t Data1;
 	uint16_t Data2;
@@ -74,7 +74,7 @@ extern VMGUESTOS_API const IID IID_IVMGuestOS2; /* d135ada4-7314-4f00-9843-0b76d
 extern VMGUESTOS_API const IID IID_IVMTask2;    /* 80efb3d1-f1a2-465a-8366-9296f3fa2feb */
 /* 9d84f560-bb67-4961-bd12-a4da780c67e4 */
 extern VMGUESTOS_API const IID DIID_IVMVirtualMachineEvents;
-/* 26f6a989-ebce-4679-ae7a-4c9fff0d240a */
+/* 4928d8ec-7803-40bd-9744-833097cfba79 */
 extern VMGUESTOS_API const IID IID_IVMVirtualMachineEvents2;
 
 typedef enum VMTaskResult {
@@ -114,7 +114,7 @@ typedef struct VMLogoffOptions {
 	uint32_t size;       /* sizeof(VMLogoffOptions) */
 	uint32_t flags;      /* VM_LOGOFF_... */
 	uint32_t timeout;    /* seconds for the whole request, 1 to VM_LOGOFF_TIMEOUT_MAX */
-	uint32_t grace;      /* the part of these before sessions are ended; less than timeout */
+	uint32_t grace;      /* the part of timeout before sessions are ended; less than it */
 	const char *message; /* for the users, UTF-8; or NULL */
 	const char *user;    /* only the sessions of that user; NULL: of all users */
 	const char *session; /* only the session with that id in the guest; NULL: all */
@@ -158,7 +158,7 @@ typedef struct IVMGuestOS2 IVMGuestOS2;
 typedef struct IVMVirtualMachineEvents IVMVirtualMachineEvents;
 typedef struct IVMVirtualMachineEvents2 IVMVirtualMachineEvents2;
 
-/* A requested logoff. get_Error() returns its outcome; no function fails because of it. */
+/* A requested logoff. Its outcome is that of get_Error(), not that of other functions. */
 typedef struct IVMTaskVtbl {
 	HRESULT (*QueryInterface)(IVMTask *This, const IID *iid, void **out);
 	uint32_t (*AddRef)(IVMTask *This);

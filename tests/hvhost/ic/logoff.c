@@ -10,6 +10,7 @@
 #include "tests/hvhost/vmm/vm.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
 #include "userspace/shared/hresult.h"
+#include "userspace/shared/names.h"
 #include "userspace/shared/wire_host.h"
 
 #define TIMEOUT_DEFAULT         60
@@ -39,24 +40,6 @@ struct logoff_op {
 	uint64_t client;
 	uint8_t transaction;
 	uint64_t deadline_us;
-};
-
-static const char *const state_names[] = {
-	[HV_LOGOFF_PENDING] = "pending", [HV_LOGOFF_DELIVERED] = "delivered",
-	[HV_LOGOFF_GRACE] = "grace",     [HV_LOGOFF_ENDING] = "ending",
-	[HV_LOGOFF_DONE] = "done",
-};
-
-static const char *const outcome_names[] = {
-	[HV_LOGOFF_ENDED] = "ended",
-	[HV_LOGOFF_FAILED] = "failed",
-	[HV_LOGOFF_SELECTED] = "selected",
-};
-
-static const char *const kind_names[] = {
-	[HV_LOGOFF_NORMAL] = "normal",
-	[HV_LOGOFF_FORCED] = "forced",
-	[HV_LOGOFF_EXTERNAL] = "external",
 };
 
 static json_t *id_to_json(uint64_t id)

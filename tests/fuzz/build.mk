@@ -20,12 +20,12 @@ $(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,host/libvmgues
 	host/libvmguestos/sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
-$(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o
+$(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 	$(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config guest/logoff/engine guest/logoff/session \
 		shared/text)
-$(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/guest/%.o,config log logoff/session \
-	logoff/watch)
+$(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config guest/log \
+	guest/logoff/session guest/logoff/watch shared/text)
 $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/transport/device.o
 $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o

@@ -99,6 +99,21 @@ static void test_utf8(void **state)
 		assert_false(text_is_utf8(wrong[i]));
 }
 
+static void test_numbers(void **state)
+{
+	static const char *const invalid[] = {"",    "0",  "61", "-1",   "+5",
+					      "1.5", "5s", " 5", "0x10", "18446744073709551618"};
+	uint32_t number = 7;
+
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++)
+		assert_false(text_to_number(&number, invalid[i], 1, 60));
+	assert_int_equal(number, 7);
+	assert_true(text_to_number(&number, "60", 1, 60));
+	assert_int_equal(number, 60);
+	assert_true(text_to_number(&number, "4294967295", 0, UINT32_MAX));
+	assert_int_equal(number, UINT32_MAX);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -110,6 +125,7 @@ int main(void)
 		cmocka_unit_test(test_source_is_not_read_past_its_end),
 		cmocka_unit_test(test_one_line),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests_name("text", tests, NULL, NULL);

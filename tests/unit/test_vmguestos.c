@@ -496,7 +496,7 @@ static void test_results(void **state)
 	static const struct {
 		HRESULT error;
 		VMTaskResult result;
-	} ends[] = {
+	} outcomes[] = {
 		{HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), vmTaskResult_UnexpectedError},
 		{HRESULT_FROM_WIN32(ERROR_CANCELLED), vmTaskResult_Cancelled},
 		{HRESULT_FROM_WIN32(ERROR_BUSY), vmTaskResult_UnexpectedError},
@@ -507,11 +507,11 @@ static void test_results(void **state)
 		{E_OUTOFMEMORY, vmTaskResult_OutOfMemory},
 	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
-		IVMTask2 *task = completed(ends[i].error);
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+		IVMTask2 *task = completed(outcomes[i].error);
 
-		assert_int_equal(error_of(task), ends[i].error);
-		assert_int_equal(result_of(task), ends[i].result);
+		assert_int_equal(error_of(task), outcomes[i].error);
+		assert_int_equal(result_of(task), outcomes[i].result);
 		assert_text(task->lpVtbl->get_ErrorDescription, task, "The end.");
 		assert_int_equal(percent_of(task), 90);
 		IVMTask2_Release(task);
@@ -1048,7 +1048,7 @@ static void test_threads_on_one_machine(void **state)
 
 /* An event sink that records its calls. */
 struct sink {
-	IVMVirtualMachineEvents2 face;
+	IVMVirtualMachineEvents2 iface;
 	bool plain; /* supports only IVMVirtualMachineEvents */
 	atomic_uint references;
 	/* At the first event: Unadvise() with this cookie, or Release() if it is 0. */
@@ -1090,8 +1090,6 @@ static HRESULT sink_query(IVMVirtualMachineEvents2 *This, const IID *iid, void *
 
 static HRESULT sink_query_nothing(IVMVirtualMachineEvents2 *This, const IID *iid, void **out)
 {
-	(void)This;
-	(void)iid;
 	*out = NULL;
 	return E_NOINTERFACE;
 }
@@ -1171,7 +1169,7 @@ static void sink_init(struct sink *sink)
 		.OnEnd = sink_end,
 	};
 
-	*sink = (struct sink){.face = {&table}};
+	*sink = (struct sink){.iface = {&table}};
 	atomic_init(&sink->references, 1);
 	pthread_mutex_init(&sink->lock, NULL);
 	pthread_cond_init(&sink->changed, NULL);
@@ -1181,8 +1179,8 @@ static uint32_t advise(IVMGuestOS2 *guest, struct sink *sink)
 {
 	uint32_t cookie;
 
-	assert_int_equal(IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&sink->face, &cookie),
-			 S_OK);
+	assert_int_equal(
+		IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&sink->iface, &cookie), S_OK);
 	assert_int_not_equal(cookie, 0);
 	return cookie;
 }
@@ -1307,7 +1305,7 @@ static void test_advise_fails(void **state)
 	IVMVirtualMachineEvents2Vtbl no_sink = {.QueryInterface = sink_query_nothing};
 	IVMGuestOS2 *guest = find();
 	struct sink sink;
-	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&sink.face;
+	IVMVirtualMachineEvents *events = (IVMVirtualMachineEvents *)&sink.iface;
 	uint32_t cookie = 7;
 
 	sink_init(&sink);
@@ -1320,7 +1318,7 @@ static void test_advise_fails(void **state)
 	fake_host_stop();
 	assert_int_equal(IVMGuestOS2_Advise(guest, events, &cookie), VM_E_VM_NOT_RUNNING);
 	assert_string_equal(VMGuestOS_LastErrorText(), "");
-	sink.face.lpVtbl = &no_sink;
+	sink.iface.lpVtbl = &no_sink;
 	assert_int_equal(IVMGuestOS2_Advise(guest, events, &cookie), CONNECT_E_CANNOTCONNECT);
 	assert_unused(&sink);
 	IVMGuestOS2_Release(guest);

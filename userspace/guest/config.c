@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 #define LOGOFF       "Logoff"
@@ -136,13 +137,9 @@ static int set_exempt_users(struct parser *parser, const char *value)
 
 static int set_escalate(struct parser *parser, const char *value)
 {
-	unsigned long seconds;
-	char *end;
+	uint32_t seconds;
 
-	errno = 0;
-	seconds = strtoul(value, &end, 10);
-	if (errno || end == value || *end || !strchr("0123456789", value[0]) ||
-	    seconds < ESCALATE_MIN || seconds > ESCALATE_MAX) {
+	if (!text_to_number(&seconds, value, ESCALATE_MIN, ESCALATE_MAX)) {
 		report_error(parser,
 			     "\"%s\" is not a valid time for EscalateSec=; use an integer from "
 			     "%d to %d, for example EscalateSec=10.",

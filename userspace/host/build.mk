@@ -7,7 +7,7 @@ LIBDIR ?= $(PREFIX)/lib
 OBJCOPY ?= objcopy
 
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
-	$(patsubst %,userspace/shared/%.o,names utc)
+	$(patsubst %,userspace/shared/%.o,names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
 	$(patsubst %,userspace/shared/%.o,hresult kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)

@@ -43,18 +43,6 @@ static char *next_field(char **text, const char *last)
 	return field[0] ? field : NULL;
 }
 
-static bool set_number(uint32_t *target, const char *value, uint32_t min, uint32_t max)
-{
-	unsigned long number;
-	char *end;
-
-	if (!isdigit((unsigned char)value[0]) || strlen(value) > 5)
-		return false;
-	number = strtoul(value, &end, 10);
-	*target = number;
-	return !*end && number >= min && number <= max;
-}
-
 static bool set_string(char *target, size_t size, const char *value)
 {
 	size_t length = strlen(value);
@@ -98,7 +86,7 @@ static bool set_issued(struct kvp_request *request, const char *value)
 
 static bool set_life(struct kvp_request *request, const char *value)
 {
-	return set_number(&request->life, value, 1, KVP_LIFE_MAX);
+	return text_to_number(&request->life, value, 1, KVP_LIFE_MAX);
 }
 
 static bool set_do(struct kvp_request *request, const char *value)
@@ -112,12 +100,12 @@ static bool set_do(struct kvp_request *request, const char *value)
 
 static bool set_timeout(struct kvp_request *request, const char *value)
 {
-	return set_number(&request->logoff.timeout, value, 1, HV_LOGOFF_TIMEOUT_MAX);
+	return text_to_number(&request->logoff.timeout, value, 1, HV_LOGOFF_TIMEOUT_MAX);
 }
 
 static bool set_grace(struct kvp_request *request, const char *value)
 {
-	return set_number(&request->logoff.grace, value, 0, HV_LOGOFF_TIMEOUT_MAX - 1);
+	return text_to_number(&request->logoff.grace, value, 0, HV_LOGOFF_TIMEOUT_MAX - 1);
 }
 
 static bool set_force(struct kvp_request *request, const char *value)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "text.h"
 
-#include <stdint.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +48,21 @@ bool text_is_utf8(const char *text)
 		if (!step)
 			return false;
 	}
+	return true;
+}
+
+bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t max)
+{
+	unsigned long value;
+	char *end;
+
+	if (text[0] < '0' || text[0] > '9')
+		return false;
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || value < min || value > max)
+		return false;
+	*number = value;
 	return true;
 }
 

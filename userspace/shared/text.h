@@ -5,8 +5,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 bool text_is_utf8(const char *text);
+/* Converts a decimal number without sign or blanks. Returns false unless it is in the range. */
+bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t max);
 
 /*
  * Copies @source, up to @length bytes or its NUL, as clean UTF-8 into @target of @size bytes.

@@ -12,6 +12,7 @@
 #include "show.h"
 #include "status.h"
 #include "suggest.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 #include "watch.h"
 
@@ -69,16 +70,8 @@ static void help(void)
 
 static bool parse_seconds(const char *option, const char *text, uint32_t least, uint32_t *seconds)
 {
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && !errno && value >= least &&
-	    value <= VM_LOGOFF_TIMEOUT_MAX) {
-		*seconds = (uint32_t)value;
+	if (text_to_number(seconds, text, least, VM_LOGOFF_TIMEOUT_MAX))
 		return true;
-	}
 	fprintf(stderr, "vmlogoff: --%s must be a number of seconds from %u to %d, not \"%s\".\n",
 		option, least, VM_LOGOFF_TIMEOUT_MAX, text);
 	return false;

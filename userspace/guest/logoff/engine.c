@@ -33,7 +33,7 @@ enum step {
 	STEP_KILLED,
 	STEP_KILLED_BY_LOGIND,
 	STEP_STOPPED,
-	STEP_GONE,
+	STEP_ENDED,
 };
 
 struct target {
@@ -44,7 +44,7 @@ struct target {
 
 struct counts {
 	unsigned int found;
-	unsigned int gone;
+	unsigned int ended;
 };
 
 void engine_init(struct engine *engine, const struct engine_ops *ops, void *userdata,
@@ -68,7 +68,7 @@ static struct counts count(const struct engine *engine)
 	struct counts counts = {.found = engine->target_count};
 
 	for (size_t i = 0; i < engine->target_count; i++)
-		counts.gone += engine->targets[i].step == STEP_GONE;
+		counts.ended += engine->targets[i].step == STEP_ENDED;
 	return counts;
 }
 
@@ -111,7 +111,7 @@ static uint32_t percent(const struct engine *engine, struct counts counts)
 			(engine->grace_end - engine->started);
 	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
 		value = PERCENT_GRACE +
-			(uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.gone / counts.found;
+			(uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.ended / counts.found;
 	return value > engine->last.percent ? value : engine->last.percent;
 }
 
@@ -156,8 +156,8 @@ __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, 
 		.state = HV_LOGOFF_DONE,
 		.percent = result == HV_LOGOFF_S_OK ? 100 : percent(engine, counts),
 		.found = counts.found,
-		.ended = counts.gone,
-		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.gone : 0,
+		.ended = counts.ended,
+		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.ended : 0,
 		.result = result,
 	};
 	char text[HV_LOGOFF_TEXT_SIZE];
@@ -165,7 +165,7 @@ __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, 
 	va_list arguments;
 
 	for (size_t i = 0; i < engine->target_count && done.failed > 0; i++)
-		if (engine->targets[i].step != STEP_GONE)
+		if (engine->targets[i].step != STEP_ENDED)
 			give_up(engine, &engine->targets[i].session);
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -183,7 +183,7 @@ static void report_progress(struct engine *engine)
 		.state = engine->phase == ENGINE_GRACE ? HV_LOGOFF_GRACE : HV_LOGOFF_ENDING,
 		.percent = percent(engine, counts),
 		.found = counts.found,
-		.ended = counts.gone,
+		.ended = counts.ended,
 	};
 
 	if (progress.state == engine->last.state && progress.percent == engine->last.percent &&
@@ -191,10 +191,10 @@ static void report_progress(struct engine *engine)
 		return;
 	if (engine->phase == ENGINE_GRACE)
 		send_report(engine, &progress,
-			    "Waiting for the users; %u of %u sessions have ended.", counts.gone,
+			    "Waiting for the users; %u of %u sessions have ended.", counts.ended,
 			    counts.found);
 	else
-		send_report(engine, &progress, "%u of %u sessions have ended.", counts.gone,
+		send_report(engine, &progress, "%u of %u sessions have ended.", counts.ended,
 			    counts.found);
 }
 
@@ -247,9 +247,9 @@ static void list(struct engine *engine)
 		on_list_failed(engine);
 }
 
-static void mark_gone(struct engine *engine, struct target *target)
+static void mark_ended(struct engine *engine, struct target *target)
 {
-	target->step = STEP_GONE;
+	target->step = STEP_ENDED;
 	target->next = USEC_NEVER;
 	audit(engine, &target->session,
 	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "has ended");
@@ -329,7 +329,7 @@ static void list_remaining(const struct engine *engine, char *text, size_t size)
 	for (size_t i = 0; i < engine->target_count && used < size; i++) {
 		const struct session *session = &engine->targets[i].session;
 
-		if (engine->targets[i].step != STEP_GONE)
+		if (engine->targets[i].step != STEP_ENDED)
 			used += snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "",
 					 session->id, session->user);
 	}
@@ -343,14 +343,14 @@ static void finish_at_deadline(struct engine *engine)
 	list_remaining(engine, names, sizeof(names));
 	if (engine->phase == ENGINE_STARTING)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
-	else if (counts.gone == counts.found)
+	else if (counts.ended == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
 	else if (engine->list_failed)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
-		       counts.found - counts.gone, counts.found);
+		       counts.found - counts.ended, counts.found);
 	else
 		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
-		       counts.found - counts.gone, counts.found, names);
+		       counts.found - counts.ended, counts.found, names);
 }
 
 static void notify_user(const struct engine *engine, const struct session *session)
@@ -405,9 +405,9 @@ static int merge(struct engine *engine, struct session_list *list)
 	int added = 0;
 
 	for (size_t i = 0; i < engine->target_count; i++)
-		if (engine->targets[i].step != STEP_GONE &&
+		if (engine->targets[i].step != STEP_ENDED &&
 		    !listed(list, engine->targets[i].session.id))
-			mark_gone(engine, &engine->targets[i]);
+			mark_ended(engine, &engine->targets[i]);
 	engine->exempt = 0;
 	for (size_t i = 0; i < list->count; i++) {
 		if (!selects(&engine->request, &list->items[i]))
@@ -504,7 +504,7 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 		finish_without_sessions(engine);
 	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
 		finish_dry_run(engine);
-	else if (counts.gone == counts.found)
+	else if (counts.ended == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
 	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
 		finish_with_too_many(engine);
@@ -523,11 +523,11 @@ void engine_removed(struct engine *engine, const char *id)
 	if (engine->phase == ENGINE_IDLE)
 		return;
 	target = find(engine, id);
-	if (!target || target->step == STEP_GONE)
+	if (!target || target->step == STEP_ENDED)
 		return;
-	mark_gone(engine, target);
+	mark_ended(engine, target);
 	counts = count(engine);
-	if (counts.gone == counts.found)
+	if (counts.ended == counts.found)
 		engine->list_at = earlier(engine->list_at, now(engine) + SETTLE);
 	update(engine);
 }
@@ -551,7 +551,7 @@ void engine_call_failed(struct engine *engine, const char *id, int error)
 {
 	struct target *target = find(engine, id);
 
-	if (!target || target->step == STEP_GONE)
+	if (!target || target->step == STEP_ENDED)
 		return;
 	if (error == -ENOENT) {
 		engine_removed(engine, id);
@@ -623,7 +623,7 @@ static void cancel(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE && engine->config->notice)
 		for (size_t i = 0; i < engine->target_count; i++)
-			if (engine->targets[i].step != STEP_GONE)
+			if (engine->targets[i].step != STEP_ENDED)
 				engine->ops->notify(engine->userdata, &engine->targets[i].session,
 						    "The logoff was cancelled.");
 	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");

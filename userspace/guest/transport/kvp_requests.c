@@ -66,8 +66,7 @@ static void decline(struct kvp_requests *kvp, const struct kvp_answer *refusal)
 	log_message(LOG_WARNING, "Logoff request %s by KVP was refused (0x%08" PRIx32 "): %s",
 		    refusal->id, refusal->result, refusal->text);
 	if (is_running(kvp)) {
-		/* The answer belongs to the request in progress, and only has the id of this one.
-		 */
+		/* The answer is that of the request in progress. It only adds the refused id. */
 		if (strcmp(refusal->id, "-") != 0 && strcmp(refusal->id, kvp->answer.id) != 0)
 			memcpy(kvp->answer.busy, refusal->id, sizeof(refusal->id));
 		kvp_journal_save(&kvp->journal);

@@ -14,10 +14,10 @@
 #include "userspace/host/libvmguestos/vmguestos.h"
 
 /* How long each step may take before the next, harder one is tried. */
-#define ASK_SECONDS 5
-#define EXIT_MS     3000 /* for the processes to exit */
-#define TERM_MS     2000
-#define KILL_MS     5000
+#define REQUEST_SECONDS 5
+#define EXIT_MS         3000 /* for the processes to exit */
+#define TERM_MS         2000
+#define KILL_MS         5000
 
 enum answer { ANSWER_ENDED, ANSWER_REFUSED, ANSWER_TIMED_OUT };
 
@@ -53,7 +53,7 @@ static bool is_refusal(const json_t *reply)
 }
 
 /* Returns when the connection ends, as it does with the machine, or times out. */
-static enum answer request_stop(struct connection *connection)
+static enum answer stop_connected(struct connection *connection)
 {
 	json_auto_t *request = json_pack("{s:s}", "command", "stop"), *reply = NULL;
 
@@ -70,15 +70,15 @@ static enum answer request_stop(struct connection *connection)
 	return interrupted ? ANSWER_TIMED_OUT : ANSWER_ENDED;
 }
 
-static enum answer ask(const char *name)
+static enum answer request_stop(const char *name)
 {
 	struct connection *connection;
 	enum answer answer;
 
-	set_interrupt(ASK_SECONDS);
+	set_interrupt(REQUEST_SECONDS);
 	connection = client_connect(name, true);
 	if (connection)
-		answer = request_stop(connection);
+		answer = stop_connected(connection);
 	else
 		answer = interrupted ? ANSWER_TIMED_OUT : ANSWER_ENDED;
 	client_close(&connection);
@@ -119,7 +119,7 @@ static void clean(const char *directory)
 
 static int stop(const char *name, const char *directory, int lock)
 {
-	enum answer answer = ask(name);
+	enum answer answer = request_stop(name);
 
 	if (answer == ANSWER_REFUSED)
 		return EXIT_FAILURE;
@@ -154,7 +154,7 @@ int cli_stop(int argc, char **argv)
 	lock = lock_open(directory, false);
 	/* Other users cannot open it. They can connect, and are refused. */
 	if (lock == -EACCES) {
-		answer = ask(argv[1]);
+		answer = request_stop(argv[1]);
 		return answer == ANSWER_REFUSED ? EXIT_FAILURE : report_none(argv[1]);
 	}
 	if (lock < 0 || lock_take(lock, 0))

@@ -331,7 +331,7 @@ void control_done(struct control *control)
 
 	if (!control->vm)
 		return;
-	/* First, so that nobody connects again after the end of the connection. */
+	/* First, so that a client does not reconnect once its connection has ended. */
 	if (control->listener.fd >= 0)
 		unlink(control->path);
 	closep(&control->listener.fd);

@@ -45,7 +45,7 @@ const char *path_of(const char *name)
 
 static int standard_error = -1;
 
-void quiet(void)
+void mute_stderr(void)
 {
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
@@ -55,7 +55,7 @@ void quiet(void)
 	close(null);
 }
 
-void loud(void)
+void unmute_stderr(void)
 {
 	assert_int_equal(dup2(standard_error, STDERR_FILENO), STDERR_FILENO);
 	close(standard_error);
@@ -140,7 +140,7 @@ struct holder hold_lock(enum hv_kvp_exchg_pool pool)
 	return holder;
 }
 
-void let_go(struct holder holder)
+void release_lock(struct holder holder)
 {
 	int status;
 

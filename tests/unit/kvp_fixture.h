@@ -24,9 +24,9 @@ const char *path_of(const char *name);
 /* A record as hv_kvp_daemon writes it: the bytes after a NUL are undefined. */
 struct pool_record make_record(const char *key, const char *value);
 
-/* Discards standard error until loud(), for tests with thousands of log messages. */
-void quiet(void);
-void loud(void);
+/* Discards standard error until unmute_stderr(), for tests with thousands of log messages. */
+void mute_stderr(void);
+void unmute_stderr(void);
 
 /* Replaces the contents of a file. */
 void write_file(const char *name, const void *bytes, size_t size);
@@ -36,12 +36,12 @@ char *read_file(const char *name, size_t *size);
 /* Rewrites a pool under its lock, as hv_kvp_daemon does. */
 void rewrite_pool(enum hv_kvp_exchg_pool pool, const struct pool_record *records, size_t count);
 
-/* A child process that holds the lock of a pool until let_go(). */
+/* A child process that holds the lock of a pool until release_lock(). */
 struct holder {
 	pid_t pid;
 	int pipe;
 };
 struct holder hold_lock(enum hv_kvp_exchg_pool pool);
-void let_go(struct holder holder);
+void release_lock(struct holder holder);
 
 #endif /* KVP_FIXTURE_H */

@@ -208,12 +208,12 @@ static void test_locked_pools(void **state)
 	start();
 	run_loop_a_few_times();
 	assert_int_equal(fixture.requests, 0);
-	let_go(holder);
+	release_lock(holder);
 	wait_for_requests(1);
 	holder = hold_lock(KVP_POOL_GUEST);
 	kvp_items_publish(&fixture.items, "late");
 	run_loop_a_few_times();
-	let_go(holder);
+	release_lock(holder);
 	settle();
 	assert_answer("late");
 }

@@ -149,7 +149,7 @@ static void test_locked(void **state)
 	assert_int_equal(read_own(), -EAGAIN);
 	assert_int_equal(write_own("y"), -EAGAIN);
 	assert_int_equal(remove_own(), -EAGAIN);
-	let_go(holder);
+	release_lock(holder);
 	assert_pool(&record, 1);
 	assert_int_equal(write_own("y"), 0);
 }

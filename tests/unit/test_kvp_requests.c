@@ -434,7 +434,7 @@ static void take_numbered(unsigned int number)
 static void test_many_requests(void **state)
 {
 	fake.sessions[0].open = false;
-	quiet();
+	mute_stderr();
 	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++) {
 		take_numbered(i);
 		run_for(1);
@@ -445,7 +445,7 @@ static void test_many_requests(void **state)
 	restart();
 	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++)
 		take_numbered(i);
-	loud();
+	unmute_stderr();
 	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
 	/* A request issued later expires later, so it is accepted. */
 	kvp_requests_handle(&fixture.kvp,
@@ -513,7 +513,7 @@ static void test_fuzzed_pools(void **state)
 	unsigned int requests = 0;
 	char value[KVP_VALUE_SIZE + 1];
 
-	quiet();
+	mute_stderr();
 	for (unsigned int i = 0; i < 10000; i++) {
 		size_t size = make_invalid_pool(records);
 
@@ -525,7 +525,7 @@ static void test_fuzzed_pools(void **state)
 		kvp_requests_handle(&fixture.kvp, value);
 		run_for(1);
 	}
-	loud();
+	unmute_stderr();
 	assert_int_equal(fake.requests, 0);
 	assert_int_equal(fake.sessions[0].signalled, 0);
 	/* Most requests got as far as being refused. */

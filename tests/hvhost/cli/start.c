@@ -273,8 +273,7 @@ static bool keep(const struct machine_config *config)
 	return false;
 }
 
-/* The lock on the machine's directory, which nothing of an earlier machine holds any more; or -1.
- */
+/* Waits until all processes of an earlier machine have exited. The lock, or -1. */
 static int take_lock(const struct machine_config *config)
 {
 	int lock = lock_open(config->directory, true);
@@ -311,10 +310,7 @@ static int prepare(int argc, char **argv, struct machine_config *config)
 	return lock;
 }
 
-/*
- * Standard error becomes the machine's log. The new session is a process group too, which has all
- * of the machine's processes.
- */
+/* Standard error becomes the machine's log. The new session has all of the machine's processes. */
 static bool detach(const struct machine_config *config, int lock)
 {
 	_cleanup_free_ char *path = NULL;

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# checkpatch.sh: runs the kernel's checkpatch.pl --strict on the driver; any output is a failure.
-# No binary package contains checkpatch.pl, so it is unpacked from the kernel's source package.
+# checkpatch.sh [PATCH…]: runs the kernel's checkpatch.pl --strict on the patches, or on the driver;
+# any output is a failure. No binary package contains checkpatch.pl, so it is unpacked from the
+# kernel's source package.
 set -euo pipefail
 
 driver=$(dirname "$(realpath "$0")")/../../driver
@@ -16,6 +17,11 @@ if [[ ! -d $tools ]]; then
 		$source/scripts/{checkpatch.pl,spelling.txt,const_structs.checkpatch}
 	mv "$tools.new" "$tools"
 fi
-cd "$driver"
-find . -name '*.[ch]' -exec perl "$tools/checkpatch.pl" --no-tree --strict --terse --show-types \
-	--no-summary --file {} +
+checkpatch=(perl "$tools/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary)
+
+if (($#)); then
+	"${checkpatch[@]}" "$@"
+else
+	cd "$driver"
+	find . -name '*.[ch]' -exec "${checkpatch[@]}" --file {} +
+fi

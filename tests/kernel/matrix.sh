@@ -37,6 +37,15 @@ sparse() {
 	silent "$copy/sparse.log"
 }
 
+# Nothing but the sources and our logs is left.
+clean() {
+	local kernel=$1 copy=$2
+	"$here/kbuild.sh" "$kernel" "$copy" clean >"$copy/clean.log" 2>&1 ||
+		{ cat "$copy/clean.log"; return 1; }
+	rm "$copy"/{,sparse.,clean.}log
+	diff -r "$here/../../driver" "$copy/driver" && [[ $(LC_ALL=C ls -A "$copy") == $'Kbuild\ndriver' ]]
+}
+
 # From 5.11 to 5.18 __hv_pkt_iter_next() had a third argument. No Debian suite has such a kernel, so
 # the headers of 5.10 get it.
 compile_three_arguments() {
@@ -56,9 +65,12 @@ for name in "$@"; do
 	release=$(basename "$(realpath "$kernel/modules")")
 	check "$release: builds with W=1" compile "$kernel" "$copy"
 	check "$release: sparse" sparse "$kernel" "$copy"
+	check "$release: make clean" clean "$kernel" "$copy"
 done
 [[ ! -e $build/kernel-5.10 ]] ||
 	check "5.10 with the three arguments of 5.15's __hv_pkt_iter_next(): builds with W=1" \
 		compile_three_arguments "$build/kernel-5.10" "$build/matrix/three-arguments"
-check 'checkpatch --strict' "$here/../check/checkpatch.sh"
+check 'kernel-tree: checkpatch --strict passes the patch series' "$here/series.sh" "$build/series"
+check 'kernel-tree: no warning from docutils' rst2pseudoxml --report=info --halt=info \
+	"$here/../../driver/Documentation/virt/hyperv/logoff.rst" "$build/series/logoff.xml"
 plan

@@ -111,6 +111,7 @@ driver() {
 	add drivers/hv/logoff/Kconfig Kconfig -e "s/HYPERV_VMBUS/$vmbus/" "$@"
 	add drivers/hv/logoff/Makefile Kbuild "$@"
 	change drivers/hv/Kconfig sed 's|^endmenu|source "drivers/hv/logoff/Kconfig"\n\n&|'
+	# shellcheck disable=SC2016 # these are make's and sed's
 	change drivers/hv/Makefile sed 's|^obj-$(CONFIG_HYPERV_BALLOON).*|&\nobj-$(CONFIG_HYPERV_LOGOFF)\t+= logoff/|'
 }
 
@@ -125,6 +126,7 @@ documentation() {
 	add Documentation/virt/hyperv/logoff.rst Documentation/virt/hyperv/logoff.rst
 	add Documentation/ABI/testing/dev-vmbus-hv_logoff \
 		Documentation/ABI/testing/dev-vmbus-hv_logoff -e 1d
+	# shellcheck disable=SC2016
 	change Documentation/virt/hyperv/index.rst sed '$a\   logoff'
 }
 

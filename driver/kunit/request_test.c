@@ -29,8 +29,6 @@ static void negotiation_without_common_version_is_answered_at_once(struct kunit 
 
 static void request_continues_after_a_new_negotiation(struct kunit *test)
 {
-	struct fixture *fixture = test->priv;
-
 	request_is_delivered(test);
 	host_negotiates(test);
 	host_receives_version(test, hvl_message_versions[0]);
@@ -157,8 +155,6 @@ static void repeated_request_is_not_a_new_one(struct kunit *test)
 
 static void cancel_before_delivery_takes_effect_at_once(struct kunit *test)
 {
-	struct fixture *fixture = test->priv;
-
 	both_are_ready(test);
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	host_sends(test, HVL_OP_CANCEL, ID);

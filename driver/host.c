@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The messages of the host: their effect, and the answers.
+ * The messages from the host: their effect, and the answers.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

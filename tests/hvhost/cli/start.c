@@ -352,12 +352,19 @@ static void show_log(const struct machine_config *config)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_free_ void *log = NULL;
-	size_t size;
+	size_t size = 0;
 
 	if (asprintf(&path, "%s/hvhost.log", config->directory) < 0)
 		path = NULL;
-	if (path && read_file(path, &log, &size) == 0)
-		write_all(STDERR_FILENO, log, size);
+	if (!path || read_file(path, &log, &size) < 0 || !size) {
+		fprintf(stderr,
+			"hvhost: %s did not start, and logged nothing: it was probably "
+			"killed.\n",
+			config->name);
+		return;
+	}
+	fprintf(stderr, "hvhost: %s did not start; its log:\n", config->name);
+	write_all(STDERR_FILENO, log, size);
 }
 
 static int report_start(const struct machine_config *config)
@@ -368,7 +375,6 @@ static int report_start(const struct machine_config *config)
 		printf("%s runs.\n", config->name);
 		return EXIT_SUCCESS;
 	}
-	fprintf(stderr, "hvhost: %s did not start; its log:\n", config->name);
 	show_log(config);
 	return EXIT_FAILURE;
 }

@@ -442,6 +442,8 @@ static int on_signal(struct mux *mux, int fd)
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return errno == EAGAIN ? 0 : -errno;
 	if (info.ssi_signo != SIGCHLD) {
+		fprintf(stderr, "hvhost: the machine ends at signal %u (%s).\n", info.ssi_signo,
+			strsignal((int)info.ssi_signo));
 		mux_deliver_clients(mux, MACHINE_ENDED);
 		mux_stop(mux);
 		return 0;

@@ -9,7 +9,7 @@ exec > >(tee "$build/results/check.tap")
 # shellcheck source=../tap.sh
 . tests/tap.sh
 flags=(-D_GNU_SOURCE -Iuserspace/shared/include -Idriver/uapi -I. "-I$build"
-	-I"$build/tests/hvhost")
+	-I"$build/tests/hvhost" -Iuserspace/host/libvmguestos)
 
 files() {
 	find driver userspace tests .ci Makefile -type f "$@" | sort

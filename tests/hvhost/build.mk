@@ -2,7 +2,7 @@
 # hvhost is linked statically: in the outer machine it runs as process 1, without any libraries.
 
 HVHOST_SOURCES := $(wildcard tests/hvhost/*.c tests/hvhost/*/*.c) driver/wire.c \
-	userspace/shared/hresult.c userspace/shared/names.c userspace/shared/wire_host.c \
+	userspace/host/libvmguestos/hresult.c userspace/shared/names.c userspace/shared/wire_host.c \
 	userspace/host/libvmguestos/registry.c
 HVHOST_OBJECTS := $(HVHOST_SOURCES:%.c=$(BUILD)/%.o)
 

@@ -9,7 +9,7 @@ OBJCOPY ?= objcopy
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
-	$(patsubst %,userspace/shared/%.o,hresult kvp_value names text utc)
+	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden

@@ -5,8 +5,8 @@
 #include "tests/hvhost/storm/inject.h"
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/hresult.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/shared/hresult.h"
 
 static void status_command(struct vm *vm, uint64_t client, const json_t *request)
 {

@@ -13,8 +13,8 @@
 
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/hresult.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/shared/hresult.h"
 
 #define LINE_MAX_BYTES   (1 << 20)
 #define OUTPUT_MAX_BYTES (64 << 20) /* queued for a client that does not read */

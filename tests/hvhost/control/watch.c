@@ -3,8 +3,8 @@
 
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/hresult.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/shared/hresult.h"
 
 struct watcher {
 	LIST_ENTRY(watcher) entry;

@@ -5,8 +5,8 @@
 
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/hresult.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/shared/hresult.h"
 #include "utf16.h"
 
 #define MSGTYPE_KVP 2

@@ -8,8 +8,8 @@
 #include "tests/hvhost/control/json_text.h"
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
+#include "userspace/host/libvmguestos/hresult.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/shared/hresult.h"
 #include "userspace/shared/names.h"
 #include "userspace/shared/wire_host.h"
 

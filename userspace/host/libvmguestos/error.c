@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "userspace/shared/hresult.h"
+#include "hresult.h"
 #include "vmguestos.h"
 
 static _Thread_local char last_error[512];

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
-#include "userspace/host/libvmguestos/vmguestos.h"
-#include "util.h"
+#include "userspace/shared/util.h"
+#include "vmguestos.h"
 
 static const struct {
 	HRESULT code;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# The module out of tree, by the Kbuild at the top, for each kernel. Any warning is an error.
+# Build the module out of tree for each kernel, with the top-level Kbuild. Any warning is an error.
 
 DRIVER_SOURCES := Kbuild driver/Kbuild $(wildcard driver/*.[ch] driver/uapi/linux/*.h)
 # The headers of the running kernel or, if it has none, the newest that are installed.
@@ -20,10 +20,10 @@ $(BUILD)/driver-sanitizer/driver/hv_logoff.ko: FORCE | $(BUILD)/kernel-sanitizer
 	@mkdir -p $(@D)
 	tests/kernel/build.sh $(@D)
 
-# The module that is installed. Run each time: kbuild knows whether the kernel has changed.
+# The module that is installed. Always run kbuild: it detects whether the kernel has changed.
 $(BUILD)/driver-install/driver/hv_logoff.ko: FORCE
 	@[[ -e "$(KDIR)/Makefile" ]] || { echo "no kernel headers in '$(KDIR)':" \
-		"install linux-headers-$$(uname -r), or run make KDIR=FOLDER" >&2; exit 1; }
+		"install linux-headers-$$(uname -r), or run make KDIR=DIR" >&2; exit 1; }
 	$(call copy-driver,$(BUILD)/driver-install)
 	$(MAKE) -C $(KDIR) M=$(abspath $(BUILD)/driver-install) modules
 

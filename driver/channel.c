@@ -129,7 +129,7 @@ static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
 	/* The ring is mapped twice in a row: a packet never wraps. */
 	packet = ring->ring_buffer->buffer + ring->priv_read_index;
 	memcpy(&descriptor, packet, sizeof(descriptor));
-	/* From here on the copy is used: the host may change what is in the ring. */
+	/* Use only the copy from here on: the host may change the ring's contents. */
 	barrier();
 	size = descriptor.len8 << 3;
 	offset = descriptor.offset8 << 3;
@@ -140,15 +140,15 @@ static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
 	memset(&channel->rx, 0, sizeof(channel->rx));
 	memcpy(&channel->rx.packet, packet + offset, *length);
 	channel->rx.trans_id = descriptor.trans_id;
-	/* Returns a packet that is left, without having given this one's space back. */
+	/* If another packet follows, this one's space has not been returned to the host yet. */
 	if (hv_pkt_iter_next(vmbus, &descriptor))
 		hv_pkt_iter_close(vmbus);
 	return 1;
 }
 
 /*
- * The host can write to the guest's index, too, and hv_ringbuffer_write() does
- * not check it in every kernel.
+ * The host can also change the guest's index, and hv_ringbuffer_write() does not
+ * check it in every kernel.
  */
 static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
 {
@@ -157,10 +157,10 @@ static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
 }
 
 /*
- * Sends what the core has for the host. When this returns 0 or 1, the core's
- * answer has been sent, so hvl_host_receive() may be called.
+ * Sends the core's pending messages. When this returns 0 or 1, the core's answer
+ * has been sent, so hvl_host_receive() may be called.
  *
- * Return: 0 when there is nothing left to send, 1 when there may be, -EAGAIN when
+ * Return: 0 when all messages were sent, 1 when more may be pending, -EAGAIN when
  * the ring is full, -ENODEV, -EIO.
  */
 static int hvl_channel_transmit(struct hvl_channel *channel)
@@ -170,7 +170,7 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 	unsigned int budget;
 	int ret;
 
-	/* A daemon that writes all the time must not keep the ring from being read. */
+	/* A daemon that writes continuously must not keep the ring from being read. */
 	for (budget = HVL_BUDGET; budget; budget--) {
 		if (!channel->transmitting)
 			channel->transmitting = hvl_host_transmit(channel->core, tx);
@@ -228,7 +228,7 @@ static void hvl_channel_work(struct work_struct *work)
 	mutex_unlock(&channel->lock);
 }
 
-/* The last results go out, as far as the host makes room for them. */
+/* Sends the pending results first, and waits up to HVL_DRAIN_MS for space in the ring. */
 static void hvl_channel_close(struct hvl_channel *channel)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(HVL_DRAIN_MS);
@@ -256,7 +256,7 @@ static int hvl_resume(struct hv_device *device)
 	mutex_lock(&channel->lock);
 	ret = hvl_channel_open(channel);
 	mutex_unlock(&channel->lock);
-	/* A result may be left to be sent. */
+	/* A result may be pending from before the suspend. */
 	hvl_channel_kick(channel);
 	return ret;
 }

@@ -54,7 +54,7 @@ static ssize_t hvl_read_record(struct hvl_core *core, char __user *buffer, size_
 	const union hvl_record *record = &core->record;
 	int ret;
 
-	/* Only read_lock is held: the copy may block for any time. */
+	/* Hold only read_lock: the copy may block indefinitely. */
 	do {
 		ret = hvl_wait_record(core, nonblock);
 		if (ret)

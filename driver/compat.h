@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What kernels since 5.10 lack that the driver uses, by feature and not by version: distributions
- * backport features under old version numbers.
+ * Support for kernels back to 5.10. It tests for features and not for versions, because
+ * distributions backport features without changing the version.
  *
- * Kbuild at the top includes this file before each source file, so it includes nothing itself. In
- * a kernel tree there is no such file.
+ * The top-level Kbuild includes this file before each source file, so it includes nothing itself.
+ * It is not part of the driver in a kernel tree.
  */
 #ifndef HV_LOGOFF_COMPAT_H
 #define HV_LOGOFF_COMPAT_H

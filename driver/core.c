@@ -47,7 +47,7 @@ void hvl_core_put(struct hvl_core *core)
 }
 
 /**
- * hvl_core_stop() - accept no more requests, and complete the one in flight
+ * hvl_core_stop() - refuse further requests, and complete the one in flight
  * @core: the component; its char device is not registered any more
  *
  * hvl_host_transmit() returns the result of the request in flight. A daemon that

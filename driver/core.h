@@ -16,7 +16,7 @@
 
 #include "wire.h"
 
-/* Seconds after a request's timeout when the driver completes it itself. */
+/* Seconds past a request's timeout after which the driver completes it itself. */
 #define HVL_OVERTIME_SECONDS	5
 
 /* SESSION messages that are queued for a host that reads slowly. */
@@ -107,7 +107,7 @@ struct hvl_queued {
  *	called with @lock held, must not sleep; not called after
  *	hvl_core_stop()
  * @kick_data: argument of @kick
- * @stopped: the offer is gone, or the driver is being unbound from it
+ * @stopped: the offer was rescinded, or the driver is being unbound
  * @daemon: state of the handshake with the daemon
  * @daemon_version: version that the daemon and the driver use; valid from the
  *	daemon's HELLO on

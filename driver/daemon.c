@@ -90,7 +90,7 @@ static void hvl_daemon_update(struct hvl_core *core, const struct hv_logoff_repo
 {
 	struct hvl_report *note = &core->request.report;
 
-	/* A daemon starts over after a redelivery; what the host gets never decreases. */
+	/* A daemon starts over after a redelivery; the host's values never decrease. */
 	note->percent = max(note->percent, report->percent);
 	note->found = report->found;
 	note->ended = report->ended;
@@ -104,7 +104,7 @@ static void hvl_daemon_update(struct hvl_core *core, const struct hv_logoff_repo
 	hvl_request_changed(core);
 }
 
-/* Return: 0 if the daemon may report on the request @id, else the error for it. */
+/* Return: 0 if the daemon may report on the request @id, otherwise an error. */
 static int hvl_daemon_may_report(const struct hvl_core *core, u64 id)
 {
 	if (core->stopped)
@@ -200,7 +200,7 @@ static void hvl_build_request(const struct hvl_core *core, union hvl_record *rec
 	if (request->delivered)
 		record->request.flags |= HV_LOGOFF_REDELIVERED;
 	record->request.timeout = max(seconds_until(request->deadline), 1U);
-	/* Once sessions were ended, the remaining ones get no grace. */
+	/* Once a session has been ended, the remaining ones get no grace period. */
 	if (request->report.state < HV_LOGOFF_ENDING)
 		record->request.grace = seconds_until(request->grace_end);
 	memcpy(record->request.message, request->message, sizeof(request->message));

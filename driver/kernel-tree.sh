@@ -19,14 +19,14 @@ fail() {
 	exit 1
 }
 
-# What the series changes; it adds everything else.
+# The files that the series changes; it adds all others.
 changed=(MAINTAINERS Documentation/virt/hyperv/index.rst drivers/hv/Kconfig drivers/hv/Makefile
 	drivers/hv/channel_mgmt.c include/linux/hyperv.h)
 
 # The files of the next commit.
 touched=()
 
-# replace FILE FROM
+# replace FILE FROM: copies FROM to FILE in the tree, unless they are equal.
 replace() {
 	touched+=("$1")
 	cmp -s "$2" "$tree/$1" || cp "$2" "$tree/$1"
@@ -53,7 +53,7 @@ add() {
 	replace "$file" "$work/added"
 }
 
-# With the message on standard input.
+# Commits the touched files, with the message on standard input.
 commit() {
 	git -C "$tree" add -f "${touched[@]}"
 	git -C "$tree" commit --quiet --signoff --file -
@@ -100,7 +100,7 @@ END
 		sed -e "/\.dev_type = HV_DM,/,/^\t},/{/^\t},/r $work/device" -e '}'
 }
 
-# driver SED-ARGUMENT…: Kconfig and Makefile after these changes.
+# driver SED-ARGUMENT…: adds the driver; the arguments change its Kconfig and its Makefile.
 driver() {
 	local file
 	for file in "$here"/*.[ch]; do
@@ -134,11 +134,11 @@ series() {
 	local base
 	identity=$(git -C "$tree" var GIT_COMMITTER_IDENT 2>/dev/null | sed 's/ [0-9]* [-+0-9]*$//')
 	[[ -n $identity ]] || fail "git has no identity: set user.name and user.email"
-	[[ ! -e $tree/drivers/hv/logoff ]] || fail "$tree has the driver already"
+	[[ ! -e $tree/drivers/hv/logoff ]] || fail "$tree already contains the driver"
 	if [[ $(git -C "$tree" rev-parse --show-toplevel 2>/dev/null) != "$tree" ]]; then
 		git -C "$tree" init --quiet
 		git -C "$tree" add -f "${changed[@]}"
-		git -C "$tree" commit --quiet -m 'The files that the series changes'
+		git -C "$tree" commit --quiet -m 'Import the files that the series changes'
 	fi
 	base=$(git -C "$tree" rev-parse HEAD)
 
@@ -146,10 +146,10 @@ series() {
 	commit <<'END'
 Drivers: hv: vmbus: Add the device type of the logoff component
 
-The logoff component lets the host log off the users of a guest. Name
+The logoff component lets the host log off the users of a guest. Define
 its class GUID, so that a driver can bind to it, and vmbus does not
-report an unknown GUID. It is not a performance device. It stays
-disallowed in isolated VMs until its driver has been reviewed for that.
+report an unknown GUID. It is not a performance device. It is not
+allowed in isolated VMs until its driver has been reviewed for that.
 END
 	driver -e '/^$/N' -e '/KUNIT/Q'
 	maintain 'drivers/hv/logoff/*' include/uapi/linux/hv_logoff.h
@@ -161,9 +161,9 @@ has /dev/vmbus/hv_logoff open, and returns the daemon's progress and
 result. It handles one request at a time, and completes each exactly
 once, with an error if the daemon exits, hangs or is too late.
 
-hv_utils' transport does not fit: it hands over one message, and returns
-one answer to it. A request here has progress, cancellation, a deadline
-and redelivery to the next daemon.
+hv_utils' transport does not fit: it passes on one message and returns
+one answer to it. A logoff request has progress, cancellation, a
+deadline, and redelivery to the next daemon.
 
 Neither side is trusted: packets are copied out of the ring before they
 are checked, and records of the daemon before they are used.
@@ -174,9 +174,9 @@ END
 	commit <<'END'
 Drivers: hv: logoff: Add KUnit suites
 
-The suites stand in for the host and for the daemon, and cover
-everything but the channel: negotiation, the states of a request, what
-the device accepts, and malformed messages. They need no offer.
+The suites emulate the host and the daemon, and cover everything except
+the channel: negotiation, the states of a request, the records that the
+device accepts, and malformed messages. They need no offer.
 END
 	documentation
 	maintain Documentation/ABI/testing/dev-vmbus-hv_logoff \

@@ -27,7 +27,7 @@ void hvl_request_changed(struct hvl_core *core)
 }
 
 /**
- * hvl_request_arm() - set the timer to the time when the request would fail
+ * hvl_request_arm() - set the timer to the time at which the request fails
  * @core: the component, with a request in flight
  */
 void hvl_request_arm(struct hvl_core *core)
@@ -52,7 +52,7 @@ static void hvl_request_set_target(struct hvl_request *request, const struct hvl
 /**
  * hvl_request_accept() - start working on a request
  * @core: the component; a daemon is ready, no request is in flight, and no result
- *	is to be sent
+ *	is pending
  * @message: a LOGOFF or TARGET that passed hvl_check_request()
  */
 void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message)
@@ -78,11 +78,12 @@ void hvl_request_accept(struct hvl_core *core, const struct hvl_message *message
 }
 
 /**
- * hvl_request_finish() - the request in flight is over; does nothing without one
+ * hvl_request_finish() - complete the request in flight, if there is one
  * @core: the component
  * @result: HRESULT for the host
- * @cancel_reason: what to tell a daemon that works on it; 0 when nothing
- * @text: for the host's person
+ * @cancel_reason: reason of the CANCEL for the daemon that works on it; 0 to
+ *	send none
+ * @text: human-readable, for the host
  */
 void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, const char *text)
 {

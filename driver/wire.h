@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The messages of the logoff integration component, as they are in the VMBus
- * ring. All integers are little endian, as every VMBus guest is.
+ * ring. All integers are little endian, as is every VMBus guest.
  *
  * This is also compiled outside the kernel, by tests and by hosts, so it
- * allocates nothing and calls nothing of VMBus.
+ * allocates nothing and calls no VMBus functions.
  */
 #ifndef HV_LOGOFF_WIRE_H
 #define HV_LOGOFF_WIRE_H
@@ -24,7 +24,7 @@
 #define HVL_ICFLAG_REQUEST	2
 #define HVL_ICFLAG_RESPONSE	4
 
-/* Bytes; the maximum for both sides. */
+/* Maximum size of a packet in bytes, in both directions. */
 #define HVL_PACKET_MAX		2048
 
 struct hvl_version {
@@ -92,8 +92,8 @@ enum hvl_op {
 /**
  * struct hvl_op_header - start of every body of HVL_MSGTYPE_LOGOFF, 16 bytes
  * @op: enum hvl_op
- * @flags: of HVL_OP_LOGOFF HV_LOGOFF_FORCE, of HVL_OP_TARGET HV_LOGOFF_DRY_RUN too;
- *	of HVL_OP_COMPLETE HVL_REPLAY; else 0
+ * @flags: HVL_OP_LOGOFF: HV_LOGOFF_FORCE; HVL_OP_TARGET: also HV_LOGOFF_DRY_RUN;
+ *	HVL_OP_COMPLETE: HVL_REPLAY; otherwise 0
  * @id: the request, chosen by the host, never 0, never used twice in a boot;
  *	0 in an HVL_OP_SESSION that belongs to no request
  */
@@ -107,7 +107,7 @@ struct hvl_op_header {
 #define HVL_REPLAY		0x00000001
 
 /**
- * struct hvl_logoff - log off everyone, 1048 bytes
+ * struct hvl_logoff - log off all users, 1048 bytes
  * @header: op is HVL_OP_LOGOFF
  * @timeout: seconds, 1 to HV_LOGOFF_TIMEOUT_MAX, for the whole request
  * @grace: seconds, less than @timeout, before the first session is ended

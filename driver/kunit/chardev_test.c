@@ -12,7 +12,7 @@
 /**
  * struct opened - an open file of the char device
  * @inode: not used by the driver
- * @file: the daemon's
+ * @file: the open file of the daemon
  * @buffer: a page of user memory
  */
 struct opened {

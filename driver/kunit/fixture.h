@@ -55,7 +55,6 @@ void daemon_detaches(struct kunit *test);
 void daemon_reads(struct kunit *test, u32 type, u64 id);
 void daemon_reads_nothing(struct kunit *test);
 int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result);
-
 int daemon_reports_session(struct kunit *test, u64 id, u32 uid);
 
 /* Attaches a daemon and completes the host's negotiation. */

@@ -97,7 +97,7 @@ static void logoff_without_daemon_is_not_available(struct kunit *test)
 {
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
-	/* A request that was declined is not known afterwards. */
+	/* A request that was declined is not remembered. */
 	host_sends(test, HVL_OP_QUERY, ID);
 	host_receives(test, HVL_OP_QUERY, ID, HV_LOGOFF_E_NOT_FOUND);
 }
@@ -122,7 +122,7 @@ static void second_request_is_busy(struct kunit *test)
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 }
 
-/* The host may send the next request before it has read the result of the last. */
+/* The host may send a request before it has read the result of the previous one. */
 static void request_is_in_flight_until_its_result_is_sent(struct kunit *test)
 {
 	request_is_delivered(test);
@@ -175,7 +175,7 @@ static void request_cancelled_while_being_read_is_not_delivered(struct kunit *te
 	daemon_reads_nothing(test);
 }
 
-static void cancel_in_the_grace_reaches_the_daemon(struct kunit *test)
+static void cancel_in_the_grace_period_reaches_the_daemon(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -224,13 +224,13 @@ static void query_returns_the_result_too(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.result, HV_LOGOFF_E_NO_SESSION);
 }
 
-static void request_of_a_silent_daemon_times_out(struct kunit *test)
+static void request_without_a_report_times_out(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 	unsigned long *deadline = &fixture->core->request.deadline;
 
 	request_is_delivered(test);
-	/* Until the overtime is over the daemon may still report. */
+	/* The daemon may report until the end of the overtime. */
 	time_passes(test, deadline, HVL_OVERTIME_SECONDS - 2);
 	host_receives_nothing(test);
 	time_passes(test, deadline, HVL_OVERTIME_SECONDS + 1);
@@ -244,7 +244,7 @@ static void request_of_a_silent_daemon_times_out(struct kunit *test)
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 }
 
-static void returning_daemon_gets_the_request_again(struct kunit *test)
+static void next_daemon_gets_the_request_again(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -261,7 +261,7 @@ static void returning_daemon_gets_the_request_again(struct kunit *test)
 	host_receives_nothing(test);
 }
 
-static void redelivery_after_ending_began_has_no_grace(struct kunit *test)
+static void redelivery_in_the_ending_state_has_no_grace(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -273,7 +273,7 @@ static void redelivery_after_ending_began_has_no_grace(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->record.request.grace, 0);
 }
 
-static void request_without_a_returning_daemon_fails(struct kunit *test)
+static void request_fails_if_no_daemon_reattaches(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
 
@@ -300,7 +300,7 @@ static void opening_without_handshake_extends_no_timeout(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, time_after(fixture->core->request.reattach, jiffies));
 }
 
-static void cancel_while_the_daemon_is_away_takes_effect(struct kunit *test)
+static void cancel_after_the_daemon_detached_takes_effect(struct kunit *test)
 {
 	request_is_delivered(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
@@ -401,15 +401,15 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(repeated_request_is_not_a_new_one),
 	KUNIT_CASE(cancel_before_delivery_takes_effect_at_once),
 	KUNIT_CASE(request_cancelled_while_being_read_is_not_delivered),
-	KUNIT_CASE(cancel_in_the_grace_reaches_the_daemon),
+	KUNIT_CASE(cancel_in_the_grace_period_reaches_the_daemon),
 	KUNIT_CASE(cancel_too_late_fails),
 	KUNIT_CASE(query_returns_the_result_too),
-	KUNIT_CASE(request_of_a_silent_daemon_times_out),
-	KUNIT_CASE(returning_daemon_gets_the_request_again),
-	KUNIT_CASE(redelivery_after_ending_began_has_no_grace),
-	KUNIT_CASE(request_without_a_returning_daemon_fails),
+	KUNIT_CASE(request_without_a_report_times_out),
+	KUNIT_CASE(next_daemon_gets_the_request_again),
+	KUNIT_CASE(redelivery_in_the_ending_state_has_no_grace),
+	KUNIT_CASE(request_fails_if_no_daemon_reattaches),
 	KUNIT_CASE(opening_without_handshake_extends_no_timeout),
-	KUNIT_CASE(cancel_while_the_daemon_is_away_takes_effect),
+	KUNIT_CASE(cancel_after_the_daemon_detached_takes_effect),
 	KUNIT_CASE(suspend_ends_the_request),
 	KUNIT_CASE(result_is_sent_on_the_new_channel),
 	KUNIT_CASE(stop_finishes_the_request),

@@ -101,7 +101,7 @@ static void target_completes(struct kunit *test)
 	daemon_reads_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
-	/* The next request has no names of the TARGET. */
+	/* The next request does not contain the names of the TARGET. */
 	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
 	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
 	KUNIT_EXPECT_EQ(test, fixture->record.header.size, sizeof(fixture->record.request));

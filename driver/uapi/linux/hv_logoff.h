@@ -29,7 +29,7 @@
 #define HV_LOGOFF_TIMEOUT_MAX	86400
 
 enum hv_logoff_record_type {
-	HV_LOGOFF_HELLO = 1,	/* both ways, struct hv_logoff_hello */
+	HV_LOGOFF_HELLO = 1,	/* read and write, struct hv_logoff_hello */
 	HV_LOGOFF_REQUEST = 2,	/* read, struct hv_logoff_request */
 	HV_LOGOFF_CANCEL = 3,	/* read, struct hv_logoff_cancel */
 	HV_LOGOFF_REPORT = 4,	/* write, struct hv_logoff_report */
@@ -47,9 +47,9 @@ enum hv_logoff_state {
 };
 
 /* hv_logoff_request.flags. Also used on the wire, except for the upper half. */
-#define HV_LOGOFF_FORCE		0x00000001	/* kill without SIGTERM before */
+#define HV_LOGOFF_FORCE		0x00000001	/* kill without sending SIGTERM first */
 #define HV_LOGOFF_DRY_RUN	0x00000002	/* only list the sessions; TARGET only */
-#define HV_LOGOFF_REDELIVERED	0x80000000	/* another daemon has read it before */
+#define HV_LOGOFF_REDELIVERED	0x80000000	/* another daemon has already read it */
 
 /* hv_logoff_cancel.reason */
 enum hv_logoff_cancel_reason {
@@ -121,8 +121,8 @@ struct hv_logoff_hello {
  * @timeout: seconds from now until the result must be reported
  * @grace: seconds from now in which the users may finish their work
  * @reserved: 0
- * @message: for the users; may be empty; as the host sent it, not checked to be
- *	UTF-8, may have control characters
+ * @message: for the users; may be empty; as the host sent it: not necessarily
+ *	valid UTF-8, and may contain control characters
  */
 struct hv_logoff_request {
 	struct hv_logoff_header header;

@@ -180,7 +180,7 @@ static void test_shipped_file_has_defaults(void **state)
 	assert_int_equal(config.escalate, 10);
 	assert_true(config.notice);
 	assert_string_equal(config.message,
-			    "The administrator of this machine's host logs everyone off.");
+			    "The administrator of this machine's host is logging off all users.");
 }
 
 static bool is_ours(const char *class, uid_t uid, const char *user)

@@ -268,7 +268,8 @@ static int set_defaults(struct config *config)
 	*config = (struct config){.escalate = 10, .notice = true, .kvp = true};
 	config->classes = strv_split("user user-early user-light user-early-light");
 	config->exempt_users = strv_split("");
-	config->message = strdup("The administrator of this machine's host logs everyone off.");
+	config->message =
+		strdup("The administrator of this machine's host is logging off all users.");
 	return config->classes && config->exempt_users && config->message ? 0 : -ENOMEM;
 }
 

@@ -25,7 +25,7 @@ struct config {
  */
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
 		 FILE *errors);
-/* A file that does not exist leaves all defaults. */
+/* If the file does not exist, all settings have their defaults. */
 int config_read(struct config *config, const char *file, FILE *errors);
 void config_done(struct config *config);
 

@@ -29,7 +29,7 @@ static int device_transport_report(void *userdata, const struct hv_logoff_report
 	r = device_report(&daemon->device, &named);
 	sd_notifyf(0, "STATUS=%s", report->text);
 	if (r < 0 && r != -ESTALE)
-		log_message(LOG_ERR, "The driver does not accept a report: %s.", strerror(-r));
+		log_message(LOG_ERR, "The driver rejected a report: %s.", strerror(-r));
 	return r;
 }
 
@@ -60,7 +60,7 @@ static void report_session(const struct daemon *daemon, uint64_t request,
 		r = device_session(&daemon->device, &record);
 	}
 	if (r < 0 && r != -EOPNOTSUPP && r != -ESTALE)
-		log_message(LOG_WARNING, "The driver does not accept the report on session %s: %s.",
+		log_message(LOG_WARNING, "The driver rejected the report on session %s: %s.",
 			    session->id, strerror(-r));
 }
 
@@ -106,7 +106,7 @@ static int op_list(void *userdata)
 	return logind_list(&daemon->logind);
 }
 
-/* The driver only knows the ids of its own requests. */
+/* The driver accepts only the ids of its own requests. */
 static void op_begin(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
@@ -231,7 +231,7 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 		.grace = record->grace,
 	};
 
-	/* The driver has one request at a time: its previous one is no longer valid. */
+	/* The driver has only one request at a time, so its previous one is no longer valid. */
 	if (engine_serves(&daemon->engine, &device_transport))
 		engine_drop(&daemon->engine);
 	daemon->device_request = record->header.id;
@@ -324,7 +324,7 @@ static void on_removed(void *userdata, const char *id)
 	engine_removed(&daemon->engine, id);
 }
 
-/* A call would activate a logind that has exited. Its return is signaled instead. */
+/* Do not call a logind that has exited: this would activate it. A signal reports its restart. */
 static void on_restarted(void *userdata, bool running)
 {
 	struct daemon *daemon = userdata;
@@ -392,7 +392,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, const struct config *co
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
-	/* The best accuracy that does not keep an idle machine awake. */
+	/* Coarse enough for the kernel to coalesce wakeups of an idle machine. */
 	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);

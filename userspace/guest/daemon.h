@@ -29,7 +29,7 @@ struct daemon {
 	int error; /* why the device was closed */
 };
 
-/* Requests arrive once a transport is started; both may be. Returns 0 or -errno. */
+/* Requests arrive once a transport is started; both can be used. Returns 0 or -errno. */
 int daemon_start(struct daemon *daemon, sd_event *event, const struct config *config);
 /* Returns 0, or -errno after logging the reason. */
 int daemon_start_kvp(struct daemon *daemon);

@@ -71,7 +71,7 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return EX_USAGE;
 }
 
-/* udev creates the device shortly after the driver was loaded. */
+/* udev creates the device shortly after the driver is loaded. */
 static int wait_for_device(const char *file)
 {
 	static const struct timespec pause = {.tv_nsec = 100000000};
@@ -94,7 +94,7 @@ static bool is_absent(int error)
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
 }
 
-/* If requests can arrive by KVP, udev loads the driver, now or later. */
+/* If requests can arrive by KVP, the driver is optional, and udev loads it, now or later. */
 static int open_device(const char *file, bool kvp)
 {
 	int fd = device_open(file);
@@ -116,8 +116,8 @@ static int open_device(const char *file, bool kvp)
 }
 
 /*
- * The status selects whether systemd restarts the daemon at once. It does, unless the device has
- * disappeared; then udev starts the daemon when the device reappears.
+ * The exit status determines whether systemd restarts the daemon at once. If the device has
+ * disappeared, it does not, and udev starts the daemon when the device reappears.
  */
 static int exit_status(const struct daemon *daemon, const char *file)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sd_event_set_watchdog() notifies once in up to three quarters of the timeout. If that
- * notification is lost, because memory is short, PID 1 kills a daemon that works. Here six are
- * sent within the timeout, and five of them may be lost.
+ * sd_event_set_watchdog() may wait three quarters of the timeout between two notifications. If one
+ * is lost because memory is short, PID 1 kills a working daemon. Here, six notifications are sent
+ * within the timeout, and five of them may be lost.
  */
 #include "watchdog.h"
 
@@ -33,7 +33,7 @@ int watchdog_start(sd_event *event)
 
 	if (r <= 0)
 		return r;
-	/* The accuracy is low, so that the timer seldom wakes an idle machine on its own. */
+	/* With a low accuracy, the timer rarely wakes an idle machine on its own. */
 	return sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 0,
 					  timeout / NOTIFICATIONS / 2, notify, NULL);
 }

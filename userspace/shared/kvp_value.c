@@ -216,8 +216,8 @@ static const struct request_field *find_field(const char *name)
 }
 
 /*
- * Every refusal depends on two fields: another version may change the meaning of all others, and
- * the host recognizes the answer by its id.
+ * Parses the two fields that every refusal depends on: another version may change the meaning of
+ * all other fields, and the host recognizes the answer by its id.
  */
 static int parse_essentials(struct request_parser *parser, const char *value)
 {
@@ -309,7 +309,7 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 
 static int format_logoff(char *text, size_t size, const struct logoff_request *logoff)
 {
-	/* A blank ends any value but that of the message. */
+	/* A blank ends any value except the message. */
 	if (strpbrk(logoff->user, BLANKS) || strpbrk(logoff->session, BLANKS))
 		return -EINVAL;
 	snprintf(text, size, " timeout=%" PRIu32 " grace=%" PRIu32 "%s%s%s%s%s%s%s%s",
@@ -406,7 +406,7 @@ static void take_id(char target[KVP_ID_SIZE], const char *value)
 	snprintf(target, KVP_ID_SIZE, "%s", value);
 }
 
-/* Ignores fields that it does not know: a later hv-logoffd may add some. */
+/* Ignores unknown fields: a later hv-logoffd may add some. */
 static void take_field(struct answer_parser *parser, const char *name, const char *value)
 {
 	if (take_number(parser->answer, name, value))

@@ -14,7 +14,7 @@
 #define KVP_REQUEST_KEY "HvLogoffRequest"
 #define KVP_ANSWER_KEY  "HvLogoffAnswer"
 
-/* Every host and every guest transfers a value of so many bytes without truncation. */
+/* Every host and every guest transfers values of up to this many bytes without truncation. */
 #define KVP_TEXT_MAX 1022
 /* The size of a request or boot id, with the NUL. */
 #define KVP_ID_SIZE  37
@@ -73,7 +73,7 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 		       const char *boot, int64_t time);
 /*
  * Returns 0, or -EINVAL unless @value is an answer of the supported version. Fields that are
- * missing are empty or 0, and so are all of them after an error. A state that is unknown is
+ * missing are empty or 0, and so are all fields after an error. An unknown state is
  * HV_LOGOFF_PENDING. The numbers are not checked.
  */
 int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t *time,

@@ -31,7 +31,7 @@ static inline void closep(int *fd)
 	*fd = -1;
 }
 
-/* Microseconds of a clock that is never set. */
+/* Microseconds of a clock that is never adjusted. */
 static inline uint64_t monotonic_usec(void)
 {
 	struct timespec now;

@@ -17,7 +17,7 @@ void hvl_build_negotiate(struct hvl_packet *packet, __u8 transaction,
 			 const struct hvl_version *versions, size_t count);
 /*
  * Whether the guest chose one offered version of each kind. @packet is a private copy, zero past
- * what was received. Linux' own components leave the request's sizes in their answers, so
+ * what was received. Linux's own components leave the request's sizes in their answers, so
  * hvl_packet_check() may reject such an answer: this check does not depend on it.
  */
 bool hvl_check_negotiate_answer(const struct hvl_packet *packet, const struct hvl_version *versions,

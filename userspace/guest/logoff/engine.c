@@ -11,14 +11,14 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* A request without a list of sessions fails if logind does not answer for this time. */
+/* A request without a list of sessions fails if logind does not answer within this time. */
 #define LOGIND_TIMEOUT (10 * USEC_PER_SEC)
 #define RETRY          (1 * USEC_PER_SEC)
 
 /* Delay before the list after the last session has ended, to catch automatic logins. */
 #define SETTLE (500 * USEC_PER_MSEC)
 
-/* A request fails after this number of lists with new sessions after the grace period. */
+/* A request fails if more than this number of lists after the grace period have new sessions. */
 #define ROUNDS_MAX 5
 
 #define NO_ANSWER "systemd-logind does not answer; see the guest's journal."
@@ -26,7 +26,7 @@
 #define PERCENT_GRACE  10
 #define PERCENT_ENDING 99
 
-/* The last step to end a session; each is stronger than the previous one. */
+/* The last step that was taken to end a session; each step is stronger than the previous one. */
 enum step {
 	STEP_FOUND,
 	STEP_SIGNALED,
@@ -98,8 +98,9 @@ void engine_drop(struct engine *engine)
 }
 
 /*
- * The grace period is 0 to PERCENT_GRACE, the ended sessions are the rest. It never decreases. If
- * the daemon was stopped at the end of the grace period, this may run before engine_tick().
+ * The grace period accounts for 0 to PERCENT_GRACE, the ended sessions for the rest. The percentage
+ * never decreases. If the daemon was stopped at the end of the grace period, this may run before
+ * engine_tick().
  */
 static uint32_t percent(const struct engine *engine, struct counts counts)
 {
@@ -147,7 +148,7 @@ static void give_up(const struct engine *engine, const struct session *session)
 	report_outcome(engine, session, HV_LOGOFF_FAILED);
 }
 
-/* The end of every request that its transport still waits for. */
+/* Ends every request, except those whose transport does not wait for a result any more. */
 __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
 							 const char *format, ...)
 {
@@ -204,7 +205,7 @@ static uint64_t next_percent(const struct engine *engine)
 	uint64_t grace = engine->grace_end - engine->started;
 	uint64_t part = (now(engine) - engine->started) * PERCENT_GRACE / grace + 1;
 
-	/* Rounded up, or the percentage would not have increased at that time. */
+	/* Rounded up, so that the percentage has increased at that time. */
 	return engine->started + (part * grace + PERCENT_GRACE - 1) / PERCENT_GRACE;
 }
 
@@ -358,7 +359,6 @@ static void notify_user(const struct engine *engine, const struct session *sessi
 	const char *message =
 		engine->request.message[0] ? engine->request.message : engine->config->message;
 	char text[HV_LOGOFF_MESSAGE_SIZE + 512];
-
 	uint64_t time = now(engine);
 
 	if (!engine->config->notice || engine->request.flags & HV_LOGOFF_DRY_RUN)
@@ -449,7 +449,7 @@ static void finish_without_sessions(struct engine *engine)
 {
 	const struct logoff_request *request = &engine->request;
 
-	/* The daemon that had the request before may have ended sessions. */
+	/* The previous daemon may have ended sessions. */
 	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
 		finish(engine, HV_LOGOFF_S_OK, "All sessions have ended.");
 	else if (request->user[0] || request->session[0])
@@ -532,7 +532,7 @@ void engine_removed(struct engine *engine, const char *id)
 	update(engine);
 }
 
-/* Users who log on in the grace period are notified. Later sessions are in the last list. */
+/* Users who log on during the grace period are notified. Later sessions are in the last list. */
 void engine_opened(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE)

@@ -86,7 +86,7 @@ struct engine {
 
 	bool listing; /* waiting for engine_listed() */
 	uint64_t list_at;
-	bool list_failed;    /* the last list */
+	bool list_failed;    /* the last list could not be read */
 	unsigned int rounds; /* lists with new sessions after the grace period */
 
 	struct hv_logoff_report last;

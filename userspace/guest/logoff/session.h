@@ -9,7 +9,7 @@
 
 struct config;
 
-/* In a list, no string is NULL; an unknown one is empty. */
+/* In a list, no string is NULL; a string that is unknown is empty. */
 struct session {
 	char *id;
 	uid_t uid;
@@ -28,7 +28,7 @@ int session_init(struct session *session, const char *id, uid_t uid, const char 
 		 const char *class, const char *tty, pid_t leader);
 void session_done(struct session *session);
 
-/* Takes ownership of the strings of @session, also if it fails. Returns 0 or -ENOMEM. */
+/* Takes ownership of the strings of @session, even if it fails. Returns 0 or -ENOMEM. */
 int session_list_add(struct session_list *list, struct session *session);
 void session_list_done(struct session_list *list);
 

@@ -12,7 +12,7 @@ struct watched {
 	struct session session;
 	enum hv_logoff_kind kind; /* to report if it ends now */
 	uint64_t request;
-	unsigned int lists; /* that were requested before it was found */
+	unsigned int lists; /* number of lists requested before it was found */
 	bool reported;      /* it has ended, but logind may still list it */
 };
 
@@ -128,7 +128,7 @@ void watch_listed(struct watch *watch, const struct session_list *list, int erro
 		watch_found(watch, &list->items[i]);
 }
 
-/* A session that a request started to end keeps its kind. */
+/* A session that a request has started to end keeps its kind. */
 void watch_stopping(struct watch *watch, const char *id)
 {
 	struct watched *watched = find(watch, id);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Follows all user sessions, also without a request, and reports once for each session that and
- * how it ended.
+ * Tracks all user sessions, even without a request, and reports the end of each session once, with
+ * its kind.
  */
 #ifndef HVL_WATCH_H
 #define HVL_WATCH_H
@@ -30,7 +30,7 @@ struct watch {
 	const struct config *config;
 	struct watched *sessions;
 	size_t count;
-	unsigned int lists; /* that were requested */
+	unsigned int lists; /* number of lists requested so far */
 };
 
 void watch_init(struct watch *watch, const struct watch_ops *ops, void *userdata,
@@ -47,7 +47,7 @@ void watch_listed(struct watch *watch, const struct session_list *list, int erro
 void watch_found(struct watch *watch, const struct session *session);
 /* PID 1 was requested to stop its scope from within the guest. */
 void watch_stopping(struct watch *watch, const char *id);
-/* @request, which may be 0, starts to end it. */
+/* The request @request, which may be 0, starts to end it. */
 void watch_claim(struct watch *watch, const char *id, uint64_t request);
 void watch_removed(struct watch *watch, const char *id);
 /* It has ended, but logind may still list it. */

@@ -26,7 +26,7 @@ struct directory_watch {
 };
 
 /*
- * @mask has IN_CREATE and the like. Files that already exist are not reported. The parent
+ * @mask consists of inotify events. Files that already exist are not reported. The parent
  * directory must exist. @handler may call directory_watch_done(). Returns 0 or -errno.
  */
 int directory_watch_start(struct directory_watch *watch, sd_event *event, const char *directory,

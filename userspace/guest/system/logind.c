@@ -71,7 +71,7 @@ static void listing_free(struct listing *listing)
 	free(listing);
 }
 
-/* Only once until logind answers again, since the callers retry. */
+/* Logs only the first failure until logind answers again, because the callers retry. */
 static void log_failure(struct logind *logind, const char *reason)
 {
 	if (!logind->failure_logged)
@@ -171,7 +171,7 @@ static bool has_ended(sd_bus_message *reply)
 	       sd_bus_message_is_method_error(reply, NO_SUCH_SESSION);
 }
 
-/* Not an error: the session has ended since it was listed. */
+/* A session that has ended since it was listed is not an error. */
 static int handle_properties(const struct lookup *lookup, sd_bus_message *reply)
 {
 	struct properties properties;
@@ -441,7 +441,7 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	(void)error;
 	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
 		return 0;
-	/* It has stopped, and sends no other signal about that; or it is back, perhaps upgraded. */
+	/* It has stopped, which no other signal reports, or it runs again, perhaps upgraded. */
 	logind->without_list_ex = false;
 	if (owner[0])
 		get_kill_user_processes(logind);

@@ -15,8 +15,7 @@ struct logind_handler {
 	void (*opened)(void *userdata);
 	/* Details of a new session, unless it has already ended; NULL: logind did not answer. */
 	void (*found)(void *userdata, const struct session *session);
-	/* A job stops the session's scope; not called if a user's own logout has the same effect.
-	 */
+	/* A job stops the session's scope. Not called if a user's own logout causes one too. */
 	void (*stopping)(void *userdata, const char *id);
 	void (*removed)(void *userdata, const char *id);
 	/* logind has started (@running) or stopped: signals may have been missed in between. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pidfd_open() and pidfd_send_signal(), which glibc has since 2.36. */
+/* pidfd_open() and pidfd_send_signal(), which glibc has only since 2.36. */
 #ifndef HVL_PIDFD_H
 #define HVL_PIDFD_H
 

@@ -7,7 +7,7 @@
 
 /*
  * Writes @text to the session's terminal. Returns 0 or -errno. It never blocks: -EAGAIN if the
- * terminal is stopped. -EPERM if another session has the terminal by now.
+ * terminal is stopped. -EPERM if the terminal now belongs to another session.
  */
 int terminal_write(const struct session *session, const char *text);
 

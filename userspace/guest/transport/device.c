@@ -80,7 +80,7 @@ static int handle_record(struct device *device, const union record *record, size
 	}
 }
 
-/* Only one record, so that other event sources are dispatched between many records. */
+/* Reads only one record, so that other event sources are dispatched in between. */
 static int read_record(struct device *device)
 {
 	union record record;

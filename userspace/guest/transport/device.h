@@ -16,7 +16,7 @@ struct device_handler {
 	/* A request for all users has empty strings in @target. */
 	void (*request)(void *userdata, const struct hv_logoff_target *target);
 	void (*cancel)(void *userdata, const struct hv_logoff_cancel *cancel);
-	/* Nothing follows: -ENODEV if the device has disappeared, or another error. */
+	/* The last call: -ENODEV if the device has disappeared, or another error. */
 	void (*gone)(void *userdata, int error);
 };
 

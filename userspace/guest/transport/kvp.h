@@ -20,7 +20,7 @@ bool kvp_transport_available(void);
 /* The pools may be created later. Returns 0, or -errno after logging the reason. */
 int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine);
 void kvp_transport_done(struct kvp_transport *transport);
-/* Removes the answer of a previous daemon, which shows that requests are accepted. */
+/* Removes the answer of a previous daemon: an answer means that requests are accepted. */
 void kvp_transport_remove_answer(void);
 
 #endif /* HVL_KVP_TRANSPORT_H */

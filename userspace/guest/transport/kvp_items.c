@@ -23,7 +23,7 @@ static void schedule(struct kvp_items *items, uint64_t delay)
 	sd_event_source_set_enabled(items->timer, SD_EVENT_ONESHOT);
 }
 
-/* Only once for each error. A pool that is locked or does not exist yet is not an error. */
+/* Logs each error only once. A pool that is locked or does not exist yet is not an error. */
 static void log_error(struct kvp_items *items, enum hv_kvp_exchg_pool pool, int error)
 {
 	if (error >= 0 || error == -EAGAIN || error == -ENOENT)
@@ -61,7 +61,7 @@ static int write_answer(struct kvp_items *items)
 	return r;
 }
 
-/* There is no answer while pool 0 cannot be read: it shows that requests are accepted. */
+/* There is no answer while pool 0 cannot be read: an answer means that requests are accepted. */
 static int check(struct kvp_items *items)
 {
 	int r = read_request(items);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Prevents that a request by KVP is carried out twice: the ids of received requests are on disk
+ * Ensures that no request by KVP is carried out twice: the ids of received requests are on disk
  * before anything else is done. The journal is bounded and needs no clock: see docs/kvp.md.
  */
 #ifndef HVL_KVP_JOURNAL_H
@@ -39,7 +39,7 @@ void kvp_journal_done(struct kvp_journal *journal);
 /* Whether the id was received, or may have been received and dropped since. */
 bool kvp_journal_knows(const struct kvp_journal *journal, const char *id);
 bool kvp_journal_may_know(const struct kvp_journal *journal, int64_t end);
-/* Only in memory. If the journal is full, the id whose life ends first is dropped. */
+/* Changes only memory. If the journal is full, the id whose life ends first is dropped. */
 void kvp_journal_add(struct kvp_journal *journal, const char *id, int64_t end);
 /* Replaces the file as a whole, or fails without changing it. Returns 0 or -errno. */
 int kvp_journal_save(const struct kvp_journal *journal);

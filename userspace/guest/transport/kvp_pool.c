@@ -106,7 +106,7 @@ static int lock(int fd, int mode)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
-/* The caller closes @pool, also if this fails. */
+/* The caller closes @pool, even if this fails. */
 static int open_pool(struct pool *pool, const char *directory, enum hv_kvp_exchg_pool number,
 		     int mode)
 {

@@ -77,7 +77,7 @@ static void decline(struct kvp_requests *kvp, const struct kvp_answer *refusal)
 	publish(kvp);
 }
 
-/* Whether the request may be carried out now, judged by its id, its times and its boot. */
+/* Whether the request may be carried out now, according to its id, its times and its boot. */
 static bool is_fresh(const struct kvp_requests *kvp, const struct kvp_request *request,
 		     struct kvp_answer *refusal)
 {
@@ -131,7 +131,7 @@ static void carry_out(struct kvp_requests *kvp, const struct kvp_request *reques
 	engine_request(kvp->engine, &transport, kvp, &request->logoff);
 }
 
-/* Before the request is carried out, it is on disk, so that it is never started again. */
+/* Writes the request to disk before it is carried out, so that it is never started again. */
 static bool record_start(struct kvp_requests *kvp, const struct kvp_request *request,
 			 struct kvp_answer *refusal)
 {

@@ -35,7 +35,7 @@ struct kvp_requests {
  */
 int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *userdata,
 		      struct engine *engine, const char *directory, const char *boot);
-/* Handles a request from the host, also if it is repeated any number of times. */
+/* Handles a request from the host, which may be repeated any number of times. */
 void kvp_requests_handle(struct kvp_requests *kvp, const char *value);
 /* Answers a request in progress. Returns whether there is a result to keep for the host. */
 bool kvp_requests_done(struct kvp_requests *kvp);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * <linux/types.h> for kernel code that user space compiles: the kernel's own header has bool,
- * size_t, offsetof() and the attributes too. The other headers that such code includes,
- * <linux/errno.h> and <linux/string.h>, exist for user space. See the kernel's tools/include.
+ * <linux/types.h> for kernel code that is compiled in user space: the kernel's own header also
+ * defines bool, size_t, offsetof() and the attributes. The other headers that such code includes,
+ * <linux/errno.h> and <linux/string.h>, exist in user space. Compare the kernel's tools/include.
  */
 #ifndef HVL_SHIM_TYPES_H
 #define HVL_SHIM_TYPES_H

@@ -16,7 +16,18 @@ static struct {
 	struct hv_logoff_report items[REPORTS_MAX];
 	size_t count;
 	int result;
+	uint64_t delay; /* that the transport causes at each report */
 } reports;
+
+static unsigned int attempts_to_end(void)
+{
+	unsigned int attempts = 0;
+
+	for (size_t i = 0; i < fake.count; i++)
+		attempts += fake.sessions[i].signalled + fake.sessions[i].killed +
+			    fake.sessions[i].kills_by_logind + fake.sessions[i].stopped;
+	return attempts;
+}
 
 static int fake_report(void *userdata, const struct hv_logoff_report *report)
 {
@@ -39,6 +50,11 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 		assert_true(report->state >= before->state);
 		assert_true(report->percent >= before->percent);
 	}
+	/* Until it has accepted this state, the driver accepts a cancellation. */
+	if (report->state == HV_LOGOFF_ENDING &&
+	    (!reports.count || before->state < HV_LOGOFF_ENDING))
+		assert_int_equal(attempts_to_end(), 0);
+	fake.time += reports.delay;
 	reports.items[reports.count++] = *report;
 	return reports.result;
 }
@@ -293,6 +309,113 @@ static void test_stale_report(void **state)
 	assert_int_equal(reports.count, 1);
 	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
 	assert_true(fake.sessions[0].open);
+}
+
+/* The driver has accepted a cancellation that the daemon has not read yet. */
+static void test_stale_report_of_ending(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 20, "");
+	run_for(19);
+	reports.result = -ESTALE;
+	run_for(60);
+	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
+	assert_int_equal(fake.wake, USEC_NEVER);
+	assert_int_equal(attempts_to_end(), 0);
+	assert_true(fake.sessions[0].open);
+}
+
+/* No session is ended after the deadline, whichever event is handled first after a stall. */
+enum event { TICK, LISTED, REMOVED, OPENED, RESYNC, CALL_FAILED };
+
+static void handle(enum event event)
+{
+	if (event == TICK) {
+		engine_tick(&fake.engine);
+	} else if (event == LISTED) {
+		engine_resync(&fake.engine);
+		if (fake.engine.phase != ENGINE_IDLE)
+			answer_list();
+	} else if (event == REMOVED) {
+		fake.sessions[0].open = false;
+		engine_removed(&fake.engine, "1");
+	} else if (event == OPENED) {
+		engine_opened(&fake.engine);
+	} else if (event == RESYNC) {
+		engine_resync(&fake.engine);
+	} else {
+		engine_call_failed(&fake.engine, "2", -EDEADLK);
+	}
+}
+
+static void test_stall_in_grace(void **state)
+{
+	for (enum event event = TICK; event <= RESYNC; event++) {
+		fake_system_done();
+		setup(state);
+		add_session("1", "alice", BY_SIGNAL);
+		add_session("2", "bob", BY_SIGNAL);
+		request(0, 60, 20, "");
+		run_for(5);
+		fake.time += 100 * USEC_PER_SEC;
+		handle(event);
+		assert_done(HV_LOGOFF_E_TIMED_OUT, 2, event == REMOVED, 0);
+		assert_int_equal(attempts_to_end(), 0);
+	}
+}
+
+static void test_stall_while_ending(void **state)
+{
+	unsigned int before;
+
+	for (enum event event = TICK; event <= CALL_FAILED; event++) {
+		fake_system_done();
+		setup(state);
+		add_session("1", "alice", BY_KILL);
+		add_session("2", "bob", BY_KILL)->no_scope = true;
+		request(0, 60, 0, "");
+		run_for(5);
+		before = attempts_to_end();
+		fake.time += 100 * USEC_PER_SEC;
+		handle(event);
+		assert_done(HV_LOGOFF_E_TIMED_OUT, 2, event == REMOVED, 2 - (event == REMOVED));
+		assert_int_equal(attempts_to_end(), before);
+	}
+}
+
+/* The answer to the first list arrives too late: nobody is notified or logged off. */
+static void test_stall_before_list(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 0, "");
+	fake.time += 100 * USEC_PER_SEC;
+	answer_list();
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+	assert_int_equal(attempts_to_end() + total_notices(), 0);
+}
+
+/* The sessions are missing in a list that arrives too late: they have ended. */
+static void test_list_after_deadline(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL)->removal_lost = true;
+	request(0, 60, 0, "");
+	run_for(5);
+	engine_resync(&fake.engine);
+	engine_tick(&fake.engine);
+	fake.time += 100 * USEC_PER_SEC;
+	answer_list();
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+}
+
+/* The transport writes to a slow disk. */
+static void test_report_blocks_past_deadline(void **state)
+{
+	reports.delay = 100 * USEC_PER_SEC;
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 0, "");
+	run_for(1);
+	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 0, 1);
+	assert_int_equal(attempts_to_end(), 0);
 }
 
 static void test_escalation_to_kill(void **state)
@@ -765,6 +888,12 @@ int main(void)
 		TEST(test_cancel_while_ending),
 		TEST(test_driver_timed_out),
 		TEST(test_stale_report),
+		TEST(test_stale_report_of_ending),
+		TEST(test_stall_in_grace),
+		TEST(test_stall_while_ending),
+		TEST(test_stall_before_list),
+		TEST(test_list_after_deadline),
+		TEST(test_report_blocks_past_deadline),
 		TEST(test_escalation_to_kill),
 		TEST(test_escalation_to_every_means),
 		TEST(test_session_that_never_ends),

@@ -63,6 +63,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The process may have been stopped or frozen for any time before an event is handled. */
+static bool expired(const struct engine *engine)
+{
+	return now(engine) >= engine->deadline;
+}
+
 static struct counts count(const struct engine *engine)
 {
 	struct counts counts = {.found = engine->target_count};
@@ -177,6 +183,39 @@ __attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, 
 	engine_drop(engine);
 }
 
+/* The remaining sessions, as many as fit into @text. */
+static void list_remaining(const struct engine *engine, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < engine->target_count && used < size; i++) {
+		const struct session *session = &engine->targets[i].session;
+
+		if (engine->targets[i].step != STEP_ENDED)
+			used += snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "",
+					 session->id, session->user);
+	}
+}
+
+static void finish_at_deadline(struct engine *engine)
+{
+	struct counts counts = count(engine);
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	list_remaining(engine, names, sizeof(names));
+	if (engine->phase == ENGINE_STARTING)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
+	else if (counts.ended == counts.found)
+		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
+	else if (engine->list_failed)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
+		       counts.found - counts.ended, counts.found);
+	else
+		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
+		       counts.found - counts.ended, counts.found, names);
+}
+
 static void report_progress(struct engine *engine)
 {
 	struct counts counts = count(engine);
@@ -225,6 +264,10 @@ static void schedule(struct engine *engine)
 /* Called at the end of every function that changes the state. */
 static void update(struct engine *engine)
 {
+	if (engine->phase != ENGINE_IDLE && expired(engine)) {
+		finish_at_deadline(engine);
+		return;
+	}
 	if (engine->phase == ENGINE_GRACE || engine->phase == ENGINE_ENDING)
 		report_progress(engine);
 	if (engine->phase != ENGINE_IDLE)
@@ -306,52 +349,24 @@ static void take_next_step(const struct engine *engine, struct target *target)
 	}
 }
 
+/* A step may block, for example on a slow disk: the deadline is checked before each one. */
 static void take_next_steps(struct engine *engine)
 {
-	uint64_t time = now(engine);
-
-	for (size_t i = 0; i < engine->target_count; i++)
-		if (engine->targets[i].next <= time)
+	for (size_t i = 0; i < engine->target_count && !expired(engine); i++)
+		if (engine->targets[i].next <= now(engine))
 			take_next_step(engine, &engine->targets[i]);
 }
 
+/*
+ * The report comes first: after it, the request cannot be cancelled, whatever happens to this
+ * daemon. A transport that no longer expects it has the request dropped before any session ends.
+ */
 static void begin_ending(struct engine *engine)
 {
 	engine->phase = ENGINE_ENDING;
-	take_next_steps(engine);
-}
-
-/* The remaining sessions, as many as fit into @text. */
-static void list_remaining(const struct engine *engine, char *text, size_t size)
-{
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < engine->target_count && used < size; i++) {
-		const struct session *session = &engine->targets[i].session;
-
-		if (engine->targets[i].step != STEP_ENDED)
-			used += snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "",
-					 session->id, session->user);
-	}
-}
-
-static void finish_at_deadline(struct engine *engine)
-{
-	struct counts counts = count(engine);
-	char names[HV_LOGOFF_TEXT_SIZE];
-
-	list_remaining(engine, names, sizeof(names));
-	if (engine->phase == ENGINE_STARTING)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
-	else if (counts.ended == counts.found)
-		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
-	else if (engine->list_failed)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
-		       counts.found - counts.ended, counts.found);
-	else
-		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
-		       counts.found - counts.ended, counts.found, names);
+	report_progress(engine);
+	if (engine->phase == ENGINE_ENDING)
+		take_next_steps(engine);
 }
 
 static void notify_user(const struct engine *engine, const struct session *session)
@@ -399,15 +414,19 @@ static bool selects(const struct logoff_request *request, const struct session *
 	       (!request->session[0] || !strcmp(request->session, session->id));
 }
 
-/* Adds new sessions and notifies their users. Returns the number of new sessions or -ENOMEM. */
-static int merge(struct engine *engine, struct session_list *list)
+static void mark_missing(struct engine *engine, const struct session_list *list)
 {
-	int added = 0;
-
 	for (size_t i = 0; i < engine->target_count; i++)
 		if (engine->targets[i].step != STEP_ENDED &&
 		    !listed(list, engine->targets[i].session.id))
 			mark_ended(engine, &engine->targets[i]);
+}
+
+/* Adds new sessions and notifies their users. Returns the number of new sessions or -ENOMEM. */
+static int add_new(struct engine *engine, struct session_list *list)
+{
+	int added = 0;
+
 	engine->exempt = 0;
 	for (size_t i = 0; i < list->count; i++) {
 		if (!selects(&engine->request, &list->items[i]))
@@ -482,6 +501,7 @@ static void finish_with_too_many(struct engine *engine)
 	       names);
 }
 
+/* The first list after the deadline only shows which sessions have ended. */
 void engine_listed(struct engine *engine, struct session_list *list, int error)
 {
 	struct counts counts;
@@ -496,7 +516,12 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	}
 	engine->listing = false;
 	engine->list_failed = false;
-	added = merge(engine, list);
+	mark_missing(engine, list);
+	if (expired(engine)) {
+		finish_at_deadline(engine);
+		return;
+	}
+	added = add_new(engine, list);
 	counts = count(engine);
 	if (added < 0)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
@@ -537,6 +562,8 @@ void engine_opened(struct engine *engine)
 {
 	if (engine->phase == ENGINE_GRACE)
 		engine_resync(engine);
+	else if (engine->phase != ENGINE_IDLE)
+		update(engine);
 }
 
 void engine_resync(struct engine *engine)
@@ -565,13 +592,16 @@ void engine_tick(struct engine *engine)
 {
 	if (engine->phase == ENGINE_IDLE)
 		return;
+	if (expired(engine)) {
+		finish_at_deadline(engine);
+		return;
+	}
 	if (engine->phase == ENGINE_GRACE && now(engine) >= engine->grace_end)
 		begin_ending(engine);
 	else if (engine->phase == ENGINE_ENDING)
 		take_next_steps(engine);
-	if (now(engine) >= engine->deadline)
-		finish_at_deadline(engine);
-	else if (!engine->listing && engine->list_at <= now(engine))
+	/* The request may have been dropped by a report. */
+	if (engine->phase != ENGINE_IDLE && !engine->listing && engine->list_at <= now(engine))
 		list(engine);
 	update(engine);
 }

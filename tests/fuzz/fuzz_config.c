@@ -4,6 +4,7 @@
 
 #include "fuzz.h"
 #include "userspace/guest/config.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 #define NAME "FILE"
@@ -30,7 +31,9 @@ static void must_be_config(const struct config *config)
 			i++;
 		must(i < ARRAY_SIZE(classes));
 	}
-	must_be_words(config->exempt_users);
+	must(config->exempt_users);
+	for (struct exempt_user *user = config->exempt_users; user->name; user++)
+		must(text_is_name(user->name) && !user->has_uid);
 	must(config->escalate >= 1 && config->escalate <= 3600);
 	must(config->message && !strchr(config->message, '\n'));
 }

@@ -46,6 +46,7 @@ static struct fake {
 	struct engine engine;
 	uint64_t time;
 	uint64_t wake;
+	bool resolving;
 	bool list_due;
 	bool logind_down;
 	bool report_is_stale;
@@ -65,6 +66,17 @@ static uint64_t fake_now(void *userdata)
 static void fake_wake(void *userdata, uint64_t time)
 {
 	fake.wake = time;
+}
+
+static int fake_resolve(void *userdata, const char *user)
+{
+	const uid_t uid = user[0] % SESSIONS;
+
+	must(fake.in_flight && user[0]);
+	fake.resolving = fake.logind_down;
+	if (!fake.resolving)
+		engine_resolved(&fake.engine, user[0] % 2 ? &uid : NULL);
+	return 0;
 }
 
 static int fake_list(void *userdata)
@@ -147,6 +159,7 @@ static void fake_audit(void *userdata, const char *id, const struct session *ses
 static const struct engine_ops ops = {
 	.now = fake_now,
 	.wake = fake_wake,
+	.resolve = fake_resolve,
 	.list = fake_list,
 	.begin = fake_begin,
 	.signal = fake_signal,
@@ -220,6 +233,7 @@ static void request(const struct event *event)
 	fake.in_flight = true;
 	fake.dry_run = request.flags & HV_LOGOFF_DRY_RUN;
 	fake.list_due = false;
+	fake.resolving = false;
 	fake.deadline = fake.time + request.timeout * USEC_PER_SEC;
 	fake.percent = 0;
 	fake.state = 0;
@@ -259,6 +273,13 @@ static void handle_event(const struct event *event)
 			answer_list(event->argument);
 		break;
 	case LIST_FAILED:
+		if (fake.resolving) {
+			fake.resolving = false;
+			if (event->argument & 1)
+				engine_resolve_failed(&fake.engine, "%s", -ETIMEDOUT);
+			else
+				engine_resolved(&fake.engine, NULL);
+		}
 		if (fake.list_due)
 			fail_list();
 		break;

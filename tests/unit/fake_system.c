@@ -85,6 +85,18 @@ static void fake_wake(void *userdata, uint64_t time)
 	fake.wake = time;
 }
 
+/* By default, no name has a uid, so that they are compared. */
+static int fake_resolve(void *userdata, const char *user)
+{
+	fake.lookups++;
+	if (fake.resolve_hangs)
+		return 0;
+	if (fake.resolve_error)
+		return fake.resolve_error;
+	engine_resolved(&fake.engine, user[0] && fake.user_has_uid ? &fake.uid : NULL);
+	return 0;
+}
+
 static int fake_list(void *userdata)
 {
 	if (fake.time < fake.logind_down_until)
@@ -188,6 +200,7 @@ static void fake_audit(void *userdata, const char *id, const struct session *ses
 static const struct engine_ops fake_ops = {
 	.now = fake_now,
 	.wake = fake_wake,
+	.resolve = fake_resolve,
 	.list = fake_list,
 	.begin = fake_begin,
 	.signal = fake_signal,

@@ -49,6 +49,12 @@ struct fake_system {
 	size_t count;
 	unsigned int reopen; /* that many times, a session that ends is followed by a new one */
 
+	unsigned int lookups;
+	bool resolve_hangs;
+	int resolve_error;
+	bool user_has_uid; /* whether the request's user exists */
+	uid_t uid;
+
 	bool list_due;
 	uint64_t logind_down_until;
 	bool logind_hangs; /* accepts calls, but never answers */

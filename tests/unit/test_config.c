@@ -53,7 +53,7 @@ static void test_defaults(void **state)
 	assert_true(strv_contains(config.classes, "user"));
 	assert_true(strv_contains(config.classes, "user-early-light"));
 	assert_false(strv_contains(config.classes, "greeter"));
-	assert_null(config.exempt_users[0]);
+	assert_null(config.exempt_users[0].name);
 	assert_int_equal(config.escalate, 10);
 	assert_true(config.notice);
 	assert_true(config.message[0]);
@@ -72,10 +72,10 @@ static void test_every_setting(void **state)
 			 0);
 	assert_true(strv_contains(config.classes, "user-light"));
 	assert_false(strv_contains(config.classes, "user-early"));
-	assert_true(strv_contains(config.exempt_users, "root"));
-	assert_true(strv_contains(config.exempt_users, "1000"));
-	assert_true(strv_contains(config.exempt_users, "alice"));
-	assert_false(strv_contains(config.exempt_users, ""));
+	assert_string_equal(config.exempt_users[0].name, "root");
+	assert_string_equal(config.exempt_users[1].name, "1000");
+	assert_string_equal(config.exempt_users[2].name, "alice");
+	assert_null(config.exempt_users[3].name);
 	assert_int_equal(config.escalate, 3600);
 	assert_false(config.notice);
 	assert_string_equal(config.message, "Good = bye");

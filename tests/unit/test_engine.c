@@ -778,11 +778,80 @@ static void assert_no_target(const char *user, const char *session, const char *
 static void test_no_such_target(void **state)
 {
 	add_test_sessions();
-	assert_no_target("carol", "", "User carol is not logged on.");
-	assert_no_target("ali", "", "User ali is not logged on.");
+	assert_no_target("carol", "", "There is no user carol in the guest.");
+	assert_no_target("ali", "", "There is no user ali in the guest.");
 	assert_no_target("", "33", "There is no session 33.");
 	assert_no_target("bob", "3", "User bob has no session 3.");
-	assert_no_target("car\033ol", "", "User car?ol is not logged on.");
+	assert_no_target("car\033ol", "", "There is no user car?ol in the guest.");
+}
+
+/* Session 3 is of uid 1002; see answer_list(). */
+static void test_target_by_uid(void **state)
+{
+	add_test_sessions();
+	fake.user_has_uid = true;
+	fake.uid = 4711;
+	assert_no_target("alice", "", "User alice is not logged on.");
+	fake.uid = 1002;
+	reports.count = 0;
+	request_target(HV_LOGOFF_FORCE, 0, "an-alias", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_false(fake.sessions[2].open);
+	assert_int_equal(open_sessions(), 3);
+}
+
+static void test_failed_lookup(void **state)
+{
+	add_test_sessions();
+	fake.resolve_error = -EAGAIN;
+	request_target(HV_LOGOFF_FORCE, 0, "alice", "");
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+	assert_string_equal(last()->text, "Cannot look up user alice in the guest: Resource "
+					  "temporarily unavailable.");
+	fake.resolve_error = 0;
+	fake.resolve_hangs = true;
+	reports.count = 0;
+	request_target(HV_LOGOFF_FORCE, 0, "alice", "");
+	engine_resync(&fake.engine);
+	assert_false(fake.list_due);
+	engine_resolve_failed(&fake.engine, "bob", -EIO);
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+	assert_string_equal(last()->text, "Cannot look up user bob in the guest: Input/output "
+					  "error.");
+	assert_int_equal(open_sessions(), 4);
+}
+
+static void test_lookup_without_answer(void **state)
+{
+	add_test_sessions();
+	fake.resolve_hangs = true;
+	request_target(HV_LOGOFF_FORCE, 0, "alice", "");
+	run_for(300);
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+	assert_non_null(strstr(last()->text, "name service"));
+	/* A result after the request is ignored. */
+	engine_resolved(&fake.engine, NULL);
+	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
+	assert_int_equal(open_sessions(), 4);
+}
+
+/* Requests for all users need no look-up unless users are exempt. */
+static void test_when_users_are_looked_up(void **state)
+{
+	struct exempt_user exempt[] = {{.name = "root"}, {0}};
+	struct exempt_user *none = fake.config.exempt_users;
+
+	add_test_sessions();
+	request_target(HV_LOGOFF_DRY_RUN, 0, "", "");
+	run_for(0);
+	assert_int_equal(fake.lookups, 0);
+	reports.count = 0;
+	fake.config.exempt_users = exempt;
+	request_target(HV_LOGOFF_DRY_RUN, 0, "", "");
+	run_for(0);
+	fake.config.exempt_users = none;
+	assert_int_equal(fake.lookups, 1);
 }
 
 static void test_exempt_target(void **state)
@@ -923,6 +992,10 @@ int main(void)
 		TEST(test_target_session),
 		TEST(test_target_while_others_log_on),
 		TEST(test_no_such_target),
+		TEST(test_target_by_uid),
+		TEST(test_failed_lookup),
+		TEST(test_lookup_without_answer),
+		TEST(test_when_users_are_looked_up),
 		TEST(test_exempt_target),
 		TEST(test_dry_run),
 		TEST(test_dry_run_without_sessions),

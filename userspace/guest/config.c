@@ -120,19 +120,85 @@ static int set_classes(struct parser *parser, const char *value)
 	return 0;
 }
 
+static void exempt_users_free(struct exempt_user *users)
+{
+	for (struct exempt_user *user = users; user && user->name; user++)
+		free(user->name);
+	free(users);
+}
+
+/* Room for all users in @value, and for the end of the array. */
+static struct exempt_user *exempt_users_new(const char *value)
+{
+	return calloc(strlen(value) / 2 + 2, sizeof(struct exempt_user));
+}
+
+/*
+ * The next name in *@value, which may be in quotes; in them, a blank or a comma is a part of the
+ * name, and a backslash always is. Returns false if the second quote is missing.
+ */
+static bool next_name(const char **value, const char **name, size_t *length)
+{
+	const char *start = *value;
+
+	if (*start == '"' || *start == '\'') {
+		const char *end = strchr(start + 1, *start);
+
+		if (!end || !strchr(SEPARATORS, end[1]))
+			return false;
+		*name = start + 1;
+		*length = end - *name;
+		*value = end + 1;
+		return true;
+	}
+	*name = start;
+	*length = strcspn(start, SEPARATORS);
+	*value = start + *length;
+	return true;
+}
+
 static int set_exempt_users(struct parser *parser, const char *value)
 {
-	int r = set_strv(&parser->config->exempt_users, value);
+	struct exempt_user *users = exempt_users_new(value);
+	struct exempt_user *next = users;
+	const char *name;
+	size_t length;
 
-	if (r < 0)
-		return r;
-	for (char **user = parser->config->exempt_users; *user; user++)
-		if (strpbrk(*user, ":/;\"'"))
+	if (!users)
+		return -ENOMEM;
+	exempt_users_free(parser->config->exempt_users);
+	parser->config->exempt_users = users;
+	for (value += strspn(value, SEPARATORS); *value; value += strspn(value, SEPARATORS)) {
+		if (!next_name(&value, &name, &length)) {
+			report_error(parser,
+				     "A quote is missing in %s; write ExemptUsers=\"A B\" for a "
+				     "name with a space.",
+				     value);
+			return 0;
+		}
+		next->name = strndup(name, length);
+		if (!next->name)
+			return -ENOMEM;
+		if (!text_is_name(next->name) || strpbrk(next->name, ";\"'"))
 			report_error(parser,
 				     "\"%s\" is not a valid user; list user names or UIDs, "
 				     "separated by spaces, for example ExemptUsers=root 1000.",
-				     *user);
+				     next->name);
+		next++;
+	}
 	return 0;
+}
+
+bool config_exempts(const struct config *config, uid_t uid, const char *name)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", (unsigned int)uid);
+	for (const struct exempt_user *user = config->exempt_users; user->name; user++)
+		if (!strcmp(user->name, name) ||
+		    (user->has_uid ? user->uid == uid : !strcmp(user->name, number)))
+			return true;
+	return false;
 }
 
 static int set_escalate(struct parser *parser, const char *value)
@@ -267,7 +333,7 @@ static int set_defaults(struct config *config)
 {
 	*config = (struct config){.escalate = 10, .notice = true, .kvp = true};
 	config->classes = strv_split("user user-early user-light user-early-light");
-	config->exempt_users = strv_split("");
+	config->exempt_users = exempt_users_new("");
 	config->message =
 		strdup("The administrator of this machine's host is logging off all users.");
 	return config->classes && config->exempt_users && config->message ? 0 : -ENOMEM;
@@ -342,7 +408,7 @@ int config_read(struct config *config, const char *file, FILE *errors)
 void config_done(struct config *config)
 {
 	strv_free(config->classes);
-	strv_free(config->exempt_users);
+	exempt_users_free(config->exempt_users);
 	free(config->message);
 	*config = (struct config){0};
 }

@@ -6,16 +6,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define CONFIG_FILE "/etc/hv-logoff/hv-logoffd.conf"
 
+/* A user who stays logged on. */
+struct exempt_user {
+	char *name; /* or number */
+	bool has_uid;
+	uid_t uid; /* from the last successful look-up of the name */
+};
+
 struct config {
-	char **classes;        /* of the sessions that are ended */
-	char **exempt_users;   /* names and UIDs of users who stay logged on */
-	unsigned int escalate; /* seconds before each stronger method */
-	bool notice;           /* whether users are notified */
-	char *message;         /* the notice if the host sends no message */
-	bool kvp;              /* whether requests by KVP are accepted */
+	char **classes;                   /* of the sessions that are ended */
+	struct exempt_user *exempt_users; /* the last one has no name */
+	unsigned int escalate;            /* seconds before each stronger method */
+	bool notice;                      /* whether users are notified */
+	char *message;                    /* the notice if the host sends no message */
+	bool kvp;                         /* whether requests by KVP are accepted */
 };
 
 /*
@@ -28,6 +36,12 @@ int config_parse(struct config *config, const char *name, const char *text, size
 /* If the file does not exist, all settings have their defaults. */
 int config_read(struct config *config, const char *file, FILE *errors);
 void config_done(struct config *config);
+
+/*
+ * Whether @uid or @name is exempt. The name is compared even if the configured one has a uid, and a
+ * configured number without a result of a look-up is a uid: in doubt, nobody is logged off.
+ */
+bool config_exempts(const struct config *config, uid_t uid, const char *name);
 
 /* Whether the NULL-terminated array @strv contains @string. */
 bool strv_contains(char *const *strv, const char *string);

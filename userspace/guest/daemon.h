@@ -22,6 +22,9 @@ struct daemon {
 	struct directory_watch device_watch; /* while there is no device */
 	uint64_t device_request;             /* the id of the driver's last request */
 	struct logind logind;
+	struct config *config;
+	struct user_lookup *lookup; /* in progress, or NULL */
+	bool lookup_has_user;       /* its first name is the request's user */
 	struct engine engine;
 	struct watch watch;
 	struct kvp_transport kvp;
@@ -29,8 +32,11 @@ struct daemon {
 	int error; /* why the device was closed */
 };
 
-/* Requests arrive once a transport is started; both can be used. Returns 0 or -errno. */
-int daemon_start(struct daemon *daemon, sd_event *event, const struct config *config);
+/*
+ * The uids of exempt users in @config are updated. Requests arrive once a transport is started;
+ * both can be used. Returns 0 or -errno.
+ */
+int daemon_start(struct daemon *daemon, sd_event *event, struct config *config);
 /* Returns 0, or -errno after logging the reason. */
 int daemon_start_kvp(struct daemon *daemon);
 /* Takes ownership of @fd, the device @file. Returns 0 or -errno. */

@@ -173,7 +173,7 @@ static int open_transports(struct daemon *daemon, const struct options *options,
 	return -1;
 }
 
-static int serve(sd_event *event, const struct options *options, const struct config *config)
+static int serve(sd_event *event, const struct options *options, struct config *config)
 {
 	struct daemon daemon;
 	int status = -1;
@@ -190,7 +190,7 @@ static int serve(sd_event *event, const struct options *options, const struct co
 	return status;
 }
 
-/* Signals are handled as events, so that no operation is interrupted. */
+/* Signals are handled as events, so that no operation is interrupted, and children are reaped. */
 static int prepare_event(sd_event **event)
 {
 	sigset_t signals;
@@ -199,6 +199,7 @@ static int prepare_event(sd_event **event)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
 		return -errno;
 	r = sd_event_default(event);

@@ -51,6 +51,41 @@ bool text_is_utf8(const char *text)
 	return true;
 }
 
+static bool is_displayable(uint32_t character)
+{
+	if (character < 0x20)
+		return character == '\n' || character == '\t';
+	if (character >= 0x7f && character <= 0x9f)
+		return false;
+	/* Line and paragraph separators; bidirectional embeddings, overrides and isolates. */
+	return !(character >= 0x2028 && character <= 0x202e) &&
+	       !(character >= 0x2066 && character <= 0x2069);
+}
+
+bool text_is_name(const char *text)
+{
+	const unsigned char *bytes = (const unsigned char *)text;
+	size_t length = strlen(text), step;
+	uint32_t character;
+
+	if (!length)
+		return false;
+	for (; length > 0; length -= step, bytes += step) {
+		step = decode(bytes, length, &character);
+		if (!step || !is_displayable(character) || (step == 1 && strchr("\n\t:/", *bytes)))
+			return false;
+	}
+	return true;
+}
+
+bool text_is_session(const char *text)
+{
+	static const char characters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789";
+
+	return text[0] && !text[strspn(text, characters)];
+}
+
 bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t max)
 {
 	unsigned long value;
@@ -64,17 +99,6 @@ bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t m
 		return false;
 	*number = value;
 	return true;
-}
-
-static bool is_displayable(uint32_t character)
-{
-	if (character < 0x20)
-		return character == '\n' || character == '\t';
-	if (character >= 0x7f && character <= 0x9f)
-		return false;
-	/* Line and paragraph separators; bidirectional embeddings, overrides and isolates. */
-	return !(character >= 0x2028 && character <= 0x202e) &&
-	       !(character >= 0x2066 && character <= 0x2069);
 }
 
 void text_clean(char *target, size_t size, const char *source, size_t length)

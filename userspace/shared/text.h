@@ -8,6 +8,13 @@
 #include <stdint.h>
 
 bool text_is_utf8(const char *text);
+/*
+ * Whether it may be the name of a user, also of a domain, such as "DOMAIN\John Smith": not empty,
+ * on one line, displayable, and without ':' and '/'.
+ */
+bool text_is_name(const char *text);
+/* Whether it may be the id of one of logind's sessions: ASCII letters and digits. */
+bool text_is_session(const char *text);
 /* Converts a decimal number without sign or blanks. Returns false unless it is in the range. */
 bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t max);
 

@@ -204,7 +204,10 @@ static void finish_at_deadline(struct engine *engine)
 	char names[HV_LOGOFF_TEXT_SIZE];
 
 	list_remaining(engine, names, sizeof(names));
-	if (engine->phase == ENGINE_STARTING)
+	if (engine->resolving)
+		finish(engine, HV_LOGOFF_E_EXCEPTION,
+		       "The guest's name service did not answer in time.");
+	else if (engine->phase == ENGINE_STARTING)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 	else if (counts.ended == counts.found)
 		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
@@ -279,7 +282,8 @@ static void on_list_failed(struct engine *engine)
 	engine->listing = false;
 	engine->list_failed = true;
 	engine->list_at = now(engine) + RETRY;
-	if (engine->phase == ENGINE_STARTING && engine->list_at > engine->started + LOGIND_TIMEOUT)
+	if (engine->phase == ENGINE_STARTING &&
+	    engine->list_at > engine->first_list + LOGIND_TIMEOUT)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
 }
 
@@ -408,10 +412,20 @@ static bool listed(const struct session_list *list, const char *id)
 	return false;
 }
 
-static bool selects(const struct logoff_request *request, const struct session *session)
+static bool selects_user(const struct engine *engine, const struct session *session)
 {
-	return (!request->user[0] || !strcmp(request->user, session->user)) &&
-	       (!request->session[0] || !strcmp(request->session, session->id));
+	const char *user = engine->request.user;
+
+	if (!user[0])
+		return true;
+	return engine->user_has_uid ? engine->uid == session->uid : !strcmp(user, session->user);
+}
+
+static bool selects(const struct engine *engine, const struct session *session)
+{
+	const char *id = engine->request.session;
+
+	return selects_user(engine, session) && (!id[0] || !strcmp(id, session->id));
 }
 
 static void mark_missing(struct engine *engine, const struct session_list *list)
@@ -429,7 +443,7 @@ static int add_new(struct engine *engine, struct session_list *list)
 
 	engine->exempt = 0;
 	for (size_t i = 0; i < list->count; i++) {
-		if (!selects(&engine->request, &list->items[i]))
+		if (!selects(engine, &list->items[i]))
 			continue;
 		if (!session_is_eligible(&list->items[i], engine->config)) {
 			engine->exempt++;
@@ -461,7 +475,10 @@ static void finish_without_target(struct engine *engine)
 	else if (session[0])
 		finish(engine, HV_LOGOFF_E_NO_SESSION, "There is no session %s.", session);
 	else
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s is not logged on.", user);
+		finish(engine, HV_LOGOFF_E_NO_SESSION,
+		       engine->user_has_uid ? "User %s is not logged on."
+					    : "There is no user %s in the guest.",
+		       user);
 }
 
 static void finish_without_sessions(struct engine *engine)
@@ -568,7 +585,7 @@ void engine_opened(struct engine *engine)
 
 void engine_resync(struct engine *engine)
 {
-	if (engine->phase == ENGINE_IDLE)
+	if (engine->phase == ENGINE_IDLE || engine->resolving)
 		return;
 	engine->list_at = now(engine);
 	update(engine);
@@ -628,6 +645,41 @@ bool engine_serves(const struct engine *engine, const struct logoff_transport *t
 	return engine->phase != ENGINE_IDLE && engine->transport == transport;
 }
 
+void engine_resolved(struct engine *engine, const uid_t *uid)
+{
+	if (!engine->resolving)
+		return;
+	engine->resolving = false;
+	engine->user_has_uid = uid;
+	engine->uid = uid ? *uid : 0;
+	engine->first_list = now(engine);
+	engine->list_at = engine->first_list;
+	engine_tick(engine);
+}
+
+void engine_resolve_failed(struct engine *engine, const char *name, int error)
+{
+	if (engine->resolving)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "Cannot look up user %s in the guest: %s.",
+		       name, strerror(-error));
+}
+
+static void resolve_users(struct engine *engine)
+{
+	const char *user = engine->request.user;
+	int r = 0;
+
+	engine->resolving = true;
+	if (user[0] || engine->config->exempt_users[0].name)
+		r = engine->ops->resolve(engine->userdata, user);
+	else
+		engine_resolved(engine, NULL);
+	if (r < 0)
+		engine_resolve_failed(engine, user[0] ? user : engine->config->exempt_users[0].name,
+				      r);
+	update(engine);
+}
+
 int engine_request(struct engine *engine, const struct logoff_transport *transport, void *userdata,
 		   const struct logoff_request *request)
 {
@@ -643,9 +695,9 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	engine->started = now(engine);
 	engine->grace_end = engine->started + own->grace * USEC_PER_SEC;
 	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
-	engine->list_at = engine->started;
+	engine->list_at = USEC_NEVER;
 	audit_request(engine);
-	engine_tick(engine);
+	resolve_users(engine);
 	return 0;
 }
 

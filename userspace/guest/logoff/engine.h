@@ -38,6 +38,11 @@ struct engine_ops {
 	uint64_t (*now)(void *userdata);
 	/* Call engine_tick() at @time; replaces the previous time. */
 	void (*wake)(void *userdata, uint64_t time);
+	/*
+	 * Look up the request's user, unless @user is empty, and the exempt users. Returns 0, and
+	 * engine_resolved() or engine_resolve_failed() follows; or -errno.
+	 */
+	int (*resolve)(void *userdata, const char *user);
 	/* Request a list of all sessions. Returns 0, and engine_listed() follows; or -errno. */
 	int (*list)(void *userdata);
 	/* From now on, the request ends the session. May be called again for the same session. */
@@ -80,6 +85,11 @@ struct engine {
 	uint64_t grace_end;
 	uint64_t deadline;
 
+	bool resolving;      /* waiting for engine_resolved() */
+	bool user_has_uid;   /* otherwise the request's user is compared by name */
+	uid_t uid;           /* of the request's user */
+	uint64_t first_list; /* when it was requested */
+
 	struct target *targets;
 	size_t target_count;
 	unsigned int exempt; /* selected sessions in the last list that may not be ended */
@@ -114,6 +124,10 @@ void engine_cancel(struct engine *engine, const struct logoff_transport *transpo
 		   uint32_t reason);
 void engine_tick(struct engine *engine);
 
+/* @uid of the request's user; NULL: there is no such user, or the request is for all users. */
+void engine_resolved(struct engine *engine, const uid_t *uid);
+/* It is not known whether @name, the request's user or an exempt one, exists. */
+void engine_resolve_failed(struct engine *engine, const char *name, int error);
 /* All sessions, or a negative @error. Sessions that the engine keeps are moved out of @list. */
 void engine_listed(struct engine *engine, struct session_list *list, int error);
 void engine_opened(struct engine *engine);

@@ -2,7 +2,6 @@
 #include "session.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,13 +56,8 @@ void session_list_done(struct session_list *list)
 	*list = (struct session_list){0};
 }
 
-/* The classes are an allow-list: greeters, lock screens and managers are not logged-on users. */
 bool session_is_eligible(const struct session *session, const struct config *config)
 {
-	char uid[16];
-
-	snprintf(uid, sizeof(uid), "%u", (unsigned int)session->uid);
 	return strv_contains(config->classes, session->class) &&
-	       !strv_contains(config->exempt_users, session->user) &&
-	       !strv_contains(config->exempt_users, uid);
+	       !config_exempts(config, session->uid, session->user);
 }

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Uids of users. The name service may block for long (sssd, LDAP), so that a helper process looks
+ * the names up.
+ */
+#ifndef HVL_USER_H
+#define HVL_USER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+/* 0 and the uid; -ENOENT: there is no such user; any other -errno: it is unknown whether there is.
+ */
+struct user_result {
+	int error;
+	uid_t uid;
+};
+
+struct user_lookup;
+
+typedef void (*user_lookup_handler)(void *userdata, const struct user_result *results);
+
+/* A name, or the number of a uid. As for chown(1), a number may be a name, which takes precedence.
+ */
+struct user_result user_resolve(const char *name);
+
+/*
+ * user_resolve() for @count names in a helper process. SIGCHLD must be blocked. @handler is called
+ * once with @count results, after @timeout at the latest: names that were not looked up by then
+ * have the error -ETIMEDOUT. *@lookup is valid until @handler returns. Returns 0 or -errno.
+ */
+int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *const *names,
+		      size_t count, uint64_t timeout, user_lookup_handler handler, void *userdata);
+/* Stops it without a call of the handler. @lookup may be NULL. */
+void user_lookup_cancel(struct user_lookup *lookup);
+
+#endif /* HVL_USER_H */

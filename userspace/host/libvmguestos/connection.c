@@ -13,7 +13,7 @@
 
 #include "userspace/shared/util.h"
 
-#define LINE_MAX_BYTES (4 << 20) /* the longest line has all KVP items of a guest */
+#define LINE_MAX_BYTES (4 << 20) /* the longest line contains all KVP items of a guest */
 #define READ_BYTES     (64 << 10)
 
 int64_t vmg_now_ms(void)
@@ -45,7 +45,7 @@ int vmg_connection_open(struct connection *connection, const char *directory)
 	int size = sizeof(address.sun_path), ret;
 
 	*connection = (struct connection){.fd = -1};
-	/* No host can be bound to a longer path. */
+	/* No host can listen on a longer path. */
 	if (snprintf(address.sun_path, (size_t)size, "%s/control.sock", directory) >= size)
 		return -ENOENT;
 	connection->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

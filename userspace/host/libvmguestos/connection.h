@@ -39,7 +39,7 @@ int vmg_poll(int fd, int64_t deadline);
 
 /* Maps a negative errno of the functions above to an HRESULT of the API. */
 HRESULT vmg_hresult_of(int error);
-/* The HRESULT of a reply, which always is a failure for {"ok": false}. */
+/* The HRESULT of a reply, which is always a failure for {"ok": false}. */
 HRESULT vmg_hresult_in(const json_t *reply);
 
 #endif /* VMG_CONNECTION_H */

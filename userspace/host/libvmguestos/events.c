@@ -30,7 +30,7 @@ struct events {
 	bool free_self; /* vmg_events_stop() was called by the thread itself */
 };
 
-/* In a thread of this file: the events that it delivers. */
+/* What this thread delivers; NULL in threads that were not started here. */
 static _Thread_local struct events *thread_events;
 
 static void events_free(struct events *events)
@@ -147,7 +147,7 @@ static int start_thread(struct events *events)
 	return -ret;
 }
 
-/* The reply to the status, after the watch, states whether the guest reports sessions. */
+/* The status is requested after the watch: it states whether the guest reports sessions. */
 static HRESULT watch(struct events *events, const char *directory)
 {
 	json_auto_t *object = NULL;

@@ -167,7 +167,7 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 		return vmg_hresult_of(ret);
 	if (!json_is_true(json_object_get(reply, "ok")))
 		return vmg_hresult_in(reply);
-	/* A status requires no permission, a logoff does. */
+	/* Unlike a logoff, a status requires no permission. */
 	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
 		return E_ACCESSDENIED;
 	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);

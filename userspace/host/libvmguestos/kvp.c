@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The transport through KVP: the request is an item of the host, the answer an item of the guest,
- * which is polled. As with the component there is no thread: the task's descriptor is an epoll
+ * which is polled. As with the component, there is no thread: the task's descriptor is an epoll
  * instance with a timer for the next poll and the socket for the host's reply.
  *
  * Clocks: a request is valid in one boot of the guest (boot=) and for a limited time (issued=,
@@ -111,7 +111,7 @@ static HRESULT put(struct task *task, const char *value)
 	return hr;
 }
 
-/* Whether the item still has this request, and no other program has replaced it. */
+/* Whether the item still contains this request: another program may have replaced it. */
 static bool owns_item(struct task *task)
 {
 	json_auto_t *reply = NULL;

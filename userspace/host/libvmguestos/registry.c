@@ -16,14 +16,14 @@
 
 /* The registries in lookup order. New machines are created in the first one. */
 struct registries {
-	char *folders[2];
+	char *paths[2];
 	size_t count;
 };
 
 static void registries_done(struct registries *registries)
 {
 	for (size_t i = 0; i < registries->count; i++)
-		free(registries->folders[i]);
+		free(registries->paths[i]);
 }
 
 static bool add_registry(struct registries *registries, const char *directory, const char *suffix)
@@ -32,7 +32,7 @@ static bool add_registry(struct registries *registries, const char *directory, c
 
 	if (asprintf(&path, "%s%s", directory, suffix) < 0)
 		return false;
-	registries->folders[registries->count++] = path;
+	registries->paths[registries->count++] = path;
 	return true;
 }
 
@@ -72,8 +72,8 @@ int vmg_registry_own(char **directory)
 
 	if (ret < 0)
 		return ret;
-	*directory = registries.folders[0];
-	registries.folders[0] = NULL;
+	*directory = registries.paths[0];
+	registries.paths[0] = NULL;
 	return 0;
 }
 
@@ -105,7 +105,7 @@ int vmg_registry_find(const char *name, char **directory)
 	if (!vmg_registry_is_name(name))
 		return ret;
 	for (size_t i = 0; ret == -ENOENT && i < registries.count; i++)
-		ret = find_in(registries.folders[i], name, directory);
+		ret = find_in(registries.paths[i], name, directory);
 	return ret;
 }
 
@@ -197,7 +197,7 @@ int vmg_registry_names(char ***names)
 	int ret = find_registries(&registries);
 
 	for (size_t i = 0; ret == 0 && i < registries.count; i++)
-		ret = add_entries(&entries, registries.folders[i]);
+		ret = add_entries(&entries, registries.paths[i]);
 	if (ret < 0)
 		return ret;
 	sort(&entries);

@@ -47,7 +47,7 @@ void vmg_task_end(struct task *task, HRESULT error)
 	task->state = vmLogoffState_Done;
 	if (error == S_OK)
 		task->percent = 100;
-	/* Wakes up everyone who polls the descriptor. */
+	/* Wakes up all threads that poll the descriptor. */
 	task->transport->complete(task);
 }
 

@@ -105,8 +105,8 @@ static json_t *logoff_command(const struct task *task, const VMLogoffOptions *op
 }
 
 /*
- * The host replies to a logoff when that is complete, but to a status at once, and it handles both
- * in order: after the reply to the status, a cancel cannot overtake the logoff.
+ * The host replies to a logoff when it is complete, but to a status at once, and it handles both in
+ * order: after the reply to the status, a cancel cannot overtake the logoff.
  */
 static int send_logoff(struct task *task, const VMLogoffOptions *options)
 {
@@ -137,8 +137,7 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 
 	if (hr == S_OK && !task->accepted)
 		hr = task->error;
-	/* Data received after the status is no longer in the socket and would not wake up poll().
-	 */
+	/* Data that arrived with the status has left the socket, so poll() would not report it. */
 	process(task);
 	return hr;
 }

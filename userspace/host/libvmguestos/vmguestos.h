@@ -94,7 +94,7 @@ typedef enum VMTaskResult {
 typedef enum VMLogoffState {
 	vmLogoffState_Pending = 0,   /* the guest's daemon has not received it yet */
 	vmLogoffState_Delivered = 1, /* the daemon has received it */
-	vmLogoffState_Grace = 2,     /* the users are notified, no session is being ended yet */
+	vmLogoffState_Grace = 2,     /* the users were notified, no session is being ended yet */
 	vmLogoffState_Ending = 3,    /* sessions are being ended; it cannot be cancelled any more */
 	vmLogoffState_Done = 4
 } VMLogoffState;

@@ -264,9 +264,8 @@ void show_reporting(const struct show *show, bool reports)
 			show->machine);
 	else
 		fprintf(stderr,
-			"vmlogoff: %s: the guest does not report sessions; check that hv-logoffd "
-			"1.1 "
-			"or newer is running in it.\n",
+			"vmlogoff: %s: the guest does not report sessions; check that it runs "
+			"hv-logoffd 1.1 or newer.\n",
 			show->machine);
 }
 

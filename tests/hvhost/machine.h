@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The configuration of a machine, and the choice where it runs: on this machine's KVM if that has
- * the Hyper-V interface, otherwise in an outer machine that is emulated in software. Both give the
- * same control socket and the same console log; the code above this header does not depend on
- * which one is used.
+ * the Hyper-V interface, otherwise in an outer machine that is emulated in software. Both provide
+ * the same control socket and the same console log; the users of this header do not depend on which
+ * one is used.
  */
 #ifndef HVHOST_MACHINE_H
 #define HVHOST_MACHINE_H
@@ -42,9 +42,9 @@ int machine_config_load(const char *directory, struct machine_config *config);
 /*
  * Both serve DIRECTORY/control.sock, write the guest's first serial port to DIRECTORY/console.log,
  * and return once the guest has powered off or was stopped: 0, or -errno after reporting the reason
- * on standard error. Lines about the progress of the start are written to @ready, which is closed
- * once the control socket accepts connections. With @relayed the clients are the outer machine's
- * relay, which first sends the credentials of the client that it connects for; see peer.h. QEMU
+ * on standard error. The progress of the start is written to @ready, which is closed once the
+ * control socket accepts connections. With @relayed, the only client is the outer machine's relay,
+ * which starts each connection with the credentials of the client it connects for; see peer.h. QEMU
  * inherits @lock, the descriptor that holds the lock on DIRECTORY; see lock.h.
  */
 int vmm_run(const struct machine_config *config, bool relayed, int ready);

@@ -33,7 +33,7 @@ static void report_failure(const char *name, const json_t *reply)
 		print_diagnosis(name, SYMPTOM_RESET);
 }
 
-/* As client_call(), and reports a failure. */
+/* Like client_call(), but also reports a failure. */
 static json_t *call(const char *name, json_t *request, void (*event)(const json_t *event))
 {
 	json_t *reply = client_call(name, request, event);
@@ -103,7 +103,8 @@ int cli_list(int argc, char **argv)
 		return cli_usage(argv[0]);
 	ret = vmg_registry_names(&names);
 	if (ret < 0) {
-		fprintf(stderr, "hvhost: cannot read the machines' folder: %s.\n", strerror(-ret));
+		fprintf(stderr, "hvhost: cannot read the directory of the machines: %s.\n",
+			strerror(-ret));
 		return EXIT_FAILURE;
 	}
 	for (char **name = names; *name; name++) {
@@ -124,7 +125,8 @@ static void print_console(const json_t *event)
 	fflush(stdout);
 }
 
-/* Sends input over other connections: the caller's waits for the console's reply. */
+/* Sends input over connections of its own: the caller's connection waits for the console's reply.
+ */
 static void *forward_input(void *name)
 {
 	char typed[256];
@@ -163,7 +165,7 @@ int cli_console(int argc, char **argv)
 	return is_ok(reply) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* The arguments joined by blanks, for the guest's shell. To be freed. */
+/* The arguments joined by blanks, for the guest's shell. The caller frees the result. */
 static char *join(char **words)
 {
 	char *line = NULL;
@@ -186,13 +188,13 @@ static bool set_number(json_t *request, const char *name, const char *text)
 
 	if (end != text && !*end)
 		return json_object_set_new(request, name, json_integer(value)) == 0;
-	fprintf(stderr, "hvhost: --%s needs a number, not \"%s\".\n", name, text);
+	fprintf(stderr, "hvhost: --%s requires a number, not \"%s\".\n", name, text);
 	return false;
 }
 
 enum argument_kind { FLAG, NUMBER, TEXT };
 
-/* The option's name, with "_" for each "-". To be freed. */
+/* The option's name, with "_" for each "-". The caller frees it. */
 static char *member_of(const struct option *option)
 {
 	char *name = strdup(option->name);
@@ -279,7 +281,7 @@ static void show_watched(const json_t *event)
 	fflush(stdout);
 }
 
-/* Until the machine ends. */
+/* Prints events until the machine ends. */
 int cli_watch(int argc, char **argv)
 {
 	json_auto_t *reply = NULL;

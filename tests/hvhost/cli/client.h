@@ -15,7 +15,7 @@ int client_send(struct connection *connection, const json_t *request);
 /* The next object, or NULL when the connection has ended. */
 json_t *client_receive(struct connection *connection);
 /*
- * Runs one command and returns its reply, or NULL after reporting an error. Takes
+ * Runs one command and returns its reply, or NULL after reporting an error. Takes ownership of
  * @request. Calls @event, unless NULL, for each event before the reply.
  */
 json_t *client_call(const char *name, json_t *request, void (*event)(const json_t *event));

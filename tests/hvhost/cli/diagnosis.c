@@ -10,8 +10,7 @@
 #define REPORT_LINES 12
 #define REASON_LINES 5
 
-/* A report of the kernel begins with a line that has one of these. tests/e2e/machine.py has them
- * too. */
+/* The first line of a report of the kernel contains one of these. See also tests/e2e/machine.py. */
 static const char *const reports[] = {
 	"Kernel panic",
 	"BUG: ",
@@ -38,7 +37,7 @@ static bool has_any(const char *line, const char *const *patterns, size_t count)
 	return false;
 }
 
-/* The file as a string, to be freed; NULL if it cannot be read. */
+/* The file as a string, which the caller frees; NULL if it cannot be read. */
 static char *read_log(const char *directory, const char *file)
 {
 	_cleanup_free_ char *path = NULL;
@@ -100,7 +99,7 @@ static bool report_reason(const char *directory)
 			last[found++ % REASON_LINES] = line;
 	}
 	if (found)
-		fprintf(stderr, "hvhost: %s/hvhost.log has:\n", directory);
+		fprintf(stderr, "hvhost: %s/hvhost.log contains:\n", directory);
 	for (size_t i = found < REASON_LINES ? 0 : found - REASON_LINES; i < found; i++)
 		fprintf(stderr, "  %s\n", last[i % REASON_LINES]);
 	return found;

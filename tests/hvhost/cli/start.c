@@ -17,7 +17,7 @@
 #include "tests/hvhost/vmbus/vmbus_wire.h"
 #include "userspace/host/libvmguestos/registry.h"
 
-#define LOCK_MS        5000 /* for which the end of an earlier machine is waited for */
+#define LOCK_MS        5000 /* how long to wait for the end of an earlier machine */
 #define MEMORY_DEFAULT 768
 #define MEMORY_MIN     128
 #define PERSISTENT_MAX 64
@@ -87,8 +87,8 @@ static bool parse_allowed(const char *argument, const char *what, bool good)
 {
 	if (!good)
 		fprintf(stderr,
-			"hvhost: there is no %s \"%s\" in /etc/passwd or /etc/group; one that is "
-			"defined elsewhere is given by its number.\n",
+			"hvhost: there is no %s \"%s\" in /etc/passwd or /etc/group; specify one "
+			"that is defined elsewhere by its number.\n",
 			what, argument);
 	return good;
 }
@@ -174,8 +174,7 @@ static bool is_name(int argc, char **argv)
 	if (optind == argc - 1 && vmg_registry_is_name(argv[optind]))
 		return true;
 	fprintf(stderr, "hvhost: the machine's name is required. It consists of letters, digits, "
-			"\"-\", \"_\" and "
-			"\".\", and begins with a letter or a digit.\n");
+			"\"-\", \"_\" and \".\", and begins with a letter or a digit.\n");
 	return false;
 }
 
@@ -222,12 +221,12 @@ static bool make_one(const char *path)
 	if (errno == EEXIST)
 		return true;
 	fprintf(stderr,
-		"hvhost: cannot create the folder %s: %s. HVHOST_DIR selects another one.\n", path,
-		strerror(errno));
+		"hvhost: cannot create the directory %s: %s. HVHOST_DIR selects another one.\n",
+		path, strerror(errno));
 	return false;
 }
 
-/* Creates the registry and the machine's folder, and makes the folder's path absolute. */
+/* Creates the registry and the machine's directory, and makes the directory's path absolute. */
 static bool make_directory(struct machine_config *config)
 {
 	_cleanup_free_ char *registry = NULL;
@@ -245,8 +244,9 @@ static bool make_directory(struct machine_config *config)
 
 static void report_running(const char *name)
 {
-	fprintf(stderr, "hvhost: a machine \"%s\" runs already: \"hvhost stop %s\" ends it.\n",
-		name, name);
+	fprintf(stderr,
+		"hvhost: a machine \"%s\" is already running: \"hvhost stop %s\" ends it.\n", name,
+		name);
 }
 
 static bool is_connectable(const char *name)
@@ -256,7 +256,7 @@ static bool is_connectable(const char *name)
 	return connection;
 }
 
-/* Whether a machine of the same name runs in another registry, which this one would hide. */
+/* Whether this machine would hide a running one with the same name in another registry. */
 static bool is_hidden(const struct machine_config *config)
 {
 	if (access(config->directory, F_OK) == 0 || !is_connectable(config->name))
@@ -273,7 +273,7 @@ static bool keep(const struct machine_config *config)
 	return false;
 }
 
-/* Waits until all processes of an earlier machine have exited. The lock, or -1. */
+/* Waits until all processes of an earlier machine have exited. Returns the lock, or -1. */
 static int take_lock(const struct machine_config *config)
 {
 	int lock = lock_open(config->directory, true);
@@ -297,7 +297,7 @@ static int take_lock(const struct machine_config *config)
 	return -1;
 }
 
-/* The machine's lock, or -1 after reporting the reason. */
+/* Returns the machine's lock, or -1 after reporting the reason. */
 static int prepare(int argc, char **argv, struct machine_config *config)
 {
 	int lock;
@@ -310,7 +310,7 @@ static int prepare(int argc, char **argv, struct machine_config *config)
 	return lock;
 }
 
-/* Standard error becomes the machine's log. The new session has all of the machine's processes. */
+/* Standard error becomes the machine's log. All of the machine's processes are in a new session. */
 static bool detach(const struct machine_config *config, int lock)
 {
 	_cleanup_free_ char *path = NULL;
@@ -358,8 +358,7 @@ static void show_log(const struct machine_config *config)
 		path = NULL;
 	if (!path || read_file(path, &log, &size) < 0 || !size) {
 		fprintf(stderr,
-			"hvhost: %s did not start, and logged nothing: it was probably "
-			"killed.\n",
+			"hvhost: %s did not start, and its log is empty: it was probably killed.\n",
 			config->name);
 		return;
 	}
@@ -372,7 +371,7 @@ static int report_start(const struct machine_config *config)
 	_cleanup_(client_close) struct connection *connection = client_connect(config->name, true);
 
 	if (connection) {
-		printf("%s runs.\n", config->name);
+		printf("%s is running.\n", config->name);
 		return EXIT_SUCCESS;
 	}
 	show_log(config);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Ends a machine, in whatever state it and its processes are. */
+/* Ends a machine, whatever the state of the machine and its processes. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 #include "userspace/host/libvmguestos/registry.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
 
-/* How long each step may take before the next, harder one is tried. */
+/* How long each step may take before the next, stronger one is tried. */
 #define REQUEST_SECONDS 5
 #define EXIT_MS         3000 /* for the processes to exit */
 #define TERM_MS         2000
@@ -30,8 +30,8 @@ static void set_interrupted(int signal)
 }
 
 /*
- * Interrupts the blocking calls that follow after @seconds, and again every second: a signal that
- * arrives between two calls interrupts neither. 0: no more.
+ * Interrupts blocking calls after @seconds, and again every second, because a signal that arrives
+ * between two calls interrupts neither. 0 disables this.
  */
 static void set_interrupt(unsigned int seconds)
 {
@@ -44,7 +44,7 @@ static void set_interrupt(unsigned int seconds)
 	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* The other reply that is not ok is that the machine has ended. */
+/* A reply that is not ok is a refusal, unless it reports that the machine has ended. */
 static bool is_refusal(const json_t *reply)
 {
 	return !json_is_true(json_object_get(reply, "ok")) &&
@@ -102,7 +102,7 @@ static bool kill_machine(const char *name, int lock)
 	return lock_take(lock, KILL_MS);
 }
 
-/* What a process that was killed has left. */
+/* Removes files that a process leaves behind when it is killed. */
 static void clean(const char *directory)
 {
 	static const char *const files[] = {"control.sock", "outer.cpio"};
@@ -126,8 +126,8 @@ static int stop(const char *name, const char *directory, int lock)
 	if (!lock_take(lock, answer == ANSWER_TIMED_OUT ? 0 : EXIT_MS) &&
 	    !kill_machine(name, lock)) {
 		fprintf(stderr,
-			"hvhost: the processes of \"%s\" (see kill(2) for %d) do not exit.\n", name,
-			lock_read_target(lock));
+			"hvhost: the processes of \"%s\" (argument of kill(2): %d) do not exit.\n",
+			name, lock_read_target(lock));
 		return EXIT_FAILURE;
 	}
 	clean(directory);
@@ -152,7 +152,7 @@ int cli_stop(int argc, char **argv)
 	if (vmg_registry_find(argv[1], &directory) < 0)
 		return report_none(argv[1]);
 	lock = lock_open(directory, false);
-	/* Other users cannot open it. They can connect, and are refused. */
+	/* Other users cannot open the lock. They can connect, and their request is refused. */
 	if (lock == -EACCES) {
 		answer = request_stop(argv[1]);
 		return answer == ANSWER_REFUSED ? EXIT_FAILURE : report_none(argv[1]);

@@ -18,7 +18,7 @@
 
 #define LINE_MAX_BYTES   (1 << 20)
 #define OUTPUT_MAX_BYTES (64 << 20) /* queued for a client that does not read */
-/* With so many clients, new ones without permission are disconnected. */
+/* With this number of clients, new ones without permission are disconnected. */
 #define CLIENTS_CROWDED  128
 
 struct client {
@@ -101,7 +101,7 @@ static void append(struct client *client, const char *data, size_t length)
 	client->output_length += length;
 }
 
-/* Takes @json. */
+/* Takes ownership of @json. */
 static void send_json(struct client *client, json_t *json)
 {
 	_cleanup_free_ char *line = json_dumps(json, JSON_COMPACT);
@@ -226,7 +226,7 @@ static bool is_admitted(const struct control *control, int fd, struct peer *peer
 	       (peer->permission != PERMISSION_NONE || control->client_count < CLIENTS_CROWDED);
 }
 
-/* Takes @fd. */
+/* Takes ownership of @fd. */
 static void add_client(struct control *control, int fd, const struct peer *peer)
 {
 	struct client *client = calloc(1, sizeof(*client));

@@ -40,7 +40,7 @@ void control_done(struct control *control);
 /* Checks what clients wait for or watch. May be called from any thread. */
 void control_changed(struct control *control);
 
-/* Both take @json. A command has any number of events, followed by one reply. */
+/* Both take ownership of @json. A command has any number of events, followed by one reply. */
 void control_event(struct control *control, uint64_t client, json_t *json);
 void control_reply(struct control *control, uint64_t client, json_t *json);
 /* Replies without further members. */

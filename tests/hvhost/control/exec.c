@@ -60,7 +60,7 @@ static void arm_timer(struct exec *exec)
 	timer_set_deadline(&exec->timer, first);
 }
 
-/* The running command cannot be cancelled: it stays in the queue until it ends. */
+/* The command that is running cannot be cancelled: it stays in the queue until it ends. */
 static void expired(struct timer *timer)
 {
 	struct exec *exec = container_of(timer, struct exec, timer);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The credentials of a control connection's client, from the kernel. With an
- * outer machine the relay outside reads them from the client's socket, and
+ * outer machine, the relay outside reads them from the client's socket, and
  * sends them as the first line of the connection.
  */
 #ifndef HVHOST_PEER_H

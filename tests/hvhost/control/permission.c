@@ -49,7 +49,7 @@ static bool parse_id(const char *text, id_t *id)
 	return true;
 }
 
-/* Not with getpwnam(): it loads shared libraries, and hvhost is linked statically. */
+/* getpwnam() would load shared libraries, but hvhost is linked statically. */
 static bool find_user(const char *name, id_t *id)
 {
 	FILE *file = fopen("/etc/passwd", "re");

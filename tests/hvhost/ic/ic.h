@@ -18,7 +18,7 @@ struct ic_ops {
 	void (*negotiated)(struct ic *ic); /* optional */
 	void (*closed)(struct ic *ic);
 	/*
-	 * Any message but the answer to a negotiation. It has @length bytes, at
+	 * Any message except the answer to a negotiation. It has @length bytes, at
 	 * least the header, and may be longer than struct hvl_packet.
 	 */
 	void (*received)(struct ic *ic, const struct hvl_packet *packet, size_t length);

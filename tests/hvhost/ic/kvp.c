@@ -11,11 +11,11 @@
 
 #define MSGTYPE_KVP 2
 
-/* Limits of the messages, and of the Windows registry; with the NUL. */
+/* Limits of the messages, and of the Windows registry, including the NUL. */
 #define KEY_UNITS   (HV_KVP_EXCHANGE_MAX_KEY_SIZE / 2)
 #define VALUE_UNITS (HV_KVP_EXCHANGE_MAX_VALUE_SIZE / 2)
 
-/* The longest body but those about IP addresses. The guest's answers have the request's length. */
+/* The longest body, except those about IP addresses. An answer is as long as its request. */
 #define BODY_SIZE (sizeof(struct hv_kvp_hdr) + sizeof(struct hv_kvp_msg_enumerate))
 
 #define ITEMS_MAX         1024    /* of one pool: bounds an enumeration */
@@ -207,7 +207,7 @@ static bool enumerate_answered(struct ic_kvp *kvp, struct kvp_job *job, uint32_t
 		if (++job->message.body.kvp_enum_data.index < ITEMS_MAX)
 			return true;
 	}
-	/* After any other status than "no more items" the enumeration is incomplete. */
+	/* After any status other than "no more items", the enumeration is incomplete. */
 	if (status == HV_S_OK || status == HV_S_CONT) {
 		json_decref(*items);
 		*items = json_incref(job->items);

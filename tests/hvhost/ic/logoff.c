@@ -14,7 +14,7 @@
 #include "userspace/shared/wire_host.h"
 
 #define TIMEOUT_DEFAULT         60
-/* The guest enforces the request's timeout. So much later the host gives up. */
+/* The guest enforces the request's timeout. The host gives up this long after it. */
 #define DEADLINE_MARGIN_SECONDS 30
 #define ANSWER_SECONDS          30 /* for CANCEL and QUERY */
 
@@ -34,7 +34,7 @@ struct logoff_request {
 	STAILQ_HEAD(waiters, waiter) waiters;
 };
 
-/* A CANCEL or QUERY that was not answered yet */
+/* A CANCEL or QUERY that has not been answered yet. */
 struct logoff_op {
 	STAILQ_ENTRY(logoff_op) entry;
 	uint64_t client;
@@ -91,7 +91,7 @@ static void arm_timer(struct ic_logoff *logoff)
 	timer_set_deadline(&logoff->timer, first);
 }
 
-/* Sends @reply to all clients that wait for the request, and takes it. */
+/* Sends @reply to all clients that wait for the request. Takes ownership of @reply. */
 static void end_request(struct ic_logoff *logoff, struct logoff_request *request, json_t *reply)
 {
 	struct waiter *waiter;
@@ -455,7 +455,7 @@ static bool is_expressible(struct vm *vm, uint64_t client, const json_t *command
 	if (strlen(string(command, "user")) >= HV_LOGOFF_USER_SIZE ||
 	    strlen(string(command, "session")) >= HV_LOGOFF_SESSION_SIZE) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
-			     "\"user\" may have 255 bytes at most, \"session\" 63.");
+			     "\"user\" must have at most 255 bytes, and \"session\" at most 63.");
 		return false;
 	}
 	if (has_target(command) && !supports_targets(&vm->logoff.ic)) {
@@ -548,7 +548,8 @@ void ic_logoff_cancel_command(struct vm *vm, uint64_t client, const json_t *requ
 	if (id)
 		send_op(vm, client, HVL_OP_CANCEL, id);
 	else
-		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_FOUND, "No logoff is running.");
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_FOUND,
+			     "No logoff is in progress.");
 }
 
 void ic_logoff_query_command(struct vm *vm, uint64_t client, const json_t *request)

@@ -56,8 +56,8 @@ static const char *put(struct channel *channel, const uint8_t *data, size_t leng
 	if (channel->state != CHANNEL_OPEN)
 		return "The guest has not opened that component's channel.";
 	if (channel_put(channel, &header, data, length) < 0)
-		return "The ring has no room for so many bytes. To only claim a larger size, use "
-		       "--size.";
+		return "The ring has no space for that many bytes. To only claim a larger size, "
+		       "use --size.";
 	return NULL;
 }
 

@@ -364,13 +364,13 @@ static size_t pick_kind(struct storm_maker *maker)
 	return kind;
 }
 
-void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t room)
+void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t space)
 {
 	size_t kind = pick_kind(maker);
 
 	memset(packet, 0, sizeof(*packet));
 	kinds[kind].make(maker, packet);
-	packet->length = MIN(packet->length, room);
+	packet->length = MIN(packet->length, space);
 	packet->kind = kinds[kind].name;
 	storm_frame(packet);
 	remember(maker, packet);

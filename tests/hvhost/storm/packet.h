@@ -39,8 +39,8 @@ struct storm_maker {
 };
 
 void storm_maker_init(struct storm_maker *maker, uint64_t seed);
-/* Makes the next packet, with at most @room bytes of payload. */
-void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t room);
+/* Makes the next packet, with at most @space bytes of payload. */
+void storm_make(struct storm_maker *maker, struct storm_packet *packet, size_t space);
 
 /* Sets the header that fits the packet's data, and what the guest must do with it. */
 void storm_frame(struct storm_packet *packet);

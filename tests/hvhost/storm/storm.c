@@ -18,13 +18,13 @@
 #define BREAK_MS              50
 #define UNREAD_MAX            500
 
-/* On average once in so many packets; a storm rescinds the offer at least once. */
+/* On average once per this number of packets; a storm rescinds the offer at least once. */
 #define EVERY_RESCIND    5000
 #define EVERY_CORRUPTION 150
 #define EVERY_UNREAD     300
-/* Once in so many times that the guest is about to open the channel */
+/* On average once per this number of times that the guest is about to open the channel. */
 #define EVERY_OPENING    128
-/* While answers cannot be checked: only new rings restore that */
+/* While answers cannot be checked, which only new rings make possible again. */
 #define EVERY_REOPEN     64
 
 /* A flag in a packet's transaction, besides its number; the answer has the same transaction. */
@@ -135,14 +135,14 @@ static void count_kind(struct storm *storm, const char *kind)
 	json_object_set_new(storm->kinds, kind, json_integer(count + 1));
 }
 
-/* Corrupts both rings, unless the guest closes the channel by itself before. */
+/* Corrupts both rings, unless the guest closes the channel first. */
 static void break_later(struct storm *storm)
 {
 	storm->break_next = true;
 	schedule(storm, 1 + draw(storm, BREAK_MS));
 }
 
-/* -EAGAIN if there is no room; the guest signals when there is. */
+/* -EAGAIN if there is no space; the guest signals when there is. */
 static int put(struct storm *storm, struct storm_packet *packet)
 {
 	struct channel *channel = channel_of(storm);
@@ -174,7 +174,7 @@ static int put(struct storm *storm, struct storm_packet *packet)
 	return 0;
 }
 
-/* Sends a valid message. Returns its transaction, or 0 if there is no room. */
+/* Sends a valid message. Returns its transaction, or 0 if there is no space. */
 static uint64_t put_message(struct storm *storm, const struct hvl_packet *message)
 {
 	struct storm_packet packet = {.kind = "message", .length = hvl_packet_size(message)};
@@ -218,7 +218,7 @@ static void rescind(struct storm *storm)
 	channel_offer(channel);
 }
 
-/* Corrupts both rings, as it is not known which one the guest accesses first. */
+/* Corrupts both rings, because it is not known which one the guest accesses first. */
 static void break_channel(struct storm *storm)
 {
 	struct channel *channel = channel_of(storm);
@@ -283,7 +283,7 @@ static void corrupt_host_write_index(struct storm *storm)
 	channel_interrupt(channel_of(storm));
 }
 
-/* Claims that the guest has read everything: unread packets get overwritten. */
+/* Claims that the guest has read everything, so that unread packets are overwritten. */
 static void corrupt_guest_read_index(struct storm *storm)
 {
 	struct ring *ring = &channel_of(storm)->downstream;
@@ -300,8 +300,8 @@ static void corrupt_pending_send(struct storm *storm)
 		       RING_PENDING_SEND, random_bits(&storm->maker.random));
 }
 
-/* Until repair_upstream() the guest sees a false amount of room, and may not signal. */
-static void corrupt_room(struct storm *storm)
+/* Until repair_upstream(), the guest sees a wrong amount of free space, and may not signal. */
+static void corrupt_free_space(struct storm *storm)
 {
 	struct ring *ring = &channel_of(storm)->upstream;
 
@@ -340,21 +340,17 @@ static void corrupt_upstream_fatally(struct storm *storm)
 
 static void corrupt(struct storm *storm)
 {
-	static void (*const ways[])(struct storm *) = {
-		corrupt_downstream_fatally,
-		corrupt_host_write_index,
-		corrupt_guest_read_index,
-		corrupt_pending_send,
-		corrupt_room,
-		corrupt_upstream_index,
+	static void (*const methods[])(struct storm *) = {
+		corrupt_downstream_fatally, corrupt_host_write_index, corrupt_guest_read_index,
+		corrupt_pending_send,       corrupt_free_space,       corrupt_upstream_index,
 		corrupt_upstream_fatally,
 	};
 
 	storm->corruptions++;
-	ways[draw(storm, ARRAY_SIZE(ways))](storm);
+	methods[draw(storm, ARRAY_SIZE(methods))](storm);
 }
 
-/* Decides what comes next; true if it is to send @packet. */
+/* Chooses the next step. Returns whether it is to send @packet. */
 static bool next_step(struct storm *storm)
 {
 	struct channel *channel = channel_of(storm);
@@ -456,7 +452,7 @@ static void run(struct timer *timer)
 		schedule(storm, CHECK_MS);
 }
 
-/* Each expected answer must come exactly once, in the order of the packets. */
+/* Each expected answer must arrive exactly once, in the order of the packets. */
 static bool check_answer(struct storm *storm, uint64_t transaction)
 {
 	uint32_t first = storm->expected_first;
@@ -480,7 +476,7 @@ static bool check_answer(struct storm *storm, uint64_t transaction)
 	return false;
 }
 
-/* The awaited answer has come, with this status. */
+/* The awaited answer has arrived, with this status. */
 static void await_done(struct storm *storm, uint32_t status)
 {
 	struct channel *channel = channel_of(storm);
@@ -576,7 +572,7 @@ static void closed(struct channel *channel)
 	rescind_soon(storm);
 }
 
-static void room(struct channel *channel)
+static void writable(struct channel *channel)
 {
 	struct storm *storm = storm_of(channel);
 
@@ -594,7 +590,7 @@ static const struct channel_ops storm_ops = {
 	.opened = opened,
 	.closed = closed,
 	.received = received,
-	.room = room,
+	.writable = writable,
 	.broken = broken,
 };
 

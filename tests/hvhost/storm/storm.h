@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A hostile host. For a given number of packets the storm takes over the logoff
+ * A hostile host. For a given number of packets, the storm takes over the logoff
  * component's channel: it sends the packets of packet.h, corrupts the rings'
  * control pages and rescinds the offer. Afterwards it waits until a LOGOFF
  * works again and returns the channel to the component, or reports what the
@@ -34,14 +34,14 @@ struct storm {
 	uint64_t client;
 	uint64_t seed;
 	uint32_t packets;    /* to be sent */
-	uint32_t rescind_at; /* rescind at the latest after so many packets */
+	uint32_t rescind_at; /* rescind after this number of packets at the latest */
 	uint64_t deadline_us;
 
 	struct storm_maker maker;
 	struct storm_packet packet;
 	bool packet_ready;       /* @packet is to be sent next */
-	unsigned int unread;     /* answers are not read until so many more packets were sent */
-	bool rescind_next;       /* in the next run(), in whatever state the guest is */
+	unsigned int unread;     /* packets to send before answers are read again */
+	bool rescind_next;       /* in the next run(), whatever the guest is doing */
 	const char *broken_by;   /* why the guest must close the channel */
 	bool break_next;         /* in the next run(), unless the channel is closed by then */
 	bool closing;            /* the guest must close the channel */

@@ -15,7 +15,7 @@
 #define RELID_MAX            255
 #define CONNECTION_ID(relid) (16 + (relid)) /* above the connections for messages */
 
-/* At most so many packets are processed at once, so that other events are not delayed. */
+/* The maximum number of packets processed at once, so that other events are not delayed. */
 #define PACKET_BUDGET 64
 
 #define STATUS_UNSUCCESSFUL 0xc0000001
@@ -289,7 +289,7 @@ static void receive(struct channel *channel)
 		channel_interrupt(channel);
 }
 
-static void signalled(struct source *source, uint32_t events)
+static void signaled(struct source *source, uint32_t events)
 {
 	struct channel *channel = container_of(source, struct channel, signal);
 	eventfd_t count;
@@ -300,8 +300,8 @@ static void signalled(struct source *source, uint32_t events)
 		return;
 	send_queue(channel);
 	receive(channel);
-	if (channel->state == CHANNEL_OPEN && channel->ops->room)
-		channel->ops->room(channel);
+	if (channel->state == CHANNEL_OPEN && channel->ops->writable)
+		channel->ops->writable(channel);
 }
 
 void channel_kick(struct channel *channel)
@@ -351,7 +351,7 @@ int vmbus_add_channel(struct vmbus *bus, struct channel *channel)
 	channel->bus = bus;
 	channel->enabled = true;
 	STAILQ_INIT(&channel->queue);
-	channel->signal.ready = signalled;
+	channel->signal.ready = signaled;
 	channel->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (channel->signal.fd < 0)
 		return -errno;

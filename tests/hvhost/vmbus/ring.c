@@ -96,8 +96,8 @@ static bool is_index(const struct ring *ring, uint32_t index)
 	return index < ring->size && index % 8 == 0;
 }
 
-/* A completely full ring would look empty: a packet must leave some room. */
-static bool has_room(struct ring *ring, uint32_t total)
+/* A completely full ring would look empty: a packet must leave some free space. */
+static bool has_space(struct ring *ring, uint32_t total)
 {
 	uint32_t read_index = atomic_load(&ring->control->read_index);
 
@@ -106,13 +106,13 @@ static bool has_room(struct ring *ring, uint32_t total)
 	return ring->size - distance(ring, read_index, ring->index) > total;
 }
 
-/* Checks again after setting pending_send_size: the guest may have freed room before it. */
-static bool wait_for_room(struct ring *ring, uint32_t total)
+/* Checks again after setting pending_send_size: the guest may have freed space before that. */
+static bool wait_for_space(struct ring *ring, uint32_t total)
 {
-	if (has_room(ring, total))
+	if (has_space(ring, total))
 		return true;
 	atomic_store(&ring->control->pending_send_size, total);
-	return has_room(ring, total);
+	return has_space(ring, total);
 }
 
 int ring_write(struct ring *ring, const void *data, size_t length, bool *signal)
@@ -133,7 +133,7 @@ int ring_put(struct ring *ring, const struct ring_packet *header, const void *da
 	uint64_t trailer = (uint64_t)start << 32, zero = 0;
 
 	*signal = false;
-	if (!wait_for_room(ring, total))
+	if (!wait_for_space(ring, total))
 		return -EAGAIN;
 	atomic_store(&ring->control->pending_send_size, 0);
 	copy_in(ring, start, header, sizeof(*header));
@@ -173,16 +173,16 @@ bool ring_read_end(struct ring *ring)
 	return atomic_load(&ring->control->write_index) != ring->index;
 }
 
-/* True only for the read that raises the free room above what the guest waits for. */
+/* True only for the read that makes enough space for what the guest wants to write. */
 static bool guest_waits(struct ring *ring, uint32_t write_index, uint32_t freed)
 {
-	uint32_t room = ring->size - distance(ring, ring->index, write_index);
+	uint32_t space = ring->size - distance(ring, ring->index, write_index);
 	uint32_t wanted;
 
 	if (!(atomic_load(&ring->control->features) & FEATURE_PENDING_SEND))
 		return false;
 	wanted = atomic_load(&ring->control->pending_send_size);
-	return wanted && room > wanted && room - freed <= wanted;
+	return wanted && space > wanted && space - freed <= wanted;
 }
 
 int ring_read(struct ring *ring, void *data, size_t size, size_t *length, bool *signal)

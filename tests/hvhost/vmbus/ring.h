@@ -43,7 +43,7 @@ int ring_open(struct ring *ring, struct vm *vm, const uint64_t *pfns, uint32_t c
 void ring_close(struct ring *ring);
 
 /*
- * Writes one in-band packet. -EAGAIN: there is no room, and pending_send_sz is
+ * Writes one in-band packet. -EAGAIN: there is no space, and pending_send_sz is
  * set so that the guest signals when there is. Sets @signal if the guest must
  * be interrupted.
  */
@@ -64,7 +64,7 @@ void ring_read_begin(struct ring *ring);
 bool ring_read_end(struct ring *ring);
 /*
  * Reads one packet's payload. Returns 1, 0 if there is no packet, or -EBADMSG
- * if the ring is corrupt. Sets @signal if the guest waits for the room that was
+ * if the ring is corrupt. Sets @signal if the guest waits for the space that was
  * freed.
  */
 int ring_read(struct ring *ring, void *data, size_t size, size_t *length, bool *signal);

@@ -21,8 +21,8 @@ struct channel_ops {
 	void (*opened)(struct channel *channel);
 	void (*closed)(struct channel *channel); /* also on rescind, if the channel was open */
 	void (*received)(struct channel *channel, const void *data, size_t length);
-	/* The guest has signalled: there may be room in the ring. Optional. */
-	void (*room)(struct channel *channel);
+	/* The guest has signaled: there may be space in the ring. Optional. */
+	void (*writable)(struct channel *channel);
 	/* The guest's ring is corrupt. If NULL, the channel is treated as closed. */
 	void (*broken)(struct channel *channel);
 };
@@ -55,8 +55,8 @@ struct channel {
 	uint32_t target_vp;
 	struct ring upstream;               /* guest to host */
 	struct ring downstream;             /* host to guest */
-	struct source signal;               /* eventfd: the guest has written, or freed room */
-	STAILQ_HEAD(packets, packet) queue; /* packets that wait for room in the downstream ring */
+	struct source signal;               /* eventfd: the guest has written, or freed space */
+	STAILQ_HEAD(packets, packet) queue; /* packets that wait for space in the downstream ring */
 };
 
 struct gpadl {
@@ -93,16 +93,16 @@ int vmbus_add_channel(struct vmbus *bus, struct channel *channel);
  */
 void channel_offer(struct channel *channel);
 void channel_rescind(struct channel *channel);
-/* Queues the packet if the ring has no room for it. -ENOTCONN if the channel is not open. */
+/* Queues the packet if the ring has no space for it. -ENOTCONN if the channel is not open. */
 int channel_send(struct channel *channel, const void *data, size_t length);
 /* Stops reading and writing the rings, until channel_resume(). */
 void channel_stall(struct channel *channel);
 void channel_resume(struct channel *channel);
-/* Writes a packet with any header, ahead of the queue. -EAGAIN if there is no room. */
+/* Writes a packet with any header, ahead of the queue. -EAGAIN if there is no space. */
 int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
 		size_t length);
 void channel_interrupt(struct channel *channel);
-/* Processes the rings as if the guest had signalled. */
+/* Processes the rings as if the guest had signaled. */
 void channel_kick(struct channel *channel);
 
 #endif /* HVHOST_VMBUS_H */

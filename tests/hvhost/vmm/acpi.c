@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * All ACPI tables but the DSDT, which is acpi.asl. Hardware-reduced ACPI (ACPI
- * 6.5, 4.1) needs no PM timer and no legacy interrupts; power-off and reset
- * take an I/O port each.
+ * All ACPI tables except the DSDT, which is in acpi.asl. Hardware-reduced ACPI
+ * (ACPI 6.5, 4.1) needs no PM timer and no legacy interrupts; power-off and reset
+ * use one I/O port each.
  */
 #include <string.h>
 

@@ -294,7 +294,7 @@ static int create_vm(struct vm *vm)
 		return -errno;
 	if (ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_SYNIC2) <= 0 ||
 	    ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_HYPERV_ENFORCE_CPUID) <= 0) {
-		log_line("KVM of this machine cannot emulate Hyper-V: it has no SynIC.");
+		log_line("KVM on this machine cannot emulate Hyper-V: it does not support SynIC.");
 		return -EOPNOTSUPP;
 	}
 	return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Common definitions and top-level targets. Each folder's build.mk adds its own rules.
+# Common definitions and top-level targets. The build.mk of each directory adds its own rules.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +11,7 @@ MAKEFLAGS += --no-print-directory
 BUILD ?= build
 PREFIX ?= /usr
 CFLAGS ?= -O2 -g
-# Set to -Werror by make test and the static checks only: a packager's compiler may have warnings
+# Set to -Werror only by make test and the static checks: a packager's compiler may have warnings
 # that ours does not.
 WERROR ?=
 BASE_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra $(WERROR) -Iuserspace/shared/include \
@@ -48,7 +48,7 @@ help:
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
-	@echo 'make kernel-tree  put the driver into a kernel source tree, as a patch series TREE='
+	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE='
 	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
@@ -89,7 +89,7 @@ format:
 	find userspace tests -name '*.[ch]' -exec clang-format -i {} +
 
 e2e: $(KERNEL:%=e2e-%)
-# Serialize the kernels: one guest with its host keeps two processors busy.
+# Test one kernel at a time: one guest with its host keeps two processors busy.
 e2e-6.12: | $(filter e2e-6.1,$(KERNEL:%=e2e-%))
 $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%.img $(BUILD)/vmbus-%.img
 	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* $(ROUNDS:%=--rounds %) $(CASES)

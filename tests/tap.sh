@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# To be sourced: runs commands as checks and prints the results as TAP on standard output.
+# Source this file. It runs commands as checks, and prints the results as TAP on standard output.
 
 tap_number=0
 tap_failed=0

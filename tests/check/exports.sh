@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# exports.sh BUILD: fails unless the symbols that both libraries export are those of vmguestos.h.
+# exports.sh BUILD: fails unless each library exports exactly the symbols that vmguestos.h declares.
 set -euo pipefail
 
 build=${1:?}

@@ -5,8 +5,8 @@ COVERAGE_CASES := core too_short same_id_twice busy query daemon_not_restarted n
 	never_negotiated rmmod session_ends_reported selected_sessions false_sizes hostile_daemon \
 	session_flood hostile_host
 
-# GCOV_PROFILE is kbuild's own switch. The separate build folder keeps the slow instrumented objects
-# out of other runs.
+# GCOV_PROFILE is kbuild's own switch. The separate build directory keeps the slow instrumented
+# objects out of other runs.
 coverage:
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage kunit
 	GCOV_PROFILE=y $(MAKE) BUILD=$(BUILD)/coverage KERNEL=sanitizer e2e \

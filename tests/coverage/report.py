@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Prints the line coverage of each driver source file, merged over all runs. A run consists of the
-folder in which the driver was built for coverage and a log of its counters, with one line
+directory in which the driver was built for coverage and a log of its counters, with one line
 "gcov: PATH HEX" for each object. A source line is covered if any run executed it."""
 
 import argparse
@@ -49,7 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--source", type=pathlib.Path, required=True)
     parser.add_argument("--missed", action="store_true", help="also print the lines not executed")
-    parser.add_argument("runs", nargs="+", help="FOLDER=LOG")
+    parser.add_argument("runs", nargs="+", help="DIRECTORY=LOG")
     options = parser.parse_args()
 
     total = collections.defaultdict(dict)

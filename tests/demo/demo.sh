@@ -62,7 +62,7 @@ heading "A Hyper-V guest: Debian with the stock kernel ${kernel##*/vmlinuz-}"
 wait_for 'guest boot, VMBus connection and daemon startup' booted
 guest "dmesg | grep -iE 'hypervisor detected|vmbus version|hv_logoff|logoff IC'" || true
 
-heading 'Alice logs in on a terminal, Bob uses su -l, and the shell of Carol ignores SIGHUP and SIGTERM'
+heading "Alice logs in on a terminal, Bob uses su -l, and Carol's shell ignores SIGHUP and SIGTERM"
 wait_for 'three logins' guest 'open-session login alice; open-session su bob; open-session stubborn carol'
 guest 'loginctl list-sessions --no-pager'
 
@@ -70,10 +70,10 @@ heading "The host: hvhost logoff demo --timeout 120 --grace 5"
 status=0
 "$hvhost" logoff demo --timeout 120 --grace 5 --message 'This machine will be moved to another host.' || status=$?
 
-heading 'The end of the output on the terminal of Alice, and the sessions that are left'
+heading "The last lines on Alice's terminal, and the sessions that are left"
 # shellcheck disable=SC2016 # for the guest's shell
 guest 'tail -n 4 /run/open-session/$(ls -tr /run/open-session | head -n 1); echo; loginctl list-sessions --no-pager'
 
-heading 'The audit log in the guest'
+heading "The audit log in the guest's journal"
 guest 'journalctl --no-pager -o cat -t hv-logoffd | tail -n 6'
 exit "$status"

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build-1.0.sh BUILD KERNEL: builds the last driver and daemon that support message version 1.0
-# only, from the repository's history, for the kernel in the folder KERNEL. Prints the folder with
-# the results. build-1.0.sh --check: exits with 0 if the clone contains that history.
+# build-1.0.sh BUILD KERNEL: builds the last driver and daemon that support only message version
+# 1.0, from the repository's history, for the kernel in the directory KERNEL. Prints the directory
+# with the results. build-1.0.sh --check: exits with 0 if the clone contains that history.
 set -euo pipefail
 
 last_of_1_0=142b17f4e9a75eea10f2082bb0e0018e4f54b6f0
 here=$(dirname "$(realpath "$0")")
-# The old tree's make must not inherit variables from ours.
+# Do not pass the variables of our make on to that of the old tree.
 unset MAKEFLAGS MFLAGS
 
 history() {

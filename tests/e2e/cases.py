@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The cases about the logoff component, hv_utils and invalid packets. Each case gets a machine that
-is up, whose daemon has negotiated and where no user is logged on, and must restore that state;
+"""The cases about the logoff component, hv_utils and invalid packets. Each case gets a running
+machine whose daemon has negotiated and where no user is logged on, and must restore that state;
 otherwise the next case boots another machine."""
 
 import contextlib
@@ -25,7 +25,7 @@ CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegot
 
 
 def check_works(machine, others=0):
-    """A logoff ends a new session, and `others` that are open."""
+    """A logoff ends a new session, and `others` that are already open."""
     machine.open_session("pam", "bob")
     reply = logoff(machine).finish()
     check_result(machine, reply, S_OK)
@@ -188,7 +188,7 @@ def same_id_twice(machine):
 
 @CASES.add
 def busy(machine):
-    """a second request while one is carried out: ERROR_BUSY at once"""
+    """a second request while one is in progress: ERROR_BUSY at once"""
     machine.open_session("pam", "alice")
     request, name = in_grace(machine)
     check_result(machine, logoff(machine).finish(), E_BUSY)
@@ -257,12 +257,12 @@ def check_not_available(machine):
     machine.run("true")
     command = time.monotonic() - began
     machine.say(f"the reply took {took:.2f} s; a shell command takes {command:.2f} s")
-    assert took < 10 * command, "the reply did not come at once"
+    assert took < 10 * command, "the reply was not immediate"
 
 
 @CASES.add
 def no_daemon(machine):
-    """no daemon: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once; with a daemon logoffs work again"""
+    """no daemon: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once; with a daemon, logoffs work again"""
     machine.open_session("pam", "alice")
     machine.run("systemctl stop hv-logoffd")
     check_not_available(machine)
@@ -273,7 +273,7 @@ def no_daemon(machine):
 
 @CASES.add
 def never_negotiated(machine):
-    """an offer without a daemon from the start: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once"""
+    """an offer that never had a daemon: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once"""
     machine.run("systemctl mask --runtime --now hv-logoffd")
     machine.ask("rescind", component="logoff")
     wait_device_gone(machine)
@@ -324,7 +324,7 @@ def unbind(machine):
 
 @CASES.add
 def rmmod(machine):
-    """rmmod during a request: refused while the daemon runs; without it a COMPLETE, no hang"""
+    """rmmod during a request: refused while the daemon runs; without it, a COMPLETE and no hang"""
     machine.open_session("pam", "alice")
     request, name = in_grace(machine)
     refused = machine.run("! rmmod hv_logoff")
@@ -347,7 +347,7 @@ CASES.extend(kvp.CASES)
 
 
 def wait_heartbeats(machine, wanted):
-    """Waits until that many more heartbeats are answered; returns the guest's exits meanwhile."""
+    """Waits for that many more answered heartbeats; returns the guest's exits in the meantime."""
     before = machine.ask("status")
     first = machine.ask("heartbeat")["answered"]
 
@@ -395,7 +395,7 @@ def kernel_log(machine):
     """the guest's kernel has logged no error"""
     log = machine.run("dmesg --level=emerg,alert,crit,err,warn | grep -iE "
                       "'hv_logoff|WARNING|BUG|Oops|Call Trace|hung task|RIP:' | "
-                      # which the kernel logs for every module from outside its tree
+                      # The kernel logs these for every out-of-tree module.
                       "grep -v 'loading out-of-tree module\\|module verification failed' || true")
     assert not log.strip(), log
     failed = machine.run("systemctl --failed --no-legend --plain")
@@ -403,8 +403,8 @@ def kernel_log(machine):
 
 
 def run_storm(machine, seed, packets):
-    """Runs a storm, in which the guest must answer each packet that needs an answer, and a logoff
-    after it."""
+    """Runs a storm, during which the guest must answer each packet that requires an answer, and
+    then a logoff."""
     machine.say(f"seed {seed}")
     storm = machine.send("storm", seed=seed, packets=packets)
     reply = storm.finish()
@@ -464,7 +464,7 @@ def hostile_daemon(machine):
 
 @CASES.add
 def session_flood(machine):
-    """while a daemon writes session records without end, the driver still serves the host"""
+    """while a daemon writes session records continuously, the driver still serves the host"""
     machine.run("systemctl stop hv-logoffd")
     machine.run(r"""cat >/run/flood <<'END'
 set -e

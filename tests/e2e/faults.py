@@ -22,7 +22,7 @@ NAMES = {
 
 STATES = ("none", "delivered", "grace", "ending", "completing")
 
-# Seconds on a stock kernel. The event must be over within them, even on a slow machine.
+# Seconds on a stock kernel, within which the event must be over even on a slow machine.
 GRACE = 8
 LONG, SHORT = 120, 14  # timeout of a request; SHORT if it is expected to elapse
 
@@ -222,7 +222,7 @@ class Event:
     results: tuple
     timeout: int = LONG
     needs_sanitizer: bool = False  # only the sanitizer kernel can cause the event
-    first: str = "true"  # runs before the request; for what takes longer than a grace period
+    first: str = "true"  # runs before the request, because it takes longer than a grace period
 
 
 EVENTS = (
@@ -244,7 +244,7 @@ EVENTS = (
 
 
 def is_slow(event, state):
-    """Whether the cell waits for a timeout or an escalation."""
+    """Whether the test of this cell waits for a timeout or an escalation."""
     return (event.timeout == SHORT and state != "completing" or
             event.happen is logind_restarts and state == "ending")
 
@@ -255,7 +255,7 @@ def prepare(machine):
 
 
 def check_works(machine):
-    """A normal logoff works, also with sessions that the cell has left."""
+    """A normal logoff works, including for sessions that the event left behind."""
     machine.open_session("pam", "alice")
     check_result(machine, logoff(machine).finish(), S_OK)
     same("the sessions after", machine.sessions(), [])

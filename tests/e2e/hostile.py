@@ -23,7 +23,7 @@ def check(lab):
         assert not found, found
 
 
-def blow(lab, seed, packets):
+def run_storm(lab, seed, packets):
     cases.run_storm(lab.machine, seed, packets)
     check(lab)
 
@@ -36,7 +36,7 @@ def storms(lab, seed, packets):
         part = min(packets, STORM)
         one = draw.getrandbits(32)
         name = f"storm of {part} packets with seed {one}"
-        if not lab.report.run(name, lambda one=one, part=part: blow(lab, one, part)):
+        if not lab.report.run(name, lambda one=one, part=part: run_storm(lab, one, part)):
             lab.evidence()
             lab.report.say(f"to reproduce: make e2e-hostile SEED={seed}; this storm only: "
                            f"hvhost storm NAME --seed {one} --packets {part}")

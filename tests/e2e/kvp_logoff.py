@@ -55,7 +55,7 @@ def request(machine, verb="logoff", request_id=None, offset=0, life=300, **optio
 
 
 def wait_answer(machine, condition):
-    """Waits for an answer that the condition accepts; returns all answers seen meanwhile."""
+    """Waits for an answer that the condition accepts; returns all answers up to that one."""
     seen = []
 
     def reached():

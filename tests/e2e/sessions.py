@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sessions that end in different ways, also while logind or the daemon is not running."""
+"""Sessions that end in different ways, including while logind or the daemon is not running."""
 
 from checks import (E_TIMED_OUT, S_OK, Cases, check_result, configure, hang_up, leader, logoff,
                     same)

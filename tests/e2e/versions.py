@@ -103,7 +103,7 @@ def can_build_1_0():
 
 
 def build_1_0(machine):
-    """Returns the folder with the driver and daemon of message version 1.0."""
+    """Returns the directory with the driver and daemon of message version 1.0."""
     kernel = pathlib.Path(machine.started[0]).parent
     done = subprocess.run([BUILD_1_0, built(machine, "."), kernel],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
@@ -118,7 +118,7 @@ def copy_into_guest(machine, file):
 
 
 def switch_to(machine, module=None, daemon=None):
-    """Runs the given module and daemon of 1.0 in the guest, or else the current ones."""
+    """Runs the given module and daemon of 1.0 in the guest, and otherwise the current ones."""
     drop_in = "/run/systemd/system/hv-logoffd.service.d"
     # The daemon of 1.0 rejects keys in the current configuration file.
     line = f"ExecStart=\nExecStart={FOLDER_1_0}/{daemon} --config=/dev/null" if daemon else ""
@@ -129,7 +129,7 @@ def switch_to(machine, module=None, daemon=None):
 
 
 def check_1_0_guest(machine):
-    """The host supports what 1.0 has, and rejects what 1.1 adds."""
+    """The host supports the operations of 1.0, and rejects those that 1.1 adds."""
     same("the version", version(machine), "1.0")
     watcher = watch(machine)
     machine.run("loginctl terminate-session " + machine.open_session("pam", "alice"))
@@ -146,7 +146,7 @@ def check_1_0_guest(machine):
 
 @CASES.add
 def guests_with_1_0(machine):
-    """driver or daemon or both of 1.0: the host negotiates 1.0 and supports what it has"""
+    """driver or daemon or both of 1.0: the host negotiates 1.0 and supports its operations"""
     folder = build_1_0(machine)
     module, daemon = "hv_logoff.ko", "hv-logoffd"
     for name in (module, daemon):

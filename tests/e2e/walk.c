@@ -107,11 +107,11 @@ static IVMTask2 *start(uint32_t timeout, uint32_t grace, uint32_t flags)
 	VMLogoffOptions options = options_of(timeout, flags);
 
 	options.grace = grace;
-	options.message = "You are logged off.";
+	options.message = "You are being logged off.";
 	return start_with(&options);
 }
 
-/* Returns in the grace period: the users are notified, and no session is ended yet. */
+/* Returns in the grace period: the users were notified, and no session has been ended. */
 static IVMTask2 *start_in_grace(void)
 {
 	IVMTask2 *task = start(1000, 900, 0);
@@ -276,7 +276,7 @@ static void walk_selection(const char *what, const char *user, const char *sessi
 	expect_number("  sessions found", found, wanted_count);
 }
 
-/* Returns a session of @user that a dry run selects, to be freed, or NULL. */
+/* Returns a session of @user that a dry run selects, or NULL. The caller frees it. */
 static char *find_session(const char *user)
 {
 	VMLogoffOptions options = options_of(60, VM_LOGOFF_DRY_RUN);
@@ -482,7 +482,7 @@ int main(int argc, char **argv)
 	bool by_kvp = argc == 3 && strcmp(argv[2], "kvp") == 0;
 
 	if (argc != 2 + by_kvp || !getenv("HVHOST") || !getenv("HVHOST_DIR")) {
-		fputs("Usage: HVHOST=FILE HVHOST_DIR=FOLDER walk VM [kvp]\n", stderr);
+		fputs("Usage: HVHOST=FILE HVHOST_DIR=DIRECTORY walk VM [kvp]\n", stderr);
 		return 64;
 	}
 	transport = by_kvp ? VM_LOGOFF_VIA_KVP : VM_LOGOFF_VIA_VMBUS;

@@ -59,7 +59,7 @@ static bool unbind_driver(void)
 	return write(unbind_file, offer, strlen(offer)) > 0;
 }
 
-/* An unbinding that failed early leaves the driver bound. */
+/* If unbinding failed early, the driver is still bound. */
 static bool bind_again(void)
 {
 	char link[256];
@@ -73,7 +73,7 @@ static bool no_op(void)
 	return true;
 }
 
-static bool shake_hands(int fd)
+static bool handshake(int fd)
 {
 	struct hv_logoff_hello hello = {
 		.header = {.type = HV_LOGOFF_HELLO, .size = sizeof(hello)},
@@ -89,7 +89,7 @@ static bool shake_hands(int fd)
 static bool use_device(void)
 {
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
-	bool good = fd >= 0 && shake_hands(fd);
+	bool good = fd >= 0 && handshake(fd);
 
 	if (fd >= 0)
 		close(fd);

@@ -15,7 +15,7 @@ trap 'rm -rf "$stage"' EXIT
 install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
-# Some kernels have all of them but hv_utils built in.
+# In some kernels, all of them except hv_utils are built in.
 find "$source/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
@@ -35,7 +35,7 @@ install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
 install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"
 
-# In the base image /lib is a symlink to /usr/lib, which a directory here would replace.
+# In the base image, /lib is a symbolic link to /usr/lib, which a directory here would replace.
 if [[ -d $stage/lib ]]; then
 	cp -a "$stage/lib/." "$stage/usr/lib/"
 	rm -r "${stage:?}/lib"

@@ -10,7 +10,7 @@ trap 'rm -rf "$stage"' EXIT
 
 mkdir "$stage/dev"
 cp "$init" "$stage/init"
-# Some kernels have all of them but hv_utils built in.
+# In some kernels, all of them except hv_utils are built in.
 find "$modules/kernel/drivers" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage" {} +
 for module in "$stage"/*.xz; do

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# BUILD/kernel-K says where kernel K is, by three links: vmlinuz, its modules' folder, and
-# what modules are built against.
+# BUILD/kernel-K has three symbolic links for kernel K: vmlinuz, modules (the directory of its
+# modules), and build (what modules are built against).
 
 link-kernel = mkdir -p $@; ln -sfn $(1) $@/vmlinuz; ln -sfn $(2) $@/modules; ln -sfn $(3) $@/build
 
 $(KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
 	@[[ -n "$(call kernel-release,$*)" ]] || \
-		{ echo "no headers of a $* cloud kernel: run 'sudo make deps'" >&2; exit 1; }
+		{ echo "no headers of a $* cloud kernel are installed: run 'sudo make deps'" >&2; exit 1; }
 	@root=$$(tests/kernel/stock.sh $(call kernel-release,$*)); \
 	$(call link-kernel,$$root/boot/vmlinuz-$(call kernel-release,$*), \
 		$$root/lib/modules/$(call kernel-release,$*),/lib/modules/$(call kernel-release,$*)/build)
 
-# These have a Debian of their own around them, whose compiler and libraries they need.
+# These need the compiler and libraries of a Debian system of their own.
 $(OTHER_KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
 	@root=$$(tests/kernel/debian.sh $*); \
 	$(call link-kernel,$$root/boot/vmlinuz-*,$$root/lib/modules/*,$$root/lib/modules/*/build); \
@@ -21,7 +21,7 @@ $(BUILD)/kernel-sanitizer: FORCE
 	@tree=$$(tests/kernel/build.sh); \
 	$(call link-kernel,$$tree/arch/x86/boot/bzImage,$$tree/installed/lib/modules/*,$$tree)
 
-# Two at a time: unpacking a Debian keeps one processor busy.
+# Two at a time: unpacking a Debian system keeps one processor busy.
 matrix:
 	@$(MAKE) -j2 $(MATRIX:%=$(BUILD)/kernel-%)
 	@failed=; tests/kernel/matrix.sh $(BUILD) $(MATRIX) || failed=1; \

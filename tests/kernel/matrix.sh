@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # matrix.sh BUILD KERNEL…: builds the driver for each kernel with all warnings, and checks it with
-# sparse. TAP, on standard output and in BUILD/results/matrix.tap.
+# sparse. Writes TAP to standard output and BUILD/results/matrix.tap.
 set -euo pipefail
 
 build=${1:?}
@@ -14,7 +14,7 @@ exec > >(tee "$build/results/matrix.tap")
 
 # Passes if a log has no diagnostics. The warning that bookworm's compiler is newer than the one
 # that built its kernel is not about the driver.
-silent() {
+has_no_diagnostics() {
 	! grep -iE 'warning|error|note:' "$1" | grep -vE 'the compiler differs from the one used'
 }
 
@@ -25,19 +25,19 @@ compile() {
 	cp -r "$here/../../Kbuild" "$here/../../driver" "$copy/"
 	"$here/kbuild.sh" "$kernel" "$copy" W=1 modules >"$copy/log" 2>&1 ||
 		{ cat "$copy/log"; return 1; }
-	silent "$copy/log"
+	has_no_diagnostics "$copy/log"
 }
 
-# C=2 checks files that are compiled already.
+# C=2 also checks files that are already compiled.
 sparse() {
 	local kernel=$1 copy=$2
 	"$here/kbuild.sh" "$kernel" "$copy" C=2 CF=-D__CHECK_ENDIAN__ modules >"$copy/sparse.log" 2>&1 ||
 		{ cat "$copy/sparse.log"; return 1; }
 	grep -q CHECK "$copy/sparse.log" || { echo "sparse did not run"; return 1; }
-	silent "$copy/sparse.log"
+	has_no_diagnostics "$copy/sparse.log"
 }
 
-# Nothing but the sources and our logs is left.
+# Passes if only the sources and our logs are left.
 clean() {
 	local kernel=$1 copy=$2
 	"$here/kbuild.sh" "$kernel" "$copy" clean >"$copy/clean.log" 2>&1 ||
@@ -46,8 +46,8 @@ clean() {
 	diff -r "$here/../../driver" "$copy/driver" && [[ $(LC_ALL=C ls -A "$copy") == $'Kbuild\ndriver' ]]
 }
 
-# From 5.11 to 5.18 __hv_pkt_iter_next() had a third argument. No Debian suite has such a kernel, so
-# the headers of 5.10 get it.
+# From 5.11 to 5.18, __hv_pkt_iter_next() had a third argument. No Debian suite has such a kernel,
+# so this patches the headers of 5.10.
 compile_three_arguments() {
 	local kernel=$1 copy=$2 header
 	header=("$kernel"/root/usr/src/linux-headers-*-common/include/linux/hyperv.h)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# series.sh FOLDER: makes the driver's patch series for the kernel of linux-source-6.12 in FOLDER, and
-# passes if checkpatch.pl --strict has nothing to report on it.
+# series.sh DIRECTORY: creates the driver's patch series for the kernel of linux-source-6.12 in
+# DIRECTORY, and passes if checkpatch.pl --strict reports nothing.
 set -euo pipefail
 
 folder=${1:?}

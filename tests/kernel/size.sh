@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# size.sh BUILD: how much the driver is: lines without comments and blank ones, bytes of code and
-# constants, and what each file is for, in its own words; beside it the stock hv_utils of 6.12.
+# size.sh BUILD: prints the size of each driver file, in lines without comments and blank lines and
+# in bytes of code and constants, and its purpose; for comparison, also the size of hv_utils of 6.12.
 set -euo pipefail
 
 build=${1:?}
@@ -16,7 +16,7 @@ lines() {
 	done | wc -l
 }
 
-# Not what the kernel wants to know about a module: its types, its stack frames, its calls.
+# The bytes of code and constants, without metadata such as types, stack frames and call sites.
 text() {
 	size -A "$1" | awk '$1 ~ /^\.((init|exit)\.)?(text|rodata)/ { sum += $2 } END { print sum }'
 }

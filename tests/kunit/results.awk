@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Converts the console output to TAP: a result for each case, one for each requested suite that ran
-# all of its cases, and one for a log without reports of the sanitizers.
+# Converts the console output to TAP: a result for each case, one for each requested suite (whether
+# it ran all of its cases), and one for the sanitizers (whether they reported nothing).
 /^kunit-init: begin/ { begun = 1 }
 /^kunit-init: end/ { ended = 1 }
 !begun { next }

@@ -253,6 +253,7 @@ static int hvl_resume(struct hv_device *device)
 	struct hvl_channel *channel = hv_get_drvdata(device);
 	int ret;
 
+	hvl_core_resume(channel->core);
 	mutex_lock(&channel->lock);
 	ret = hvl_channel_open(channel);
 	mutex_unlock(&channel->lock);

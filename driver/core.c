@@ -69,12 +69,25 @@ void hvl_core_stop(struct hvl_core *core)
  * @core: the component
  *
  * User space is frozen already; the daemon reads the cancellation after the
- * resume.
+ * resume. Until then no request is accepted: its result could not be sent before
+ * the channel is closed.
  */
 void hvl_core_suspend(struct hvl_core *core)
 {
 	spin_lock(&core->lock);
+	core->suspended = true;
 	hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, HV_LOGOFF_CANCEL_SUSPEND,
 			   "the guest was suspended");
+	spin_unlock(&core->lock);
+}
+
+/**
+ * hvl_core_resume() - accept requests again
+ * @core: the component
+ */
+void hvl_core_resume(struct hvl_core *core)
+{
+	spin_lock(&core->lock);
+	core->suspended = false;
 	spin_unlock(&core->lock);
 }

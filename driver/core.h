@@ -62,6 +62,7 @@ enum hvl_daemon {
  * @grace_end: jiffies when the first session may be ended
  * @delivered: a daemon has read it; not necessarily the attached one
  * @with_daemon: the attached daemon has read it
+ * @cancelled: the host's CANCEL was acknowledged and passed to the daemon
  * @reattach: jiffies when the request fails unless a daemon is ready
  * @report: state, progress and result for the host
  * @message: for the users
@@ -78,6 +79,7 @@ struct hvl_request {
 	unsigned long grace_end;
 	bool delivered;
 	bool with_daemon;
+	bool cancelled;
 	unsigned long reattach;
 	struct hvl_report report;
 	char message[HV_LOGOFF_MESSAGE_SIZE];
@@ -108,6 +110,7 @@ struct hvl_queued {
  *	hvl_core_stop()
  * @kick_data: argument of @kick
  * @stopped: the offer was rescinded, or the driver is being unbound
+ * @suspended: the guest is being suspended: no request is accepted
  * @daemon: state of the handshake with the daemon
  * @daemon_version: version that the daemon and the driver use; valid from the
  *	daemon's HELLO on
@@ -141,6 +144,7 @@ struct hvl_core {
 	void (*kick)(void *data);
 	void *kick_data;
 	bool stopped;
+	bool suspended;
 	enum hvl_daemon daemon;
 	u32 daemon_version;
 	struct hvl_version framework;
@@ -166,6 +170,7 @@ struct hvl_core *hvl_core_create(void (*kick)(void *data), void *kick_data);
 void hvl_core_put(struct hvl_core *core);
 void hvl_core_stop(struct hvl_core *core);
 void hvl_core_suspend(struct hvl_core *core);
+void hvl_core_resume(struct hvl_core *core);
 
 /* host.c, called by the channel */
 void hvl_host_opened(struct hvl_core *core);

@@ -41,7 +41,8 @@ int hvl_daemon_attach(struct hvl_core *core)
  * hvl_daemon_detach() - the char device has been closed
  * @core: the component
  *
- * A request in flight waits for the next daemon, up to the reattach timeout.
+ * A request in flight waits for the next daemon, up to the reattach timeout. One
+ * that the host has cancelled is not delivered again if no session was ended.
  */
 void hvl_daemon_detach(struct hvl_core *core)
 {
@@ -53,6 +54,9 @@ void hvl_daemon_detach(struct hvl_core *core)
 	core->daemon = HVL_DAEMON_ABSENT;
 	core->cancel_id = 0;
 	request->with_daemon = false;
+	if (request->cancelled && request->report.state < HV_LOGOFF_ENDING)
+		hvl_request_finish(core, HV_LOGOFF_E_CANCELLED, 0,
+				   "cancelled; the daemon in the guest exited");
 	/* A daemon that never completed the handshake does not extend the timeout. */
 	if (ready && hvl_request_in_flight(core)) {
 		request->reattach = jiffies + min(READ_ONCE(reattach_seconds), 3600U) * HZ;

@@ -100,6 +100,9 @@ static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *mes
 	else if (hvl_request_in_flight(core) || core->complete_pending)
 		hvl_host_decline(core, message, HV_LOGOFF_E_BUSY,
 				 "the guest is working on another request");
+	else if (core->suspended)
+		hvl_host_decline(core, message, HV_LOGOFF_E_EXCEPTION,
+				 "the guest is being suspended");
 	else if (!hvl_daemon_ready(core))
 		hvl_host_decline(core, message, HV_LOGOFF_E_NOT_AVAIL,
 				 "no daemon is running in the guest");
@@ -114,7 +117,7 @@ static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *mes
 
 static u32 hvl_host_try_cancel(struct hvl_core *core)
 {
-	const struct hvl_request *request = &core->request;
+	struct hvl_request *request = &core->request;
 
 	if (!hvl_request_in_flight(core) || request->report.state >= HV_LOGOFF_ENDING)
 		return HV_LOGOFF_E_FAIL;
@@ -123,6 +126,7 @@ static u32 hvl_host_try_cancel(struct hvl_core *core)
 				   "cancelled before the daemon in the guest took the request");
 		return HV_LOGOFF_S_OK;
 	}
+	request->cancelled = true;
 	core->cancel_id = request->id;
 	core->cancel_reason = HV_LOGOFF_CANCEL_HOST;
 	wake_up_all(&core->wait);

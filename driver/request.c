@@ -99,7 +99,9 @@ void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, co
 	core->progress_pending = false;
 	core->complete_pending = true;
 	core->sessions_ahead = core->session_count;
-	core->cancel_id = 0;
+	/* The daemon may not have read the cancellation of the request before. */
+	if (core->cancel_id == request->id)
+		core->cancel_id = 0;
 	if (cancel_reason && request->with_daemon) {
 		core->cancel_id = request->id;
 		core->cancel_reason = cancel_reason;

@@ -313,6 +313,67 @@ static void cancel_after_the_daemon_detached_takes_effect(struct kunit *test)
 	daemon_reads_nothing(test);
 }
 
+static void cancelled_request_is_not_delivered_again(struct kunit *test)
+{
+	request_is_delivered(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	host_sends(test, HVL_OP_CANCEL, ID);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	/* The daemon exits before it reads the cancellation. */
+	daemon_detaches(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
+	host_receives_nothing(test);
+	daemon_attaches(test);
+	daemon_reads_nothing(test);
+}
+
+static void cancellation_that_was_read_outlasts_the_daemon(struct kunit *test)
+{
+	request_is_delivered(test);
+	host_sends(test, HVL_OP_CANCEL, ID);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	daemon_reads(test, HV_LOGOFF_CANCEL, ID);
+	daemon_detaches(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_CANCELLED);
+	daemon_attaches(test);
+	daemon_reads_nothing(test);
+}
+
+/* The daemon reported ENDING before it read the cancellation: too late. */
+static void cancelled_request_continues_once_sessions_were_ended(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	request_is_delivered(test);
+	host_sends(test, HVL_OP_CANCEL, ID);
+	host_receives(test, HVL_OP_CANCEL, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	daemon_detaches(test);
+	host_receives_nothing(test);
+	daemon_attaches(test);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	KUNIT_EXPECT_EQ(test, fixture->record.request.flags, HV_LOGOFF_REDELIVERED);
+	daemon_reads_nothing(test);
+}
+
+static void unread_cancellation_outlasts_the_next_request(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	request_is_delivered(test);
+	time_passes(test, &fixture->core->request.deadline, HVL_OVERTIME_SECONDS + 1);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_TIMED_OUT);
+	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
+	host_sends(test, HVL_OP_CANCEL, OTHER_ID);
+	host_receives(test, HVL_OP_CANCEL, OTHER_ID, HV_LOGOFF_S_OK);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_CANCELLED);
+	daemon_reads(test, HV_LOGOFF_CANCEL, ID);
+	KUNIT_EXPECT_EQ(test, fixture->record.cancel.reason, HV_LOGOFF_CANCEL_TIMEOUT);
+	daemon_reads_nothing(test);
+}
+
 static void suspend_ends_the_request(struct kunit *test)
 {
 	struct fixture *fixture = test->priv;
@@ -326,6 +387,25 @@ static void suspend_ends_the_request(struct kunit *test)
 	/* Without a request, suspend sends nothing. */
 	hvl_core_suspend(fixture->core);
 	host_receives_nothing(test);
+}
+
+/* The host may send until the channel is closed. */
+static void no_request_is_accepted_while_suspending(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	both_are_ready(test);
+	hvl_core_suspend(fixture->core);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
+	host_receives_nothing(test);
+	hvl_core_resume(fixture->core);
+	hvl_host_opened(fixture->core);
+	daemon_reads_nothing(test);
+	host_negotiates(test);
+	host_receives_version(test, hvl_message_versions[0]);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
 }
 
 static void result_is_sent_on_the_new_channel(struct kunit *test)
@@ -410,7 +490,12 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(request_fails_if_no_daemon_reattaches),
 	KUNIT_CASE(opening_without_handshake_extends_no_timeout),
 	KUNIT_CASE(cancel_after_the_daemon_detached_takes_effect),
+	KUNIT_CASE(cancelled_request_is_not_delivered_again),
+	KUNIT_CASE(cancellation_that_was_read_outlasts_the_daemon),
+	KUNIT_CASE(cancelled_request_continues_once_sessions_were_ended),
+	KUNIT_CASE(unread_cancellation_outlasts_the_next_request),
 	KUNIT_CASE(suspend_ends_the_request),
+	KUNIT_CASE(no_request_is_accepted_while_suspending),
 	KUNIT_CASE(result_is_sent_on_the_new_channel),
 	KUNIT_CASE(stop_finishes_the_request),
 	KUNIT_CASE(malformed_messages_are_refused),

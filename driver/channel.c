@@ -21,6 +21,10 @@
 /* Milliseconds between attempts to write to a full ring. */
 #define HVL_RETRY_MS		50
 
+/* Milliseconds between attempts to open the channel again; doubled after each. */
+#define HVL_REOPEN_MS		500U
+#define HVL_REOPEN_MAX_MS	60000U
+
 /* Packets per run of the work item, so that it does not occupy the workqueue. */
 #define HVL_BUDGET		64
 
@@ -34,6 +38,9 @@
  * @work: moves messages; ends in hvl_channel_close()
  * @lock: guards the rings and all fields below
  * @open: the rings exist
+ * @reopen_ms: delay after the last attempt to open the channel again, which has
+ *	failed; 0 if the channel is not to be opened again
+ * @reopen_at: jiffies of the next attempt
  * @transmitting: @tx is to be sent
  * @tx: a message that did not fit into the ring
  * @rx: the message that was received last
@@ -45,6 +52,8 @@ struct hvl_channel {
 
 	struct mutex lock; /* guards the rings and all fields below */
 	bool open;
+	unsigned int reopen_ms;
+	unsigned long reopen_at;
 	bool transmitting;
 	struct hvl_message tx;
 	struct hvl_message rx;
@@ -70,24 +79,43 @@ static int hvl_channel_open(struct hvl_channel *channel)
 		channel->transmitting = false;
 	hvl_host_opened(channel->core);
 	ret = vmbus_open(vmbus, HVL_RING_SIZE, HVL_RING_SIZE, NULL, 0, hvl_channel_kick, channel);
+	/* vmbus_open() leaves its callback behind when it fails; vmbus_close() removes it. */
+	if (ret)
+		vmbus_close(vmbus);
 	channel->open = !ret;
 	return ret;
 }
 
 /*
+ * Opens a channel that was open before. The cause of a failure can be temporary (no
+ * memory, a host that refuses), so the work tries again.
+ */
+static void hvl_channel_reopen(struct hvl_channel *channel)
+{
+	int ret = hvl_channel_open(channel);
+
+	if (!ret) {
+		channel->reopen_ms = 0;
+		return;
+	}
+	channel->reopen_ms = clamp(2 * channel->reopen_ms, HVL_REOPEN_MS, HVL_REOPEN_MAX_MS);
+	channel->reopen_at = jiffies + msecs_to_jiffies(channel->reopen_ms);
+	dev_warn_ratelimited(&channel->device->device,
+			     "can't reopen the channel: %d, trying again in %u ms\n", ret,
+			     channel->reopen_ms);
+}
+
+/*
  * The ring is corrupt: its indices or a packet's length are invalid. New rings
- * are needed to find the start of a packet again. If the host refuses them, the
- * device stays unusable until the next offer.
+ * are needed to find the start of a packet again.
  */
 static void hvl_channel_reset(struct hvl_channel *channel)
 {
-	struct device *dev = &channel->device->device;
-
-	dev_warn_ratelimited(dev, "ring buffer is corrupt, reopening the channel\n");
+	dev_warn_ratelimited(&channel->device->device,
+			     "ring buffer is corrupt, reopening the channel\n");
 	channel->open = false;
 	vmbus_close(channel->device->channel);
-	if (hvl_channel_open(channel))
-		dev_err_ratelimited(dev, "can't reopen the channel\n");
+	hvl_channel_reopen(channel);
 }
 
 /* Return: bytes in the ring that were not read yet, -EIO if an index is invalid. */
@@ -209,9 +237,19 @@ static int hvl_channel_run(struct hvl_channel *channel)
 		else if (!more)
 			return -1;
 		if (!channel->open)
-			return -1;
+			return channel->reopen_ms;
 	}
 	return 0;
+}
+
+/* Return: milliseconds until the next attempt. */
+static int hvl_channel_retry(struct hvl_channel *channel)
+{
+	/* A kick does not shorten the delay. */
+	if (time_before(jiffies, channel->reopen_at))
+		return jiffies_to_msecs(channel->reopen_at - jiffies);
+	hvl_channel_reopen(channel);
+	return channel->reopen_ms;
 }
 
 static void hvl_channel_work(struct work_struct *work)
@@ -221,6 +259,8 @@ static void hvl_channel_work(struct work_struct *work)
 	int delay = -1;
 
 	mutex_lock(&channel->lock);
+	if (channel->reopen_ms)
+		delay = hvl_channel_retry(channel);
 	if (channel->open)
 		delay = hvl_channel_run(channel);
 	if (delay >= 0)
@@ -228,19 +268,26 @@ static void hvl_channel_work(struct work_struct *work)
 	mutex_unlock(&channel->lock);
 }
 
-/* Sends the pending results first, and waits up to HVL_DRAIN_MS for space in the ring. */
-static void hvl_channel_close(struct hvl_channel *channel)
+/* Sends the pending results, and waits up to HVL_DRAIN_MS for space in the ring. */
+static void hvl_channel_drain(struct hvl_channel *channel)
 {
 	unsigned long end = jiffies + msecs_to_jiffies(HVL_DRAIN_MS);
 	int ret;
 
+	do {
+		ret = hvl_channel_transmit(channel);
+		if (ret == -EAGAIN)
+			msleep(HVL_RETRY_MS);
+	} while ((ret == -EAGAIN || ret > 0) && time_before(jiffies, end));
+}
+
+/* Afterwards neither the work nor the callback of the channel uses @channel. */
+static void hvl_channel_close(struct hvl_channel *channel)
+{
 	mutex_lock(&channel->lock);
+	channel->reopen_ms = 0;
 	if (channel->open) {
-		do {
-			ret = hvl_channel_transmit(channel);
-			if (ret == -EAGAIN)
-				msleep(HVL_RETRY_MS);
-		} while ((ret == -EAGAIN || ret > 0) && time_before(jiffies, end));
+		hvl_channel_drain(channel);
 		channel->open = false;
 		vmbus_close(channel->device->channel);
 	}
@@ -251,15 +298,14 @@ static void hvl_channel_close(struct hvl_channel *channel)
 static int hvl_resume(struct hv_device *device)
 {
 	struct hvl_channel *channel = hv_get_drvdata(device);
-	int ret;
 
 	hvl_core_resume(channel->core);
 	mutex_lock(&channel->lock);
-	ret = hvl_channel_open(channel);
+	hvl_channel_reopen(channel);
 	mutex_unlock(&channel->lock);
 	/* A result may be pending from before the suspend. */
 	hvl_channel_kick(channel);
-	return ret;
+	return 0;
 }
 
 static int hvl_suspend(struct hv_device *device)
@@ -291,7 +337,7 @@ static int hvl_probe(struct hv_device *device, const struct hv_vmbus_device_id *
 	ret = hvl_channel_open(channel);
 	mutex_unlock(&channel->lock);
 	if (ret)
-		goto put_core;
+		goto close_channel;
 
 	ret = hvl_chardev_register(channel->core);
 	if (ret) {
@@ -302,7 +348,6 @@ static int hvl_probe(struct hv_device *device, const struct hv_vmbus_device_id *
 
 close_channel:
 	hvl_channel_close(channel);
-put_core:
 	hvl_core_put(channel->core);
 free_channel:
 	kfree(channel);

@@ -30,13 +30,11 @@ static void list_unrefp(struct kmod_list **list)
 /* Copies the first line of @path into @line, which is empty if there is none. */
 static void read_line(const char *path, char *line, int size)
 {
-	FILE *file = fopen(path, "re");
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
 
 	if (!file || !fgets(line, size, file))
 		line[0] = '\0';
 	line[strcspn(line, "\n")] = '\0';
-	if (file)
-		fclose(file);
 }
 
 bool module_has_device(void)

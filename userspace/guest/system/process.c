@@ -48,24 +48,14 @@ dev_t process_stat_terminal(FILE *stat)
 
 bool process_is_in(pid_t pid, const char *group)
 {
-	FILE *file = open_proc(pid, "cgroup");
-	bool in;
+	_cleanup_fclose_ FILE *file = open_proc(pid, "cgroup");
 
-	if (!file)
-		return false;
-	in = process_cgroup_is(file, group);
-	fclose(file);
-	return in;
+	return file && process_cgroup_is(file, group);
 }
 
 dev_t process_terminal(pid_t pid)
 {
-	FILE *file = open_proc(pid, "stat");
-	dev_t terminal;
+	_cleanup_fclose_ FILE *file = open_proc(pid, "stat");
 
-	if (!file)
-		return 0;
-	terminal = process_stat_terminal(file);
-	fclose(file);
-	return terminal;
+	return file ? process_stat_terminal(file) : 0;
 }

@@ -16,12 +16,6 @@
 #define PREFIX "session-"
 #define SUFFIX ".scope"
 
-static void fclosep(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 char *scope_unit(const struct session *session)
 {
 	char *unit;
@@ -85,7 +79,7 @@ static bool signal_process(pid_t pid, const char *group)
 int scope_signal(const char *root, const struct session *session)
 {
 	_cleanup_free_ char *group = group_of(session);
-	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
 	int count = 0;
 	int pid;
 	int fd;

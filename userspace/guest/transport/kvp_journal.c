@@ -15,12 +15,6 @@
 #define HEADER   "hv-logoff kvp journal 1"
 #define END      "end"
 
-static void fclosep(FILE **file)
-{
-	if (*file)
-		fclose(*file);
-}
-
 bool kvp_journal_knows(const struct kvp_journal *journal, const char *id)
 {
 	for (unsigned int i = 0; i < journal->count; i++)
@@ -84,7 +78,7 @@ static int print(FILE *file, const struct kvp_journal *journal)
 
 static int write_new(const struct kvp_journal *journal)
 {
-	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
 	int fd;
 
 	/* A previous save may have been interrupted. */
@@ -169,7 +163,7 @@ static int load(struct kvp_journal *journal, FILE *file)
 static int load_file(struct kvp_journal *journal)
 {
 	int fd = openat(journal->fd, KVP_JOURNAL_NAME, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_(fclosep) FILE *file = NULL;
+	_cleanup_fclose_ FILE *file = NULL;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;

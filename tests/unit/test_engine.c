@@ -854,6 +854,19 @@ static void test_when_users_are_looked_up(void **state)
 	assert_int_equal(fake.lookups, 1);
 }
 
+/* The text is a line of the journal, of the KVP item and of the service's status. */
+static void test_texts_are_one_line(void **state)
+{
+	add_session("1", "a\nb\tc", BY_NOTHING);
+	request_target(0, 0, "x\nMAINPID=1", "");
+	run_for(60);
+	assert_string_equal(last()->text, "There is no user x MAINPID=1 in the guest.");
+	reports.count = 0;
+	request_target(HV_LOGOFF_DRY_RUN, 0, "", "");
+	run_for(0);
+	assert_non_null(strstr(last()->text, "1 (a b c)"));
+}
+
 static void test_exempt_target(void **state)
 {
 	add_test_sessions();
@@ -996,6 +1009,7 @@ int main(void)
 		TEST(test_failed_lookup),
 		TEST(test_lookup_without_answer),
 		TEST(test_when_users_are_looked_up),
+		TEST(test_texts_are_one_line),
 		TEST(test_exempt_target),
 		TEST(test_dry_run),
 		TEST(test_dry_run_without_sessions),

@@ -69,6 +69,26 @@ static void test_escape_sequences_removed(void **state)
 	assert_null(strchr(fixture.output, '\x1b'));
 }
 
+static void set_utf8(bool utf8)
+{
+	struct termios settings;
+
+	assert_int_equal(tcgetattr(fixture.slave, &settings), 0);
+	settings.c_iflag = utf8 ? settings.c_iflag | IUTF8 : settings.c_iflag & ~(tcflag_t)IUTF8;
+	assert_int_equal(tcsetattr(fixture.slave, TCSANOW, &settings), 0);
+}
+
+/* Each byte of a UTF-8 character is a character of its own on other terminals, even C1's CSI. */
+static void test_characters_outside_ascii(void **state)
+{
+	set_utf8(true);
+	assert_int_equal(terminal_write(&fixture.session, "J\xc3\xb6rg \xe2\x82\xac"), 0);
+	assert_non_null(strstr(read_output(), "J\xc3\xb6rg \xe2\x82\xac\r"));
+	set_utf8(false);
+	assert_int_equal(terminal_write(&fixture.session, "J\xc3\xb6rg \xe1\x9b\x9b[2J"), 0);
+	assert_non_null(strstr(read_output(), "J?rg ?[2J\r"));
+}
+
 static void test_longest_message(void **state)
 {
 	char text[4096];
@@ -142,6 +162,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(test_message),
 		TEST(test_escape_sequences_removed),
+		TEST(test_characters_outside_ascii),
 		TEST(test_longest_message),
 		TEST(test_stopped_terminal),
 		TEST(test_terminal_of_another_user),

@@ -89,6 +89,44 @@ static void test_one_line(void **state)
 	assert_string_equal(text, "a b");
 }
 
+static void test_ascii(void **state)
+{
+	char line[] = "Gr\xc3\xbc\xc3\x9f\x65 \xe2\x82\xac \xf0\x9f\x98\x80\n";
+
+	text_make_ascii(line);
+	assert_string_equal(line, "Gr??e ? ?\n");
+	text_make_ascii(line);
+	assert_string_equal(line, "Gr??e ? ?\n");
+}
+
+static void test_user_names(void **state)
+{
+	static const char *const valid[] = {
+		"root",        "1000", "DOMAIN\\John Smith", "john.smith@example.com",
+		"j\xc3\xb6rg", "pc$",
+	};
+	static const char *const invalid[] = {
+		"",          "x\nMAINPID=1",  "a\tb",          "a\r", "a\x1b[2J",
+		"a\x7f",     "\xff",          "a:b",           "a/b", "a\xc2\x9b",
+		"a\xc2\x85", "a\xe2\x80\xa8", "a\xe2\x80\xae",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(valid); i++)
+		assert_true(text_is_name(valid[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++)
+		assert_false(text_is_name(invalid[i]));
+}
+
+static void test_session_ids(void **state)
+{
+	static const char *const invalid[] = {"", "1 2", "1\n", "c-1", "../1", "\xc3\xb6"};
+
+	assert_true(text_is_session("1"));
+	assert_true(text_is_session("c12"));
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++)
+		assert_false(text_is_session(invalid[i]));
+}
+
 static void test_utf8(void **state)
 {
 	static const char *const wrong[] = {"\xff", "a\x80", "a\xc3", "\xe2\x82", "\xc0\xaf"};
@@ -124,6 +162,9 @@ int main(void)
 		cmocka_unit_test(test_remainder_is_zero),
 		cmocka_unit_test(test_source_is_not_read_past_its_end),
 		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_ascii),
+		cmocka_unit_test(test_user_names),
+		cmocka_unit_test(test_session_ids),
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_numbers),
 	};

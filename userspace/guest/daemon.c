@@ -20,6 +20,15 @@
 
 /* The transport by the char device. */
 
+/* A newline would begin another assignment. */
+static void notify_status(const char *text)
+{
+	char line[HV_LOGOFF_TEXT_SIZE];
+
+	text_clean_line(line, sizeof(line), text);
+	sd_notifyf(0, "STATUS=%s", line);
+}
+
 static int device_transport_report(void *userdata, const struct hv_logoff_report *report)
 {
 	const struct daemon *daemon = userdata;
@@ -28,7 +37,7 @@ static int device_transport_report(void *userdata, const struct hv_logoff_report
 
 	named.header.id = daemon->device_request;
 	r = device_report(&daemon->device, &named);
-	sd_notifyf(0, "STATUS=%s", report->text);
+	notify_status(report->text);
 	if (r < 0 && r != -ESTALE)
 		log_message(LOG_ERR, "The driver rejected a report: %s.", strerror(-r));
 	return r;
@@ -52,8 +61,8 @@ static void report_session(const struct daemon *daemon, uint64_t request,
 	};
 	int r;
 
-	text_clean(record.user, sizeof(record.user), session->user, strlen(session->user));
-	text_clean(record.session, sizeof(record.session), session->id, strlen(session->id));
+	text_clean_line(record.user, sizeof(record.user), session->user);
+	text_clean_line(record.session, sizeof(record.session), session->id);
 	r = device_session(&daemon->device, &record);
 	/* The request that ended the session has completed. */
 	if (r == -ESTALE && outcome == HV_LOGOFF_ENDED && request) {
@@ -284,22 +293,35 @@ static void on_hello(void *userdata, uint32_t version)
 		    version >> 16, version & 0xffff);
 }
 
-static void answer_busy(struct daemon *daemon)
+static void refuse(struct daemon *daemon, uint32_t result, const char *text)
 {
-	static const struct hv_logoff_report busy = {
-		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(busy)},
+	struct hv_logoff_report report = {
+		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(report)},
 		.state = HV_LOGOFF_DONE,
-		.result = HV_LOGOFF_E_BUSY,
-		.text = "A logoff request from another transport is in progress.",
+		.result = result,
 	};
 
-	device_transport_report(daemon, &busy);
+	text_clean_line(report.text, sizeof(report.text), text);
+	device_transport_report(daemon, &report);
+}
+
+/* Returns a sentence about a name that no user or session has, or NULL. */
+static const char *find_invalid_name(const struct logoff_request *request)
+{
+	if (request->user[0] && !text_is_name(request->user))
+		return "The request's user is not a user name: it has a control character, a colon "
+		       "or a slash, or is not UTF-8.";
+	if (request->session[0] && !text_is_session(request->session))
+		return "The request's session is not a session id of systemd-logind: these have "
+		       "only letters and digits.";
+	return NULL;
 }
 
 static void on_request(void *userdata, const struct hv_logoff_target *target)
 {
 	const struct hv_logoff_request *record = &target->request;
 	struct daemon *daemon = userdata;
+	const char *invalid;
 	struct logoff_request request = {
 		.flags = record->flags,
 		.timeout = record->timeout,
@@ -314,8 +336,12 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 	memcpy(request.message, record->message, sizeof(request.message) - 1);
 	memcpy(request.user, target->user, sizeof(request.user) - 1);
 	memcpy(request.session, target->session, sizeof(request.session) - 1);
-	if (engine_request(&daemon->engine, &device_transport, daemon, &request) == -EBUSY)
-		answer_busy(daemon);
+	invalid = find_invalid_name(&request);
+	if (invalid)
+		refuse(daemon, HV_LOGOFF_E_INVALIDARG, invalid);
+	else if (engine_request(&daemon->engine, &device_transport, daemon, &request) == -EBUSY)
+		refuse(daemon, HV_LOGOFF_E_BUSY,
+		       "A logoff request from another transport is in progress.");
 }
 
 static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)

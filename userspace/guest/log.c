@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 /* The variable may be inherited although standard error was redirected: see systemd.exec(5). */
@@ -28,8 +29,8 @@ void log_message(int priority, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	if (vasprintf(&line, format, arguments) < 0)
-		line = NULL;
+	/* A second line would be an entry of its own, with a priority that its text chooses. */
+	line = text_format_line(format, arguments);
 	va_end(arguments);
 	if (!line)
 		return;

@@ -120,12 +120,14 @@ static bool set_dry_run(struct kvp_request *request, const char *value)
 
 static bool set_user(struct kvp_request *request, const char *value)
 {
-	return set_string(request->logoff.user, sizeof(request->logoff.user), value);
+	return text_is_name(value) &&
+	       set_string(request->logoff.user, sizeof(request->logoff.user), value);
 }
 
 static bool set_session(struct kvp_request *request, const char *value)
 {
-	return set_string(request->logoff.session, sizeof(request->logoff.session), value);
+	return text_is_session(value) &&
+	       set_string(request->logoff.session, sizeof(request->logoff.session), value);
 }
 
 static bool set_boot(struct kvp_request *request, const char *value)
@@ -154,8 +156,10 @@ static const struct request_field {
 	{"grace", set_grace, false, "grace is 0 to 86399 seconds"},
 	{"force", set_force, false, "force is yes or no"},
 	{"dry-run", set_dry_run, false, "dry-run is yes or no"},
-	{"user", set_user, false, "user is a user name of at most 255 bytes"},
-	{"session", set_session, false, "session is a logind session id of at most 63 bytes"},
+	{"user", set_user, false,
+	 "user is a user name of at most 255 bytes, without colon and slash"},
+	{"session", set_session, false,
+	 "session is a logind session id of at most 63 letters and digits"},
 	{"boot", set_boot, false, "boot is 1 to 36 letters, digits and hyphens"},
 	{"message", set_message, false, "message is at most 1023 bytes"},
 };

@@ -2,6 +2,7 @@
 #include "text.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,21 @@ void text_clean_line(char *target, size_t size, const char *source)
 	}
 }
 
+void text_make_ascii(char *text)
+{
+	char *target = text;
+
+	for (; *text; text++) {
+		unsigned char byte = *text;
+
+		if (byte < 0x80)
+			*target++ = *text;
+		else if (byte >= 0xc0)
+			*target++ = '?';
+	}
+	*target = '\0';
+}
+
 char *text_clean_line_dup(const char *source)
 {
 	/* Cleaning never makes a string longer. */
@@ -144,4 +160,15 @@ char *text_clean_line_dup(const char *source)
 	if (copy)
 		text_clean_line(copy, size, source);
 	return copy;
+}
+
+char *text_format_line(const char *format, va_list arguments)
+{
+	char *text, *line;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return NULL;
+	line = text_clean_line_dup(text);
+	free(text);
+	return line;
 }

@@ -3,6 +3,7 @@
 #ifndef HVL_TEXT_H
 #define HVL_TEXT_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,12 @@ bool text_to_number(uint32_t *number, const char *text, uint32_t min, uint32_t m
 void text_clean(char *target, size_t size, const char *source, size_t length);
 /* The same for a string, on one line: newlines and tabs become blanks. */
 void text_clean_line(char *target, size_t size, const char *source);
+/* Replaces each character outside ASCII in clean UTF-8 by '?'. */
+void text_make_ascii(char *text);
 /* text_clean_line() into memory that the caller frees; NULL if there is none. */
 char *text_clean_line_dup(const char *source);
+
+/* The same for a formatted string, which may have parts that are not clean. */
+char *text_format_line(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 #endif /* HVL_TEXT_H */

@@ -135,7 +135,7 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 		.type = HV_LOGOFF_REPORT,
 		.size = sizeof(*report),
 	};
-	text_clean(report->text, sizeof(report->text), text, sizeof(text));
+	text_clean_line(report->text, sizeof(report->text), text);
 	engine->last = *report;
 	if (engine->transport->report(engine->transport_data, report) == -ESTALE)
 		engine_drop(engine);
@@ -635,7 +635,7 @@ static void audit_request(const struct engine *engine)
 		 request->session[0] ? " session " : "", request->session,
 		 request->user[0] || request->session[0] ? ": " : "",
 		 request->message[0] ? request->message : "no message");
-	text_clean(text, sizeof(text), raw, sizeof(raw));
+	text_clean_line(text, sizeof(text), raw);
 	audit(engine, NULL, request->flags & HV_LOGOFF_REDELIVERED ? "redelivered" : "requested",
 	      text);
 }

@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 
 #include "process.h"
 #include "userspace/shared/text.h"
@@ -51,13 +53,23 @@ static int open_tty(const struct session *session)
 	return r < 0 ? r : fd;
 }
 
+/* Otherwise, each byte of a UTF-8 character is one character, which may be a control of C1. */
+static bool is_utf8(int fd)
+{
+	struct termios settings;
+
+	return tcgetattr(fd, &settings) == 0 && settings.c_iflag & IUTF8;
+}
+
 /* The terminal may be in raw mode: every line needs a carriage return. */
-static size_t compose(char *target, size_t size, const char *text)
+static size_t compose(char *target, size_t size, const char *text, bool utf8)
 {
 	char clean[NOTICE_SIZE];
 	size_t used;
 
 	text_clean(clean, sizeof(clean), text, sizeof(clean));
+	if (!utf8)
+		text_make_ascii(clean);
 	used = snprintf(target, size, "\r\n\a\r\n");
 	for (const char *next = clean; *next && used + 4 < size; next++) {
 		if (*next == '\n')
@@ -78,7 +90,7 @@ int terminal_write(const struct session *session, const char *text)
 
 	if (fd < 0)
 		return fd;
-	size = compose(notice, sizeof(notice), text);
+	size = compose(notice, sizeof(notice), text, is_utf8(fd));
 	written = write(fd, notice, size);
 	if (written < 0)
 		return -errno;

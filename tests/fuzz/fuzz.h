@@ -12,16 +12,17 @@
 /* libFuzzer calls it for each input; returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Aborts, and so reports the input, if @condition is false. */
+/* Aborts if @condition is false, so that libFuzzer reports the input. */
 #define must(condition)                                                                            \
 	do {                                                                                       \
 		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: is false: %s\n", __FILE__, __LINE__, #condition);  \
+			fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition);  \
 			abort();                                                                   \
 		}                                                                                  \
 	} while (0)
 
-/* An allocation of exactly @size bytes, so that ASan detects reads beyond it. To be freed. */
+/* An allocation of exactly @size bytes, so that ASan detects reads beyond it. The caller frees it.
+ */
 static inline void *exact_copy(const void *data, size_t size)
 {
 	void *copy = malloc(size);
@@ -32,7 +33,7 @@ static inline void *exact_copy(const void *data, size_t size)
 	return copy;
 }
 
-/* The same, and a NUL. To be freed. */
+/* The same with a NUL appended. */
 static inline char *text_copy(const void *data, size_t size)
 {
 	char *copy = malloc(size + 1);

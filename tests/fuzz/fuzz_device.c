@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The driver's records, as the daemon reads them, over a socket pair that preserves record
- * boundaries, as the char device does. In an input, each record follows its length in two bytes.
+ * boundaries, as the char device does. In an input, each record is preceded by its length in two
+ * bytes.
  */
 #include <errno.h>
 #include <sys/socket.h>

@@ -35,7 +35,7 @@ struct event {
 	uint16_t time;
 };
 
-#define LONG_NAME "a-user-name-that-is-longer-than-every-field-that-it-is-copied-to-and-so-is-cut"
+#define LONG_NAME "a-user-name-that-is-longer-than-every-field-that-it-is-copied-into"
 static const char longest[] = LONG_NAME LONG_NAME LONG_NAME LONG_NAME;
 /* Names that are likely to cause trouble. */
 static const char *const users[SESSIONS] = {
@@ -86,7 +86,7 @@ static int fake_list(void *userdata)
 	return fake.logind_down ? -ECONNREFUSED : 0;
 }
 
-/* Before the driver accepted that the request is in this state, it may be cancelled. */
+/* Until the driver has accepted a report of this state, the request may be cancelled. */
 static bool may_end_sessions(void)
 {
 	return fake.in_flight && !fake.dry_run && fake.state == HV_LOGOFF_ENDING &&
@@ -98,7 +98,7 @@ static void fake_begin(void *userdata, const struct session *session)
 	must(may_end_sessions());
 }
 
-/* The session's number decides whether its processes can be reached. */
+/* The session's number determines whether its processes can be signaled. */
 static int fake_signal(void *userdata, const struct session *session)
 {
 	must(may_end_sessions());
@@ -127,7 +127,7 @@ static void fake_notify(void *userdata, const struct session *session, const cha
 	must(fake.in_flight && !fake.dry_run && session->id && text[0]);
 }
 
-/* The driver accepts every report, expects none after the last, and values never decrease. */
+/* The driver accepts every report, expects none after the last one, and values never decrease. */
 static int fake_report(void *userdata, const struct hv_logoff_report *report)
 {
 	union hvl_written record = {.report = *report};
@@ -246,7 +246,7 @@ static void cancel(const struct event *event)
 	bool ours = event->time & 1;
 
 	engine_cancel(&fake.engine, ours ? &transport : &other_transport, reason);
-	/* With any other reason, the driver has completed the request itself. */
+	/* For any other reason, the driver has completed the request itself. */
 	if (ours && reason != HV_LOGOFF_CANCEL_HOST)
 		fake.in_flight = false;
 }

@@ -64,7 +64,7 @@ static void must_be_file(const char *name, const void *bytes, size_t size)
 	free(found);
 }
 
-/* Writing changes only the own record, and removing restores a pool that had none. */
+/* Writing changes only our own record, and removing it restores a pool that did not have it. */
 static void try_pool(const uint8_t *data, size_t size)
 {
 	static const char name[] = ".kvp_pool_1";

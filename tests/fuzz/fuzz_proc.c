@@ -8,7 +8,7 @@
 #define GROUP "/user.slice/user-1000.slice/session-3.scope"
 #define LINE  "0::" GROUP "\n"
 
-/* The name of a task has 15 bytes at most, that of a kernel thread is shown with up to 63. */
+/* A task's name has at most 15 bytes; the name of a kernel thread is shown with up to 63. */
 #define NAME_MAX 63
 
 static FILE *open_text(const void *text, size_t size)
@@ -56,7 +56,7 @@ static void cgroup(const uint8_t *data, size_t size)
 	free(text);
 }
 
-/* The line is found after those of other hierarchies, whatever their controllers are. */
+/* The line is found after those of other hierarchies, whatever their controllers. */
 static void try_valid_cgroup(const uint8_t *data, size_t size)
 {
 	char text[256];

@@ -38,7 +38,7 @@ static void must_be_session(const struct hv_logoff_session *session)
 	must_be_padded(session->session, HV_LOGOFF_SESSION_SIZE);
 }
 
-/* The driver forwards what it accepts from the daemon, so the host has to accept it as well. */
+/* The driver forwards what it accepts from the daemon, so the host must accept it as well. */
 static void session_must_reach_host(const struct hv_logoff_session *session)
 {
 	struct hvl_packet packet;

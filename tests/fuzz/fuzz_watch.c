@@ -12,7 +12,7 @@
 #define SESSIONS 8
 
 /* The same values as in seeds.py. */
-enum event_type { FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, FAILED, EVENT_TYPES };
+enum event_type { FOUND, ENDED, STOPPING, CLAIMED, GONE, LIST, ANSWERED, FAILED, EVENT_TYPES };
 
 struct event {
 	uint8_t type;
@@ -20,7 +20,7 @@ struct event {
 	uint8_t argument; /* a leader, a request or an error */
 };
 
-/* What the watch can know about a session, and what it has to report. */
+/* What the watch can know about a session, and what it must report. */
 struct known {
 	bool open;
 	bool reported;
@@ -38,7 +38,7 @@ static struct fake {
 	bool list_later;
 } fake;
 
-/* Sessions that are found from now on may be missing in the answer. */
+/* Sessions that are found from now on may be missing from the answer. */
 static int fake_list(void *userdata)
 {
 	watch_list_requested(&fake.watch);
@@ -73,7 +73,7 @@ static const struct watch_ops ops = {
 	.ended = fake_ended,
 };
 
-/* The number is also the uid. Session 7 is not a user's, by its class. */
+/* The number is also the uid. According to its class, session 7 is not a user session. */
 static void make(struct session *session, unsigned int number, pid_t leader)
 {
 	char id[] = {(char)('0' + number), '\0'};
@@ -156,7 +156,7 @@ static void handle_event(const struct event *event)
 		known->claimed = known->open;
 		known->request = known->open ? event->argument : 0;
 		break;
-	case DEAD:
+	case GONE:
 		watch_ended(&fake.watch, id);
 		must(!known->open || known->reported);
 		break;

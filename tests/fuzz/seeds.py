@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the binary seeds: a well-formed input of each kind, and common errors.
 
-Run it again when a format changes. It does not touch the other files of the corpus, which are
-texts, or were found by a fuzzer."""
+Run it again when a format changes. It does not change the other files of the corpus, which are text
+files or were found by a fuzzer."""
 
 import pathlib
 import struct
@@ -225,7 +225,7 @@ ENGINE = {
 }
 
 
-FOUND, ENDED, STOPPING, CLAIMED, DEAD, LIST, ANSWERED, FAILED = range(8)
+FOUND, ENDED, STOPPING, CLAIMED, GONE, LIST, ANSWERED, FAILED = range(8)
 
 
 def watch(*items):
@@ -237,7 +237,7 @@ WATCHED = ((LIST, 0, 0), (ANSWERED, 0x0F, 0))
 WATCH = {
     "logout": watch((FOUND, 1, 0), (FOUND, 2, 0), (ENDED, 1, 0), (ENDED, 1, 0)),
     "forced": watch(*WATCHED, (STOPPING, 1, 0), (ENDED, 1, 0), (ENDED, 2, 0)),
-    "claimed": watch(*WATCHED, (CLAIMED, 1, 9), (STOPPING, 1, 0), (DEAD, 1, 0), (LIST, 0, 0),
+    "claimed": watch(*WATCHED, (CLAIMED, 1, 9), (STOPPING, 1, 0), (GONE, 1, 0), (LIST, 0, 0),
                      (ANSWERED, 0x0F, 0), (ENDED, 1, 0)),
     "missing": watch(*WATCHED, *((LIST, 0, 0), (ANSWERED, 0x05, 0)) * 2),
     "found-while-listed": watch((LIST, 0, 0), (FOUND, 5, 0), (ANSWERED, 0x01, 0), (ENDED, 5, 0)),

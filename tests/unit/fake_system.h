@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A simulated guest for tests of the engine: sessions that end on a signal, or only when they are
- * killed, and a logind that answers late or not at all. The clock stands still as long as an event
- * is pending, then jumps to the next time that the engine or a session waits for.
+ * killed, and a logind that answers late or not at all. The clock does not advance while an event
+ * is pending, and then jumps to the next time that the engine or a session waits for.
  */
 #ifndef FAKE_SYSTEM_H
 #define FAKE_SYSTEM_H
@@ -11,7 +11,7 @@
 
 #define FAKE_SESSIONS_MAX 16
 
-/* The weakest means that ends a session. */
+/* The weakest method that ends a session. */
 enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
 
 struct fake_session {
@@ -22,7 +22,7 @@ struct fake_session {
 	bool open;
 	bool no_scope;     /* only logind can reach its processes */
 	bool no_process;   /* the scope is empty */
-	int kill_fails;    /* that many calls to logind fail */
+	int kill_fails;    /* the number of calls to logind that fail */
 	int kill_error;    /* with this -errno */
 	uint64_t ends_at;  /* closes without the engine at this time, unless 0 */
 	bool removal_lost; /* logind sends no SessionRemoved */
@@ -47,7 +47,7 @@ struct fake_system {
 	uint64_t wake;
 	struct fake_session sessions[FAKE_SESSIONS_MAX];
 	size_t count;
-	unsigned int reopen; /* that many times, a session that ends is followed by a new one */
+	unsigned int reopen; /* how often a session that ends is followed by a new one */
 
 	unsigned int lookups;
 	bool resolve_hangs;

@@ -431,7 +431,7 @@ static void test_escalation_to_kill(void **state)
 	assert_int_equal(fake.sessions[0].kills_by_logind, 0);
 }
 
-static void test_escalation_to_every_means(void **state)
+static void test_escalation_to_every_method(void **state)
 {
 	add_session("1", "alice", BY_KILL_SESSION);
 	add_session("2", "bob", BY_STOP);
@@ -679,7 +679,7 @@ static void test_logind_restarts(void **state)
 	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
 }
 
-static void test_logind_goes_away(void **state)
+static void test_logind_stops(void **state)
 {
 	add_session("1", "alice", BY_SIGNAL);
 	add_session("2", "bob", BY_NOTHING);
@@ -977,7 +977,7 @@ int main(void)
 		TEST(test_list_after_deadline),
 		TEST(test_report_blocks_past_deadline),
 		TEST(test_escalation_to_kill),
-		TEST(test_escalation_to_every_means),
+		TEST(test_escalation_to_every_method),
 		TEST(test_session_that_never_ends),
 		TEST(test_deadline_before_escalation),
 		TEST(test_force),
@@ -997,7 +997,7 @@ int main(void)
 		TEST(test_list_fails_once),
 		TEST(test_logind_starts_late),
 		TEST(test_logind_restarts),
-		TEST(test_logind_goes_away),
+		TEST(test_logind_stops),
 		TEST(test_bus_restarts_while_ending),
 		TEST(test_redelivered),
 		TEST(test_redelivered_without_sessions),

@@ -373,7 +373,7 @@ static void test_guest_rebooted_without_journal(void **state)
 	assert_refused("a", "0x80020009",
 		       "issued at 2026-11-22T16:00:00Z, before the guest was "
 		       "started at 2026-11-22T16:00:30Z");
-	/* The clock is too wrong to show it, so the boot id has to. */
+	/* The clock is too far off to reveal the reboot, but the boot id does. */
 	fixture.booted = NOW - 5;
 	take("id=b do=logoff boot=" BOOT);
 	assert_refused("b", "0x80020009",
@@ -528,7 +528,7 @@ static void test_fuzzed_pools(void **state)
 	unmute_stderr();
 	assert_int_equal(fake.requests, 0);
 	assert_int_equal(fake.sessions[0].signalled, 0);
-	/* Most requests got as far as being refused. */
+	/* Most requests were read, and refused. */
 	assert_true(requests > 5000);
 	assert_true(fixture.publications > 5000);
 	kvp_requests_handle(&fixture.kvp,

@@ -29,7 +29,7 @@ static struct fixture {
 	bool with_list_ex;
 	unsigned int sessions;
 	const char *removed_while_listed;
-	unsigned int vanished; /* the first ones are listed, but have no properties any more */
+	unsigned int vanished; /* the first ones are listed, but no longer have properties */
 	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;
@@ -516,7 +516,7 @@ static void test_kill(void **state)
 
 static void test_kill_fails(void **state)
 {
-	/* Two names report that the session's scope, and so its processes, are gone. */
+	/* Two errors mean that the session's scope, and with it its processes, no longer exist. */
 	static const struct {
 		const char *name;
 		int error;

@@ -67,7 +67,7 @@ static void frame(const struct hvl_packet *message)
 	storm_frame(&packet);
 }
 
-/* A packet needs an answer if the guest has to answer it at once. */
+/* A packet needs an answer if the guest must answer it at once. */
 static void test_needs_answer(void **state)
 {
 	struct hvl_packet message;

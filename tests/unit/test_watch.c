@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* The end of every session is reported exactly once, however it is noticed. */
+/* The end of every session is reported exactly once, however it is detected. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,7 +128,7 @@ static void test_logout(void **state)
 	assert_string_equal(fixture.user, "alice");
 	assert_int_equal(fixture.uid, 1001);
 	assert_int_equal(fixture.request, 0);
-	/* It is removed already, so it cannot end again. */
+	/* It has already been removed, so it cannot end again. */
 	watch_removed(&fixture.watch, "a");
 	watch_removed(&fixture.watch, "z");
 	assert_int_equal(fixture.ends, 1);
@@ -153,7 +153,7 @@ static void test_claimed(void **state)
 	found("a");
 	watch_claim(&fixture.watch, "a", 77);
 	watch_claim(&fixture.watch, "z", 77);
-	/* The request itself stops the scope as its last means. */
+	/* The request itself stops the scope as its last method. */
 	watch_stopping(&fixture.watch, "a");
 	watch_removed(&fixture.watch, "a");
 	assert_ends(1, "a", HV_LOGOFF_EXTERNAL);
@@ -251,8 +251,8 @@ static void test_id_reused(void **state)
 	assert_int_equal(fixture.ends, 3);
 }
 
-/* Its processes are gone, but logind still lists it: reported once. */
-static void test_dead_session(void **state)
+/* The session has no processes, but logind still lists it: its end is reported once. */
+static void test_ended_session_still_listed(void **state)
 {
 	list("ab");
 	watch_claim(&fixture.watch, "a", 77);
@@ -298,7 +298,7 @@ int main(void)
 		TEST(test_found_while_listed),
 		TEST(test_found_between_lists),
 		TEST(test_id_reused),
-		TEST(test_dead_session),
+		TEST(test_ended_session_still_listed),
 		TEST(test_list_fails),
 	};
 

@@ -64,7 +64,7 @@ static int on_half_timeout(sd_event_source *source, uint64_t time, void *userdat
 	return 0;
 }
 
-/* At least two messages are sent within half of the timeout, however slow the machine is. */
+/* At least two messages are sent within half of the timeout, even on a slow machine. */
 static void test_interval(void **state)
 {
 	sd_event_source *half;

@@ -8,6 +8,7 @@ import random
 import time
 
 import administrators
+import gone
 import health
 import kvp
 import sessions
@@ -343,6 +344,7 @@ CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
+CASES.extend(gone.CASES)
 CASES.extend(kvp.CASES)
 
 

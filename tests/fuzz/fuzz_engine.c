@@ -26,6 +26,7 @@ enum event_type {
 	START,
 	CANCEL,
 	SETTINGS,
+	MANAGER_FOUND,
 	EVENT_TYPES
 };
 
@@ -50,6 +51,9 @@ static struct fake {
 	bool list_due;
 	bool logind_down;
 	bool report_is_stale;
+	unsigned int looked_up; /* a set of sessions, whose numbers are the UIDs */
+	unsigned int stopped;
+	unsigned int running; /* users with processes, whether they have a session or not */
 
 	unsigned int requests;
 	bool dry_run;   /* the last request is one */
@@ -122,6 +126,39 @@ static void fake_stop_scope(void *userdata, const struct session *session)
 	must(may_end_sessions());
 }
 
+/* Of some users it is not known. */
+static int fake_user_runs(void *userdata, uid_t uid)
+{
+	must(fake.in_flight && uid < SESSIONS);
+	return uid % 5 == 4 ? -EOPNOTSUPP : !!(fake.running & 1U << uid);
+}
+
+static int fake_look_up_manager(void *userdata, uid_t uid)
+{
+	must(may_end_sessions() && uid < SESSIONS);
+	if (fake.logind_down)
+		return -ECONNREFUSED;
+	fake.looked_up |= 1U << uid;
+	return 0;
+}
+
+static int fake_stop_manager(void *userdata, uid_t uid)
+{
+	must(may_end_sessions() && uid < SESSIONS);
+	fake.stopped |= 1U << uid;
+	return fake.logind_down ? -ECONNREFUSED : 0;
+}
+
+static void fake_kill_user(void *userdata, uid_t uid)
+{
+	must(may_end_sessions() && fake.stopped & 1U << uid);
+}
+
+static void fake_reset_manager(void *userdata, uid_t uid)
+{
+	must(may_end_sessions() && fake.stopped & 1U << uid);
+}
+
 static void fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	must(fake.in_flight && !fake.dry_run && session->id && text[0]);
@@ -166,6 +203,11 @@ static const struct engine_ops ops = {
 	.kill = fake_kill,
 	.kill_session = fake_kill_session,
 	.stop_scope = fake_stop_scope,
+	.user_runs = fake_user_runs,
+	.look_up_manager = fake_look_up_manager,
+	.stop_manager = fake_stop_manager,
+	.kill_user = fake_kill_user,
+	.reset_manager = fake_reset_manager,
 	.notify = fake_notify,
 	.audit = fake_audit,
 };
@@ -234,6 +276,7 @@ static void request(const struct event *event)
 	fake.dry_run = request.flags & HV_LOGOFF_DRY_RUN;
 	fake.list_due = false;
 	fake.resolving = false;
+	fake.stopped = 0;
 	fake.deadline = fake.time + request.timeout * USEC_PER_SEC;
 	fake.percent = 0;
 	fake.state = 0;
@@ -249,6 +292,17 @@ static void cancel(const struct event *event)
 	/* For any other reason, the driver has completed the request itself. */
 	if (ours && reason != HV_LOGOFF_CANCEL_HOST)
 		fake.in_flight = false;
+}
+
+/* Answers arrive late or never, and after the request that wanted them. */
+static void find_manager(const struct event *event)
+{
+	unsigned int uid = event->argument % SESSIONS;
+
+	if (!(fake.looked_up & 1U << uid))
+		return;
+	fake.looked_up &= ~(1U << uid);
+	engine_manager_found(&fake.engine, uid, event->time % 4 == 3 ? -EIO : event->time % 4);
 }
 
 static void handle_event(const struct event *event)
@@ -304,6 +358,10 @@ static void handle_event(const struct event *event)
 	case SETTINGS:
 		fake.logind_down = event->argument & 1;
 		fake.report_is_stale = event->argument & 2;
+		fake.running = event->time;
+		break;
+	case MANAGER_FOUND:
+		find_manager(event);
 		break;
 	}
 }

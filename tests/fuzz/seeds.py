@@ -178,7 +178,7 @@ DEVICE = {
 
 
 (PASS, WAKE, TIMER, LISTED, LIST_FAILED, REMOVED, OPENED, RESYNC, CALL_FAILED, START, CANCEL,
- SETTINGS) = range(12)
+ SETTINGS, MANAGER_FOUND) = range(13)
 
 
 def events(*items):
@@ -221,6 +221,13 @@ ENGINE = {
     "removed-before-listed": events((START, NO_FLAGS, 1059), (REMOVED, 0, 0), (LISTED, 0x03, 0)),
     "stopped-during-grace": events((START, NO_FLAGS, 159), (LISTED, 0x0F, 0), (PASS, 1, 50),
                                    (REMOVED, 0, 0)),
+    "managers": events((SETTINGS, 0, 0x0F), *AT_ONCE, *((REMOVED, n, 0) for n in range(4)),
+                       (MANAGER_FOUND, 0, 1), (MANAGER_FOUND, 1, 2), (MANAGER_FOUND, 2, 3),
+                       (WAKE, 0, 0), (LISTED, 0, 0), (SETTINGS, 0, 0), *((WAKE, 0, 0),) * 2,
+                       *((MANAGER_FOUND, n, 0) for n in range(4)), (WAKE, 0, 0), (LISTED, 0, 0)),
+    "managers-left": events((SETTINGS, 0, 0x0F), *AT_ONCE, *((REMOVED, n, 0) for n in range(4)),
+                            *((MANAGER_FOUND, n, 1) for n in range(4)), *((WAKE, 0, 0),) * 20,
+                            (OPENED, 0, 0), (WAKE, 0, 0), (LISTED, 0x11, 0)),
     "opened-in-grace": events(*IN_GRACE, (OPENED, 0, 0), (TIMER, 0, 0), (LISTED, 0x1F, 0)),
 }
 

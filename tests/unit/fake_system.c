@@ -18,6 +18,7 @@ struct fake_session *add_session(const char *id, const char *user, enum ends_by 
 	*target = (struct fake_session){
 		.id = id,
 		.user = user,
+		.uid = 999 + fake.count,
 		.class = "user",
 		.ends_by = ends_by,
 		.open = true,
@@ -32,6 +33,28 @@ void add_sessions(unsigned int count, const char *user, enum ends_by ends_by)
 	assert_true(count <= ARRAY_SIZE(ids));
 	for (unsigned int i = 0; i < count; i++)
 		add_session(ids[i], user, ends_by);
+}
+
+struct fake_manager *add_manager(const struct fake_session *target, enum ends_by ends_by)
+{
+	struct fake_manager *manager = &fake.managers[fake.manager_count++];
+
+	assert_true(fake.manager_count <= FAKE_MANAGERS_MAX);
+	*manager = (struct fake_manager){
+		.uid = target->uid,
+		.ends_by = ends_by,
+		.runs = true,
+		.active = true,
+	};
+	return manager;
+}
+
+static struct fake_manager *manager_of(uid_t uid)
+{
+	for (size_t i = 0; i < fake.manager_count; i++)
+		if (fake.managers[i].uid == uid)
+			return &fake.managers[i];
+	return NULL;
 }
 
 struct fake_session *fake_session_of(const struct session *session)
@@ -170,6 +193,67 @@ static void fake_stop_scope(void *userdata, const struct session *session)
 		end(target);
 }
 
+static int fake_user_runs(void *userdata, uid_t uid)
+{
+	const struct fake_manager *manager = manager_of(uid);
+
+	return manager && manager->unknown ? -EOPNOTSUPP : manager && manager->runs;
+}
+
+static int fake_look_up_manager(void *userdata, uid_t uid)
+{
+	struct fake_manager *manager = manager_of(uid);
+
+	/* Users without a process need no call. */
+	assert_non_null(manager);
+	if (fake.time < fake.logind_down_until)
+		return -ECONNREFUSED;
+	manager->lookups++;
+	manager->lookups_due++;
+	return 0;
+}
+
+/* No manager is stopped while its user has a session. */
+static void assert_no_session(uid_t uid)
+{
+	for (size_t i = 0; i < fake.count; i++)
+		assert_false(fake.sessions[i].open && fake.sessions[i].uid == uid &&
+			     strncmp(fake.sessions[i].class, "manager", 7) != 0);
+}
+
+static int fake_stop_manager(void *userdata, uid_t uid)
+{
+	struct fake_manager *manager = manager_of(uid);
+
+	assert_no_session(uid);
+	if (fake.time < fake.logind_down_until)
+		return -ECONNREFUSED;
+	assert_false(manager->lingers);
+	manager->stopped++;
+	if (manager->ends_by <= BY_SIGNAL)
+		manager->ends_at = fake.time + 400 * USEC_PER_MSEC;
+	return 0;
+}
+
+static void fake_kill_user(void *userdata, uid_t uid)
+{
+	struct fake_manager *manager = manager_of(uid);
+
+	assert_no_session(uid);
+	assert_true(manager->stopped > 0 && !manager->lingers);
+	manager->killed++;
+	if (manager->ends_by <= BY_KILL)
+		manager->ends_at = fake.time + 10 * USEC_PER_MSEC;
+}
+
+static void fake_reset_manager(void *userdata, uid_t uid)
+{
+	struct fake_manager *manager = manager_of(uid);
+
+	assert_true(manager->killed > 0 && !manager->active);
+	manager->reset++;
+}
+
 static void fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	struct fake_session *target = fake_session_of(session);
@@ -207,6 +291,11 @@ static const struct engine_ops fake_ops = {
 	.kill = fake_kill,
 	.kill_session = fake_kill_session,
 	.stop_scope = fake_stop_scope,
+	.user_runs = fake_user_runs,
+	.look_up_manager = fake_look_up_manager,
+	.stop_manager = fake_stop_manager,
+	.kill_user = fake_kill_user,
+	.reset_manager = fake_reset_manager,
 	.notify = fake_notify,
 	.audit = fake_audit,
 };
@@ -246,13 +335,43 @@ void answer_list(void)
 
 		if (!target->open)
 			continue;
-		assert_int_equal(session_init(&session, target->id, 1000 + i, target->user,
+		assert_int_equal(session_init(&session, target->id, target->uid, target->user,
 					      target->class, "pts/0", 0),
 				 0);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}
 	engine_listed(&fake.engine, &list, 0);
 	session_list_done(&list);
+}
+
+/* A manager's unit becomes inactive some time after its last process has ended. */
+static void end_manager(struct fake_manager *manager)
+{
+	if (!manager->ends_at || fake.time < manager->ends_at)
+		return;
+	manager->ends_at = manager->runs ? fake.time + 20 * USEC_PER_MSEC : 0;
+	manager->active = manager->runs;
+	manager->runs = false;
+}
+
+static bool answer_lookup(void)
+{
+	for (size_t i = 0; i < fake.manager_count; i++) {
+		struct fake_manager *manager = &fake.managers[i];
+		int state = manager->lingers ? MANAGER_LINGERS : MANAGER_ACTIVE;
+
+		end_manager(manager);
+		if (!manager->lookups_due)
+			continue;
+		manager->lookups_due--;
+		if (manager->state_error)
+			state = manager->state_error;
+		else if (!manager->active)
+			state = MANAGER_INACTIVE;
+		engine_manager_found(&fake.engine, manager->uid, state);
+		return true;
+	}
+	return false;
 }
 
 /* Delivers the next pending event. False if there is none at this time. */
@@ -274,6 +393,8 @@ static bool deliver_event(void)
 			return true;
 		}
 	}
+	if (answer_lookup())
+		return true;
 	if (!fake.list_due)
 		return false;
 	answer_list();
@@ -284,6 +405,9 @@ static uint64_t next_wakeup(void)
 {
 	uint64_t time = fake.wake;
 
+	for (size_t i = 0; i < fake.manager_count; i++)
+		if (fake.managers[i].ends_at > fake.time && fake.managers[i].ends_at < time)
+			time = fake.managers[i].ends_at;
 	for (size_t i = 0; i < fake.count; i++)
 		if (fake.sessions[i].open && fake.sessions[i].ends_at > fake.time &&
 		    fake.sessions[i].ends_at < time)

@@ -10,6 +10,7 @@
 #include "userspace/guest/logoff/engine.h"
 
 #define FAKE_SESSIONS_MAX 16
+#define FAKE_MANAGERS_MAX 4
 
 /* The weakest method that ends a session. */
 enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
@@ -17,6 +18,7 @@ enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
 struct fake_session {
 	const char *id;
 	const char *user;
+	uid_t uid;
 	const char *class;
 	enum ends_by ends_by;
 	bool open;
@@ -40,6 +42,23 @@ struct fake_session {
 	char notice[2048]; /* the last one */
 };
 
+/* A user's manager, and all else that runs in his slice. */
+struct fake_manager {
+	uid_t uid;
+	enum ends_by ends_by; /* BY_SIGNAL: ends when it is stopped */
+	bool runs;            /* processes, or only the unit's state is not inactive yet */
+	bool active;
+	bool lingers;
+	bool unknown; /* there is no cgroup v2 */
+	int state_error;
+	unsigned int lookups_due;
+	unsigned int lookups;
+	unsigned int stopped;
+	unsigned int killed;
+	unsigned int reset;
+	uint64_t ends_at;
+};
+
 struct fake_system {
 	struct engine engine;
 	struct config config;
@@ -47,6 +66,8 @@ struct fake_system {
 	uint64_t wake;
 	struct fake_session sessions[FAKE_SESSIONS_MAX];
 	size_t count;
+	struct fake_manager managers[FAKE_MANAGERS_MAX];
+	size_t manager_count;
 	unsigned int reopen; /* how often a session that ends is followed by a new one */
 
 	unsigned int lookups;
@@ -76,6 +97,8 @@ void start_engine(void);
 struct fake_session *add_session(const char *id, const char *user, enum ends_by ends_by);
 /* @count sessions with the ids 1, 2, … */
 void add_sessions(unsigned int count, const char *user, enum ends_by ends_by);
+/* Of the user of @target. It ends some time after it was stopped or killed. */
+struct fake_manager *add_manager(const struct fake_session *target, enum ends_by ends_by);
 struct fake_session *fake_session_of(const struct session *session);
 unsigned int open_sessions(void);
 unsigned int total_notices(void);

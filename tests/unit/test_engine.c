@@ -172,7 +172,8 @@ static void test_only_exempt_sessions(void **state)
 	request(HV_LOGOFF_FORCE, 60, 0, "");
 	run_for(60);
 	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
-	assert_non_null(strstr(last()->text, "2 exempt sessions"));
+	/* A manager is no session of a user. */
+	assert_non_null(strstr(last()->text, "1 exempt sessions"));
 	assert_int_equal(fake.sessions[0].notices + fake.sessions[0].killed, 0);
 	assert_true(fake.sessions[0].open && fake.sessions[1].open);
 }
@@ -955,6 +956,237 @@ static void test_many_names_fit(void **state)
 	assert_done(HV_LOGOFF_E_TIMED_OUT, 10, 0, 10);
 }
 
+static struct fake_manager *add_user(enum ends_by session_ends_by, enum ends_by manager_ends_by)
+{
+	return add_manager(add_session("1", "alice", session_ends_by), manager_ends_by);
+}
+
+static void test_manager_is_stopped(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+	uint64_t begin = fake.time;
+
+	add_session("2", "bob", BY_SIGNAL);
+	add_session("3", "alice", BY_NOTHING)->class = "manager";
+	fake.sessions[2].uid = manager->uid;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_string_equal(last()->text, "All 2 sessions have ended.");
+	assert_int_equal(manager->stopped, 1);
+	assert_int_equal(manager->killed + manager->reset, 0);
+	assert_false(manager->active);
+	assert_true(fake.time < begin + USEC_PER_SEC);
+}
+
+static void test_manager_is_stopped_after_last_session(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	add_session("2", "alice", BY_KILL)->uid = manager->uid;
+	request(0, 60, 0, "");
+	run_for(9);
+	assert_int_equal(manager->stopped, 0);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(manager->stopped, 1);
+}
+
+static void test_manager_that_is_killed(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	request(0, 60, 0, "");
+	run_for(9);
+	assert_int_equal(manager->killed, 0);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->stopped, 1);
+	assert_int_equal(manager->killed, 1);
+	assert_int_equal(manager->reset, 1);
+}
+
+static void test_manager_is_killed_by_force(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	request(HV_LOGOFF_FORCE, 60, 0, "");
+	run_for(2);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->killed, 1);
+	assert_int_equal(manager->reset, 1);
+}
+
+static void test_manager_that_never_ends(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_NOTHING);
+	uint64_t begin = fake.time;
+
+	request(0, 60, 0, "");
+	run_for(100);
+	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 1, 0);
+	assert_string_equal(last()->text, "All 1 sessions have ended, but programs of their users "
+					  "still run: alice");
+	assert_int_equal(fake.time, begin + 60 * USEC_PER_SEC);
+	assert_true(manager->killed > 0);
+}
+
+static void test_lingering_manager(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	manager->lingers = true;
+	add_session("2", "bob", BY_SIGNAL);
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_string_equal(last()->text, "All 2 sessions have ended. Programs of lingering users "
+					  "still run: alice");
+	assert_int_equal(manager->stopped, 0);
+	assert_true(manager->active);
+}
+
+/* The request ends one session of the user, and leaves another one. */
+static void test_manager_of_user_with_session(void **state)
+{
+	static const char *const classes[] = {"user", "greeter", "background"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++) {
+		struct fake_manager *manager;
+
+		fake_system_done();
+		setup(state);
+		manager = add_user(BY_SIGNAL, BY_SIGNAL);
+		add_session("2", "alice", BY_SIGNAL)->uid = manager->uid;
+		fake.sessions[1].class = classes[i];
+		request_target(0, 0, "", "1");
+		run_for(60);
+		assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+		assert_int_equal(manager->lookups, 0);
+	}
+}
+
+/* fake_stop_manager() and fake_kill_user() check that the user has no session. */
+static void test_user_logs_on_again(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	add_session("2", "bob", BY_KILL);
+	request_target(0, 0, "", "1");
+	run_for(5);
+	assert_int_equal(manager->stopped, 1);
+	add_session("3", "alice", BY_SIGNAL)->uid = manager->uid;
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->killed, 0);
+}
+
+static void test_session_opened_before_manager_is_stopped(void **state)
+{
+	struct fake_manager *manager = add_user(BY_KILL, BY_SIGNAL);
+
+	request_target(0, 0, "", "1");
+	run_for(5);
+	add_session("2", "alice", BY_SIGNAL)->uid = manager->uid;
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->stopped, 0);
+}
+
+/* The whole machine is logged off: the new session is ended, too. */
+static void test_session_opened_while_manager_is_stopped(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	request(0, 60, 0, "");
+	run_for(5);
+	assert_int_equal(manager->stopped, 1);
+	add_session("2", "alice", BY_SIGNAL)->uid = manager->uid;
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(manager->stopped, 2);
+	assert_int_equal(manager->reset, 1);
+}
+
+static void test_manager_of_user_who_logs_out_in_grace(void **state)
+{
+	struct fake_manager *manager = add_user(BY_NOTHING, BY_SIGNAL);
+
+	fake.sessions[0].ends_at = fake.time + 5 * USEC_PER_SEC;
+	request(0, 60, 20, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->stopped, 1);
+	/* Nobody is left to wait for. */
+	assert_int_equal(reports.items[reports.count - 2].state, HV_LOGOFF_ENDING);
+}
+
+static void test_manager_without_cgroup_v2(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	manager->unknown = true;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->stopped, 1);
+	assert_int_equal(manager->killed, 1);
+}
+
+/* A process in the user's slice that is not the manager's. */
+static void test_process_beside_manager(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	manager->active = false;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->killed, 1);
+}
+
+static void test_lookup_of_manager_fails(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	manager->state_error = -ETIMEDOUT;
+	request(0, 60, 0, "");
+	run_for(5);
+	assert_int_equal(fake.engine.phase, ENGINE_ENDING);
+	assert_in_range(manager->lookups, 4, 6);
+	manager->state_error = 0;
+	fake.logind_down_until = fake.time + 5 * USEC_PER_SEC;
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->stopped, 1);
+}
+
+static void test_dry_run_leaves_managers(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	request_target(HV_LOGOFF_DRY_RUN, 0, "", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 0, 0);
+	assert_int_equal(manager->lookups + manager->stopped, 0);
+}
+
+static void test_stall_while_manager_is_stopped(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_KILL);
+
+	request(0, 60, 0, "");
+	run_for(5);
+	assert_int_equal(manager->stopped, 1);
+	fake.time += 100 * USEC_PER_SEC;
+	engine_manager_found(&fake.engine, manager->uid, MANAGER_ACTIVE);
+	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 1, 0);
+	assert_int_equal(manager->killed, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -1016,6 +1248,22 @@ int main(void)
 		TEST(test_one_request_at_a_time),
 		TEST(test_second_request_follows),
 		TEST(test_many_names_fit),
+		TEST(test_manager_is_stopped),
+		TEST(test_manager_is_stopped_after_last_session),
+		TEST(test_manager_that_is_killed),
+		TEST(test_manager_is_killed_by_force),
+		TEST(test_manager_that_never_ends),
+		TEST(test_lingering_manager),
+		TEST(test_manager_of_user_with_session),
+		TEST(test_user_logs_on_again),
+		TEST(test_session_opened_before_manager_is_stopped),
+		TEST(test_session_opened_while_manager_is_stopped),
+		TEST(test_manager_of_user_who_logs_out_in_grace),
+		TEST(test_manager_without_cgroup_v2),
+		TEST(test_process_beside_manager),
+		TEST(test_lookup_of_manager_fails),
+		TEST(test_dry_run_leaves_managers),
+		TEST(test_stall_while_manager_is_stopped),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

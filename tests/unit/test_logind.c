@@ -33,13 +33,18 @@ static struct fixture {
 	const char *lookup_error;
 	const char *kill_error;
 	int kill_user_processes;
-	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets;
+	const char *manager_state; /* NULL: there is no such unit */
+	int lingers;               /* negative: logind does not know the user */
+	const char *user_error;
+	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets, terminations,
+		resets;
 	char killed[64];
+	char unit[32];
 
 	/* What the handler received. */
 	unsigned int lists, opened, found, lookup_failures, stopping, removed, stops_seen,
-		starts_seen, kill_failures;
-	int list_error, kill_failure;
+		starts_seen, kill_failures, managers;
+	int list_error, kill_failure, manager;
 	struct session_list list;
 	struct session found_session;
 	char stopping_id[16], removed_id[16];
@@ -97,6 +102,13 @@ static void on_kill_failed(void *userdata, const char *id, int error)
 	fixture.kill_failure = error;
 }
 
+static void on_manager_found(void *userdata, uid_t uid, int state)
+{
+	assert_int_equal(uid, 1007);
+	fixture.managers++;
+	fixture.manager = state;
+}
+
 static const struct logind_handler handler = {
 	.listed = on_listed,
 	.opened = on_opened,
@@ -105,6 +117,7 @@ static const struct logind_handler handler = {
 	.removed = on_removed,
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
+	.manager_found = on_manager_found,
 };
 
 /* Runs the event loop until *@counter is @value; fails on a timeout. */
@@ -169,11 +182,26 @@ static int reply_properties(sd_bus_message *call)
 					  "b", 0, "TTY", "s", "pts/7", "Leader", "u", 1000 + index);
 }
 
-static int reply_kill_user_processes(sd_bus_message *call)
+static int reply_property(sd_bus_message *call)
 {
 	const char *interface, *property;
 
 	assert_true(sd_bus_message_read(call, "ss", &interface, &property) > 0);
+	if (!strcmp(property, "ActiveState")) {
+		assert_string_equal(interface, "org.freedesktop.systemd1.Unit");
+		assert_string_equal(sd_bus_message_get_path(call),
+				    "/org/freedesktop/systemd1/unit/user_401007_2eservice");
+		if (!fixture.manager_state)
+			return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no");
+		return sd_bus_reply_method_return(call, "v", "s", fixture.manager_state);
+	}
+	if (!strcmp(property, "Linger")) {
+		assert_string_equal(interface, "org.freedesktop.login1.User");
+		assert_string_equal(sd_bus_message_get_path(call), PATH "/user/_1007");
+		if (fixture.lingers < 0)
+			return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no");
+		return sd_bus_reply_method_return(call, "v", "b", fixture.lingers);
+	}
 	assert_string_equal(interface, MANAGER);
 	assert_string_equal(property, "KillUserProcesses");
 	fixture.gets++;
@@ -193,6 +221,31 @@ static int reply_kill(sd_bus_message *call)
 	return sd_bus_reply_method_return(call, "");
 }
 
+static int reply_user_call(sd_bus_message *call)
+{
+	bool terminate = sd_bus_message_is_method_call(call, NULL, "TerminateUser");
+	int number = 0;
+	uint32_t uid;
+
+	assert_true(sd_bus_message_read(call, "u", &uid) > 0);
+	if (!terminate)
+		assert_true(sd_bus_message_read(call, "i", &number) > 0);
+	snprintf(fixture.killed, sizeof(fixture.killed), "%u %d", uid, number);
+	fixture.terminations++;
+	if (fixture.user_error)
+		return sd_bus_reply_method_errorf(call, fixture.user_error, "no");
+	return sd_bus_reply_method_return(call, "");
+}
+
+static void read_unit(sd_bus_message *call, unsigned int *calls)
+{
+	const char *unit;
+
+	assert_true(sd_bus_message_read(call, "s", &unit) > 0);
+	snprintf(fixture.unit, sizeof(fixture.unit), "%s", unit);
+	(*calls)++;
+}
+
 static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions")) {
@@ -207,11 +260,16 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
 		return reply_properties(call);
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get"))
-		return reply_kill_user_processes(call);
+		return reply_property(call);
 	if (sd_bus_message_is_method_call(call, MANAGER, "KillSession"))
 		return reply_kill(call);
+	if (sd_bus_message_is_method_call(call, MANAGER, "TerminateUser") ||
+	    sd_bus_message_is_method_call(call, MANAGER, "KillUser"))
+		return reply_user_call(call);
 	if (sd_bus_message_is_method_call(call, PID1_MANAGER, "StopUnit"))
-		fixture.stops++;
+		read_unit(call, &fixture.stops);
+	if (sd_bus_message_is_method_call(call, PID1_MANAGER, "ResetFailedUnit"))
+		read_unit(call, &fixture.resets);
 	if (sd_bus_message_is_method_call(call, PID1_MANAGER, "Subscribe"))
 		fixture.subscriptions++;
 	if (sd_bus_message_is_method_call(call, NULL, NULL))
@@ -541,6 +599,64 @@ static void test_stop_unit(void **state)
 	run_until(&fixture.stops, 1);
 }
 
+static void test_state_of_manager(void **state)
+{
+	static const struct {
+		const char *state;
+		int lingers;
+		int found;
+	} cases[] = {
+		{NULL, 0, MANAGER_INACTIVE},
+		{"inactive", 1, MANAGER_INACTIVE},
+		{"failed", 0, MANAGER_INACTIVE},
+		{"active", 0, MANAGER_ACTIVE},
+		{"active", 1, MANAGER_LINGERS},
+		{"deactivating", 0, MANAGER_ACTIVE},
+		/* logind has removed the user, or never had it. */
+		{"deactivating", -1, MANAGER_ACTIVE},
+	};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		fixture.manager_state = cases[i].state;
+		fixture.lingers = cases[i].lingers;
+		assert_int_equal(logind_look_up_manager(&fixture.logind, 1007), 0);
+		run_until(&fixture.managers, i + 1);
+		assert_int_equal(fixture.manager, cases[i].found);
+	}
+}
+
+static void test_state_of_manager_is_not_available(void **state)
+{
+	stop_service();
+	assert_int_equal(logind_look_up_manager(&fixture.logind, 1007), 0);
+	run_until(&fixture.managers, 1);
+	assert_true(fixture.manager < 0);
+}
+
+static void test_terminate_user(void **state)
+{
+	assert_int_equal(logind_terminate_user(&fixture.logind, 1007), 0);
+	run_until(&fixture.terminations, 1);
+	assert_string_equal(fixture.killed, "1007 0");
+	list();
+	assert_int_equal(fixture.stops, 0);
+	/* Only PID 1 has the manager. */
+	fixture.user_error = "org.freedesktop.login1.NoSuchUser";
+	assert_int_equal(logind_terminate_user(&fixture.logind, 1007), 0);
+	run_until(&fixture.stops, 1);
+	assert_string_equal(fixture.unit, "user@1007.service");
+}
+
+static void test_kill_user(void **state)
+{
+	assert_int_equal(logind_kill_user(&fixture.logind, 1007, SIGKILL), 0);
+	run_until(&fixture.terminations, 1);
+	assert_string_equal(fixture.killed, "1007 9");
+	assert_int_equal(logind_reset_manager(&fixture.logind, 1007), 0);
+	run_until(&fixture.resets, 1);
+	assert_string_equal(fixture.unit, "user@1007.service");
+}
+
 static void test_logind_restarts(void **state)
 {
 	list();
@@ -568,6 +684,10 @@ static void test_no_bus(void **state)
 	assert_true(logind_list(&fixture.logind) < 0);
 	assert_true(logind_kill(&fixture.logind, "c1", SIGTERM) < 0);
 	assert_true(logind_stop_unit(&fixture.logind, "session-c1.scope") < 0);
+	assert_true(logind_look_up_manager(&fixture.logind, 1007) < 0);
+	assert_true(logind_terminate_user(&fixture.logind, 1007) < 0);
+	assert_true(logind_kill_user(&fixture.logind, 1007, SIGKILL) < 0);
+	assert_true(logind_reset_manager(&fixture.logind, 1007) < 0);
 }
 
 static void test_bus_restarts(void **state)
@@ -612,6 +732,10 @@ int main(void)
 		TEST(test_kill),
 		TEST(test_kill_fails),
 		TEST(test_stop_unit),
+		TEST(test_state_of_manager),
+		TEST(test_state_of_manager_is_not_available),
+		TEST(test_terminate_user),
+		TEST(test_kill_user),
 		TEST(test_logind_restarts),
 		TEST(test_no_logind),
 		cmocka_unit_test_setup_teardown(test_no_bus, setup_without_bus, teardown),

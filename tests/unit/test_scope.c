@@ -161,6 +161,39 @@ static void test_empty_scope(void **state)
 	assert_int_equal(scope_signal(root, &session), 0);
 }
 
+static void test_processes_of_user(void **state)
+{
+	pid_t pid;
+
+	if (!root)
+		skip();
+	assert_int_equal(scope_user_runs(root, UID), 0);
+	assert_int_equal(scope_user_runs(root, UID - 1), 0);
+	pid = start(true);
+	assert_int_equal(scope_user_runs(root, UID), 1);
+	if (scope_user_kill(root, UID) == -ENOENT)
+		kill(pid, SIGKILL);
+	assert_int_equal(wait_for_signal(pid), SIGKILL);
+	assert_int_equal(scope_user_runs(root, UID), 0);
+}
+
+/* Processes that end with the manager, such as its clean-up, are not killed with it. */
+static void test_manager_is_killed_alone(void **state)
+{
+	pid_t pid;
+
+	if (!root)
+		skip();
+	make(SLICE "/user@3999999999.service");
+	pid = start(true);
+	if (scope_user_kill(root, UID) == -ENOENT)
+		skip();
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	drop(SLICE "/user@3999999999.service");
+	assert_int_equal(scope_user_kill(root, UID), 0);
+	assert_int_equal(wait_for_signal(pid), SIGKILL);
+}
+
 static void test_no_scope(void **state)
 {
 	struct session missing = {.id = (char *)"hvlgone", .uid = UID};
@@ -178,14 +211,18 @@ static void test_no_cgroup_v2(void **state)
 {
 	assert_int_equal(scope_signal("/proc", &session), -EOPNOTSUPP);
 	assert_int_equal(scope_kill("/proc", &session), -EOPNOTSUPP);
+	assert_int_equal(scope_user_runs("/proc", UID), -EOPNOTSUPP);
+	assert_int_equal(scope_user_kill("/proc", UID), -EOPNOTSUPP);
 	assert_int_equal(scope_signal("/does/not/exist", &session), -ENOENT);
 }
 
 static void test_unit_of_session(void **state)
 {
 	_cleanup_free_ char *unit = scope_unit(&session);
+	_cleanup_free_ char *manager = scope_manager_unit(UID);
 
 	assert_string_equal(unit, "session-hvltest.scope");
+	assert_string_equal(manager, "user@3999999999.service");
 }
 
 static void test_session_of_unit(void **state)
@@ -213,6 +250,8 @@ int main(void)
 		TEST(test_stopped_process_is_continued),
 		TEST(test_stubborn_process_is_killed),
 		TEST(test_empty_scope),
+		TEST(test_processes_of_user),
+		TEST(test_manager_is_killed_alone),
 		TEST(test_no_scope),
 		TEST(test_no_cgroup_v2),
 		TEST(test_unit_of_session),

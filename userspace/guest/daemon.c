@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -228,6 +229,45 @@ static void op_stop_scope(void *userdata, const struct session *session)
 			    strerror(-r));
 }
 
+static int op_user_runs(void *userdata, uid_t uid)
+{
+	(void)userdata;
+	return scope_user_runs(SCOPE_ROOT, uid);
+}
+
+static int op_look_up_manager(void *userdata, uid_t uid)
+{
+	struct daemon *daemon = userdata;
+
+	return logind_look_up_manager(&daemon->logind, uid);
+}
+
+static int op_stop_manager(void *userdata, uid_t uid)
+{
+	struct daemon *daemon = userdata;
+
+	return logind_terminate_user(&daemon->logind, uid);
+}
+
+static void op_kill_user(void *userdata, uid_t uid)
+{
+	struct daemon *daemon = userdata;
+	int r = scope_user_kill(SCOPE_ROOT, uid);
+
+	if (r < 0)
+		r = logind_kill_user(&daemon->logind, uid, SIGKILL);
+	if (r < 0)
+		log_message(LOG_WARNING, "Cannot kill the processes of UID %u: %s.",
+			    (unsigned int)uid, strerror(-r));
+}
+
+static void op_reset_manager(void *userdata, uid_t uid)
+{
+	struct daemon *daemon = userdata;
+
+	logind_reset_manager(&daemon->logind, uid);
+}
+
 /* Best effort: a missing or unusable terminal does not prevent the logoff. */
 static void op_notify(void *userdata, const struct session *session, const char *text)
 {
@@ -259,6 +299,11 @@ static const struct engine_ops engine_ops = {
 	.kill = op_kill,
 	.kill_session = op_kill_session,
 	.stop_scope = op_stop_scope,
+	.user_runs = op_user_runs,
+	.look_up_manager = op_look_up_manager,
+	.stop_manager = op_stop_manager,
+	.kill_user = op_kill_user,
+	.reset_manager = op_reset_manager,
 	.notify = op_notify,
 	.audit = op_audit,
 };
@@ -446,6 +491,13 @@ static void on_kill_failed(void *userdata, const char *id, int error)
 	engine_call_failed(&daemon->engine, id, error);
 }
 
+static void on_manager_found(void *userdata, uid_t uid, int state)
+{
+	struct daemon *daemon = userdata;
+
+	engine_manager_found(&daemon->engine, uid, state);
+}
+
 static const struct logind_handler logind_handler = {
 	.listed = on_listed,
 	.opened = on_opened,
@@ -454,6 +506,7 @@ static const struct logind_handler logind_handler = {
 	.removed = on_removed,
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
+	.manager_found = on_manager_found,
 };
 
 static int on_time(sd_event_source *source, uint64_t time, void *userdata)

@@ -86,6 +86,24 @@ static struct target *find(const struct engine *engine, const char *id)
 	return NULL;
 }
 
+static struct managers_context managers_context(const struct engine *engine)
+{
+	return (struct managers_context){
+		.ops = engine->ops,
+		.userdata = engine->userdata,
+		.escalate = engine->config->escalate * USEC_PER_SEC,
+		.force = engine->request.flags & HV_LOGOFF_FORCE,
+		.list_is_old = engine->list_is_old,
+	};
+}
+
+static bool managers_left(struct engine *engine)
+{
+	struct managers_context context = managers_context(engine);
+
+	return managers_are_left(&engine->managers, &context);
+}
+
 static void audit(const struct engine *engine, const struct session *session, const char *outcome,
 		  const char *detail)
 {
@@ -99,6 +117,8 @@ void engine_drop(struct engine *engine)
 	for (size_t i = 0; i < engine->target_count; i++)
 		session_done(&engine->targets[i].session);
 	free(engine->targets);
+	session_list_done(&engine->others);
+	managers_done(&engine->managers);
 	engine->ops->wake(engine->userdata, USEC_NEVER);
 	engine_init(engine, engine->ops, engine->userdata, engine->config);
 }
@@ -198,6 +218,26 @@ static void list_remaining(const struct engine *engine, char *text, size_t size)
 	}
 }
 
+static void finish_with_success(struct engine *engine)
+{
+	char names[HV_LOGOFF_TEXT_SIZE];
+	unsigned int lingering;
+
+	lingering = managers_list(&engine->managers, true, names, sizeof(names));
+	finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.%s%s", count(engine).found,
+	       lingering ? " Programs of lingering users still run: " : "", names);
+}
+
+static void finish_with_managers_left(struct engine *engine)
+{
+	char names[HV_LOGOFF_TEXT_SIZE];
+
+	managers_list(&engine->managers, false, names, sizeof(names));
+	finish(engine, HV_LOGOFF_E_TIMED_OUT,
+	       "All %u sessions have ended, but programs of their users still run: %s",
+	       count(engine).found, names);
+}
+
 static void finish_at_deadline(struct engine *engine)
 {
 	struct counts counts = count(engine);
@@ -209,8 +249,10 @@ static void finish_at_deadline(struct engine *engine)
 		       "The guest's name service did not answer in time.");
 	else if (engine->phase == ENGINE_STARTING)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
+	else if (counts.ended == counts.found && managers_left(engine))
+		finish_with_managers_left(engine);
 	else if (counts.ended == counts.found)
-		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
+		finish_with_success(engine);
 	else if (engine->list_failed)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
 		       counts.found - counts.ended, counts.found);
@@ -259,9 +301,24 @@ static void schedule(struct engine *engine)
 		time = earlier(time, engine->list_at);
 	if (engine->phase == ENGINE_GRACE)
 		time = earlier(time, earlier(engine->grace_end, next_percent(engine)));
+	if (engine->phase == ENGINE_ENDING)
+		time = earlier(time, managers_next(&engine->managers));
 	for (size_t i = 0; i < engine->target_count && engine->phase == ENGINE_ENDING; i++)
 		time = earlier(time, engine->targets[i].next);
 	engine->ops->wake(engine->userdata, time);
+}
+
+/* The request completes with a list, which has to be requested once the last manager is gone. */
+static void advance_managers(struct engine *engine)
+{
+	struct managers_context context = managers_context(engine);
+	struct counts counts = count(engine);
+	bool wanted = managers_advance(&engine->managers, &context) && !engine->list_failed;
+
+	if (counts.ended == counts.found && !engine->listing && engine->list_at == USEC_NEVER)
+		wanted = wanted || !managers_are_left(&engine->managers, &context);
+	if (wanted)
+		engine->list_at = earlier(engine->list_at, now(engine));
 }
 
 /* Called at the end of every function that changes the state. */
@@ -271,6 +328,8 @@ static void update(struct engine *engine)
 		finish_at_deadline(engine);
 		return;
 	}
+	if (engine->phase == ENGINE_ENDING)
+		advance_managers(engine);
 	if (engine->phase == ENGINE_GRACE || engine->phase == ENGINE_ENDING)
 		report_progress(engine);
 	if (engine->phase != ENGINE_IDLE)
@@ -281,6 +340,7 @@ static void on_list_failed(struct engine *engine)
 {
 	engine->listing = false;
 	engine->list_failed = true;
+	engine->list_is_old = true;
 	engine->list_at = now(engine) + RETRY;
 	if (engine->phase == ENGINE_STARTING &&
 	    engine->list_at > engine->first_list + LOGIND_TIMEOUT)
@@ -290,6 +350,7 @@ static void on_list_failed(struct engine *engine)
 static void list(struct engine *engine)
 {
 	engine->listing = true;
+	engine->list_is_old = false;
 	engine->list_at = USEC_NEVER;
 	if (engine->ops->list(engine->userdata) < 0)
 		on_list_failed(engine);
@@ -299,6 +360,7 @@ static void mark_ended(struct engine *engine, struct target *target)
 {
 	target->step = STEP_ENDED;
 	target->next = USEC_NEVER;
+	managers_session_ended(&engine->managers, target->session.uid);
 	audit(engine, &target->session,
 	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "has ended");
 }
@@ -395,6 +457,8 @@ static int add_target(struct engine *engine, struct session *session)
 {
 	struct target *targets;
 
+	if (managers_add(&engine->managers, session->uid, session->user) < 0)
+		return -ENOMEM;
 	targets = reallocarray(engine->targets, engine->target_count + 1, sizeof(*targets));
 	if (!targets)
 		return -ENOMEM;
@@ -402,6 +466,12 @@ static int add_target(struct engine *engine, struct session *session)
 	targets[engine->target_count++] = (struct target){.session = *session};
 	*session = (struct session){0};
 	return 0;
+}
+
+/* The managers that logind lists as sessions from systemd 256 on are none of a logged-on user. */
+static bool is_manager(const struct session *session)
+{
+	return !strncmp(session->class, "manager", strlen("manager"));
 }
 
 static bool listed(const struct session_list *list, const char *id)
@@ -443,7 +513,7 @@ static int add_new(struct engine *engine, struct session_list *list)
 
 	engine->exempt = 0;
 	for (size_t i = 0; i < list->count; i++) {
-		if (!selects(engine, &list->items[i]))
+		if (is_manager(&list->items[i]) || !selects(engine, &list->items[i]))
 			continue;
 		if (!session_is_eligible(&list->items[i], engine->config)) {
 			engine->exempt++;
@@ -457,6 +527,38 @@ static int add_new(struct engine *engine, struct session_list *list)
 		added++;
 	}
 	return added;
+}
+
+/* Keeps what add_new() left in @list. */
+static void keep_others(struct engine *engine, struct session_list *list)
+{
+	session_list_done(&engine->others);
+	engine->others = *list;
+	*list = (struct session_list){0};
+	managers_reset_sessions(&engine->managers);
+	for (size_t i = 0; i < engine->target_count; i++)
+		if (engine->targets[i].step != STEP_ENDED)
+			managers_session_found(&engine->managers, engine->targets[i].session.uid);
+	for (size_t i = 0; i < engine->others.count; i++) {
+		const struct session *session = &engine->others.items[i];
+
+		/* logind may still list a target that has ended. */
+		if (session->id && !is_manager(session) && !find(engine, session->id))
+			managers_session_found(&engine->managers, session->uid);
+	}
+}
+
+static void drop_other(struct engine *engine, const char *id)
+{
+	for (size_t i = 0; i < engine->others.count; i++) {
+		struct session *session = &engine->others.items[i];
+
+		if (!session->id || strcmp(session->id, id) != 0)
+			continue;
+		if (!is_manager(session))
+			managers_session_ended(&engine->managers, session->uid);
+		session_done(session);
+	}
 }
 
 static void finish_without_target(struct engine *engine)
@@ -539,6 +641,7 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 		return;
 	}
 	added = add_new(engine, list);
+	keep_others(engine, list);
 	counts = count(engine);
 	if (added < 0)
 		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
@@ -546,11 +649,12 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 		finish_without_sessions(engine);
 	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
 		finish_dry_run(engine);
-	else if (counts.ended == counts.found)
-		finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.", counts.found);
+	else if (counts.ended == counts.found && !managers_left(engine))
+		finish_with_success(engine);
 	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
 		finish_with_too_many(engine);
-	else if (engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end)
+	else if (engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end ||
+		 counts.ended == counts.found)
 		begin_ending(engine);
 	else
 		engine->phase = ENGINE_GRACE;
@@ -564,9 +668,12 @@ void engine_removed(struct engine *engine, const char *id)
 
 	if (engine->phase == ENGINE_IDLE)
 		return;
+	drop_other(engine, id);
 	target = find(engine, id);
-	if (!target || target->step == STEP_ENDED)
+	if (!target || target->step == STEP_ENDED) {
+		update(engine);
 		return;
+	}
 	mark_ended(engine, target);
 	counts = count(engine);
 	if (counts.ended == counts.found)
@@ -577,6 +684,7 @@ void engine_removed(struct engine *engine, const char *id)
 /* Users who log on during the grace period are notified. Later sessions are in the last list. */
 void engine_opened(struct engine *engine)
 {
+	engine->list_is_old = true;
 	if (engine->phase == ENGINE_GRACE)
 		engine_resync(engine);
 	else if (engine->phase != ENGINE_IDLE)
@@ -587,6 +695,7 @@ void engine_resync(struct engine *engine)
 {
 	if (engine->phase == ENGINE_IDLE || engine->resolving)
 		return;
+	engine->list_is_old = true;
 	engine->list_at = now(engine);
 	update(engine);
 }
@@ -603,6 +712,16 @@ void engine_call_failed(struct engine *engine, const char *id, int error)
 	}
 	retry_step(engine, target);
 	update(engine);
+}
+
+void engine_manager_found(struct engine *engine, uid_t uid, int state)
+{
+	struct managers_context context = managers_context(engine);
+
+	if (engine->phase == ENGINE_ENDING && !expired(engine))
+		managers_found(&engine->managers, &context, uid, state);
+	if (engine->phase != ENGINE_IDLE)
+		update(engine);
 }
 
 void engine_tick(struct engine *engine)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The state machine of a logoff request: it selects the sessions, notifies the users, ends the
- * sessions in steps and reports the progress. It never blocks: events arrive through the functions
- * below, and it acts through struct engine_ops. Requests arrive through transports; there is one
- * request at a time.
+ * sessions and then the user managers in steps, and reports the progress. It never blocks: events
+ * arrive through the functions below, and it acts through struct engine_ops. Requests arrive
+ * through transports; there is one request at a time.
  */
 #ifndef HVL_ENGINE_H
 #define HVL_ENGINE_H
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "managers.h"
 #include "session.h"
 #include "userspace/guest/config.h"
 #include "userspace/shared/logoff_request.h"
@@ -58,6 +59,16 @@ struct engine_ops {
 	int (*kill_session)(void *userdata, const struct session *session, int number);
 	/* Request PID 1 to stop the session's scope. */
 	void (*stop_scope)(void *userdata, const struct session *session);
+	/* Whether a process runs in the user's slice: 1, 0, or -errno if that is not known. */
+	int (*user_runs)(void *userdata, uid_t uid);
+	/* Request the manager's state. Returns 0, and engine_manager_found() follows; or -errno. */
+	int (*look_up_manager)(void *userdata, uid_t uid);
+	/* Request logind to stop the manager, and sessions of the user. Returns 0 or -errno. */
+	int (*stop_manager)(void *userdata, uid_t uid);
+	/* Kill the processes in the user's slice. */
+	void (*kill_user)(void *userdata, uid_t uid);
+	/* The manager was killed: clear the failed state of its unit. */
+	void (*reset_manager)(void *userdata, uid_t uid);
 	/* Write @text to the session's terminal. */
 	void (*notify)(void *userdata, const struct session *session, const char *text);
 	/* Write a journal entry; @session is NULL if it is about the whole request. */
@@ -92,11 +103,14 @@ struct engine {
 
 	struct target *targets;
 	size_t target_count;
-	unsigned int exempt; /* selected sessions in the last list that may not be ended */
+	unsigned int exempt;        /* selected sessions in the last list that may not be ended */
+	struct session_list others; /* in the last list, that the request does not end */
+	struct managers managers;   /* of the users of the targets */
 
 	bool listing; /* waiting for engine_listed() */
 	uint64_t list_at;
 	bool list_failed;    /* the last list could not be read */
+	bool list_is_old;    /* sessions may have been opened since it was requested */
 	unsigned int rounds; /* lists with new sessions after the grace period */
 
 	struct hv_logoff_report last;
@@ -136,5 +150,7 @@ void engine_removed(struct engine *engine, const char *id);
 void engine_resync(struct engine *engine);
 /* -ENOENT: the session does not exist. After any other error, the step is retried. */
 void engine_call_failed(struct engine *engine, const char *id, int error);
+/* An enum manager_state or -errno. */
+void engine_manager_found(struct engine *engine, uid_t uid, int state);
 
 #endif /* HVL_ENGINE_H */

@@ -12,11 +12,14 @@
 #define PATH            "/org/freedesktop/login1"
 #define MANAGER         "org.freedesktop.login1.Manager"
 #define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+#define NO_SUCH_USER    "org.freedesktop.login1.NoSuchUser"
 #define SESSION         "org.freedesktop.login1.Session"
+#define USER            "org.freedesktop.login1.User"
 #define PROPERTIES      "org.freedesktop.DBus.Properties"
 #define PID1_NAME       "org.freedesktop.systemd1"
 #define PID1_PATH       "/org/freedesktop/systemd1"
 #define PID1_MANAGER    "org.freedesktop.systemd1.Manager"
+#define UNIT            "org.freedesktop.systemd1.Unit"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
@@ -47,6 +50,12 @@ struct listing {
 struct kill {
 	struct logind *logind;
 	char *id;
+};
+
+/* A call about a user. */
+struct user_call {
+	struct logind *logind;
+	uid_t uid;
 };
 
 void logind_init(struct logind *logind, sd_event *event, const struct logind_handler *handler,
@@ -594,5 +603,171 @@ int logind_stop_unit(struct logind *logind, const char *unit)
 		return r;
 	r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
 				     "StopUnit", NULL, NULL, "ss", unit, "replace");
+	return r < 0 ? r : 0;
+}
+
+/*
+ * Sends @message, and frees @call after the reply. The connection owns both from now on. Returns 0
+ * or -errno.
+ */
+static int send_user_call(sd_bus_message *message, sd_bus_message_handler_t handler,
+			  const struct user_call *call)
+{
+	struct user_call *copy = malloc(sizeof(*copy));
+	sd_bus_slot *slot = NULL;
+	int r;
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *call;
+	r = sd_bus_call_async(call->logind->bus, &slot, message, handler, copy, 0);
+	if (r < 0) {
+		free(copy);
+		return r;
+	}
+	sd_bus_slot_set_destroy_callback(slot, free);
+	sd_bus_slot_set_floating(slot, 1);
+	sd_bus_slot_unref(slot);
+	return 0;
+}
+
+/* The call Properties.Get(@interface, @property), with a string result, of an object. */
+static int get_property(const struct user_call *call, const char *name, const char *path,
+			const char *interface, const char *property,
+			sd_bus_message_handler_t handler)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+	int r;
+
+	r = sd_bus_message_new_method_call(call->logind->bus, &message, name, path, PROPERTIES,
+					   "Get");
+	if (r >= 0)
+		r = sd_bus_message_append(message, "ss", interface, property);
+	return r < 0 ? r : send_user_call(message, handler, call);
+}
+
+static void report_manager(const struct user_call *call, int state)
+{
+	call->logind->handler->manager_found(call->logind->userdata, call->uid, state);
+}
+
+static int on_linger(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct user_call *call = userdata;
+	int lingers;
+
+	(void)error;
+	/* Without the user in logind, only PID 1 has the manager. */
+	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+	    sd_bus_message_is_method_error(reply, NO_SUCH_USER))
+		report_manager(call, MANAGER_ACTIVE);
+	else if (sd_bus_message_is_method_error(reply, NULL))
+		report_manager(call, reply_error(call->logind, reply));
+	else if (sd_bus_message_read(reply, "v", "b", &lingers) < 0)
+		report_manager(call, -EBADMSG);
+	else
+		report_manager(call, lingers ? MANAGER_LINGERS : MANAGER_ACTIVE);
+	return 0;
+}
+
+static int get_linger(const struct user_call *call)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (asprintf(&path, PATH "/user/_%u", (unsigned int)call->uid) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return get_property(call, NAME, path, USER, "Linger", on_linger);
+}
+
+static int on_manager_state(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct user_call *call = userdata;
+	const char *state = "inactive";
+	int r = 0;
+
+	(void)error;
+	if (sd_bus_message_is_method_error(reply, NO_SUCH_UNIT) ||
+	    sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT))
+		r = 0;
+	else if (sd_bus_message_is_method_error(reply, NULL))
+		r = -sd_bus_message_get_errno(reply);
+	else
+		r = sd_bus_message_read(reply, "v", "s", &state);
+	if (r >= 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0) {
+		r = get_linger(call);
+		if (r >= 0)
+			return 0;
+	}
+	report_manager(call, r < 0 ? r : MANAGER_INACTIVE);
+	return 0;
+}
+
+int logind_look_up_manager(struct logind *logind, uid_t uid)
+{
+	const struct user_call call = {.logind = logind, .uid = uid};
+	_cleanup_free_ char *unit = scope_manager_unit(uid);
+	_cleanup_free_ char *path = NULL;
+	int r = logind_connect(logind);
+
+	if (r < 0)
+		return r;
+	if (!unit)
+		return -ENOMEM;
+	r = sd_bus_path_encode(PID1_PATH "/unit", unit, &path);
+	return r < 0 ? r
+		     : get_property(&call, PID1_NAME, path, UNIT, "ActiveState", on_manager_state);
+}
+
+static int on_terminated(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const struct user_call *call = userdata;
+	_cleanup_free_ char *unit = NULL;
+
+	(void)error;
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		return 0;
+	/* Without the user in logind, only PID 1 can stop the manager. */
+	unit = scope_manager_unit(call->uid);
+	if (unit)
+		logind_stop_unit(call->logind, unit);
+	return 0;
+}
+
+int logind_terminate_user(struct logind *logind, uid_t uid)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+	const struct user_call call = {.logind = logind, .uid = uid};
+	int r = logind_connect(logind);
+
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(logind->bus, &message, NAME, PATH, MANAGER,
+						   "TerminateUser");
+	if (r >= 0)
+		r = sd_bus_message_append(message, "u", (uint32_t)uid);
+	return r < 0 ? r : send_user_call(message, on_terminated, &call);
+}
+
+int logind_kill_user(struct logind *logind, uid_t uid, int number)
+{
+	int r = logind_connect(logind);
+
+	if (r >= 0)
+		r = sd_bus_call_method_async(logind->bus, NULL, NAME, PATH, MANAGER, "KillUser",
+					     NULL, NULL, "ui", (uint32_t)uid, number);
+	return r < 0 ? r : 0;
+}
+
+int logind_reset_manager(struct logind *logind, uid_t uid)
+{
+	_cleanup_free_ char *unit = scope_manager_unit(uid);
+	int r = logind_connect(logind);
+
+	if (!unit)
+		return -ENOMEM;
+	if (r >= 0)
+		r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
+					     "ResetFailedUnit", NULL, NULL, "s", unit);
 	return r < 0 ? r : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* systemd-logind: the list of sessions, their start and end, and signals to them. */
+/* systemd-logind: the sessions, their start and end, signals to them, and the user managers. */
 #ifndef HVL_LOGIND_H
 #define HVL_LOGIND_H
 
@@ -7,6 +7,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "userspace/guest/logoff/managers.h"
 #include "userspace/guest/logoff/session.h"
 
 struct logind_handler {
@@ -22,6 +23,8 @@ struct logind_handler {
 	void (*restarted)(void *userdata, bool running);
 	/* -ENOENT: the session does not exist, or has no processes. */
 	void (*kill_failed)(void *userdata, const char *id, int error);
+	/* The result of logind_look_up_manager(): an enum manager_state or -errno. */
+	void (*manager_found)(void *userdata, uid_t uid, int state);
 };
 
 struct logind {
@@ -46,5 +49,12 @@ int logind_connect(struct logind *logind);
 int logind_list(struct logind *logind);
 int logind_kill(struct logind *logind, const char *id, int number);
 int logind_stop_unit(struct logind *logind, const char *unit);
+
+int logind_look_up_manager(struct logind *logind, uid_t uid);
+/* Stops the manager and the user's sessions. */
+int logind_terminate_user(struct logind *logind, uid_t uid);
+/* Sends the signal to all processes in the user's slice. */
+int logind_kill_user(struct logind *logind, uid_t uid, int number);
+int logind_reset_manager(struct logind *logind, uid_t uid);
 
 #endif /* HVL_LOGIND_H */

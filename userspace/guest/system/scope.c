@@ -100,15 +100,70 @@ int scope_signal(const char *root, const struct session *session)
 	return ferror(file) ? -EIO : count;
 }
 
-int scope_kill(const char *root, const struct session *session)
+static int kill_group(const char *root, const char *group)
 {
-	_cleanup_free_ char *group = group_of(session);
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = open_in(root, group, "cgroup.kill", O_WRONLY);
 
-	if (!group)
-		return -EINVAL;
-	fd = open_in(root, group, "cgroup.kill", O_WRONLY);
 	if (fd < 0)
 		return fd;
 	return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+int scope_kill(const char *root, const struct session *session)
+{
+	_cleanup_free_ char *group = group_of(session);
+
+	return group ? kill_group(root, group) : -EINVAL;
+}
+
+char *scope_manager_unit(uid_t uid)
+{
+	char *unit;
+
+	return asprintf(&unit, "user@%u.service", (unsigned int)uid) < 0 ? NULL : unit;
+}
+
+static char *slice_of(uid_t uid)
+{
+	char *group;
+
+	return asprintf(&group, "/user.slice/user-%u.slice", (unsigned int)uid) < 0 ? NULL : group;
+}
+
+/* cgroup.events has one "KEY VALUE" a line. */
+static bool is_populated(int fd)
+{
+	char text[256];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, "populated 1");
+}
+
+int scope_user_runs(const char *root, uid_t uid)
+{
+	_cleanup_free_ char *group = slice_of(uid);
+	_cleanup_close_ int fd = -1;
+
+	if (!group)
+		return -ENOMEM;
+	fd = open_in(root, group, "cgroup.events", O_RDONLY);
+	if (fd == -ENOENT)
+		return 0;
+	return fd < 0 ? fd : is_populated(fd);
+}
+
+int scope_user_kill(const char *root, uid_t uid)
+{
+	_cleanup_free_ char *slice = slice_of(uid);
+	_cleanup_free_ char *unit = scope_manager_unit(uid);
+	_cleanup_free_ char *manager = NULL;
+	int r;
+
+	if (!slice || !unit || asprintf(&manager, "%s/%s", slice, unit) < 0) {
+		manager = NULL;
+		return -ENOMEM;
+	}
+	r = kill_group(root, manager);
+	return r == -ENOENT ? kill_group(root, slice) : r;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The processes of a session, in the control group (v2) of its scope. @root is the mount point of
- * the control groups: SCOPE_ROOT, except in tests.
+ * The processes of a session, in the control group (v2) of its scope, and those of a user, in that
+ * of his slice. @root is the mount point of the control groups: SCOPE_ROOT, except in tests. All
+ * functions on control groups return -EOPNOTSUPP without version 2.
  */
 #ifndef HVL_SCOPE_H
 #define HVL_SCOPE_H
@@ -22,5 +23,17 @@ int scope_signal(const char *root, const struct session *session);
 
 /* Kills every process and all that they start in the meantime. Returns 0 or -errno. */
 int scope_kill(const char *root, const struct session *session);
+
+/* The name of the user's manager, such as "user@1000.service", allocated; or NULL. */
+char *scope_manager_unit(uid_t uid);
+
+/* Whether a process runs in the user's slice. Returns 1, 0 or -errno. */
+int scope_user_runs(const char *root, uid_t uid);
+
+/*
+ * Kills the user's manager and all processes below it; without a manager, all processes in the
+ * user's slice. Returns 0 or -errno.
+ */
+int scope_user_kill(const char *root, uid_t uid);
 
 #endif /* HVL_SCOPE_H */

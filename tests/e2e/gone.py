@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What else of a user ends with the last session: the user manager and all programs below it."""
+
+import contextlib
+
+from checks import E_TIMED_OUT, S_OK, Cases, check_result, configure, logoff, same
+
+CASES = Cases()
+
+STUBBORN = "trap \"\" TERM HUP; while :; do sleep 1; done"
+
+
+@contextlib.contextmanager
+def user_units(machine):
+    """Units that a desktop's programs resemble, for all user managers that start from now on."""
+    units = {"app": "/bin/sleep infinity", "stubborn": f"/bin/sh -c '{STUBBORN}'"}
+    for name, command in units.items():
+        machine.run(f"mkdir -p /run/systemd/user; cat >/run/systemd/user/{name}.service <<'END'\n"
+                    f"[Service]\nExecStart={command}\nEND")
+    yield
+    machine.run("rm /run/systemd/user/*.service")
+
+
+def start(machine, user, unit):
+    """Starts a program below the user's manager, outside of all sessions; returns its PID."""
+    systemctl = (f"runuser -u {user} -- env XDG_RUNTIME_DIR=/run/user/$(id -u {user}) "
+                 "systemctl --user")
+    machine.wait_run(f"{systemctl} start {unit}")
+    return machine.run(f"{systemctl} show -P MainPID {unit}").strip()
+
+
+def runs(machine, pid):
+    return machine.run(f"kill -0 {pid} 2>/dev/null && echo yes || true").strip() == "yes"
+
+
+def manager_state(machine, user):
+    return machine.run(f"systemctl is-active user@$(id -u {user}) || true").strip()
+
+
+def check_nothing_runs(machine, user, pid):
+    assert not runs(machine, pid), "a program still runs after S_OK"
+    same("processes of the user", machine.run(f"pgrep -u {user} || true").strip(), "")
+    same("the manager", manager_state(machine, user), "inactive")
+    same("failed units", machine.run("systemctl --failed --no-legend --plain").strip(), "")
+
+
+@CASES.add
+def user_manager(machine):
+    """a program under user@.service: it has ended at S_OK, and a new logon gets a manager"""
+    with user_units(machine):
+        machine.open_session("pam", "alice")
+        machine.open_session("login", "bob")
+        pid = start(machine, "alice", "app")
+        reply = logoff(machine).finish()
+        check_result(machine, reply, S_OK)
+        same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 2, 0))
+        check_nothing_runs(machine, "alice", pid)
+        machine.open_session("pam", "alice")
+        same("the next manager", manager_state(machine, "alice"), "active")
+        start(machine, "alice", "app")
+        check_result(machine, logoff(machine, force=True).finish(), S_OK)
+        check_nothing_runs(machine, "alice", pid)
+
+
+@CASES.add
+def user_manager_stubborn(machine):
+    """a program under user@.service that ignores SIGTERM: killed, or VM_E_TIMED_OUT before"""
+    with user_units(machine):
+        configure(machine, "EscalateSec=3600")
+        machine.open_session("pam", "alice")
+        pid = start(machine, "alice", "stubborn")
+        reply = logoff(machine, timeout=20).finish()
+        check_result(machine, reply, E_TIMED_OUT)
+        same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (1, 1, 0))
+        assert "alice" in reply["text"], reply["text"]
+        assert runs(machine, pid), "the program has ended"
+        machine.run(f"kill -KILL {pid}")
+        machine.wait_run("test $(systemctl is-active user@$(id -u alice)) = inactive")
+        configure(machine)
+        machine.open_session("pam", "alice")
+        pid = start(machine, "alice", "stubborn")
+        check_result(machine, logoff(machine).finish(), S_OK)
+        check_nothing_runs(machine, "alice", pid)
+
+
+@CASES.add
+def user_manager_stays(machine):
+    """a user with another session, and a lingering one, keep their managers"""
+    with user_units(machine):
+        ended = machine.open_session("pam", "alice")
+        machine.open_session("pam", "alice")
+        pid = start(machine, "alice", "app")
+        check_result(machine, logoff(machine, session=ended).finish(), S_OK)
+        assert runs(machine, pid), "a program of a user who is still logged on has ended"
+        machine.run("loginctl enable-linger bob")
+        machine.open_session("pam", "bob")
+        lingering = start(machine, "bob", "app")
+        reply = logoff(machine).finish()
+        check_result(machine, reply, S_OK)
+        assert not runs(machine, pid), "a program still runs after S_OK"
+        assert runs(machine, lingering), "a program of a lingering user has ended"
+        assert reply["text"].endswith("still run: bob"), reply["text"]
+        machine.run("loginctl disable-linger bob; systemctl stop user@$(id -u bob)")

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "managers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "userspace/shared/util.h"
+
+/* Between two looks at the processes that are left; each reads one file. */
+#define POLL  (100 * USEC_PER_MSEC)
+/* After a failed call. */
+#define RETRY (1 * USEC_PER_SEC)
+
+/* The last step to stop a manager; each is stronger than the previous one. */
+enum manager_step {
+	STEP_NONE,
+	STEP_STOPPED,
+	STEP_KILLED,
+	STEP_GONE,
+	STEP_LINGERS,
+};
+
+struct manager {
+	uid_t uid;
+	char *user;
+	unsigned int sessions;
+	enum manager_step step;
+	uint64_t next;        /* when to look at it again; USEC_NEVER: waiting for an answer */
+	uint64_t escalate_at; /* when the next step is due */
+};
+
+void managers_done(struct managers *managers)
+{
+	for (size_t i = 0; i < managers->count; i++)
+		free(managers->items[i].user);
+	free(managers->items);
+	*managers = (struct managers){0};
+}
+
+static struct manager *find(const struct managers *managers, uid_t uid)
+{
+	for (size_t i = 0; i < managers->count; i++)
+		if (managers->items[i].uid == uid)
+			return &managers->items[i];
+	return NULL;
+}
+
+int managers_add(struct managers *managers, uid_t uid, const char *user)
+{
+	struct manager *items;
+	char *name;
+
+	if (find(managers, uid))
+		return 0;
+	items = reallocarray(managers->items, managers->count + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	managers->items = items;
+	name = strdup(user);
+	if (!name)
+		return -ENOMEM;
+	items[managers->count++] = (struct manager){.uid = uid, .user = name};
+	return 0;
+}
+
+void managers_reset_sessions(struct managers *managers)
+{
+	for (size_t i = 0; i < managers->count; i++)
+		managers->items[i].sessions = 0;
+}
+
+/* The user has logged on again: the next step starts from the first one, with a new look. */
+void managers_session_found(struct managers *managers, uid_t uid)
+{
+	struct manager *manager = find(managers, uid);
+
+	if (!manager)
+		return;
+	manager->sessions++;
+	manager->step = STEP_NONE;
+	manager->next = 0;
+}
+
+void managers_session_ended(struct managers *managers, uid_t uid)
+{
+	struct manager *manager = find(managers, uid);
+
+	if (manager && manager->sessions > 0)
+		manager->sessions--;
+}
+
+static bool is_left(const struct manager *manager)
+{
+	return manager->sessions == 0 && manager->step < STEP_GONE;
+}
+
+/* Most users without a session have no process either: that needs no call to PID 1 or logind. */
+static void skip_if_idle(struct manager *manager, const struct managers_context *context)
+{
+	if (manager->step == STEP_NONE && is_left(manager) &&
+	    context->ops->user_runs(context->userdata, manager->uid) == 0)
+		manager->step = STEP_GONE;
+}
+
+bool managers_are_left(struct managers *managers, const struct managers_context *context)
+{
+	bool left = false;
+
+	for (size_t i = 0; i < managers->count; i++) {
+		skip_if_idle(&managers->items[i], context);
+		left = left || is_left(&managers->items[i]);
+	}
+	return left;
+}
+
+static void kill_user(struct manager *manager, const struct managers_context *context)
+{
+	manager->step = STEP_KILLED;
+	context->ops->kill_user(context->userdata, manager->uid);
+}
+
+static void stop(struct manager *manager, const struct managers_context *context, uint64_t now)
+{
+	if (context->ops->stop_manager(context->userdata, manager->uid) < 0) {
+		manager->next = now + RETRY;
+		return;
+	}
+	manager->step = STEP_STOPPED;
+	manager->next = now + POLL;
+	manager->escalate_at = now + context->escalate;
+	if (context->force)
+		kill_user(manager, context);
+}
+
+/* The slice is empty a moment before the manager's unit is inactive. */
+static void advance(struct manager *manager, const struct managers_context *context, uint64_t now)
+{
+	bool stopping = manager->step != STEP_NONE;
+
+	if (stopping && now >= manager->escalate_at) {
+		manager->escalate_at = now + context->escalate;
+		kill_user(manager, context);
+	}
+	manager->next = USEC_NEVER;
+	if (stopping && context->ops->user_runs(context->userdata, manager->uid) > 0)
+		manager->next = now + POLL;
+	else if (context->ops->look_up_manager(context->userdata, manager->uid) < 0)
+		manager->next = now + RETRY;
+}
+
+bool managers_advance(struct managers *managers, const struct managers_context *context)
+{
+	uint64_t now = context->ops->now(context->userdata);
+	bool delayed = false;
+
+	for (size_t i = 0; i < managers->count; i++) {
+		struct manager *manager = &managers->items[i];
+
+		skip_if_idle(manager, context);
+		if (!is_left(manager) || manager->next > now)
+			continue;
+		if (context->list_is_old) {
+			manager->next = now + POLL;
+			delayed = true;
+		} else {
+			advance(manager, context, now);
+		}
+	}
+	return delayed;
+}
+
+void managers_found(struct managers *managers, const struct managers_context *context, uid_t uid,
+		    int state)
+{
+	struct manager *manager = find(managers, uid);
+	uint64_t now = context->ops->now(context->userdata);
+
+	if (!manager || !is_left(manager))
+		return;
+	manager->next = now + (state < 0 ? RETRY : POLL);
+	if (state < 0)
+		return;
+	/* Processes in the slice that are not the manager's. */
+	if (state == MANAGER_INACTIVE && context->ops->user_runs(context->userdata, uid) > 0)
+		state = MANAGER_ACTIVE;
+	if (state == MANAGER_INACTIVE) {
+		if (manager->step == STEP_KILLED)
+			context->ops->reset_manager(context->userdata, uid);
+		manager->step = STEP_GONE;
+	} else if (manager->step == STEP_NONE && state == MANAGER_LINGERS) {
+		manager->step = STEP_LINGERS;
+	} else if (manager->step == STEP_NONE && context->list_is_old) {
+		manager->next = now;
+	} else if (manager->step == STEP_NONE) {
+		stop(manager, context, now);
+	}
+}
+
+uint64_t managers_next(const struct managers *managers)
+{
+	uint64_t next = USEC_NEVER;
+
+	for (size_t i = 0; i < managers->count; i++)
+		if (is_left(&managers->items[i]) && managers->items[i].next < next)
+			next = managers->items[i].next;
+	return next;
+}
+
+unsigned int managers_list(const struct managers *managers, bool lingering, char *text, size_t size)
+{
+	unsigned int count = 0;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < managers->count; i++) {
+		const struct manager *manager = &managers->items[i];
+
+		if (lingering ? manager->step != STEP_LINGERS : !is_left(manager))
+			continue;
+		if (used < size)
+			used += snprintf(text + used, size - used, "%s%s", count ? ", " : "",
+					 manager->user);
+		count++;
+	}
+	return count;
+}

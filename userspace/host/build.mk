@@ -8,7 +8,7 @@ OBJCOPY ?= objcopy
 
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
-VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c)) \
+VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \
 	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 

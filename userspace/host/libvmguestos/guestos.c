@@ -12,9 +12,9 @@
 #include "events.h"
 #include "iid.h"
 #include "json.h"
-#include "kvp.h"
 #include "registry.h"
 #include "task.h"
+#include "transport/kvp.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 

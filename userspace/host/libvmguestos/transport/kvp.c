@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "json.h"
+#include "userspace/host/libvmguestos/json.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/util.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "json.h"
-#include "task.h"
+#include "userspace/host/libvmguestos/json.h"
+#include "userspace/host/libvmguestos/task.h"
 #include "userspace/shared/names.h"
 #include "userspace/shared/util.h"
 

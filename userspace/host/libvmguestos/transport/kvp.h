@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "task.h"
+#include "userspace/host/libvmguestos/task.h"
 
 /* Variables, so that unit tests can shorten them. */
 struct kvp_times {

@@ -98,10 +98,69 @@ static void test_invalid_lines(void **state)
 	assert_invalid("[Kvp]\nEnabled=1\n", "x.conf:2: ", "Enabled=yes");
 	assert_invalid("[Logoff]\n\nNotice\n", "x.conf:3: ", "use Key=value");
 	assert_invalid("[Logoff]\nNotice=maybe\n", "x.conf:2: ", "Notice=yes");
-	assert_invalid("[Logoff]\nClasses=greeter\n", "x.conf:2: ", "user-light");
 	assert_invalid("[Logoff]\nClasses=\n", "x.conf:2: ", "Classes=user");
 	assert_invalid("[Logoff]\nExemptUsers=a:b\n", "x.conf:2: ", "ExemptUsers=root 1000");
 	assert_invalid("[Logoff]\nNotice=no\nNotice=no\n", "x.conf:3: ", "remove one");
+}
+
+static void test_classes(void **state)
+{
+	assert_int_equal(parse("[Logoff]\nClasses=user background background-light none\n"), 0);
+	assert_string_equal(messages, "");
+	assert_true(strv_contains(config.classes, "background"));
+	assert_false(strv_contains(config.classes, "user-early"));
+}
+
+/* Their sessions are ended by systemd-logind itself, after the user's last session. */
+static void test_manager_classes_are_refused(void **state)
+{
+	assert_invalid("[Logoff]\nClasses=user manager\n", "x.conf:2: \"manager\" ", "remove it");
+	assert_invalid("[Logoff]\nClasses=manager-early\n", "x.conf:2: ", "remove it");
+	assert_invalid("[Logoff]\nClasses=User\n", "x.conf:2: ", "lowercase");
+	assert_invalid("[Logoff]\nClasses=\"user\"\n", "x.conf:2: ", "lowercase");
+}
+
+static void assert_warning(const char *text, const char *class, const char *reason)
+{
+	assert_int_equal(parse(text), 0);
+	assert_int_equal(strncmp(messages, "x.conf:2: Warning: ", strlen("x.conf:2: Warning: ")),
+			 0);
+	assert_non_null(strstr(messages, reason));
+	assert_true(strv_contains(config.classes, class));
+	config_done(&config);
+}
+
+static void test_classes_with_a_warning(void **state)
+{
+	assert_warning("[Logoff]\nClasses=user greeter\n", "greeter", "login screen");
+	assert_warning("[Logoff]\nClasses=lock-screen\n", "lock-screen", "unlocked");
+	assert_warning("[Logoff]\nClasses=usr\n", "usr", "not a session class of systemd-logind");
+}
+
+static void test_exempt_names(void **state)
+{
+	assert_int_equal(parse("[Logoff]\nExemptUsers=\"DOMAIN\\John Smith\", 'Anna, B.' "
+			       "DOMAIN\\bob john@example.com\n"),
+			 0);
+	assert_string_equal(config.exempt_users[0].name, "DOMAIN\\John Smith");
+	assert_string_equal(config.exempt_users[1].name, "Anna, B.");
+	assert_string_equal(config.exempt_users[2].name, "DOMAIN\\bob");
+	assert_string_equal(config.exempt_users[3].name, "john@example.com");
+	assert_null(config.exempt_users[4].name);
+}
+
+static void test_invalid_exempt_names(void **state)
+{
+	static const char *const values[] = {"a/b", "a;b", "a\x1b[2J", "\xff", "\"\"", "o'neill"};
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		snprintf(text, sizeof(text), "[Logoff]\nExemptUsers=x %s\n", values[i]);
+		assert_invalid(text, "x.conf:2: ", "is not a valid user");
+		assert_null(strchr(messages, '\x1b'));
+	}
+	assert_invalid("[Logoff]\nExemptUsers=\"a b\n", "x.conf:2: ", "quote");
+	assert_invalid("[Logoff]\nExemptUsers=\"a\"b\n", "x.conf:2: ", "quote");
 }
 
 static void test_invalid_times(void **state)
@@ -209,6 +268,26 @@ static void test_which_sessions_are_ended(void **state)
 	assert_false(is_ours("", 1000, "alice"));
 }
 
+/* A look-up has found that root is 0, ops is 1001, and that there is no user ghost. */
+static void test_exempt_users_with_uids(void **state)
+{
+	assert_int_equal(parse("[Logoff]\nExemptUsers=root ops ghost 1002 1003\n"), 0);
+	config.exempt_users[0].has_uid = true;
+	config.exempt_users[1].has_uid = true;
+	config.exempt_users[1].uid = 1001;
+	/* The name 1003 is of another uid. */
+	config.exempt_users[4].has_uid = true;
+	config.exempt_users[4].uid = 5000;
+	assert_false(is_ours("user", 0, "toor"));
+	assert_false(is_ours("user", 1001, "DOMAIN\\ops"));
+	assert_false(is_ours("user", 4711, "ops"));
+	assert_false(is_ours("user", 4711, "ghost"));
+	assert_false(is_ours("user", 1002, "alice"));
+	assert_false(is_ours("user", 5000, "1003"));
+	assert_true(is_ours("user", 1003, "alice"));
+	assert_true(is_ours("user", 4711, "bob"));
+}
+
 #define CONFIG_TEST(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -218,6 +297,12 @@ int main(void)
 		CONFIG_TEST(test_every_setting),
 		CONFIG_TEST(test_last_line_without_newline),
 		CONFIG_TEST(test_invalid_lines),
+		CONFIG_TEST(test_classes),
+		CONFIG_TEST(test_manager_classes_are_refused),
+		CONFIG_TEST(test_classes_with_a_warning),
+		CONFIG_TEST(test_exempt_names),
+		CONFIG_TEST(test_invalid_exempt_names),
+		CONFIG_TEST(test_exempt_users_with_uids),
 		CONFIG_TEST(test_invalid_times),
 		CONFIG_TEST(test_every_invalid_line_is_reported),
 		CONFIG_TEST(test_nul_byte),

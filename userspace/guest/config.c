@@ -29,20 +29,53 @@ struct parser {
 	bool failed;
 };
 
-static const char *const allowed_classes[] = {"user", "user-early", "user-light",
-					      "user-early-light"};
+static const struct known_class {
+	const char *name;
+	const char *warning; /* what to consider before a logoff ends them, or NULL */
+} known_classes[] = {
+	{"user", NULL},
+	{"user-early", NULL},
+	{"user-light", NULL},
+	{"user-early-light", NULL},
+	{"user-incomplete", NULL},
+	{"background", NULL},
+	{"background-light", NULL},
+	{"none", NULL},
+	{"greeter", "sessions of class greeter are login screens; a logoff ends them, and only the "
+		    "display manager can start them again."},
+	{"lock-screen",
+	 "sessions of class lock-screen are lock screens; a logoff that ends one may "
+	 "leave a user's session unlocked."},
+};
+
+static void report(const struct parser *parser, const char *kind, const char *format,
+		   va_list arguments)
+{
+	_cleanup_free_ char *line = text_format_line(format, arguments);
+
+	fprintf(parser->errors, "%s:%u: %s%s\n", parser->name, parser->line, kind,
+		line ? line : "Out of memory.");
+}
 
 __attribute__((format(printf, 2, 3))) static void report_error(struct parser *parser,
 							       const char *format, ...)
 {
 	va_list arguments;
 
-	fprintf(parser->errors, "%s:%u: ", parser->name, parser->line);
 	va_start(arguments, format);
-	vfprintf(parser->errors, format, arguments);
+	report(parser, "", format, arguments);
 	va_end(arguments);
-	fputc('\n', parser->errors);
 	parser->failed = true;
+}
+
+__attribute__((format(printf, 2, 3))) static void report_warning(const struct parser *parser,
+								 const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	report(parser, "Warning: ", format, arguments);
+	va_end(arguments);
 }
 
 bool strv_contains(char *const *strv, const char *string)
@@ -92,12 +125,36 @@ static int set_strv(char ***target, const char *value)
 	return 0;
 }
 
-static bool class_allowed(const char *class)
+static const struct known_class *find_class(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_classes); i++)
-		if (!strcmp(class, allowed_classes[i]))
-			return true;
-	return false;
+	for (size_t i = 0; i < ARRAY_SIZE(known_classes); i++)
+		if (!strcmp(name, known_classes[i].name))
+			return &known_classes[i];
+	return NULL;
+}
+
+/* A later systemd-logind may have further classes. */
+static void check_class(struct parser *parser, const char *name)
+{
+	const struct known_class *class = find_class(name);
+
+	if (name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")])
+		report_error(parser,
+			     "\"%s\" is not the name of a session class; use lowercase letters, "
+			     "for example Classes=user.",
+			     name);
+	else if (!strncmp(name, "manager", strlen("manager")))
+		report_error(parser,
+			     "\"%s\" is the class of the user managers (user@.service), which end "
+			     "with the last session of their user; remove it.",
+			     name);
+	else if (!class)
+		report_warning(parser,
+			       "\"%s\" is not a session class of systemd-logind that hv-logoffd "
+			       "knows; check its spelling.",
+			       name);
+	else if (class->warning)
+		report_warning(parser, "%s", class->warning);
 }
 
 static int set_classes(struct parser *parser, const char *value)
@@ -111,12 +168,7 @@ static int set_classes(struct parser *parser, const char *value)
 			     "Classes= is empty, so no session would ever be ended; list at "
 			     "least one class, for example Classes=user.");
 	for (char **name = parser->config->classes; *name; name++)
-		if (!class_allowed(*name))
-			report_error(parser,
-				     "\"%s\" is not a session class that can be logged off; use "
-				     "any of user, user-early, user-light and "
-				     "user-early-light.",
-				     *name);
+		check_class(parser, *name);
 	return 0;
 }
 

@@ -27,9 +27,9 @@ struct config {
 };
 
 /*
- * Both start from the defaults and print an explanation of every invalid line to @errors. If there
- * is one, they return -EINVAL, and @config need not be freed. @name is the file name that the
- * explanations start with.
+ * Both start from the defaults and print an explanation of every invalid line to @errors, and a
+ * warning about settings with side effects. If there is an invalid line, they return -EINVAL, and
+ * @config need not be freed. @name is the file name that the explanations start with.
  */
 int config_parse(struct config *config, const char *name, const char *text, size_t length,
 		 FILE *errors);

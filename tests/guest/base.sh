@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Prints the path of the guest's base image, a compressed cpio archive: a minimal Debian with
-# systemd, logind, udev and D-Bus. The image is built once; its name in the cache has a hash of this
-# script and of pack-base.sh.
+# systemd, logind, udev and D-Bus. The image is built once; its name in the cache contains a hash of
+# this script and of pack-base.sh.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -11,7 +11,7 @@ release=bookworm
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 
-# The Debian archives in the sources of this machine, so that its mirror is used.
+# The sources.list lines, with the mirror that this machine uses.
 sources() {
 	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
@@ -49,7 +49,7 @@ base=$cache/guest-$release-$key.cpio.lz4
 if [[ ! -s $base ]]; then
 	archives=$(sources)
 	if [[ -z $archives ]]; then
-		echo "apt knows no Debian $release archive: run 'sudo apt-get update' first" >&2
+		echo "apt has no index of a Debian $release archive: run 'sudo apt-get update'" >&2
 		exit 1
 	fi
 	echo "building the guest's base image with mmdebstrap; this takes about a minute, once" >&2

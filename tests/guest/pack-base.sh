@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# pack-base.sh ROOT FILE: adds the users to a new Debian system, removes what no test needs and what
-# would slow down the boot, and packs the rest.
+# pack-base.sh ROOT FILE: adds the users to a new Debian system, removes what no test needs or would
+# slow down the boot, and packs the rest.
 set -euo pipefail
 
 root=${1:?} file=${2:?}

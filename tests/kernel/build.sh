@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build.sh [FOLDER]: builds the sanitizer kernel from Debian's source package with the driver in its
-# tree, and prints the tree. With FOLDER it copies the module there, and GCC's notes for gcov if the
-# module was built with GCOV_PROFILE=y.
+# build.sh [DIRECTORY]: builds the sanitizer kernel from Debian's source package with the driver in
+# its tree, and prints the path of the tree. Copies the module to DIRECTORY, together with GCC's
+# notes for gcov if the module was built with GCOV_PROFILE=y.
 #
-# The kernel is built once, and kept in the cache under a key without the driver's own files: these
-# are copied into the tree, and only the module is built again.
+# The kernel is built once, and cached under a key that does not depend on the driver's sources:
+# these are copied into the tree, and only the module is rebuilt.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -30,19 +30,19 @@ build_kernel() {
 	tar -C "$tree" --strip-components=1 -xf "$source"
 	"$here/../../driver/kernel-tree.sh" --sync "$tree"
 	kernel_make KCONFIG_ALLCONFIG="$here/kernel.config" allnoconfig
-	# make drops a symbol whose dependencies are not met without a message.
+	# kconfig silently drops a symbol whose dependencies are not met.
 	if grep '^CONFIG' "$here/kernel.config" | grep -vxFf "$tree/.config" >&2; then
-		echo "the kernel's configuration lacks these symbols" >&2
+		echo "these symbols are missing in the kernel's configuration" >&2
 		exit 1
 	fi
 	kernel_make bzImage modules
 	kernel_make INSTALL_MOD_PATH="$tree/installed" modules_install
-	# Guests get the module of the working tree.
+	# Guests get the module that is built from the working tree.
 	rm -r "$tree"/installed/lib/modules/*/kernel/$logoff
 	touch "$tree/done"
 }
 
-# Variables given to our make are not meant for the kernel's.
+# Do not pass the variables of our make on to the kernel's.
 unset MAKEFLAGS MFLAGS
 mkdir -p "$cache"
 exec 9>"$cache/sanitizer-kernel.lock"

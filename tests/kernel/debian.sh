@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# debian.sh KERNEL: prints the folder of a Debian system that has a cloud kernel, its headers, and
-# the compiler and sparse of its suite. KERNEL is a series, such as 5.10, or sid for the newest
-# kernel of Debian sid. The system is unpacked once, not installed, and kept in the cache under a
-# key of what it is made from.
+# debian.sh KERNEL: prints the path of a Debian system that has a cloud kernel, its headers, and the
+# compiler and sparse of its suite. KERNEL is a series, such as 5.10, or sid for the newest kernel
+# of Debian sid. The system is unpacked once, not installed, and kept in the cache under a key that
+# is derived from its inputs.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
@@ -12,7 +12,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 
 # The kernel comes from the last suite. bullseye's sparse misreads a structure that is both packed
-# and aligned, so everything but the kernel and its compiler comes from bookworm.
+# and aligned, so everything except the kernel and its compiler comes from bookworm.
 case $kernel in
 5.10) suites='bookworm bullseye bullseye-security' edition= ;;
 # The kernel of sid changes: unpack it again each week.
@@ -20,7 +20,7 @@ sid) suites=sid edition=$(date +%G-%V) ;;
 *) echo "unknown kernel '$kernel': add its suites to tests/kernel/debian.sh" >&2; exit 1 ;;
 esac
 
-# APT lines for the suites, on the mirrors that this machine uses.
+# The sources.list lines for the suites, with the mirrors that this machine uses.
 sources() {
 	local suite archive site
 	for suite in $suites; do
@@ -51,7 +51,7 @@ make_root() {
 		tar -x -C "$root" --exclude='./dev/*' --no-same-owner
 	mkdir -p "$root"/{boot,dev,driver}
 	ln -s mawk "$root/usr/bin/awk"
-	# sid's headers lack the script that checks the version of sparse.
+	# sid's headers do not contain the script that checks the version of sparse.
 	common=("$root"/usr/src/linux-headers-*-common)
 	if [[ ! -e ${common[0]}/scripts/checker-valid.sh ]]; then
 		printf '#!/bin/sh\necho 1\n' >"${common[0]}/scripts/checker-valid.sh"

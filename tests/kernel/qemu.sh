@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# qemu.sh: prints the QEMU that the outer machine is run with. That is the installed one from
-# version 10 on: older ones emulate nested SVM with errors and more slowly. Otherwise it is the QEMU
-# of Debian 13, which is unpacked into the cache once and run with its own libraries; nothing is
-# installed. Where it cannot be had, the installed QEMU is used, with a message.
+# qemu.sh: prints the path of the QEMU for the outer machine. This is the installed one if its
+# version is 10 or later: older ones emulate nested SVM more slowly, and with errors. Otherwise it
+# is the QEMU of Debian 13, which is unpacked into the cache once and run with its own libraries;
+# nothing is installed. If that is not available, it is the installed QEMU, and a message is
+# printed.
 set -euo pipefail
 
 suite=trixie
@@ -16,7 +17,7 @@ installed_version() {
 	"$binary" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p'
 }
 
-# The mirror that this machine itself uses.
+# The sources.list line, with the mirror that this machine uses.
 source_line() {
 	local site
 	# shellcheck disable=SC2016 # apt expands this
@@ -25,7 +26,7 @@ source_line() {
 	[[ -z $site ]] || echo "deb [signed-by=$keyring] $site $suite main"
 }
 
-# The program with the loader, libraries and firmware of its own Debian.
+# Creates a script that runs QEMU with the loader, libraries and firmware of its own Debian.
 make_wrapper() {
 	local root=$1
 	cat >"$root/qemu" <<'END'
@@ -68,8 +69,8 @@ exec 9>"$cache/qemu.lock"
 flock 9
 if [[ ! -d $root ]]; then
 	archive=$(source_line)
-	[[ -n $archive ]] || fall_back "apt lists no Debian bookworm archive (run 'sudo apt-get update')"
-	echo "unpacking the QEMU of Debian 13 with mmdebstrap, once, about a minute" >&2
+	[[ -n $archive ]] || fall_back "apt has no index of a Debian bookworm archive (run 'sudo apt-get update')"
+	echo "unpacking the QEMU of Debian 13 with mmdebstrap; this takes about a minute, once" >&2
 	rm -rf "$cache"/qemu-*/ "$root.new"
 	mkdir "$root.new"
 	make_root "$root.new" "$archive" >&2 || fall_back "Debian 13's QEMU can't be unpacked"

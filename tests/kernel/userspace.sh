@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# userspace.sh BUILD: builds user space on Debian 11 (glibc 2.31, systemd 247), the oldest that is
-# supported, with all warnings as errors, and runs the unit tests there. TAP, on standard output
-# and in BUILD/results/userspace.tap.
+# userspace.sh BUILD: builds user space on Debian 11 (glibc 2.31, systemd 247), the oldest system
+# that is supported, with all warnings as errors, and runs the unit tests there. Writes TAP to
+# standard output and BUILD/results/userspace.tap.
 #
-# The Debian is unpacked once and kept in the cache, under a name derived from this script.
+# The Debian system is unpacked once and kept in the cache, under a name derived from this script.
 set -euo pipefail
 
 build=${1:?}
@@ -23,14 +23,14 @@ exec > >(tee "$build/results/userspace.tap")
 # shellcheck source=../tap.sh
 . "$here/../tap.sh"
 
-# The mirror that this machine itself uses.
+# The mirror that this machine uses.
 mirror() {
 	# shellcheck disable=SC2016 # apt expands this
 	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
 		'Codename: bookworm' 'Component: main' | sed 's|/*$||;q'
 }
 
-# Whether the mirror is known to have no bullseye any more. Without a network it is not known.
+# Whether the mirror reports that it no longer has bullseye. Without a network, this is unknown.
 is_gone() {
 	local folder gone=1
 	folder=$(mktemp -d)
@@ -48,7 +48,7 @@ make_root() {
 		--aptopt='APT::Install-Recommends "false"' --dpkgopt='path-exclude=/usr/share/doc/*' \
 		bullseye - - <<<"deb [signed-by=$keyring] $1 bullseye main" |
 		tar -x -C "$root.new" --exclude='./dev/*' --no-same-owner || return
-	# What the packages' scripts would have done.
+	# This is what the packages' scripts would have done.
 	ln -s mawk "$root.new/usr/bin/awk"
 	cp "$root.new/usr/share/base-passwd/passwd.master" "$root.new/etc/passwd"
 	cp "$root.new/usr/share/base-passwd/group.master" "$root.new/etc/group"
@@ -56,8 +56,8 @@ make_root() {
 	mv "$root.new" "$root"
 }
 
-# Only this command sees the mounts, and they end with it. Others than root get a user namespace,
-# with as many users as the unit tests need.
+# The mounts are private to this command, and end with it. Users other than root get a user
+# namespace with enough IDs for the unit tests.
 inside() {
 	local mapped=()
 	[[ $EUID -eq 0 ]] || mapped=(--map-root-user --map-auto)
@@ -80,7 +80,7 @@ inside() {
 
 compile() {
 	if [[ ! -d $root ]]; then
-		[[ -n $1 ]] || { echo "apt knows no Debian mirror: run 'sudo apt-get update'"; return 1; }
+		[[ -n $1 ]] || { echo "apt has no index of a Debian mirror: run 'sudo apt-get update'"; return 1; }
 		make_root "$1" || return
 	fi
 	inside "${programs[@]}"
@@ -93,7 +93,7 @@ site=
 [[ -d $root ]] || site=$(mirror)
 if [[ -n $site ]] && is_gone "$site"; then
 	for name in "${names[@]}"; do
-		skip "$name" "$site has no bullseye any more"
+		skip "$name" "$site no longer has bullseye"
 	done
 	plan
 	exit

@@ -101,3 +101,15 @@ def user_manager_stays(machine):
         assert runs(machine, lingering), "a program of a lingering user has ended"
         assert reply["text"].endswith("still run: bob"), reply["text"]
         machine.run("loginctl disable-linger bob; systemctl stop user@$(id -u bob)")
+
+
+@CASES.add
+def nested_groups(machine):
+    """processes in a frozen group below the session's scope receive SIGTERM before they are killed"""
+    session = machine.open_session("pam", "alice")
+    machine.run("group=/sys/fs/cgroup$(systemctl show -P ControlGroup "
+                f"session-{session}.scope)/nested; mkdir $group; rm -f /run/received;"
+                "sh -c 'trap \"echo TERM >/run/received; exit\" TERM; while :; do sleep 0.1; done' "
+                ">/dev/null 2>&1 & echo $! >$group/cgroup.procs; echo 1 >$group/cgroup.freeze")
+    check_result(machine, logoff(machine).finish(), S_OK)
+    same("received", machine.run("cat /run/received").strip(), "TERM")

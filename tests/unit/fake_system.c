@@ -149,6 +149,8 @@ static int fake_signal(void *userdata, const struct session *session)
 	if (target->no_process)
 		return 0;
 	target->signalled++;
+	if (target->frozen)
+		return -EBUSY;
 	if (target->ends_by <= BY_SIGNAL)
 		end(target);
 	return 2;

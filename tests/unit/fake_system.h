@@ -24,6 +24,7 @@ struct fake_session {
 	bool open;
 	bool no_scope;     /* only logind can reach its processes */
 	bool no_process;   /* the scope is empty */
+	bool frozen;       /* its processes only handle SIGKILL */
 	int kill_fails;    /* the number of calls to logind that fail */
 	int kill_error;    /* with this -errno */
 	uint64_t ends_at;  /* closes without the engine at this time, unless 0 */

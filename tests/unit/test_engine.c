@@ -432,6 +432,16 @@ static void test_escalation_to_kill(void **state)
 	assert_int_equal(fake.sessions[0].kills_by_logind, 0);
 }
 
+static void test_frozen_session_is_killed_at_once(void **state)
+{
+	add_session("1", "alice", BY_KILL)->frozen = true;
+	request(0, 60, 0, "");
+	run_for(1);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(fake.sessions[0].killed, 1);
+	assert_int_equal(fake.sessions[0].kills_by_logind, 0);
+}
+
 static void test_escalation_to_every_method(void **state)
 {
 	add_session("1", "alice", BY_KILL_SESSION);
@@ -1209,6 +1219,7 @@ int main(void)
 		TEST(test_list_after_deadline),
 		TEST(test_report_blocks_past_deadline),
 		TEST(test_escalation_to_kill),
+		TEST(test_frozen_session_is_killed_at_once),
 		TEST(test_escalation_to_every_method),
 		TEST(test_session_that_never_ends),
 		TEST(test_deadline_before_escalation),

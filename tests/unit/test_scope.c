@@ -73,6 +73,9 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Where the processes start. */
+static const char *start_in = SCOPE;
+
 static bool enter_scope(void *data)
 {
 	const bool *stubborn = data;
@@ -83,7 +86,7 @@ static bool enter_scope(void *data)
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
 	}
-	snprintf(path, sizeof(path), "%s" SCOPE "/cgroup.procs", root);
+	snprintf(path, sizeof(path), "%s%s/cgroup.procs", root, start_in);
 	file = fopen(path, "w");
 	return file && fprintf(file, "%d", (int)getpid()) > 0 && fclose(file) == 0;
 }
@@ -122,6 +125,75 @@ static void test_all_processes_are_signalled(void **state)
 	assert_int_equal(scope_signal(root, &session), 3);
 	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
 		assert_terminated(pids[i]);
+}
+
+static pid_t start_below(const char *group)
+{
+	pid_t pid;
+
+	make(group);
+	start_in = group;
+	pid = start(false);
+	start_in = SCOPE;
+	return pid;
+}
+
+static void freeze(const char *group)
+{
+	char path[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s%s/cgroup.freeze", root, group);
+	file = fopen(path, "w");
+	assert_true(file && fputs("1", file) > 0 && fclose(file) == 0);
+}
+
+/* Such as those of a container that a user started. */
+static void test_processes_of_nested_groups_are_signalled(void **state)
+{
+	pid_t pids[3];
+
+	if (!root)
+		skip();
+	pids[0] = start(false);
+	pids[1] = start_below(SCOPE "/a");
+	make(SCOPE "/a/empty");
+	pids[2] = start_below(SCOPE "/a/b");
+	assert_int_equal(scope_signal(root, &session), 3);
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++)
+		assert_terminated(pids[i]);
+	drop(SCOPE "/a/b");
+	drop(SCOPE "/a/empty");
+	drop(SCOPE "/a");
+}
+
+static void test_frozen_group_is_thawed(void **state)
+{
+	pid_t pid;
+
+	if (!root)
+		skip();
+	pid = start_below(SCOPE "/a");
+	freeze(SCOPE "/a");
+	assert_int_equal(scope_signal(root, &session), 1);
+	assert_terminated(pid);
+	drop(SCOPE "/a");
+}
+
+static void test_frozen_slice_stays_frozen(void **state)
+{
+	pid_t pid;
+
+	if (!root)
+		skip();
+	pid = start(false);
+	freeze(SLICE);
+	assert_int_equal(scope_signal(root, &session), -EBUSY);
+	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);
+	if (scope_kill(root, &session) == -ENOENT)
+		kill(pid, SIGKILL);
+	wait_for_signal(pid);
+	assert_int_equal(scope_signal(root, &session), 0);
 }
 
 static void test_stopped_process_is_continued(void **state)
@@ -247,6 +319,9 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_all_processes_are_signalled),
+		TEST(test_processes_of_nested_groups_are_signalled),
+		TEST(test_frozen_group_is_thawed),
+		TEST(test_frozen_slice_stays_frozen),
 		TEST(test_stopped_process_is_continued),
 		TEST(test_stubborn_process_is_killed),
 		TEST(test_empty_scope),

@@ -383,10 +383,17 @@ static void kill_session(const struct engine *engine, struct target *target, int
 		retry_step(engine, target);
 }
 
-/* logind sends the signals if the processes of the scope are not accessible. */
+/*
+ * logind sends the signals if the processes of the scope are not accessible. Processes that cannot
+ * handle signals are killed without a delay.
+ */
 static void signal_session(const struct engine *engine, struct target *target)
 {
-	if (engine->ops->signal(engine->userdata, &target->session) > 0)
+	int r = engine->ops->signal(engine->userdata, &target->session);
+
+	if (r == -EBUSY)
+		target->next = now(engine);
+	if (r > 0 || r == -EBUSY)
 		return;
 	kill_session(engine, target, SIGTERM);
 	kill_session(engine, target, SIGHUP);

@@ -48,7 +48,10 @@ struct engine_ops {
 	int (*list)(void *userdata);
 	/* From now on, the request ends the session. May be called again for the same session. */
 	void (*begin)(void *userdata, const struct session *session);
-	/* Send TERM, HUP and CONT to the processes of the scope. Returns their number or -errno. */
+	/*
+	 * Send TERM, HUP and CONT to the processes of the scope. Returns their number; -EBUSY if
+	 * they cannot handle signals; or another -errno.
+	 */
 	int (*signal)(void *userdata, const struct session *session);
 	/* Kill the processes of the scope and all that they start. Returns 0 or -errno. */
 	int (*kill)(void *userdata, const struct session *session);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "scope.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -8,13 +9,21 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/vfs.h>
+#include <syslog.h>
 
 #include "pidfd.h"
 #include "process.h"
+#include "userspace/guest/log.h"
 #include "userspace/shared/util.h"
 
 #define PREFIX "session-"
 #define SUFFIX ".scope"
+
+static void closedirp(DIR **directory)
+{
+	if (*directory)
+		closedir(*directory);
+}
 
 char *scope_unit(const struct session *session)
 {
@@ -31,6 +40,13 @@ char *scope_session(const char *unit)
 	    strcmp(unit + length - strlen(SUFFIX), SUFFIX) != 0)
 		return NULL;
 	return strndup(unit + strlen(PREFIX), length - strlen(PREFIX SUFFIX));
+}
+
+static char *slice_of(uid_t uid)
+{
+	char *group;
+
+	return asprintf(&group, "/user.slice/user-%u.slice", (unsigned int)uid) < 0 ? NULL : group;
 }
 
 /* The path in /proc/PID/cgroup. logind puts every session's scope into the slice of its user. */
@@ -76,16 +92,14 @@ static bool signal_process(pid_t pid, const char *group)
 	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
 }
 
-int scope_signal(const char *root, const struct session *session)
+/* Signals the processes of one group. Returns their number or -errno. */
+static int signal_group(const char *root, const char *group)
 {
-	_cleanup_free_ char *group = group_of(session);
 	_cleanup_fclose_ FILE *file = NULL;
 	int count = 0;
 	int pid;
 	int fd;
 
-	if (!group)
-		return -EINVAL;
 	fd = open_in(root, group, "cgroup.procs", O_RDONLY);
 	if (fd < 0)
 		return fd;
@@ -98,6 +112,109 @@ int scope_signal(const char *root, const struct session *session)
 	while (fscanf(file, "%d", &pid) == 1)
 		count += pid > 0 && signal_process(pid, group);
 	return ferror(file) ? -EIO : count;
+}
+
+static bool is_frozen(const char *root, const char *group)
+{
+	_cleanup_close_ int fd = open_in(root, group, "cgroup.freeze", O_RDONLY);
+	char value;
+
+	return fd >= 0 && read(fd, &value, 1) == 1 && value == '1';
+}
+
+/* Frozen processes do not handle signals but SIGKILL; as for stopped ones, SIGCONT. */
+static void thaw(const char *root, const char *group)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!is_frozen(root, group))
+		return;
+	fd = open_in(root, group, "cgroup.freeze", O_WRONLY);
+	if (fd >= 0 && write(fd, "0", 1) < 0)
+		log_message(LOG_INFO, "Cannot thaw %s: %s.", group, strerror(errno));
+}
+
+struct groups {
+	char **items;
+	size_t count;
+};
+
+static void groups_done(struct groups *groups)
+{
+	for (size_t i = 0; i < groups->count; i++)
+		free(groups->items[i]);
+	free(groups->items);
+}
+
+/* Takes ownership of @group, which may be NULL if memory is exhausted. */
+static int groups_add(struct groups *groups, char *group)
+{
+	char **items = NULL;
+
+	if (group)
+		items = reallocarray(groups->items, groups->count + 1, sizeof(*items));
+	if (!items) {
+		free(group);
+		return -ENOMEM;
+	}
+	groups->items = items;
+	items[groups->count++] = group;
+	return 0;
+}
+
+static int add_children(struct groups *groups, const char *root, const char *group)
+{
+	_cleanup_(closedirp) DIR *directory = NULL;
+	const struct dirent *entry;
+	char *child;
+	int r = 0;
+	int fd;
+
+	fd = open_in(root, group, "", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return fd;
+	directory = fdopendir(fd);
+	if (!directory) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r >= 0 && (entry = readdir(directory))) {
+		if (entry->d_type != DT_DIR || !strcmp(entry->d_name, ".") ||
+		    !strcmp(entry->d_name, ".."))
+			continue;
+		if (asprintf(&child, "%s/%s", group, entry->d_name) < 0)
+			child = NULL;
+		r = groups_add(groups, child);
+	}
+	return r;
+}
+
+/* A frozen slice is not thawed: it also has processes that the request does not end. */
+static bool slice_is_frozen(const char *root, uid_t uid)
+{
+	_cleanup_free_ char *slice = slice_of(uid);
+
+	return slice && (is_frozen(root, slice) || is_frozen(root, "/user.slice"));
+}
+
+/* Groups that have been removed in the meantime, and threaded ones, have no process to signal. */
+int scope_signal(const char *root, const struct session *session)
+{
+	_cleanup_(groups_done) struct groups groups = {0};
+	int count;
+	int r;
+
+	r = groups_add(&groups, group_of(session));
+	if (r < 0)
+		return -EINVAL;
+	count = signal_group(root, groups.items[0]);
+	for (size_t i = 0; i < groups.count && count >= 0; i++) {
+		r = i > 0 ? signal_group(root, groups.items[i]) : 0;
+		count += r > 0 ? r : 0;
+		add_children(&groups, root, groups.items[i]);
+		thaw(root, groups.items[i]);
+	}
+	return count > 0 && slice_is_frozen(root, session->uid) ? -EBUSY : count;
 }
 
 static int kill_group(const char *root, const char *group)
@@ -121,13 +238,6 @@ char *scope_manager_unit(uid_t uid)
 	char *unit;
 
 	return asprintf(&unit, "user@%u.service", (unsigned int)uid) < 0 ? NULL : unit;
-}
-
-static char *slice_of(uid_t uid)
-{
-	char *group;
-
-	return asprintf(&group, "/user.slice/user-%u.slice", (unsigned int)uid) < 0 ? NULL : group;
 }
 
 /* cgroup.events has one "KEY VALUE" a line. */

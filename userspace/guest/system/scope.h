@@ -18,7 +18,11 @@ char *scope_unit(const struct session *session);
 /* The session id of a unit, such as "3", allocated; NULL if @unit is not a session's scope. */
 char *scope_session(const char *unit);
 
-/* Sends TERM, HUP and CONT to every process. Returns the number of processes or -errno. */
+/*
+ * Sends TERM, HUP and CONT to every process in the scope and in the groups below it, and thaws
+ * frozen groups. Returns the number of processes; -EBUSY if they cannot handle the signals, since
+ * the user's slice is frozen; or another -errno.
+ */
 int scope_signal(const char *root, const struct session *session);
 
 /* Kills every process and all that they start in the meantime. Returns 0 or -errno. */

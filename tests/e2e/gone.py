@@ -3,7 +3,8 @@
 
 import contextlib
 
-from checks import E_TIMED_OUT, S_OK, Cases, check_result, configure, logoff, same
+from checks import (E_NO_SESSION, E_TIMED_OUT, S_OK, Cases, check_result, configure, leader,
+                    logoff, same)
 
 CASES = Cases()
 
@@ -113,3 +114,21 @@ def nested_groups(machine):
                 ">/dev/null 2>&1 & echo $! >$group/cgroup.procs; echo 1 >$group/cgroup.freeze")
     check_result(machine, logoff(machine).finish(), S_OK)
     same("received", machine.run("cat /run/received").strip(), "TERM")
+
+
+@CASES.add
+def sessions_without_scope(machine):
+    """a session that was closing while logind restarted, and has no scope: it is not a session"""
+    session = machine.open_session("pam", "alice")
+    group = machine.run(f"systemctl show -P ControlGroup session-{session}.scope").strip()
+    machine.run(f"sleep infinity >/dev/null 2>&1 & echo $! >/run/left; "
+                f"cat /run/left >/sys/fs/cgroup{group}/cgroup.procs; kill {leader(session)}")
+    machine.wait_run(f"grep -q STATE=closing /run/systemd/sessions/{session}")
+    machine.run("systemctl stop systemd-logind; kill $(cat /run/left)")
+    machine.wait_run(f"! test -e /sys/fs/cgroup{group}")
+    machine.run("systemctl start systemd-logind")
+    same("the sessions that logind lists", machine.sessions(), [session])
+    check_result(machine, logoff(machine, dry_run=True).finish(), E_NO_SESSION)
+    check_result(machine, logoff(machine).finish(), E_NO_SESSION)
+    machine.run(f"systemctl stop systemd-logind; rm /run/systemd/sessions/{session};"
+                "systemctl start systemd-logind")

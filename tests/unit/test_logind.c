@@ -28,6 +28,8 @@ static struct fixture {
 	/* How the fake logind behaves, and the calls that it received. */
 	bool with_list_ex;
 	unsigned int sessions;
+	unsigned int ended; /* of them, the first ones have ended */
+	unsigned int property_calls;
 	const char *removed_while_listed;
 	unsigned int vanished; /* the first ones are listed, but no longer have properties */
 	const char *lookup_error;
@@ -49,6 +51,12 @@ static struct fixture {
 	struct session found_session;
 	char stopping_id[16], removed_id[16];
 } fixture;
+
+static bool has_ended(void *userdata, const char *id, uid_t uid)
+{
+	assert_int_equal(uid, 1000 + strtoul(id + 1, NULL, 10));
+	return uid < 1000 + fixture.ended;
+}
 
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
@@ -110,6 +118,7 @@ static void on_manager_found(void *userdata, uid_t uid, int state)
 }
 
 static const struct logind_handler handler = {
+	.has_ended = has_ended,
 	.listed = on_listed,
 	.opened = on_opened,
 	.found = on_found,
@@ -169,6 +178,7 @@ static int reply_properties(sd_bus_message *call)
 	const char *id = sd_bus_message_get_path(call) + strlen(PATH "/session/");
 	unsigned int index = strtoul(id + 1, NULL, 10);
 
+	fixture.property_calls++;
 	/* Its properties are the last that the first batch of calls requests. */
 	if (fixture.removed_while_listed && index == 63)
 		emit("SessionRemoved", fixture.removed_while_listed);
@@ -457,6 +467,28 @@ static void test_empty_list(void **state)
 	assert_int_equal(fixture.list.count, 0);
 }
 
+/* They may be thousands: no call is made for them. */
+static void test_ended_sessions_are_left_out(void **state)
+{
+	fixture.sessions = 300;
+	fixture.ended = 298;
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 2);
+	assert_string_equal(fixture.list.items[0].id, "c298");
+	assert_int_equal(fixture.property_calls, 2);
+}
+
+static void test_ended_sessions_are_left_out_of_list_ex(void **state)
+{
+	fixture.with_list_ex = true;
+	fixture.sessions = 3;
+	fixture.ended = 2;
+	list();
+	assert_int_equal(fixture.list.count, 1);
+	assert_string_equal(fixture.list.items[0].id, "c2");
+}
+
 static void test_session_vanishes_while_listed(void **state)
 {
 	fixture.sessions = 3;
@@ -721,6 +753,8 @@ int main(void)
 		TEST(test_list_ex),
 		TEST(test_list_of_old_logind),
 		TEST(test_empty_list),
+		TEST(test_ended_sessions_are_left_out),
+		TEST(test_ended_sessions_are_left_out_of_list_ex),
 		TEST(test_session_vanishes_while_listed),
 		TEST(test_newer_list_replaces_older),
 		TEST(test_signals),

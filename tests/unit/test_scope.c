@@ -138,6 +138,23 @@ static pid_t start_below(const char *group)
 	return pid;
 }
 
+static bool is_frozen(const char *group)
+{
+	char path[256];
+	char text[256];
+	size_t size;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s%s/cgroup.events", root, group);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	size = fread(text, 1, sizeof(text) - 1, file);
+	fclose(file);
+	text[size] = '\0';
+	return strstr(text, "frozen 1");
+}
+
+/* The kernel freezes the processes some time after the write. */
 static void freeze(const char *group)
 {
 	char path[256];
@@ -146,6 +163,8 @@ static void freeze(const char *group)
 	snprintf(path, sizeof(path), "%s%s/cgroup.freeze", root, group);
 	file = fopen(path, "w");
 	assert_true(file && fputs("1", file) > 0 && fclose(file) == 0);
+	while (!is_frozen(group))
+		usleep(1000);
 }
 
 /* Such as those of a container that a user started. */
@@ -279,6 +298,17 @@ static void test_no_scope(void **state)
 	assert_int_equal(scope_kill(root, &malicious), -EINVAL);
 }
 
+/* Only logind's record, which these sessions do not have, tells one that has ended. */
+static void test_session_that_logind_does_not_list(void **state)
+{
+	if (!root)
+		skip();
+	assert_false(scope_has_ended(root, "hvltest", UID));
+	assert_false(scope_has_ended(root, "hvlgone", UID));
+	assert_false(scope_has_ended(root, "../../x", UID));
+	assert_false(scope_has_ended("/proc", "hvlgone", UID));
+}
+
 static void test_no_cgroup_v2(void **state)
 {
 	assert_int_equal(scope_signal("/proc", &session), -EOPNOTSUPP);
@@ -328,6 +358,7 @@ int main(void)
 		TEST(test_processes_of_user),
 		TEST(test_manager_is_killed_alone),
 		TEST(test_no_scope),
+		TEST(test_session_that_logind_does_not_list),
 		TEST(test_no_cgroup_v2),
 		TEST(test_unit_of_session),
 		TEST(test_session_of_unit),

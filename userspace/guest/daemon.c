@@ -430,6 +430,12 @@ static const struct device_handler device_handler = {
 
 /* Events from logind. The watch is first: the end of a session precedes the request's result. */
 
+static bool has_ended(void *userdata, const char *id, uid_t uid)
+{
+	(void)userdata;
+	return scope_has_ended(SCOPE_ROOT, id, uid);
+}
+
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
 	struct daemon *daemon = userdata;
@@ -499,6 +505,7 @@ static void on_manager_found(void *userdata, uid_t uid, int state)
 }
 
 static const struct logind_handler logind_handler = {
+	.has_ended = has_ended,
 	.listed = on_listed,
 	.opened = on_opened,
 	.found = on_found,

@@ -116,6 +116,13 @@ static int add_session(struct listing *listing, const char *id, uid_t uid, const
 	return r < 0 ? r : session_list_add(&listing->sessions, &session);
 }
 
+static bool is_left_out(const struct listing *listing, const char *id, uid_t uid)
+{
+	const struct logind *logind = listing->logind;
+
+	return logind->handler->has_ended(logind->userdata, id, uid);
+}
+
 static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 {
 	const char *id, *user, *class, *tty;
@@ -127,6 +134,8 @@ static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 		return r;
 	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, NULL, &leader,
 					&class, &tty, NULL, NULL, NULL)) > 0) {
+		if (is_left_out(listing, id, uid))
+			continue;
 		r = add_session(listing, id, uid, user, class, tty, leader);
 		if (r < 0)
 			return r;
@@ -260,6 +269,8 @@ static int read_list(struct listing *listing, sd_bus_message *reply)
 	if (r < 0)
 		return r;
 	while ((r = sd_bus_message_read(reply, "(susso)", &id, &uid, &user, NULL, &path)) > 0) {
+		if (is_left_out(listing, id, uid))
+			continue;
 		r = add_lookup(listing, id, uid, user, path);
 		if (r < 0)
 			return r;

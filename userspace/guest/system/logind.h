@@ -11,6 +11,8 @@
 #include "userspace/guest/logoff/session.h"
 
 struct logind_handler {
+	/* Whether a session has ended, so that it is left out of the list. */
+	bool (*has_ended)(void *userdata, const char *id, uid_t uid);
 	/* The result of logind_list(). Sessions that the handler leaves in @list are freed. */
 	void (*listed)(void *userdata, struct session_list *list, int error);
 	void (*opened)(void *userdata);

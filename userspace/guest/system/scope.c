@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 #include <syslog.h>
+#include <systemd/sd-login.h>
 
 #include "pidfd.h"
 #include "process.h"
@@ -50,13 +51,12 @@ static char *slice_of(uid_t uid)
 }
 
 /* The path in /proc/PID/cgroup. logind puts every session's scope into the slice of its user. */
-static char *group_of(const struct session *session)
+static char *group_of(const char *id, uid_t uid)
 {
-	_cleanup_free_ char *unit = scope_unit(session);
 	char *group;
 
-	if (!unit || strchr(unit, '/') ||
-	    asprintf(&group, "/user.slice/user-%u.slice/%s", (unsigned int)session->uid, unit) < 0)
+	if (strchr(id, '/') || asprintf(&group, "/user.slice/user-%u.slice/" PREFIX "%s" SUFFIX,
+					(unsigned int)uid, id) < 0)
 		return NULL;
 	return group;
 }
@@ -78,6 +78,18 @@ static int open_in(const char *root, const char *group, const char *name, int fl
 	}
 	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
+}
+
+bool scope_has_ended(const char *root, const char *id, uid_t uid)
+{
+	_cleanup_free_ char *group = group_of(id, uid);
+	_cleanup_free_ char *state = NULL;
+	_cleanup_close_ int fd = -1;
+
+	if (!group)
+		return false;
+	fd = open_in(root, group, "", O_PATH | O_DIRECTORY);
+	return fd == -ENOENT && sd_session_get_state(id, &state) >= 0 && !strcmp(state, "closing");
 }
 
 /*
@@ -204,7 +216,7 @@ int scope_signal(const char *root, const struct session *session)
 	int count;
 	int r;
 
-	r = groups_add(&groups, group_of(session));
+	r = groups_add(&groups, group_of(session->id, session->uid));
 	if (r < 0)
 		return -EINVAL;
 	count = signal_group(root, groups.items[0]);
@@ -228,7 +240,7 @@ static int kill_group(const char *root, const char *group)
 
 int scope_kill(const char *root, const struct session *session)
 {
-	_cleanup_free_ char *group = group_of(session);
+	_cleanup_free_ char *group = group_of(session->id, session->uid);
 
 	return group ? kill_group(root, group) : -EINVAL;
 }

@@ -7,6 +7,7 @@
 #ifndef HVL_SCOPE_H
 #define HVL_SCOPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "userspace/guest/logoff/session.h"
@@ -17,6 +18,13 @@
 char *scope_unit(const struct session *session);
 /* The session id of a unit, such as "3", allocated; NULL if @unit is not a session's scope. */
 char *scope_session(const char *unit);
+
+/*
+ * Whether the session has ended although logind lists it: systemd 252 keeps sessions that were
+ * closing while logind restarted. They are closing and have no scope; one that is opening does not
+ * have one yet. Needs no call to logind.
+ */
+bool scope_has_ended(const char *root, const char *id, uid_t uid);
 
 /*
  * Sends TERM, HUP and CONT to every process in the scope and in the groups below it, and thaws

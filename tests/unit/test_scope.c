@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 #define SCOPE SLICE "/session-hvltest.scope"
 
 static const char *root;
+static int lock = -1; /* so that only one such test at a time uses the groups */
 static struct session session = {.id = (char *)"hvltest", .uid = UID};
 
 static void make(const char *group)
@@ -48,6 +50,9 @@ static int setup(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
 		root = roots[i];
+		closep(&lock);
+		lock = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		flock(lock, LOCK_EX);
 		snprintf(path, sizeof(path), "%s/cgroup.procs", root);
 		if (access(path, W_OK))
 			continue;
@@ -59,6 +64,7 @@ static int setup(void **state)
 			return 0;
 	}
 	root = NULL;
+	closep(&lock);
 	return 0;
 }
 
@@ -70,6 +76,7 @@ static int teardown(void **state)
 	drop(SLICE);
 	/* Fails if the machine has a user.slice of its own, which is not empty. */
 	drop("/user.slice");
+	closep(&lock);
 	return 0;
 }
 
@@ -196,6 +203,8 @@ static void test_frozen_group_is_thawed(void **state)
 	freeze(SCOPE "/a");
 	assert_int_equal(scope_signal(root, &session), 1);
 	assert_terminated(pid);
+	while (is_frozen(SCOPE "/a"))
+		usleep(1000);
 	drop(SCOPE "/a");
 }
 
@@ -205,7 +214,8 @@ static void test_frozen_slice_stays_frozen(void **state)
 
 	if (!root)
 		skip();
-	pid = start(false);
+	/* A signal that would end a process ends it also while it is frozen. */
+	pid = start(true);
 	freeze(SLICE);
 	assert_int_equal(scope_signal(root, &session), -EBUSY);
 	assert_int_equal(waitpid(pid, NULL, WNOHANG), 0);

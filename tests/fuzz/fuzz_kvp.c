@@ -67,6 +67,7 @@ static void must_be_file(const char *name, const void *bytes, size_t size)
 /* Writing changes only our own record, and removing it restores a pool that did not have it. */
 static void try_pool(const uint8_t *data, size_t size)
 {
+	struct kvp_pool pool = {.directory = folder, .number = KVP_POOL_GUEST};
 	static const char name[] = ".kvp_pool_1";
 	char value[KVP_VALUE_SIZE + 1];
 	char *after = malloc(size + RECORD);
@@ -75,16 +76,16 @@ static void try_pool(const uint8_t *data, size_t size)
 
 	must(after);
 	write_file(name, data, size);
-	had = kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, value);
+	had = kvp_pool_read(&pool, KVP_ANSWER_KEY, value);
 	must(had == 0 || had == 1);
-	r = kvp_pool_write(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, "mine");
+	r = kvp_pool_write(&pool, KVP_ANSWER_KEY, "mine");
 	must(r == (had || size % RECORD == 0 ? 0 : -EBADMSG));
 	if (r == 0) {
-		must(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, value) == 1);
+		must(kvp_pool_read(&pool, KVP_ANSWER_KEY, value) == 1);
 		must(!strcmp(value, "mine"));
 	}
 	if (!had) {
-		must(kvp_pool_remove(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY) == 0);
+		must(kvp_pool_remove(&pool, KVP_ANSWER_KEY) == 0);
 		must_be_file(name, data, size);
 	}
 	for (size_t i = 0; had && i + RECORD <= size; i += RECORD) {
@@ -94,7 +95,7 @@ static void try_pool(const uint8_t *data, size_t size)
 		memset(after + i + KVP_KEY_SIZE, 0, KVP_VALUE_SIZE);
 		memcpy(after + i + KVP_KEY_SIZE, "mine", sizeof("mine"));
 		must_be_file(name, after, size);
-		must(kvp_pool_remove(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY) == 0);
+		must(kvp_pool_remove(&pool, KVP_ANSWER_KEY) == 0);
 		memmove(after + i, after + i + RECORD, size - i - RECORD);
 		must_be_file(name, after, size - RECORD);
 		break;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "events.h"
@@ -51,6 +52,13 @@ static int teardown(void **state)
 	sd_event_unref(fixture.event);
 	remove_folder();
 	return 0;
+}
+
+static int read_answer(void)
+{
+	struct kvp_pool pool = {.directory = folder, .number = KVP_POOL_GUEST};
+
+	return kvp_pool_read(&pool, KVP_ANSWER_KEY, fixture.request);
 }
 
 static void start(void)
@@ -218,6 +226,72 @@ static void test_locked_pools(void **state)
 	assert_answer("late");
 }
 
+static void assert_mode(enum hv_kvp_exchg_pool pool, mode_t mode)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path_of(kvp_pool_name(pool)), &status), 0);
+	assert_int_equal(status.st_mode & 07777, mode);
+}
+
+/* hv_kvp_daemon creates the pools readable by all, and keeps the mode of an existing file. */
+static void test_pools_made_private(void **state)
+{
+	make_pools();
+	start();
+	for (int i = KVP_POOL_EXTERNAL; i <= KVP_POOL_GUEST; i++)
+		assert_mode(i, 0600);
+	remove_folder();
+	settle();
+	assert_int_equal(mkdir(folder, 0755), 0);
+	settle();
+	for (int i = KVP_POOL_EXTERNAL; i < KVP_POOL_COUNT; i++)
+		rewrite_pool(i, NULL, 0);
+	settle();
+	for (int i = KVP_POOL_EXTERNAL; i < KVP_POOL_COUNT; i++)
+		assert_mode(i, i <= KVP_POOL_GUEST ? 0600 : 0644);
+}
+
+/* A lock stops requests, also one on a pool that is not used here: hv_kvp_daemon waits for it. */
+static void test_lock_for_seconds_logged(void **state)
+{
+	struct holder holders[2];
+
+	make_pools();
+	rewrite_pool(KVP_POOL_AUTO_EXTERNAL, NULL, 0);
+	start();
+	holders[0] = hold_lock(KVP_POOL_EXTERNAL);
+	holders[1] = hold_lock(KVP_POOL_AUTO_EXTERNAL);
+	/* Its change makes the items look at pool 0, and find it locked. */
+	kvp_items_publish(&fixture.items, "late");
+	while (!fixture.items.locks.pools[KVP_POOL_EXTERNAL].logged ||
+	       !fixture.items.locks.pools[KVP_POOL_AUTO_EXTERNAL].logged)
+		assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
+	assert_false(fixture.items.locks.pools[KVP_POOL_GUEST].logged);
+	/* In this order, since the second process has inherited the pipe of the first. */
+	release_lock(holders[1]);
+	release_lock(holders[0]);
+}
+
+static void test_flock_ignored_after_a_time(void **state)
+{
+	int fd;
+
+	make_pools();
+	start();
+	fd = open(path_of(kvp_pool_name(KVP_POOL_GUEST)), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	kvp_items_publish(&fixture.items, "late");
+	run_loop_a_few_times();
+	run_events(fixture.event, KVP_FLOCK_PATIENCE);
+	assert_answer("late");
+	/* The last answer is written within the daemon's bounded exit. */
+	kvp_items_publish(&fixture.items, "last");
+	kvp_items_done(&fixture.items, false);
+	assert_answer("last");
+	close(fd);
+}
+
 /* An answer would indicate that requests are read. */
 static void test_no_answer_without_trusted_pool(void **state)
 {
@@ -227,7 +301,7 @@ static void test_no_answer_without_trusted_pool(void **state)
 	start();
 	publish("idle");
 	assert_int_equal(fixture.requests, 0);
-	assert_int_equal(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, fixture.request), 0);
+	assert_int_equal(read_answer(), 0);
 	assert_int_equal(fixture.items.errors[KVP_POOL_EXTERNAL], -EPERM);
 	assert_int_equal(chmod(path_of(kvp_pool_name(KVP_POOL_EXTERNAL)), 0644), 0);
 	set_request("from root");
@@ -257,7 +331,7 @@ static void test_daemon_exits(void **state)
 	start();
 	kvp_items_publish(&fixture.items, "idle");
 	kvp_items_done(&fixture.items, true);
-	assert_int_equal(kvp_pool_read(folder, KVP_POOL_GUEST, KVP_ANSWER_KEY, fixture.request), 0);
+	assert_int_equal(read_answer(), 0);
 }
 
 int main(void)
@@ -270,6 +344,9 @@ int main(void)
 		TEST(test_folder_recreated),
 		TEST(test_answer_dropped_by_another_program),
 		TEST(test_locked_pools),
+		TEST(test_pools_made_private),
+		TEST(test_lock_for_seconds_logged),
+		TEST(test_flock_ignored_after_a_time),
 		TEST(test_no_answer_without_trusted_pool),
 		TEST(test_own_writes_do_not_cause_wakeups),
 		TEST(test_daemon_exits),

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "kvp_fixture.h"
@@ -13,11 +14,13 @@
 #define POOL ".kvp_pool_1"
 #define KEY  "Mine"
 
+static struct kvp_pool pool;
 static char value[KVP_VALUE_SIZE + 1];
 
 static int setup(void **state)
 {
 	make_folder();
+	pool = (struct kvp_pool){.directory = folder, .number = KVP_POOL_GUEST};
 	return 0;
 }
 
@@ -29,17 +32,17 @@ static int teardown(void **state)
 
 static int read_own(void)
 {
-	return kvp_pool_read(folder, KVP_POOL_GUEST, KEY, value);
+	return kvp_pool_read(&pool, KEY, value);
 }
 
 static int write_own(const char *text)
 {
-	return kvp_pool_write(folder, KVP_POOL_GUEST, KEY, text);
+	return kvp_pool_write(&pool, KEY, text);
 }
 
 static int remove_own(void)
 {
-	return kvp_pool_remove(folder, KVP_POOL_GUEST, KEY);
+	return kvp_pool_remove(&pool, KEY);
 }
 
 static void assert_pool_bytes(const void *expected, size_t expected_size)
@@ -154,6 +157,93 @@ static void test_locked(void **state)
 	assert_int_equal(write_own("y"), 0);
 }
 
+/* cloud-init locks its writes so. */
+static void test_flock_respected(void **state)
+{
+	int fd;
+
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	fd = open(path_of(POOL), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(read_own(), -EAGAIN);
+	assert_int_equal(write_own("x"), -EAGAIN);
+	assert_int_equal(remove_own(), -EAGAIN);
+	close(fd);
+	assert_int_equal(write_own("x"), 0);
+	assert_int_equal(pool.flocked, 0);
+}
+
+/* A process that may only read the pool could hold the lock for ever. */
+static void test_flock_respected_for_a_time(void **state)
+{
+	int fd;
+
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	fd = open(path_of(POOL), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(write_own("x"), -EAGAIN);
+	assert_true(pool.flocked > 0);
+	pool.flocked -= KVP_FLOCK_PATIENCE - 1;
+	while (write_own("x") == -EAGAIN)
+		continue;
+	assert_int_equal(read_own(), 1);
+	assert_int_equal(write_own("y"), 0);
+	assert_int_equal(remove_own(), 0);
+	close(fd);
+	/* The next lock is respected again. */
+	assert_int_equal(read_own(), 0);
+	fd = open(path_of(POOL), O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_EX), 0);
+	assert_int_equal(read_own(), -EAGAIN);
+	close(fd);
+}
+
+static void assert_mode(mode_t mode)
+{
+	struct stat status;
+
+	assert_int_equal(stat(path_of(POOL), &status), 0);
+	assert_int_equal(status.st_mode & 07777, mode);
+}
+
+static void test_made_private(void **state)
+{
+	static const mode_t modes[] = {0644, 0640, 0604, 0750};
+	struct holder holder;
+
+	assert_int_equal(kvp_pool_make_private(&pool), -ENOENT);
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		assert_int_equal(chmod(path_of(POOL), modes[i]), 0);
+		assert_int_equal(kvp_pool_make_private(&pool), 1);
+		assert_mode(0600);
+		assert_int_equal(kvp_pool_make_private(&pool), 0);
+	}
+	assert_int_equal(chmod(path_of(POOL), 0644), 0);
+	holder = hold_lock(KVP_POOL_GUEST);
+	assert_int_equal(kvp_pool_make_private(&pool), 1);
+	release_lock(holder);
+	assert_mode(0600);
+}
+
+/* A pool that others could write to stays refused, since they may have set its items. */
+static void test_untrusted_not_made_private(void **state)
+{
+	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
+	assert_int_equal(chmod(path_of(POOL), 0666), 0);
+	assert_int_equal(kvp_pool_make_private(&pool), -EPERM);
+	assert_mode(0666);
+	assert_int_equal(chmod(path_of(POOL), 0644), 0);
+	{
+		_cleanup_free_ char *path = strdup(path_of(POOL));
+
+		assert_int_equal(rename(path, path_of("elsewhere")), 0);
+		assert_int_equal(symlink("elsewhere", path), 0);
+	}
+	assert_int_equal(kvp_pool_make_private(&pool), -ELOOP);
+	assert_mode(0644);
+}
+
 static void test_linked_files(void **state)
 {
 	const struct pool_record record = own_record("x");
@@ -165,9 +255,9 @@ static void test_linked_files(void **state)
 	assert_int_equal(unlink(path_of(POOL)), 0);
 	write_file(POOL, &record, sizeof(record));
 	{
-		_cleanup_free_ char *pool = strdup(path_of(POOL));
+		_cleanup_free_ char *path = strdup(path_of(POOL));
 
-		assert_int_equal(link(pool, path_of("second")), 0);
+		assert_int_equal(link(path, path_of("second")), 0);
 	}
 	assert_int_equal(read_own(), -EMLINK);
 	assert_int_equal(write_own("y"), -EMLINK);
@@ -181,7 +271,8 @@ static void test_linked_folder(void **state)
 	rewrite_pool(KVP_POOL_GUEST, NULL, 0);
 	snprintf(link, sizeof(link), "%s.link", folder);
 	assert_int_equal(symlink(folder, link), 0);
-	assert_int_equal(kvp_pool_read(link, KVP_POOL_GUEST, KEY, value), -ENOTDIR);
+	pool.directory = link;
+	assert_int_equal(read_own(), -ENOTDIR);
 	unlink(link);
 }
 
@@ -243,6 +334,10 @@ int main(void)
 		TEST(test_longest_value),
 		TEST(test_truncated_record),
 		TEST(test_locked),
+		TEST(test_flock_respected),
+		TEST(test_flock_respected_for_a_time),
+		TEST(test_made_private),
+		TEST(test_untrusted_not_made_private),
 		TEST(test_linked_files),
 		TEST(test_linked_folder),
 		TEST(test_not_a_regular_file),

@@ -509,6 +509,7 @@ static size_t damage(char *bytes, size_t size)
 
 static void test_fuzzed_pools(void **state)
 {
+	struct kvp_pool pool = {.directory = folder, .number = KVP_POOL_EXTERNAL};
 	static struct pool_record records[4];
 	unsigned int requests = 0;
 	char value[KVP_VALUE_SIZE + 1];
@@ -519,7 +520,7 @@ static void test_fuzzed_pools(void **state)
 
 		write_file(kvp_pool_name(KVP_POOL_EXTERNAL), records,
 			   damage((char *)records, size));
-		if (kvp_pool_read(folder, KVP_POOL_EXTERNAL, KVP_REQUEST_KEY, value) <= 0)
+		if (kvp_pool_read(&pool, KVP_REQUEST_KEY, value) <= 0)
 			continue;
 		requests++;
 		kvp_requests_handle(&fixture.kvp, value);

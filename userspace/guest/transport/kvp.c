@@ -63,9 +63,10 @@ static int read_boot(char boot[KVP_ID_SIZE])
 
 static bool pool_exists(void)
 {
+	struct kvp_pool pool = {.directory = KVP_DIRECTORY, .number = KVP_POOL_EXTERNAL};
 	char value[KVP_VALUE_SIZE + 1];
 
-	return kvp_pool_read(KVP_DIRECTORY, KVP_POOL_EXTERNAL, KVP_REQUEST_KEY, value) != -ENOENT;
+	return kvp_pool_read(&pool, KVP_REQUEST_KEY, value) != -ENOENT;
 }
 
 bool kvp_transport_available(void)
@@ -105,5 +106,5 @@ void kvp_transport_done(struct kvp_transport *transport)
 
 void kvp_transport_remove_answer(void)
 {
-	kvp_pool_remove(KVP_DIRECTORY, KVP_POOL_GUEST, KVP_ANSWER_KEY);
+	kvp_items_remove_answer(KVP_DIRECTORY);
 }

@@ -5,9 +5,8 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
-
-#include "userspace/shared/util.h"
 
 struct record {
 	char key[KVP_KEY_SIZE];
@@ -16,21 +15,26 @@ struct record {
 
 #define RECORDS_MAX 4096
 
-struct pool {
+struct pool_file {
 	int fd;
 	off_t size;
+	mode_t mode;
 };
 
-static void pool_closep(struct pool *pool)
+static void pool_file_closep(struct pool_file *file)
 {
-	closep(&pool->fd);
+	closep(&file->fd);
 }
 
-#define _cleanup_pool_ _cleanup_(pool_closep)
+#define _cleanup_file_ _cleanup_(pool_file_closep)
 
-const char *kvp_pool_name(enum hv_kvp_exchg_pool pool)
+const char *kvp_pool_name(enum hv_kvp_exchg_pool number)
 {
-	return pool == KVP_POOL_EXTERNAL ? ".kvp_pool_0" : ".kvp_pool_1";
+	static const char *const names[KVP_POOL_COUNT] = {
+		".kvp_pool_0", ".kvp_pool_1", ".kvp_pool_2", ".kvp_pool_3", ".kvp_pool_4",
+	};
+
+	return names[number];
 }
 
 const char *kvp_pool_explain(int error)
@@ -77,11 +81,11 @@ static int open_directory(const char *directory)
 	return r < 0 ? r : fd;
 }
 
-static int check_file(struct pool *pool)
+static int check_file(struct pool_file *file)
 {
 	struct stat status;
 
-	if (fstat(pool->fd, &status) < 0)
+	if (fstat(file->fd, &status) < 0)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
@@ -89,12 +93,13 @@ static int check_file(struct pool *pool)
 		return -EMLINK;
 	if (status.st_size > (off_t)(RECORDS_MAX * sizeof(struct record)))
 		return -EFBIG;
-	pool->size = status.st_size;
+	file->size = status.st_size;
+	file->mode = status.st_mode;
 	return check_owner(&status);
 }
 
 /* Excludes hv_kvp_daemon, which truncates and rewrites the file. Closing the file unlocks it. */
-static int lock(int fd, int mode)
+static int lock_fcntl(int fd, int mode)
 {
 	struct flock range = {
 		.l_type = mode == O_RDONLY ? F_RDLCK : F_WRLCK,
@@ -106,37 +111,71 @@ static int lock(int fd, int mode)
 	return errno == EACCES ? -EAGAIN : -errno;
 }
 
-/* The caller closes @pool, even if this fails. */
-static int open_pool(struct pool *pool, const char *directory, enum hv_kvp_exchg_pool number,
-		     int mode)
+/*
+ * Excludes writers that do not use hv_kvp_daemon's lock, such as cloud-init. The lock is exclusive
+ * also for reading: success means that writing would not wait either.
+ */
+static int lock_flock(int fd, uint64_t *since)
 {
-	_cleanup_close_ int parent = open_directory(directory);
-	int r;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		*since = 0;
+	else if (errno != EWOULDBLOCK)
+		return -errno;
+	else if (!*since)
+		*since = monotonic_usec();
+	return *since && monotonic_usec() - *since < KVP_FLOCK_PATIENCE ? -EAGAIN : 0;
+}
 
-	*pool = (struct pool){.fd = -1};
+/* The caller closes @file, even if this fails. */
+static int open_file(struct pool_file *file, const struct kvp_pool *pool, int mode)
+{
+	_cleanup_close_ int parent = open_directory(pool->directory);
+
+	*file = (struct pool_file){.fd = -1};
 	if (parent < 0)
 		return parent;
 	/* With O_NONBLOCK, opening a FIFO does not block. */
-	pool->fd = openat(parent, kvp_pool_name(number),
+	file->fd = openat(parent, kvp_pool_name(pool->number),
 			  mode | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	if (pool->fd < 0)
-		return -errno;
-	r = lock(pool->fd, mode);
-	return r < 0 ? r : check_file(pool);
+	return file->fd < 0 ? -errno : 0;
 }
 
-static int read_at(const struct pool *pool, void *target, size_t size, off_t offset)
+/* The size is read under the lock. The caller closes @file, even if this fails. */
+static int open_locked(struct pool_file *file, struct kvp_pool *pool, int mode)
 {
-	ssize_t got = pread(pool->fd, target, size, offset);
+	int r = open_file(file, pool, mode);
+
+	if (r >= 0)
+		r = lock_fcntl(file->fd, mode);
+	if (r >= 0)
+		r = lock_flock(file->fd, &pool->flocked);
+	return r < 0 ? r : check_file(file);
+}
+
+int kvp_pool_make_private(const struct kvp_pool *pool)
+{
+	_cleanup_file_ struct pool_file file;
+	int r = open_file(&file, pool, O_RDONLY);
+
+	if (r >= 0)
+		r = check_file(&file);
+	if (r < 0 || !(file.mode & (S_IRWXG | S_IRWXO)))
+		return r;
+	return fchmod(file.fd, S_IRUSR | S_IWUSR) < 0 ? -errno : 1;
+}
+
+static int read_at(const struct pool_file *file, void *target, size_t size, off_t offset)
+{
+	ssize_t got = pread(file->fd, target, size, offset);
 
 	if (got < 0)
 		return -errno;
 	return (size_t)got == size ? 0 : -EIO;
 }
 
-static int write_at(const struct pool *pool, const void *source, size_t size, off_t offset)
+static int write_at(const struct pool_file *file, const void *source, size_t size, off_t offset)
 {
-	ssize_t written = pwrite(pool->fd, source, size, offset);
+	ssize_t written = pwrite(file->fd, source, size, offset);
 
 	if (written < 0)
 		return -errno;
@@ -144,13 +183,13 @@ static int write_at(const struct pool *pool, const void *source, size_t size, of
 }
 
 /* Returns 1 and the record's offset, or 0. Bytes after the last whole record are not a record. */
-static int find(const struct pool *pool, const char *wanted, off_t *offset)
+static int find(const struct pool_file *file, const char *wanted, off_t *offset)
 {
 	const off_t step = sizeof(struct record);
 	char key[KVP_KEY_SIZE];
 
-	for (*offset = 0; *offset + step <= pool->size; *offset += step) {
-		int r = read_at(pool, key, sizeof(key), *offset);
+	for (*offset = 0; *offset + step <= file->size; *offset += step) {
+		int r = read_at(file, key, sizeof(key), *offset);
 
 		if (r < 0)
 			return r;
@@ -160,75 +199,73 @@ static int find(const struct pool *pool, const char *wanted, off_t *offset)
 	return 0;
 }
 
-int kvp_pool_read(const char *directory, enum hv_kvp_exchg_pool number, const char *key,
-		  char value[KVP_VALUE_SIZE + 1])
+int kvp_pool_read(struct kvp_pool *pool, const char *key, char value[KVP_VALUE_SIZE + 1])
 {
-	_cleanup_pool_ struct pool pool;
+	_cleanup_file_ struct pool_file file;
 	off_t offset;
-	int r = open_pool(&pool, directory, number, O_RDONLY);
+	int r = open_locked(&file, pool, O_RDONLY);
 
 	if (r >= 0)
-		r = find(&pool, key, &offset);
+		r = find(&file, key, &offset);
 	if (r <= 0)
 		return r;
 	value[KVP_VALUE_SIZE] = '\0';
-	r = read_at(&pool, value, KVP_VALUE_SIZE, offset + offsetof(struct record, value));
+	r = read_at(&file, value, KVP_VALUE_SIZE, offset + offsetof(struct record, value));
 	return r < 0 ? r : 1;
 }
 
 /* If the disk is full, no partial record is left. */
-static int append(const struct pool *pool, const struct record *record)
+static int append(const struct pool_file *file, const struct record *record)
 {
 	int r;
 
-	if (pool->size % sizeof(*record))
+	if (file->size % sizeof(*record))
 		return -EBADMSG;
-	r = write_at(pool, record, sizeof(*record), pool->size);
-	if (r < 0 && ftruncate(pool->fd, pool->size) < 0)
+	r = write_at(file, record, sizeof(*record), file->size);
+	if (r < 0 && ftruncate(file->fd, file->size) < 0)
 		return -errno;
 	return r;
 }
 
-int kvp_pool_write(const char *directory, enum hv_kvp_exchg_pool number, const char *key,
-		   const char *value)
+int kvp_pool_write(struct kvp_pool *pool, const char *key, const char *value)
 {
-	_cleanup_pool_ struct pool pool;
+	_cleanup_file_ struct pool_file file;
 	struct record record = {0};
 	off_t offset;
-	int r = open_pool(&pool, directory, number, O_RDWR);
+	int r = open_locked(&file, pool, O_RDWR);
 
 	if (r < 0)
 		return r;
 	strncpy(record.key, key, sizeof(record.key) - 1);
 	strncpy(record.value, value, sizeof(record.value) - 1);
-	r = find(&pool, key, &offset);
+	r = find(&file, key, &offset);
 	if (r == 0)
-		return append(&pool, &record);
+		return append(&file, &record);
 	return r < 0 ? r
-		     : write_at(&pool, record.value, sizeof(record.value),
+		     : write_at(&file, record.value, sizeof(record.value),
 				offset + offsetof(struct record, value));
 }
 
-int kvp_pool_remove(const char *directory, enum hv_kvp_exchg_pool number, const char *key)
+int kvp_pool_remove(struct kvp_pool *pool, const char *key)
 {
 	_cleanup_free_ char *rest = NULL;
-	_cleanup_pool_ struct pool pool;
+	_cleanup_file_ struct pool_file file;
 	off_t offset;
 	size_t size;
-	int r = open_pool(&pool, directory, number, O_RDWR);
+	int r = open_locked(&file, pool, O_RDWR);
 
 	if (r >= 0)
-		r = find(&pool, key, &offset);
+		r = find(&file, key, &offset);
 	if (r <= 0)
 		return r;
-	size = pool.size - offset - sizeof(struct record);
+	size = file.size - offset - sizeof(struct record);
 	rest = malloc(size + 1);
 	if (!rest)
 		return -ENOMEM;
-	r = read_at(&pool, rest, size, offset + sizeof(struct record));
+	r = read_at(&file, rest, size, offset + sizeof(struct record));
 	if (r >= 0)
-		r = write_at(&pool, rest, size, offset);
-	if (r >= 0 && ftruncate(pool.fd, offset + size) < 0)
+		r = write_at(&file, rest, size, offset);
+	if (r >= 0 && ftruncate(file.fd, offset + size) < 0)
 		r = -errno;
 	return r;
 }

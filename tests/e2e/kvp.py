@@ -9,6 +9,7 @@ from machine import Refused
 KEY, VALUE = 512, 2048  # bytes of a record in a pool's file
 EXTERNAL, GUEST = 0, 1
 FOLDER = "/var/lib/hyperv"
+ANSWER = "HvLogoffAnswer"
 
 INVALID_PARAMETER, INVALID_STATE = 32773, 32775  # return values of WMI methods
 
@@ -175,3 +176,20 @@ def kvp_reboot(machine):
         wait_pool(machine, {"test": "stays"})
     remove_all(machine)
     machine.wait("logoff", "negotiated")
+
+
+@CASES.add
+def kvp_directory_again(machine):
+    """the pools' directory is removed and created again: hv-logoffd can write to the new one"""
+    def answered():
+        return ANSWER in records(pool_bytes(machine, GUEST))
+
+    until("an answer", answered)
+    machine.run(f"systemctl stop hv-kvp-daemon; rm -r {FOLDER}")
+    machine.run("systemctl start hv-kvp-daemon")
+    machine.wait_run(f"test -e {FOLDER}/.kvp_pool_1")
+    until("an answer in the new pool", answered)
+    machine.run(f"systemctl stop hv-kvp-daemon; mv {FOLDER} {FOLDER}.old; sleep 1;"
+                f"mv {FOLDER}.old {FOLDER}; systemctl start hv-kvp-daemon")
+    clear_pool(machine, GUEST)
+    until("an answer in the renamed pool", answered)

@@ -339,7 +339,7 @@ static int hvl_probe(struct hv_device *device, const struct hv_vmbus_device_id *
 	if (ret)
 		goto close_channel;
 
-	ret = hvl_chardev_register(channel->core);
+	ret = hvl_chardev_register(channel->core, &device->device);
 	if (ret) {
 		dev_err(&device->device, "can't register /dev/%s: %d\n", HV_LOGOFF_DEVICE, ret);
 		goto close_channel;

@@ -2,8 +2,11 @@
 /*
  * The char device /dev/vmbus/hv_logoff, which transfers whole records.
  */
+#include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/uaccess.h>
 
@@ -125,27 +128,81 @@ static const struct file_operations hvl_fops = {
 	.poll = hvl_poll,
 };
 
-/**
- * hvl_chardev_register() - register the char device
- * @core: the component
- *
- * Return: 0, -EEXIST if another offer has the device, or another error of
- * misc_register().
- */
-int hvl_chardev_register(struct hvl_core *core)
+/* The components whose offer exists, oldest first, and the one that has the char device. */
+static LIST_HEAD(hvl_offered);
+static struct hvl_core *hvl_owner;
+static DEFINE_MUTEX(hvl_offered_lock); /* guards both */
+
+static int hvl_chardev_own(struct hvl_core *core)
 {
+	int ret;
+
+	lockdep_assert_held(&hvl_offered_lock);
+	ret = misc_register(&core->misc);
+	if (!ret)
+		hvl_owner = core;
+	return ret;
+}
+
+static void hvl_chardev_hand_over(void)
+{
+	struct hvl_core *core;
+	int ret;
+
+	list_for_each_entry(core, &hvl_offered, offered) {
+		ret = hvl_chardev_own(core);
+		if (!ret)
+			return;
+		dev_err(core->misc.parent, "can't register /dev/%s: %d\n", HV_LOGOFF_DEVICE, ret);
+	}
+}
+
+/**
+ * hvl_chardev_register() - register the char device, or queue for it
+ * @core: the component
+ * @parent: the device of its offer
+ *
+ * There is one char device. While another component has it, @core serves its
+ * channel without a daemon. It gets the device when the other is unregistered: a
+ * host may make a new offer before the guest has released the old one.
+ *
+ * Return: 0, also without the device, or an error of misc_register().
+ */
+int hvl_chardev_register(struct hvl_core *core, struct device *parent)
+{
+	int ret = 0;
+
 	core->misc.minor = MISC_DYNAMIC_MINOR;
 	core->misc.name = HV_LOGOFF_DEVICE;
 	core->misc.fops = &hvl_fops;
 	core->misc.mode = 0600;
-	return misc_register(&core->misc);
+	core->misc.parent = parent;
+
+	mutex_lock(&hvl_offered_lock);
+	if (hvl_owner)
+		dev_info(parent, "/dev/%s belongs to another offer\n", HV_LOGOFF_DEVICE);
+	else
+		ret = hvl_chardev_own(core);
+	if (!ret)
+		list_add_tail(&core->offered, &hvl_offered);
+	mutex_unlock(&hvl_offered_lock);
+	return ret;
 }
 
 /**
  * hvl_chardev_unregister() - unregister the char device
- * @core: the component; an open file keeps its reference
+ * @core: the component, which was registered; an open file keeps its reference
+ *
+ * The oldest other component gets the char device if @core had it.
  */
 void hvl_chardev_unregister(struct hvl_core *core)
 {
-	misc_deregister(&core->misc);
+	mutex_lock(&hvl_offered_lock);
+	list_del(&core->offered);
+	if (hvl_owner == core) {
+		misc_deregister(&core->misc);
+		hvl_owner = NULL;
+		hvl_chardev_hand_over();
+	}
+	mutex_unlock(&hvl_offered_lock);
 }

@@ -100,7 +100,9 @@ struct hvl_queued {
 /**
  * struct hvl_core - one logoff component
  * @ref: held by the channel and by the open file
- * @misc: the char device; registered while the offer exists
+ * @offered: entry of the list of components whose offer exists; see chardev.c
+ * @misc: the char device; registered while the offer exists, unless another
+ *	component has it
  * @wait: readers and pollers of the char device
  * @read_lock: serializes readers; guards @record
  * @record: the record that is being copied to user space
@@ -135,6 +137,7 @@ struct hvl_queued {
  */
 struct hvl_core {
 	struct kref ref;
+	struct list_head offered;
 	struct miscdevice misc;
 	wait_queue_head_t wait;
 	struct mutex read_lock; /* guards record */
@@ -202,7 +205,7 @@ bool hvl_session_take(struct hvl_core *core, struct hvl_session *body);
 void hvl_session_drop_all(struct hvl_core *core);
 
 /* chardev.c */
-int hvl_chardev_register(struct hvl_core *core);
+int hvl_chardev_register(struct hvl_core *core, struct device *parent);
 void hvl_chardev_unregister(struct hvl_core *core);
 
 #endif /* HV_LOGOFF_CORE_H */

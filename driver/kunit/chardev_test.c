@@ -2,6 +2,7 @@
 /*
  * The char device, through its file operations.
  */
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
@@ -36,7 +37,7 @@ static int chardev_init(struct kunit *test)
 	if (ret)
 		return ret;
 	fixture = test->priv;
-	return hvl_chardev_register(fixture->core);
+	return hvl_chardev_register(fixture->core, NULL);
 }
 
 static void chardev_exit(struct kunit *test)
@@ -155,6 +156,45 @@ static void one_opener_at_a_time(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fops(test)->open(&first->inode, &second), -EBUSY);
 	close_device(test, first);
 	close_device(test, open_device(test, 0));
+}
+
+/* A host may make a new offer before the old one is released. */
+static void second_component_gets_the_device_when_the_first_is_gone(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hvl_core *second;
+	struct device *parent;
+	bool waited, owned;
+
+	if (!fixture->core->misc.this_device)
+		kunit_skip(test, "the host offers the component");
+	second = hvl_core_create(fixture->core->kick, fixture);
+	parent = root_device_register("hv_logoff_kunit");
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(parent));
+	KUNIT_EXPECT_EQ(test, hvl_chardev_register(second, parent), 0);
+	waited = !second->misc.this_device;
+	hvl_chardev_unregister(fixture->core);
+	owned = second->misc.this_device && second->misc.this_device->parent == parent;
+	/* chardev_exit() unregisters it; now it is the second. */
+	KUNIT_EXPECT_EQ(test, hvl_chardev_register(fixture->core, NULL), 0);
+	hvl_chardev_unregister(second);
+	root_device_unregister(parent);
+	hvl_core_put(second);
+	KUNIT_EXPECT_TRUE(test, waited);
+	KUNIT_EXPECT_TRUE(test, owned);
+}
+
+static void component_without_the_device_can_be_unregistered(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hvl_core *second = hvl_core_create(fixture->core->kick, fixture);
+
+	KUNIT_ASSERT_NOT_NULL(test, second);
+	KUNIT_EXPECT_EQ(test, hvl_chardev_register(second, NULL), 0);
+	hvl_chardev_unregister(second);
+	hvl_core_put(second);
+	close_device(test, open_and_handshake(test));
 }
 
 static void open_file_stays_valid_without_the_offer(struct kunit *test)
@@ -367,6 +407,8 @@ static void sessions_are_checked(struct kunit *test)
 
 static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(one_opener_at_a_time),
+	KUNIT_CASE(second_component_gets_the_device_when_the_first_is_gone),
+	KUNIT_CASE(component_without_the_device_can_be_unregistered),
 	KUNIT_CASE(open_file_stays_valid_without_the_offer),
 	KUNIT_CASE(nothing_works_before_the_handshake),
 	KUNIT_CASE(hello_versions_must_overlap),

@@ -12,8 +12,8 @@
 
 #include "core.h"
 
-/* Bytes for each direction, including one page for the indices. */
-#define HVL_RING_SIZE		(4 * HV_HYP_PAGE_SIZE)
+/* Bytes for each direction, including the page for the indices, in whole pages of the guest. */
+#define HVL_RING_SIZE		VMBUS_RING_SIZE(3 * HV_HYP_PAGE_SIZE)
 
 /* Bytes after each packet in the ring: VMBUS_PKT_TRAILER in drivers/hv. */
 #define HVL_TRAILER_SIZE	8

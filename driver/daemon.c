@@ -162,7 +162,7 @@ int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *se
 	if (!ret && core->daemon_version < HV_LOGOFF_VERSION_1_1)
 		ret = -EINVAL;
 	/* A host of version 1.0 does not accept SESSION messages. */
-	if (!ret && core->version.minor) {
+	if (!ret && hvl_version_since(core->version, 1, 1)) {
 		hvl_session_queue(core, queued);
 		queued = NULL;
 	}

@@ -194,11 +194,21 @@ unlock:
 	spin_unlock(&core->lock);
 }
 
+/* A daemon of 1.0 does not support what the host may send since 1.1. */
+static size_t hvl_host_skip_versions(const struct hvl_core *core)
+{
+	size_t skip = 0;
+
+	if (core->daemon_version < HV_LOGOFF_VERSION_1_1)
+		while (hvl_version_since(hvl_message_versions[skip], 1, 1))
+			skip++;
+	return skip;
+}
+
 /* Return: whether @message was filled with the answer to a negotiation. */
 static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_message *message)
 {
-	/* A daemon of 1.0 does not support what the host may send with 1.1. */
-	size_t skip = core->daemon_version < HV_LOGOFF_VERSION_1_1;
+	size_t skip = hvl_host_skip_versions(core);
 
 	if (!core->negotiation_pending || !hvl_daemon_ready(core))
 		return false;
@@ -211,7 +221,7 @@ static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_mess
 		pr_info_ratelimited("logoff IC version %u.%u, framework %u.%u\n",
 				    core->version.major, core->version.minor,
 				    core->framework.major, core->framework.minor);
-	if (!core->version.minor)
+	if (!hvl_version_since(core->version, 1, 1))
 		hvl_session_drop_all(core);
 	return true;
 }

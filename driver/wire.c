@@ -201,7 +201,7 @@ __u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version vers
 	    packet->header.size < sizeof(*op) ||
 	    packet->header.size != op_size(op->op))
 		return HV_LOGOFF_E_FAIL;
-	if (op->op == HVL_OP_TARGET && !version.minor)
+	if (op->op == HVL_OP_TARGET && !hvl_version_since(version, 1, 1))
 		return HV_LOGOFF_E_FAIL;
 	if (op->flags & ~op_flags(op->op))
 		return HV_LOGOFF_E_FAIL;

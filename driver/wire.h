@@ -197,6 +197,12 @@ struct hvl_packet {
 extern const struct hvl_version hvl_framework_versions[2];
 extern const struct hvl_version hvl_message_versions[2];
 
+/* Whether @version is @major.@minor or later; 0.0, none, is before any other. */
+static inline bool hvl_version_since(struct hvl_version version, __u16 major, __u16 minor)
+{
+	return version.major > major || (version.major == major && version.minor >= minor);
+}
+
 /* Bytes to send for @packet. */
 static inline size_t hvl_packet_size(const struct hvl_packet *packet)
 {

@@ -124,6 +124,16 @@ static void host_of_1_0_receives_no_sessions(struct kunit *test)
 	host_receives_nothing(test);
 }
 
+static void host_of_a_later_major_version_receives_sessions(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	both_are_ready(test);
+	fixture->core->version = (struct hvl_version){ 2, 0 };
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1), 0);
+	host_receives_session(test, 0, 1, 0);
+}
+
 static void host_without_negotiation_receives_no_sessions(struct kunit *test)
 {
 	daemon_attaches(test);
@@ -179,6 +189,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(full_queue_does_not_block_the_result),
 	KUNIT_CASE(new_channel_drops_queued_sessions),
 	KUNIT_CASE(host_of_1_0_receives_no_sessions),
+	KUNIT_CASE(host_of_a_later_major_version_receives_sessions),
 	KUNIT_CASE(host_without_negotiation_receives_no_sessions),
 	KUNIT_CASE(old_daemon_may_not_report_sessions),
 	KUNIT_CASE(session_of_another_request_is_stale),

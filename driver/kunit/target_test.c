@@ -36,6 +36,27 @@ static void highest_common_version_is_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.message.minor, 1);
 }
 
+static void target_is_accepted_since_1_1(struct kunit *test)
+{
+	static const struct {
+		struct hvl_version version;
+		u32 status;
+	} cases[] = {
+		{ { 0, 0 }, HV_LOGOFF_E_FAIL },
+		{ { 1, 0 }, HV_LOGOFF_E_FAIL },
+		{ { 1, 1 }, HV_LOGOFF_S_OK },
+		{ { 1, 2 }, HV_LOGOFF_S_OK },
+		{ { 2, 0 }, HV_LOGOFF_S_OK },
+	};
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	host_builds(test, HVL_OP_TARGET, ID);
+	for (i = 0; i < ARRAY_SIZE(cases); i++)
+		KUNIT_EXPECT_EQ(test, hvl_check_request(&fixture->rx.packet, cases[i].version),
+				cases[i].status);
+}
+
 static void old_daemon_limits_the_version(struct kunit *test)
 {
 	host_negotiates(test);
@@ -162,6 +183,7 @@ static void target_fails_when_an_old_daemon_attaches(struct kunit *test)
 
 static struct kunit_case target_cases[] = {
 	KUNIT_CASE(highest_common_version_is_used),
+	KUNIT_CASE(target_is_accepted_since_1_1),
 	KUNIT_CASE(old_daemon_limits_the_version),
 	KUNIT_CASE(old_daemon_and_new_host_have_no_common_version),
 	KUNIT_CASE(old_daemon_after_the_negotiation_is_not_available),

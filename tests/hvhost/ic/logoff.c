@@ -149,7 +149,7 @@ static void expired(struct timer *timer)
 /* TARGET and SESSION exist since message version 1.1. */
 static bool supports_targets(const struct ic *ic)
 {
-	return ic->message.major > 1 || (ic->message.major == 1 && ic->message.minor >= 1);
+	return hvl_version_since(ic->message, 1, 1);
 }
 
 static void closed(struct ic *ic)

@@ -116,6 +116,7 @@ struct hvl_queued {
  * @daemon: state of the handshake with the daemon
  * @daemon_version: version that the daemon and the driver use; valid from the
  *	daemon's HELLO on
+ * @host_sent: the host has sent a message since the channel was opened
  * @framework: framework version that was negotiated
  * @version: message version that was negotiated since the channel was opened;
  *	0.0 if none was
@@ -150,6 +151,7 @@ struct hvl_core {
 	bool suspended;
 	enum hvl_daemon daemon;
 	u32 daemon_version;
+	bool host_sent;
 	struct hvl_version framework;
 	struct hvl_version version;
 	struct hvl_request request;

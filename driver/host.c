@@ -174,6 +174,7 @@ void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, 
 	u32 status, op;
 
 	spin_lock(&core->lock);
+	core->host_sent = true;
 	if (!hvl_packet_check(&message->packet, length)) {
 		hvl_host_refuse(core, message, HV_LOGOFF_E_FAIL);
 		goto unlock;
@@ -231,6 +232,9 @@ static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *
 {
 	const struct hvl_request *request = &core->request;
 
+	/* The host sends the first message on a channel. */
+	if (!core->host_sent)
+		return false;
 	if (core->complete_pending ? core->sessions_ahead : !core->progress_pending)
 		return false;
 	message->trans_id = request->trans_id;
@@ -287,13 +291,15 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message)
  * hvl_host_opened() - the channel is new: nothing was negotiated on it
  * @core: the component
  *
- * The request in flight continues, and its result is sent on the new channel.
+ * The request in flight continues. Its result is sent on the new channel, after the
+ * host's first message.
  */
 void hvl_host_opened(struct hvl_core *core)
 {
 	spin_lock(&core->lock);
 	core->framework = (struct hvl_version){ 0 };
 	core->version = (struct hvl_version){ 0 };
+	core->host_sent = false;
 	core->negotiation_pending = false;
 	hvl_session_drop_all(core);
 	core->answer_pending = false;

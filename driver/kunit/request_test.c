@@ -27,6 +27,29 @@ static void negotiation_without_common_version_is_answered_at_once(struct kunit 
 	host_receives_nothing(test);
 }
 
+static void newest_negotiation_is_answered(struct kunit *test)
+{
+	host_negotiates(test);
+	host_negotiates_version(test, (struct hvl_version){ 1, 0 });
+	daemon_attaches(test);
+	host_receives_version(test, (struct hvl_version){ 1, 0 });
+	host_receives_nothing(test);
+}
+
+static void invalid_negotiation_replaces_the_unanswered_one(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	host_negotiates(test);
+	host_negotiates_version(test, (struct hvl_version){ 9, 0 });
+	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.negotiate.message_count, 0);
+	daemon_attaches(test);
+	host_receives_nothing(test);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
+}
+
 static void request_continues_after_a_new_negotiation(struct kunit *test)
 {
 	request_is_delivered(test);
@@ -108,6 +131,27 @@ static void logoff_before_negotiation_is_refused(struct kunit *test)
 	host_sends(test, HVL_OP_LOGOFF, ID);
 	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
 	daemon_reads_nothing(test);
+}
+
+/* A request that was declined or refused was never accepted. */
+static void declined_id_can_be_used_again(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_NOT_AVAIL);
+	request_is_delivered(test);
+	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_E_BUSY);
+	host_sends(test, HVL_OP_QUERY, OTHER_ID);
+	host_receives(test, HVL_OP_QUERY, OTHER_ID, HV_LOGOFF_E_NOT_FOUND);
+	host_sends(test, HVL_OP_CANCEL, OTHER_ID);
+	host_receives(test, HVL_OP_CANCEL, OTHER_ID, HV_LOGOFF_E_NOT_FOUND);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
+	KUNIT_EXPECT_EQ(test, fixture->record.request.flags, 0);
 }
 
 static void second_request_is_busy(struct kunit *test)
@@ -259,6 +303,31 @@ static void next_daemon_gets_the_request_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_receives_nothing(test);
+}
+
+/* They are the current daemon's; only the percentage and the state never decrease. */
+static void counts_start_over_after_a_redelivery(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct hvl_report *received = &fixture->tx.packet.body.report;
+
+	request_is_delivered(test);
+	fixture->report = (struct hv_logoff_report){ .percent = 60, .found = 5, .ended = 3 };
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	daemon_detaches(test);
+	daemon_attaches(test);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	/* Until the next daemon has reported, the last counts apply. */
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, received->found, 5);
+	KUNIT_EXPECT_EQ(test, received->ended, 3);
+	fixture->report = (struct hv_logoff_report){ .percent = 10, .found = 2 };
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_ENDING, 0), 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, received->percent, 60);
+	KUNIT_EXPECT_EQ(test, received->found, 2);
+	KUNIT_EXPECT_EQ(test, received->ended, 0);
 }
 
 static void redelivery_in_the_ending_state_has_no_grace(struct kunit *test)
@@ -416,7 +485,26 @@ static void result_is_sent_on_the_new_channel(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_sends(test, HVL_OP_QUERY, ID);
 	hvl_host_opened(fixture->core);
+	/* The host sends first. */
+	host_receives_nothing(test);
+	host_negotiates(test);
+	host_receives_version(test, hvl_message_versions[0]);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
+}
+
+/* Without a daemon the negotiation is not answered. */
+static void result_on_the_new_channel_does_not_wait_for_a_daemon(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	request_is_delivered(test);
+	hvl_host_opened(fixture->core);
+	daemon_detaches(test);
+	time_passes(test, &fixture->core->request.reattach, 0);
+	host_receives_nothing(test);
+	host_negotiates(test);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
 	host_receives_nothing(test);
 }
 
@@ -470,12 +558,15 @@ static void malformed_messages_are_refused(struct kunit *test)
 static struct kunit_case request_cases[] = {
 	KUNIT_CASE(negotiation_waits_for_a_daemon),
 	KUNIT_CASE(negotiation_without_common_version_is_answered_at_once),
+	KUNIT_CASE(newest_negotiation_is_answered),
+	KUNIT_CASE(invalid_negotiation_replaces_the_unanswered_one),
 	KUNIT_CASE(request_continues_after_a_new_negotiation),
 	KUNIT_CASE(request_completes),
 	KUNIT_CASE(progress_is_merged),
 	KUNIT_CASE(progress_never_decreases),
 	KUNIT_CASE(logoff_without_daemon_is_not_available),
 	KUNIT_CASE(logoff_before_negotiation_is_refused),
+	KUNIT_CASE(declined_id_can_be_used_again),
 	KUNIT_CASE(second_request_is_busy),
 	KUNIT_CASE(request_is_in_flight_until_its_result_is_sent),
 	KUNIT_CASE(repeated_request_is_not_a_new_one),
@@ -486,6 +577,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(query_returns_the_result_too),
 	KUNIT_CASE(request_without_a_report_times_out),
 	KUNIT_CASE(next_daemon_gets_the_request_again),
+	KUNIT_CASE(counts_start_over_after_a_redelivery),
 	KUNIT_CASE(redelivery_in_the_ending_state_has_no_grace),
 	KUNIT_CASE(request_fails_if_no_daemon_reattaches),
 	KUNIT_CASE(opening_without_handshake_extends_no_timeout),
@@ -497,6 +589,7 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(suspend_ends_the_request),
 	KUNIT_CASE(no_request_is_accepted_while_suspending),
 	KUNIT_CASE(result_is_sent_on_the_new_channel),
+	KUNIT_CASE(result_on_the_new_channel_does_not_wait_for_a_daemon),
 	KUNIT_CASE(stop_finishes_the_request),
 	KUNIT_CASE(malformed_messages_are_refused),
 	{}

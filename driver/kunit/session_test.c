@@ -102,10 +102,10 @@ static void new_channel_drops_queued_sessions(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 2), 0);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	hvl_host_opened(fixture->core);
-	/* The result does not wait for them. */
-	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_negotiates(test);
 	host_receives_version(test, hvl_message_versions[0]);
+	/* The result does not wait for them. */
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
 	host_receives_nothing(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 3), 0);
 	host_receives_session(test, 0, 3, 2);

@@ -191,8 +191,12 @@ static void fake_stop_scope(void *userdata, const struct session *session)
 	struct fake_session *target = fake_session_of(session);
 
 	target->stopped++;
-	if (target->ends_by <= BY_STOP)
+	if (target->stop_fails > 0) {
+		target->stop_fails--;
+		target->failures_due++;
+	} else if (target->ends_by <= BY_STOP) {
 		end(target);
+	}
 }
 
 static int fake_user_runs(void *userdata, uid_t uid)

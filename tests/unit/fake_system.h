@@ -27,6 +27,7 @@ struct fake_session {
 	bool frozen;       /* its processes only handle SIGKILL */
 	int kill_fails;    /* the number of calls to logind that fail */
 	int kill_error;    /* with this -errno */
+	int stop_fails;    /* that many calls to PID 1 fail, with kill_error */
 	uint64_t ends_at;  /* closes without the engine at this time, unless 0 */
 	bool removal_lost; /* logind sends no SessionRemoved */
 

@@ -432,6 +432,18 @@ static void test_escalation_to_kill(void **state)
 	assert_int_equal(fake.sessions[0].kills_by_logind, 0);
 }
 
+static void test_stop_of_scope_fails(void **state)
+{
+	struct fake_session *target = add_session("1", "alice", BY_STOP);
+
+	target->stop_fails = 2;
+	target->kill_error = -ETIMEDOUT;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(target->stopped, 3);
+}
+
 static void test_frozen_session_is_killed_at_once(void **state)
 {
 	add_session("1", "alice", BY_KILL)->frozen = true;
@@ -1219,6 +1231,7 @@ int main(void)
 		TEST(test_list_after_deadline),
 		TEST(test_report_blocks_past_deadline),
 		TEST(test_escalation_to_kill),
+		TEST(test_stop_of_scope_fails),
 		TEST(test_frozen_session_is_killed_at_once),
 		TEST(test_escalation_to_every_method),
 		TEST(test_session_that_never_ends),

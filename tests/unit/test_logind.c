@@ -627,8 +627,59 @@ static void test_kill_fails(void **state)
 
 static void test_stop_unit(void **state)
 {
-	assert_int_equal(logind_stop_unit(&fixture.logind, "session-c1.scope"), 0);
+	assert_int_equal(logind_stop_scope(&fixture.logind, "c1"), 0);
 	run_until(&fixture.stops, 1);
+}
+
+/* More calls than the bus allows pending on one connection, in their order. */
+static void test_many_calls(void **state)
+{
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(logind_kill(&fixture.logind, "c1", 1 + i % 60), 0);
+	assert_int_equal(logind_stop_scope(&fixture.logind, "c1"), 0);
+	run_until(&fixture.kills, 300);
+	assert_string_equal(fixture.killed, "c1 all 60");
+	assert_int_equal(fixture.kill_failures, 0);
+	run_until(&fixture.stops, 1);
+	assert_string_equal(fixture.unit, "session-c1.scope");
+}
+
+static void test_many_new_sessions(void **state)
+{
+	list();
+	for (int i = 0; i < 300; i++)
+		emit("SessionNew", "c7");
+	run_until(&fixture.found, 300);
+	assert_int_equal(fixture.opened, 300);
+	assert_int_equal(fixture.lookup_failures, 0);
+}
+
+static void test_stop_scope_fails(void **state)
+{
+	/* The fake PID 1 answers no StopUnit with success. */
+	assert_int_equal(logind_stop_scope(&fixture.logind, "c1"), 0);
+	run_until(&fixture.kill_failures, 1);
+	assert_true(fixture.kill_failure < 0);
+}
+
+/* Calls in progress, and those that wait, fail once each. */
+static void test_bus_stops_during_calls(void **state)
+{
+	list();
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	stop_bus();
+	run_until(&fixture.kill_failures, 100);
+	run_until(&fixture.stops_seen, 1);
+}
+
+/* Neither calls in progress nor those that wait are leaked. */
+static void test_end_during_calls(void **state)
+{
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
+	logind_done(&fixture.logind);
+	assert_int_equal(fixture.kill_failures, 0);
 }
 
 static void test_state_of_manager(void **state)
@@ -715,7 +766,7 @@ static void test_no_bus(void **state)
 	assert_true(logind_connect(&fixture.logind) < 0);
 	assert_true(logind_list(&fixture.logind) < 0);
 	assert_true(logind_kill(&fixture.logind, "c1", SIGTERM) < 0);
-	assert_true(logind_stop_unit(&fixture.logind, "session-c1.scope") < 0);
+	assert_true(logind_stop_scope(&fixture.logind, "c1") < 0);
 	assert_true(logind_look_up_manager(&fixture.logind, 1007) < 0);
 	assert_true(logind_terminate_user(&fixture.logind, 1007) < 0);
 	assert_true(logind_kill_user(&fixture.logind, 1007, SIGKILL) < 0);
@@ -766,6 +817,11 @@ int main(void)
 		TEST(test_kill),
 		TEST(test_kill_fails),
 		TEST(test_stop_unit),
+		TEST(test_many_calls),
+		TEST(test_many_new_sessions),
+		TEST(test_stop_scope_fails),
+		TEST(test_bus_stops_during_calls),
+		TEST(test_end_during_calls),
 		TEST(test_state_of_manager),
 		TEST(test_state_of_manager_is_not_available),
 		TEST(test_terminate_user),

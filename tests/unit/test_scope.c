@@ -330,7 +330,7 @@ static void test_no_cgroup_v2(void **state)
 
 static void test_unit_of_session(void **state)
 {
-	_cleanup_free_ char *unit = scope_unit(&session);
+	_cleanup_free_ char *unit = scope_unit(session.id);
 	_cleanup_free_ char *manager = scope_manager_unit(UID);
 
 	assert_string_equal(unit, "session-hvltest.scope");

@@ -221,8 +221,7 @@ static int op_kill_session(void *userdata, const struct session *session, int nu
 static void op_stop_scope(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
-	_cleanup_free_ char *unit = scope_unit(session);
-	int r = unit ? logind_stop_unit(&daemon->logind, unit) : -ENOMEM;
+	int r = logind_stop_scope(&daemon->logind, session->id);
 
 	if (r < 0)
 		log_message(LOG_WARNING, "Cannot stop the scope of session %s: %s.", session->id,

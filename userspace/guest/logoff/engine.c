@@ -368,7 +368,9 @@ static void mark_ended(struct engine *engine, struct target *target)
 /* Temporary failures: the session is still being opened, or the bus restarts. */
 static void retry_step(const struct engine *engine, struct target *target)
 {
-	if (target->step == STEP_KILLED_BY_LOGIND)
+	if (target->step == STEP_STOPPED)
+		target->step = STEP_KILLED_BY_LOGIND;
+	else if (target->step == STEP_KILLED_BY_LOGIND)
 		target->step = STEP_KILLED;
 	else if (target->step == STEP_SIGNALED)
 		target->step = STEP_FOUND;

@@ -60,7 +60,7 @@ struct engine_ops {
 	 * -errno.
 	 */
 	int (*kill_session)(void *userdata, const struct session *session, int number);
-	/* Request PID 1 to stop the session's scope. */
+	/* Request PID 1 to stop the session's scope. engine_call_failed() may follow. */
 	void (*stop_scope)(void *userdata, const struct session *session);
 	/* Whether a process runs in the user's slice: 1, 0, or -errno if that is not known. */
 	int (*user_runs)(void *userdata, uid_t uid);

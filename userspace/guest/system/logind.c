@@ -2,6 +2,7 @@
 #include "logind.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "scope.h"
@@ -24,8 +25,8 @@
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
-/* The bus allows 128 pending calls for each connection. */
-#define LOOKUPS_MAX 64
+/* Together with the calls in the queue, below the 128 that the bus allows for each connection. */
+#define LOOKUPS_MAX 32
 
 /* A request for the properties of one session. */
 struct lookup {
@@ -47,9 +48,10 @@ struct listing {
 	size_t answered;
 };
 
-struct kill {
+/* A call about a session. */
+struct session_call {
 	struct logind *logind;
-	char *id;
+	char id[];
 };
 
 /* A call about a user. */
@@ -350,36 +352,70 @@ int logind_list(struct logind *logind)
 	return 0;
 }
 
-static int on_found(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+/* Sends a call of the queue, with arguments of @types. @userdata is freed. Returns 0 or -errno. */
+static int send_call(struct logind *logind, const char *name, const char *path,
+		     const char *interface, const char *member, call_done_t done, void *userdata,
+		     const char *types, ...)
 {
-	const struct logind *logind = userdata;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+	va_list arguments;
+	int r = userdata || !done ? logind_connect(logind) : -ENOMEM;
+
+	va_start(arguments, types);
+	if (r >= 0)
+		r = sd_bus_message_new_method_call(logind->bus, &message, name, path, interface,
+						   member);
+	if (r >= 0)
+		r = sd_bus_message_appendv(message, types, arguments);
+	va_end(arguments);
+	if (r < 0) {
+		free(userdata);
+		return r;
+	}
+	return call_queue_send(&logind->queue, message, done, userdata);
+}
+
+/* Returns NULL if memory is exhausted; send_call() then fails. */
+static struct session_call *session_call_new(struct logind *logind, const char *id)
+{
+	struct session_call *call = calloc(1, sizeof(*call) + strlen(id) + 1);
+
+	if (!call)
+		return NULL;
+	call->logind = logind;
+	memcpy(call->id, id, strlen(id));
+	return call;
+}
+
+static void on_found(void *userdata, sd_bus_message *reply, int error)
+{
+	const struct session_call *call = userdata;
+	const struct logind *logind = call->logind;
 	struct properties found;
 	struct session session;
 
-	(void)error;
-	if (has_ended(reply))
-		return 0;
-	/* For example, too many pending calls while many users log on. */
-	if (sd_bus_message_is_method_error(reply, NULL) || read_properties(reply, &found) < 0 ||
+	if (reply && has_ended(reply))
+		return;
+	if (error < 0 || read_properties(reply, &found) < 0 ||
 	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
 			 found.leader) < 0) {
 		logind->handler->found(logind->userdata, NULL);
-		return 0;
+		return;
 	}
 	logind->handler->found(logind->userdata, &session);
 	session_done(&session);
-	return 0;
 }
 
 static int on_new(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
-	const char *path;
+	const char *id, *path;
 
 	(void)error;
-	if (sd_bus_message_read(signal, "so", NULL, &path) >= 0)
-		sd_bus_call_method_async(logind->bus, NULL, NAME, path, PROPERTIES, "GetAll",
-					 on_found, logind, "s", SESSION);
+	if (sd_bus_message_read(signal, "so", &id, &path) >= 0 &&
+	    send_call(logind, NAME, path, PROPERTIES, "GetAll", on_found,
+		      session_call_new(logind, id), "s", SESSION) < 0)
+		logind->handler->found(logind->userdata, NULL);
 	logind->handler->opened(logind->userdata);
 	return 0;
 }
@@ -469,11 +505,16 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-static void disconnect(struct logind *logind)
+/* If the calls that wait fail, that may open the next connection. */
+static void disconnect(struct logind *logind, bool failed)
 {
+	sd_bus *bus = logind->bus;
+
 	listing_free(logind->listing);
 	logind->listing = NULL;
-	logind->bus = sd_bus_close_unref(logind->bus);
+	logind->bus = NULL;
+	call_queue_done(&logind->queue, failed);
+	sd_bus_close_unref(bus);
 }
 
 /* All pending calls have failed before this. */
@@ -484,7 +525,7 @@ static int on_disconnected(sd_bus_message *signal, void *userdata, sd_bus_error 
 	(void)signal;
 	(void)error;
 	log_message(LOG_WARNING, "The system bus closed the connection.");
-	disconnect(logind);
+	disconnect(logind, true);
 	logind->handler->restarted(logind->userdata, false);
 	return 0;
 }
@@ -533,6 +574,7 @@ int logind_connect(struct logind *logind)
 	if (logind->bus)
 		return 0;
 	r = sd_bus_open_system(&logind->bus);
+	call_queue_init(&logind->queue, logind->bus);
 	if (r >= 0)
 		r = sd_bus_set_method_call_timeout(logind->bus, CALL_TIMEOUT);
 	if (r >= 0)
@@ -541,120 +583,53 @@ int logind_connect(struct logind *logind)
 		r = subscribe(logind);
 	if (r < 0) {
 		log_failure(logind, strerror(-r));
-		disconnect(logind);
+		disconnect(logind, false);
 	}
 	return r < 0 ? r : 0;
 }
 
 void logind_done(struct logind *logind)
 {
-	disconnect(logind);
+	disconnect(logind, false);
 }
 
-static void kill_free(void *userdata)
+static void on_session_call(void *userdata, sd_bus_message *reply, int error)
 {
-	struct kill *kill = userdata;
+	const struct session_call *call = userdata;
+	struct logind *logind = call->logind;
 
-	free(kill->id);
-	free(kill);
-}
-
-static int on_killed(sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-	const struct kill *kill = userdata;
-	struct logind *logind = kill->logind;
-	int r = -sd_bus_message_get_errno(reply);
-
-	(void)error;
-	if (!sd_bus_message_is_method_error(reply, NULL))
-		return 0;
+	if (error == 0)
+		return;
 	/* systemd 252 keeps a session without a scope if it was closing while logind restarted. */
-	if (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION) ||
-	    sd_bus_message_is_method_error(reply, NO_SUCH_UNIT))
-		r = -ENOENT;
-	logind->handler->kill_failed(logind->userdata, kill->id, r);
-	return 0;
+	if (reply && (sd_bus_message_is_method_error(reply, NO_SUCH_SESSION) ||
+		      sd_bus_message_is_method_error(reply, NO_SUCH_UNIT)))
+		error = -ENOENT;
+	logind->handler->kill_failed(logind->userdata, call->id, error);
 }
 
 int logind_kill(struct logind *logind, const char *id, int number)
 {
-	sd_bus_slot *slot = NULL;
-	struct kill *kill;
-	int r = logind_connect(logind);
-
-	if (r < 0)
-		return r;
-	kill = calloc(1, sizeof(*kill));
-	if (!kill)
-		return -ENOMEM;
-	kill->logind = logind;
-	kill->id = strdup(id);
-	if (!kill->id) {
-		kill_free(kill);
-		return -ENOMEM;
-	}
-	r = sd_bus_call_method_async(logind->bus, &slot, NAME, PATH, MANAGER, "KillSession",
-				     on_killed, kill, "ssi", id, "all", number);
-	if (r < 0) {
-		kill_free(kill);
-		return r;
-	}
-	/* From now on, the connection owns @kill. */
-	sd_bus_slot_set_destroy_callback(slot, kill_free);
-	sd_bus_slot_set_floating(slot, 1);
-	sd_bus_slot_unref(slot);
-	return 0;
+	return send_call(logind, NAME, PATH, MANAGER, "KillSession", on_session_call,
+			 session_call_new(logind, id), "ssi", id, "all", number);
 }
 
-int logind_stop_unit(struct logind *logind, const char *unit)
+int logind_stop_scope(struct logind *logind, const char *id)
 {
-	int r = logind_connect(logind);
+	_cleanup_free_ char *unit = scope_unit(id);
 
-	if (r < 0)
-		return r;
-	r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
-				     "StopUnit", NULL, NULL, "ss", unit, "replace");
-	return r < 0 ? r : 0;
-}
-
-/*
- * Sends @message, and frees @call after the reply. The connection owns both from now on. Returns 0
- * or -errno.
- */
-static int send_user_call(sd_bus_message *message, sd_bus_message_handler_t handler,
-			  const struct user_call *call)
-{
-	struct user_call *copy = malloc(sizeof(*copy));
-	sd_bus_slot *slot = NULL;
-	int r;
-
-	if (!copy)
+	if (!unit)
 		return -ENOMEM;
-	*copy = *call;
-	r = sd_bus_call_async(call->logind->bus, &slot, message, handler, copy, 0);
-	if (r < 0) {
-		free(copy);
-		return r;
-	}
-	sd_bus_slot_set_destroy_callback(slot, free);
-	sd_bus_slot_set_floating(slot, 1);
-	sd_bus_slot_unref(slot);
-	return 0;
+	return send_call(logind, PID1_NAME, PID1_PATH, PID1_MANAGER, "StopUnit", on_session_call,
+			 session_call_new(logind, id), "ss", unit, "replace");
 }
 
-/* The call Properties.Get(@interface, @property), with a string result, of an object. */
-static int get_property(const struct user_call *call, const char *name, const char *path,
-			const char *interface, const char *property,
-			sd_bus_message_handler_t handler)
+static struct user_call *user_call_new(struct logind *logind, uid_t uid)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-	int r;
+	struct user_call *call = malloc(sizeof(*call));
 
-	r = sd_bus_message_new_method_call(call->logind->bus, &message, name, path, PROPERTIES,
-					   "Get");
-	if (r >= 0)
-		r = sd_bus_message_append(message, "ss", interface, property);
-	return r < 0 ? r : send_user_call(message, handler, call);
+	if (call)
+		*call = (struct user_call){.logind = logind, .uid = uid};
+	return call;
 }
 
 static void report_manager(const struct user_call *call, int state)
@@ -662,23 +637,21 @@ static void report_manager(const struct user_call *call, int state)
 	call->logind->handler->manager_found(call->logind->userdata, call->uid, state);
 }
 
-static int on_linger(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static void on_linger(void *userdata, sd_bus_message *reply, int error)
 {
 	const struct user_call *call = userdata;
 	int lingers;
 
-	(void)error;
+	if (error == 0 && sd_bus_message_read(reply, "v", "b", &lingers) < 0)
+		error = -EBADMSG;
 	/* Without the user in logind, only PID 1 has the manager. */
-	if (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-	    sd_bus_message_is_method_error(reply, NO_SUCH_USER))
+	if (reply && (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+		      sd_bus_message_is_method_error(reply, NO_SUCH_USER)))
 		report_manager(call, MANAGER_ACTIVE);
-	else if (sd_bus_message_is_method_error(reply, NULL))
-		report_manager(call, reply_error(call->logind, reply));
-	else if (sd_bus_message_read(reply, "v", "b", &lingers) < 0)
-		report_manager(call, -EBADMSG);
+	else if (error < 0)
+		report_manager(call, error);
 	else
 		report_manager(call, lingers ? MANAGER_LINGERS : MANAGER_ACTIVE);
-	return 0;
 }
 
 static int get_linger(const struct user_call *call)
@@ -689,96 +662,73 @@ static int get_linger(const struct user_call *call)
 		path = NULL;
 		return -ENOMEM;
 	}
-	return get_property(call, NAME, path, USER, "Linger", on_linger);
+	return send_call(call->logind, NAME, path, PROPERTIES, "Get", on_linger,
+			 user_call_new(call->logind, call->uid), "ss", USER, "Linger");
 }
 
-static int on_manager_state(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static void on_manager_state(void *userdata, sd_bus_message *reply, int error)
 {
 	const struct user_call *call = userdata;
 	const char *state = "inactive";
-	int r = 0;
 
-	(void)error;
-	if (sd_bus_message_is_method_error(reply, NO_SUCH_UNIT) ||
-	    sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT))
-		r = 0;
-	else if (sd_bus_message_is_method_error(reply, NULL))
-		r = -sd_bus_message_get_errno(reply);
-	else
-		r = sd_bus_message_read(reply, "v", "s", &state);
-	if (r >= 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0) {
-		r = get_linger(call);
-		if (r >= 0)
-			return 0;
+	if (error == 0 && sd_bus_message_read(reply, "v", "s", &state) < 0)
+		error = -EBADMSG;
+	if (reply && (sd_bus_message_is_method_error(reply, NO_SUCH_UNIT) ||
+		      sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT)))
+		error = 0;
+	if (error == 0 && strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0) {
+		error = get_linger(call);
+		if (error == 0)
+			return;
 	}
-	report_manager(call, r < 0 ? r : MANAGER_INACTIVE);
-	return 0;
+	report_manager(call, error < 0 ? error : MANAGER_INACTIVE);
 }
 
 int logind_look_up_manager(struct logind *logind, uid_t uid)
 {
-	const struct user_call call = {.logind = logind, .uid = uid};
 	_cleanup_free_ char *unit = scope_manager_unit(uid);
 	_cleanup_free_ char *path = NULL;
-	int r = logind_connect(logind);
+	int r = unit ? sd_bus_path_encode(PID1_PATH "/unit", unit, &path) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	if (!unit)
-		return -ENOMEM;
-	r = sd_bus_path_encode(PID1_PATH "/unit", unit, &path);
-	return r < 0 ? r
-		     : get_property(&call, PID1_NAME, path, UNIT, "ActiveState", on_manager_state);
+	return send_call(logind, PID1_NAME, path, PROPERTIES, "Get", on_manager_state,
+			 user_call_new(logind, uid), "ss", UNIT, "ActiveState");
 }
 
-static int on_terminated(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int call_for_manager(struct logind *logind, uid_t uid, const char *member, const char *mode)
+{
+	_cleanup_free_ char *unit = scope_manager_unit(uid);
+
+	if (!unit)
+		return -ENOMEM;
+	return send_call(logind, PID1_NAME, PID1_PATH, PID1_MANAGER, member, NULL, NULL,
+			 mode ? "ss" : "s", unit, mode);
+}
+
+/* Without the user in logind, only PID 1 can stop the manager. */
+static void on_terminated(void *userdata, sd_bus_message *reply, int error)
 {
 	const struct user_call *call = userdata;
-	_cleanup_free_ char *unit = NULL;
 
-	(void)error;
-	if (!sd_bus_message_is_method_error(reply, NULL))
-		return 0;
-	/* Without the user in logind, only PID 1 can stop the manager. */
-	unit = scope_manager_unit(call->uid);
-	if (unit)
-		logind_stop_unit(call->logind, unit);
-	return 0;
+	(void)reply;
+	if (error < 0)
+		call_for_manager(call->logind, call->uid, "StopUnit", "replace");
 }
 
 int logind_terminate_user(struct logind *logind, uid_t uid)
 {
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
-	const struct user_call call = {.logind = logind, .uid = uid};
-	int r = logind_connect(logind);
-
-	if (r >= 0)
-		r = sd_bus_message_new_method_call(logind->bus, &message, NAME, PATH, MANAGER,
-						   "TerminateUser");
-	if (r >= 0)
-		r = sd_bus_message_append(message, "u", (uint32_t)uid);
-	return r < 0 ? r : send_user_call(message, on_terminated, &call);
+	return send_call(logind, NAME, PATH, MANAGER, "TerminateUser", on_terminated,
+			 user_call_new(logind, uid), "u", (uint32_t)uid);
 }
 
 int logind_kill_user(struct logind *logind, uid_t uid, int number)
 {
-	int r = logind_connect(logind);
-
-	if (r >= 0)
-		r = sd_bus_call_method_async(logind->bus, NULL, NAME, PATH, MANAGER, "KillUser",
-					     NULL, NULL, "ui", (uint32_t)uid, number);
-	return r < 0 ? r : 0;
+	return send_call(logind, NAME, PATH, MANAGER, "KillUser", NULL, NULL, "ui", (uint32_t)uid,
+			 number);
 }
 
 int logind_reset_manager(struct logind *logind, uid_t uid)
 {
-	_cleanup_free_ char *unit = scope_manager_unit(uid);
-	int r = logind_connect(logind);
-
-	if (!unit)
-		return -ENOMEM;
-	if (r >= 0)
-		r = sd_bus_call_method_async(logind->bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER,
-					     "ResetFailedUnit", NULL, NULL, "s", unit);
-	return r < 0 ? r : 0;
+	return call_for_manager(logind, uid, "ResetFailedUnit", NULL);
 }

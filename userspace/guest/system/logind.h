@@ -7,6 +7,7 @@
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
+#include "call_queue.h"
 #include "userspace/guest/logoff/managers.h"
 #include "userspace/guest/logoff/session.h"
 
@@ -23,7 +24,10 @@ struct logind_handler {
 	void (*removed)(void *userdata, const char *id);
 	/* logind has started (@running) or stopped: signals may have been missed in between. */
 	void (*restarted)(void *userdata, bool running);
-	/* -ENOENT: the session does not exist, or has no processes. */
+	/*
+	 * Of logind_kill() or logind_stop_scope(). -ENOENT: the session does not exist, or has no
+	 * processes.
+	 */
 	void (*kill_failed)(void *userdata, const char *id, int error);
 	/* The result of logind_look_up_manager(): an enum manager_state or -errno. */
 	void (*manager_found)(void *userdata, uid_t uid, int state);
@@ -32,6 +36,7 @@ struct logind_handler {
 struct logind {
 	sd_event *event;
 	sd_bus *bus;
+	struct call_queue queue;
 	const struct logind_handler *handler;
 	void *userdata;
 	struct listing *listing; /* in progress, or NULL */
@@ -50,7 +55,7 @@ int logind_connect(struct logind *logind);
 /* Cancels the previous listing if it is still in progress. */
 int logind_list(struct logind *logind);
 int logind_kill(struct logind *logind, const char *id, int number);
-int logind_stop_unit(struct logind *logind, const char *unit);
+int logind_stop_scope(struct logind *logind, const char *id);
 
 int logind_look_up_manager(struct logind *logind, uid_t uid);
 /* Stops the manager and the user's sessions. */

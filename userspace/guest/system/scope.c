@@ -26,11 +26,11 @@ static void closedirp(DIR **directory)
 		closedir(*directory);
 }
 
-char *scope_unit(const struct session *session)
+char *scope_unit(const char *id)
 {
 	char *unit;
 
-	return asprintf(&unit, PREFIX "%s" SUFFIX, session->id) < 0 ? NULL : unit;
+	return asprintf(&unit, PREFIX "%s" SUFFIX, id) < 0 ? NULL : unit;
 }
 
 char *scope_session(const char *unit)

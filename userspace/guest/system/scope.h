@@ -15,7 +15,7 @@
 #define SCOPE_ROOT "/sys/fs/cgroup"
 
 /* The name of the session's unit, such as "session-3.scope", allocated; or NULL. */
-char *scope_unit(const struct session *session);
+char *scope_unit(const char *id);
 /* The session id of a unit, such as "3", allocated; NULL if @unit is not a session's scope. */
 char *scope_session(const char *unit);
 

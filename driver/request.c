@@ -99,7 +99,7 @@ void hvl_request_finish(struct hvl_core *core, u32 result, u32 cancel_reason, co
 	core->progress_pending = false;
 	core->complete_pending = true;
 	core->sessions_ahead = core->session_count;
-	/* The daemon may not have read the cancellation of the request before. */
+	/* The daemon may not have read the cancellation of the previous request. */
 	if (core->cancel_id == request->id)
 		core->cancel_id = 0;
 	if (cancel_reason && request->with_daemon) {

@@ -21,8 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		}                                                                                  \
 	} while (0)
 
-/* An allocation of exactly @size bytes, so that ASan detects reads beyond it. The caller frees it.
- */
+/* An allocation of exactly @size bytes, so that ASan detects reads beyond it. The caller frees. */
 static inline void *exact_copy(const void *data, size_t size)
 {
 	void *copy = malloc(size);

@@ -268,7 +268,7 @@ static void test_which_sessions_are_ended(void **state)
 	assert_false(is_ours("", 1000, "alice"));
 }
 
-/* A look-up has found that root is 0, ops is 1001, and that there is no user ghost. */
+/* A lookup has found that root is 0, ops is 1001, and that there is no user ghost. */
 static void test_exempt_users_with_uids(void **state)
 {
 	assert_int_equal(parse("[Logoff]\nExemptUsers=root ops ghost 1002 1003\n"), 0);

@@ -859,7 +859,7 @@ static void test_lookup_without_answer(void **state)
 	assert_int_equal(open_sessions(), 4);
 }
 
-/* Requests for all users need no look-up unless users are exempt. */
+/* Requests for all users need no lookup unless users are exempt. */
 static void test_when_users_are_looked_up(void **state)
 {
 	struct exempt_user exempt[] = {{.name = "root"}, {0}};

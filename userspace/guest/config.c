@@ -133,7 +133,7 @@ static const struct known_class *find_class(const char *name)
 	return NULL;
 }
 
-/* A later systemd-logind may have further classes. */
+/* Only warns about unknown classes: a later systemd-logind may have more. */
 static void check_class(struct parser *parser, const char *name)
 {
 	const struct known_class *class = find_class(name);
@@ -150,8 +150,8 @@ static void check_class(struct parser *parser, const char *name)
 			     name);
 	else if (!class)
 		report_warning(parser,
-			       "\"%s\" is not a session class of systemd-logind that hv-logoffd "
-			       "knows; check its spelling.",
+			       "\"%s\" is not a session class that hv-logoffd knows; check the "
+			       "spelling.",
 			       name);
 	else if (class->warning)
 		report_warning(parser, "%s", class->warning);
@@ -179,15 +179,15 @@ static void exempt_users_free(struct exempt_user *users)
 	free(users);
 }
 
-/* Room for all users in @value, and for the end of the array. */
+/* Allocates space for all users in @value and for the end of the array. */
 static struct exempt_user *exempt_users_new(const char *value)
 {
 	return calloc(strlen(value) / 2 + 2, sizeof(struct exempt_user));
 }
 
 /*
- * The next name in *@value, which may be in quotes; in them, a blank or a comma is a part of the
- * name, and a backslash always is. Returns false if the second quote is missing.
+ * Gets the next name in *@value, which may be quoted. Within quotes, blanks and commas are part of
+ * the name; a backslash always is. Returns false if the closing quote is missing.
  */
 static bool next_name(const char **value, const char **name, size_t *length)
 {
@@ -222,10 +222,11 @@ static int set_exempt_users(struct parser *parser, const char *value)
 	parser->config->exempt_users = users;
 	for (value += strspn(value, SEPARATORS); *value; value += strspn(value, SEPARATORS)) {
 		if (!next_name(&value, &name, &length)) {
-			report_error(parser,
-				     "A quote is missing in %s; write ExemptUsers=\"A B\" for a "
-				     "name with a space.",
-				     value);
+			report_error(
+				parser,
+				"The closing quote is missing in %s; write ExemptUsers=\"A B\" "
+				"for a name with a space.",
+				value);
 			return 0;
 		}
 		next->name = strndup(name, length);

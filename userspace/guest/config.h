@@ -12,9 +12,9 @@
 
 /* A user who stays logged on. */
 struct exempt_user {
-	char *name; /* or number */
+	char *name; /* or a number */
 	bool has_uid;
-	uid_t uid; /* from the last successful look-up of the name */
+	uid_t uid; /* from the last successful lookup of the name */
 };
 
 struct config {
@@ -39,7 +39,7 @@ void config_done(struct config *config);
 
 /*
  * Whether @uid or @name is exempt. The name is compared even if the configured one has a uid, and a
- * configured number without a result of a look-up is a uid: in doubt, nobody is logged off.
+ * configured number that was not looked up is a uid: if in doubt, the user is exempt.
  */
 bool config_exempts(const struct config *config, uid_t uid, const char *name);
 

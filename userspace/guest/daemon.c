@@ -91,7 +91,7 @@ static const struct logoff_transport device_transport = {
 /* Delay after logind failed to answer. */
 #define LIST_RETRY (5 * USEC_PER_SEC)
 
-/* More than a domain's services take to find that they are offline. */
+/* Longer than the services of a domain need to detect that they are offline. */
 #define LOOKUP_TIMEOUT (15 * USEC_PER_SEC)
 
 /* The operations of the engine and the session watch. */
@@ -122,8 +122,8 @@ static size_t count_exempt_users(const struct config *config)
 }
 
 /*
- * A name that was found once keeps its uid. One that never was and does not exist exempts as text.
- * Returns the first whose uid is unknown because its look-up failed, and the error; or NULL.
+ * A name that was found once keeps its uid. A name that does not exist is compared as text. Returns
+ * the first name whose uid is unknown because its lookup failed, and the error; or NULL.
  */
 static const char *update_exempt_users(struct config *config, const struct user_result *results,
 				       int *error)
@@ -353,11 +353,12 @@ static void refuse(struct daemon *daemon, uint32_t result, const char *text)
 static const char *find_invalid_name(const struct logoff_request *request)
 {
 	if (request->user[0] && !text_is_name(request->user))
-		return "The request's user is not a user name: it has a control character, a colon "
-		       "or a slash, or is not UTF-8.";
+		return "The request's user is not a user name: it contains a control character, a "
+		       "colon or a slash, or is not UTF-8.";
 	if (request->session[0] && !text_is_session(request->session))
-		return "The request's session is not a session id of systemd-logind: these have "
-		       "only letters and digits.";
+		return "The request's session is not a session id of systemd-logind, which "
+		       "consists "
+		       "of letters and digits.";
 	return NULL;
 }
 

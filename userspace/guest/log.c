@@ -29,7 +29,7 @@ void log_message(int priority, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	/* A second line would be an entry of its own, with a priority that its text chooses. */
+	/* A second line would be a separate entry, whose text could set its priority. */
 	line = text_format_line(format, arguments);
 	va_end(arguments);
 	if (!line)

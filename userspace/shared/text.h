@@ -10,8 +10,8 @@
 
 bool text_is_utf8(const char *text);
 /*
- * Whether it may be the name of a user, also of a domain, such as "DOMAIN\John Smith": not empty,
- * on one line, displayable, and without ':' and '/'.
+ * Whether it may be a user name, possibly of a domain, such as "DOMAIN\John Smith": not empty, on
+ * one line, displayable, and without ':' and '/'.
  */
 bool text_is_name(const char *text);
 /* Whether it may be the id of one of logind's sessions: ASCII letters and digits. */
@@ -33,7 +33,7 @@ void text_make_ascii(char *text);
 /* text_clean_line() into memory that the caller frees; NULL if there is none. */
 char *text_clean_line_dup(const char *source);
 
-/* The same for a formatted string, which may have parts that are not clean. */
+/* The same for a formatted string, whose arguments need not be clean. */
 char *text_format_line(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 #endif /* HVL_TEXT_H */

@@ -125,8 +125,7 @@ static void print_console(const json_t *event)
 	fflush(stdout);
 }
 
-/* Sends input over connections of its own: the caller's connection waits for the console's reply.
- */
+/* Sends input over separate connections: the caller's connection waits for the console's reply. */
 static void *forward_input(void *name)
 {
 	char typed[256];

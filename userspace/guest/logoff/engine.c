@@ -63,7 +63,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The process may have been stopped or frozen for any time before an event is handled. */
+/* The process may have been stopped or frozen for any length of time before an event is handled. */
 static bool expired(const struct engine *engine)
 {
 	return now(engine) >= engine->deadline;
@@ -308,7 +308,7 @@ static void schedule(struct engine *engine)
 	engine->ops->wake(engine->userdata, time);
 }
 
-/* The request completes with a list, which has to be requested once the last manager is gone. */
+/* The request completes with a list, which must be requested once the last manager has stopped. */
 static void advance_managers(struct engine *engine)
 {
 	struct managers_context context = managers_context(engine);
@@ -434,7 +434,8 @@ static void take_next_steps(struct engine *engine)
 
 /*
  * The report comes first: after it, the request cannot be cancelled, whatever happens to this
- * daemon. A transport that no longer expects it has the request dropped before any session ends.
+ * daemon. If the transport no longer expects it, the request is dropped before any session is
+ * ended.
  */
 static void begin_ending(struct engine *engine)
 {
@@ -477,7 +478,7 @@ static int add_target(struct engine *engine, struct session *session)
 	return 0;
 }
 
-/* The managers that logind lists as sessions from systemd 256 on are none of a logged-on user. */
+/* From systemd 256 on, logind lists managers as sessions, but they do not mean a logged-on user. */
 static bool is_manager(const struct session *session)
 {
 	return !strncmp(session->class, "manager", strlen("manager"));

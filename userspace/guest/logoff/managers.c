@@ -9,12 +9,12 @@
 #include "engine.h"
 #include "userspace/shared/util.h"
 
-/* Between two looks at the processes that are left; each reads one file. */
+/* The interval at which the remaining processes are checked, which reads one file. */
 #define POLL  (100 * USEC_PER_MSEC)
-/* After a failed call. */
+/* The delay after a failed call. */
 #define RETRY (1 * USEC_PER_SEC)
 
-/* The last step to stop a manager; each is stronger than the previous one. */
+/* The last step that was taken to stop a manager; each is stronger than the previous one. */
 enum manager_step {
 	STEP_NONE,
 	STEP_STOPPED,
@@ -28,7 +28,7 @@ struct manager {
 	char *user;
 	unsigned int sessions;
 	enum manager_step step;
-	uint64_t next;        /* when to look at it again; USEC_NEVER: waiting for an answer */
+	uint64_t next;        /* when to check it again; USEC_NEVER: waiting for an answer */
 	uint64_t escalate_at; /* when the next step is due */
 };
 
@@ -72,7 +72,7 @@ void managers_reset_sessions(struct managers *managers)
 		managers->items[i].sessions = 0;
 }
 
-/* The user has logged on again: the next step starts from the first one, with a new look. */
+/* The user has logged on again: start over with the first step. */
 void managers_session_found(struct managers *managers, uid_t uid)
 {
 	struct manager *manager = find(managers, uid);
@@ -97,7 +97,7 @@ static bool is_left(const struct manager *manager)
 	return manager->sessions == 0 && manager->step < STEP_GONE;
 }
 
-/* Most users without a session have no process either: that needs no call to PID 1 or logind. */
+/* Avoids calls to PID 1 and logind: most users without a session have no process either. */
 static void skip_if_idle(struct manager *manager, const struct managers_context *context)
 {
 	if (manager->step == STEP_NONE && is_left(manager) &&
@@ -135,7 +135,7 @@ static void stop(struct manager *manager, const struct managers_context *context
 		kill_user(manager, context);
 }
 
-/* The slice is empty a moment before the manager's unit is inactive. */
+/* The slice becomes empty shortly before the manager's unit becomes inactive. */
 static void advance(struct manager *manager, const struct managers_context *context, uint64_t now)
 {
 	bool stopping = manager->step != STEP_NONE;
@@ -183,7 +183,7 @@ void managers_found(struct managers *managers, const struct managers_context *co
 	manager->next = now + (state < 0 ? RETRY : POLL);
 	if (state < 0)
 		return;
-	/* Processes in the slice that are not the manager's. */
+	/* The slice may have processes that do not belong to the manager. */
 	if (state == MANAGER_INACTIVE && context->ops->user_runs(context->userdata, uid) > 0)
 		state = MANAGER_ACTIVE;
 	if (state == MANAGER_INACTIVE) {

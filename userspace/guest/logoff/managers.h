@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The users whose sessions a request ends, and what else of theirs runs: the user manager
- * (user@UID.service) and all other processes in the user's slice. Once a user has no session left,
- * the manager is stopped in steps. logind would do that only UserStopDelaySec= later, and never if
- * the user lingers: such a manager is left running.
+ * The user managers (user@UID.service) of the users whose sessions a request ends, and all other
+ * processes in the slices of these users. Once a user has no session left, the manager is stopped
+ * in steps. logind would do that only UserStopDelaySec= later, and not if the user lingers: such a
+ * manager is left running.
  */
 #ifndef HVL_MANAGERS_H
 #define HVL_MANAGERS_H
@@ -15,11 +15,11 @@
 
 struct engine_ops;
 
-/* Of a user manager, as PID 1 and logind report it. */
+/* The state of a user manager, as reported by PID 1 and logind. */
 enum manager_state {
 	MANAGER_INACTIVE,
 	MANAGER_ACTIVE,
-	MANAGER_LINGERS, /* active, and it stays so without a session */
+	MANAGER_LINGERS, /* active, also without a session */
 };
 
 struct manager;
@@ -35,17 +35,16 @@ struct managers_context {
 	void *userdata; /* of the ops */
 	uint64_t escalate;
 	bool force;
-	/* Sessions may have been opened since the last list: no manager is stopped before the next.
-	 */
+	/* Sessions may have been opened since the last list, so no manager is stopped. */
 	bool list_is_old;
 };
 
 void managers_done(struct managers *managers);
 
-/* Adds the user's manager unless it was added before. Returns 0 or -ENOMEM. */
+/* Adds the user's manager unless it has already been added. Returns 0 or -ENOMEM. */
 int managers_add(struct managers *managers, uid_t uid, const char *user);
 
-/* The number of a user's sessions. As long as it is not 0, nothing is done to the manager. */
+/* Count a user's sessions. While there is one, the manager is not stopped. */
 void managers_reset_sessions(struct managers *managers);
 void managers_session_found(struct managers *managers, uid_t uid);
 void managers_session_ended(struct managers *managers, uid_t uid);
@@ -57,11 +56,10 @@ bool managers_advance(struct managers *managers, const struct managers_context *
 /* The answer to look_up_manager(): an enum manager_state or -errno. */
 void managers_found(struct managers *managers, const struct managers_context *context, uid_t uid,
 		    int state);
-/* The time at which managers_advance() has to be called. */
+/* The time at which managers_advance() must be called. */
 uint64_t managers_next(const struct managers *managers);
 
-/* The names of the users whose managers linger, or are left; as many as fit. Returns their number.
- */
+/* Lists the users, as many as fit, whose managers linger or are left. Returns their number. */
 unsigned int managers_list(const struct managers *managers, bool lingering, char *text,
 			   size_t size);
 

@@ -53,7 +53,8 @@ static int open_tty(const struct session *session)
 	return r < 0 ? r : fd;
 }
 
-/* Otherwise, each byte of a UTF-8 character is one character, which may be a control of C1. */
+/* On other terminals, each byte of a UTF-8 character is a character, even a C1 control character.
+ */
 static bool is_utf8(int fd)
 {
 	struct termios settings;

@@ -27,7 +27,7 @@ struct user_lookup {
 	struct user_result *results; /* shared with the helper */
 };
 
-/* See getpwnam(3): these may be returned if the user is not found. */
+/* According to getpwnam(3), these may be returned if the user is not found. */
 static bool is_not_found(int error)
 {
 	return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Uids of users. The name service may block for long (sssd, LDAP), so that a helper process looks
- * the names up.
+ * Looks up the uids of users. The name service may block for a long time (sssd, LDAP), so a helper
+ * process calls it.
  */
 #ifndef HVL_USER_H
 #define HVL_USER_H
@@ -11,8 +11,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-/* 0 and the uid; -ENOENT: there is no such user; any other -errno: it is unknown whether there is.
- */
+/* The uid, if the error is 0. -ENOENT: there is no such user. Other errors: the lookup failed. */
 struct user_result {
 	int error;
 	uid_t uid;
@@ -22,8 +21,7 @@ struct user_lookup;
 
 typedef void (*user_lookup_handler)(void *userdata, const struct user_result *results);
 
-/* A name, or the number of a uid. As for chown(1), a number may be a name, which takes precedence.
- */
+/* @name is a user name or a number. As in chown(1), a number that is a user name is that user. */
 struct user_result user_resolve(const char *name);
 
 /*
@@ -33,7 +31,7 @@ struct user_result user_resolve(const char *name);
  */
 int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *const *names,
 		      size_t count, uint64_t timeout, user_lookup_handler handler, void *userdata);
-/* Stops it without a call of the handler. @lookup may be NULL. */
+/* Stops it without calling the handler. @lookup may be NULL. */
 void user_lookup_cancel(struct user_lookup *lookup);
 
 #endif /* HVL_USER_H */

@@ -150,7 +150,7 @@ static void check_class(struct parser *parser, const char *name)
 			     name);
 	else if (!class)
 		report_warning(parser,
-			       "\"%s\" is not a session class that hv-logoffd knows; check the "
+			       "\"%s\" is not a session class that hv-logoffd knows; check its "
 			       "spelling.",
 			       name);
 	else if (class->warning)

@@ -53,8 +53,7 @@ static int open_tty(const struct session *session)
 	return r < 0 ? r : fd;
 }
 
-/* On other terminals, each byte of a UTF-8 character is a character, even a C1 control character.
- */
+/* On other terminals, each byte of a UTF-8 character is a character, possibly a C1 control. */
 static bool is_utf8(int fd)
 {
 	struct termios settings;

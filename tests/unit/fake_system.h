@@ -44,7 +44,7 @@ struct fake_session {
 	char notice[2048]; /* the last one */
 };
 
-/* A user's manager, and all else that runs in his slice. */
+/* A user's manager, and all else that runs in the same slice. */
 struct fake_manager {
 	uid_t uid;
 	enum ends_by ends_by; /* BY_SIGNAL: ends when it is stopped */

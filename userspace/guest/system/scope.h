@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The processes of a session, in the control group (v2) of its scope, and those of a user, in that
- * of his slice. @root is the mount point of the control groups: SCOPE_ROOT, except in tests. All
- * functions on control groups return -EOPNOTSUPP without version 2.
+ * of the user's slice. @root is the mount point of the control groups: SCOPE_ROOT, except in tests.
+ * All functions on control groups return -EOPNOTSUPP without version 2.
  */
 #ifndef HVL_SCOPE_H
 #define HVL_SCOPE_H

@@ -26,8 +26,8 @@ MEMBER = Client(65534, 65534, [61, 60])
 EXECUTE = ("watch", "wait", "logoff", "cancel", "query", "complete_count", "shutdown", "heartbeat",
            "timesync", "kvp_add", "kvp_modify", "kvp_remove", "kvp_host_items", "kvp_guest_items",
            "kvp_intrinsic_items", "kvp_get", "kvp_pool")
-OWNER = ("console", "input", "exec", "rescind", "offer", "negotiate", "stall", "resume", "storm",
-         "inject", "reset", "stop")
+OWNER = ("console", "input", "exec", "rescind", "offer", "negotiate", "stall", "resume", "refuse",
+         "accept", "storm", "inject", "reset", "stop")
 
 CASES = Cases()
 

@@ -17,7 +17,7 @@ import vmguestos
 from checks import (DISP_E_EXCEPTION, DRIVER, E_BUSY, E_CANCELLED, E_NO_SESSION,
                     E_NOT_AVAIL, E_NOT_FOUND, E_TIMED_OUT, S_OK, Cases, audited, bound_device,
                     check_complete_once, check_result, configure, daemon_pid, in_grace, logoff,
-                    offer, same, until, wait_device_gone)
+                    offer, same, until, wait_device_gone, wait_done)
 from machine import BOUND
 
 CASES = Cases()
@@ -440,6 +440,40 @@ def false_sizes(machine):
         machine.ask("inject", component="logoff", **options)
     check_result(machine, logoff(machine).finish(), E_NO_SESSION)
     same("resets in total", int(machine.run(RESETS)), resets + 1)
+    check_no_complaints(machine)
+
+
+@CASES.add
+def open_refused(machine):
+    """an interrupt after the host has refused to open the channel is ignored; a later bind works"""
+    device = bound_device(machine)
+    machine.run(f"echo {device} >{DRIVER}/unbind")
+    machine.ask("refuse", component="logoff")
+    machine.run(f"! echo {device} >{DRIVER}/bind")
+    machine.ask("accept", component="logoff")
+    machine.run(f"echo {device} >{DRIVER}/bind")
+    machine.wait("logoff", "negotiated")
+    check_works(machine)
+    check_no_complaints(machine)
+
+
+@CASES.add
+def reopen_refused(machine):
+    """the host refuses to reopen a corrupt channel: the request goes on once it accepts"""
+    machine.open_session("pam", "alice")
+    request, name = in_grace(machine)
+    closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})
+    machine.ask("refuse", component="logoff")
+    machine.ask("inject", component="logoff", data="00", size=65536)
+    assert closed.finish()["ok"], "the guest did not close the channel"
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    machine.wait_run("dmesg | grep -q 'reopen the channel: .* trying again in 1000 ms'")
+    machine.ask("accept", component="logoff")
+    machine.wait("logoff", "negotiated")
+    same("the reply to CANCEL", machine.ask("cancel", id=name)["hresult"], S_OK)
+    wait_done(machine, name)
+    check_complete_once(machine, name)
+    check_works(machine, others=1)
     check_no_complaints(machine)
 
 

@@ -39,6 +39,8 @@ static const struct {
 	{"negotiate", cli_component, "NAME COMPONENT"},
 	{"stall", cli_component, "NAME COMPONENT"},
 	{"resume", cli_component, "NAME COMPONENT"},
+	{"refuse", cli_component, "NAME COMPONENT"},
+	{"accept", cli_component, "NAME COMPONENT"},
 	{"storm", cli_storm, "NAME [--seed N] [--packets N]"},
 	{"inject", cli_inject, "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]"},
 	{"reset", cli_reset, "NAME"},

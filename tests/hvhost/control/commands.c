@@ -107,6 +107,16 @@ static void resume_command(struct vm *vm, uint64_t client, const json_t *request
 	channel_command(vm, client, request, channel_resume);
 }
 
+static void refuse_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	channel_command(vm, client, request, channel_refuse);
+}
+
+static void accept_command(struct vm *vm, uint64_t client, const json_t *request)
+{
+	channel_command(vm, client, request, channel_accept);
+}
+
 static const struct command {
 	const char *name;
 	enum permission needs;
@@ -138,6 +148,8 @@ static const struct command {
 	{"negotiate", PERMISSION_OWNER, negotiate_command},
 	{"stall", PERMISSION_OWNER, stall_command},
 	{"resume", PERMISSION_OWNER, resume_command},
+	{"refuse", PERMISSION_OWNER, refuse_command},
+	{"accept", PERMISSION_OWNER, accept_command},
 	{"storm", PERMISSION_OWNER, storm_command},
 	{"inject", PERMISSION_OWNER, inject_command},
 	{"reset", PERMISSION_OWNER, reset_command},

@@ -165,7 +165,7 @@ void channel_open(struct vmbus *bus, const struct msg_open *message)
 					 .status = STATUS_UNSUCCESSFUL};
 	struct channel *channel = find(bus, message->relid);
 
-	if (channel && channel->state == CHANNEL_OFFERED &&
+	if (channel && channel->state == CHANNEL_OFFERED && !channel->refused &&
 	    message->target_vp < bus->vm->config->cpus && map_rings(channel, message) == 0) {
 		channel->target_vp = message->target_vp;
 		channel->state = CHANNEL_OPEN;
@@ -344,6 +344,21 @@ void channel_resume(struct channel *channel)
 	log_line("%s: resumed.", channel->name);
 	/* Signals that arrived while the channel was stalled were ignored. */
 	channel_kick(channel);
+}
+
+void channel_refuse(struct channel *channel)
+{
+	channel->refused = true;
+	log_line("%s: opens are rejected.", channel->name);
+}
+
+/* The guest must ignore an interrupt of a channel that it has not opened. */
+void channel_accept(struct channel *channel)
+{
+	channel->refused = false;
+	log_line("%s: opens are accepted.", channel->name);
+	if (channel->state == CHANNEL_OFFERED)
+		channel_interrupt(channel);
 }
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel)

@@ -50,6 +50,7 @@ struct channel {
 	STAILQ_ENTRY(channel) entry;
 	bool enabled; /* to be offered as soon as the guest requests offers */
 	bool stalled; /* the host neither reads nor writes the rings */
+	bool refused; /* the host rejects each open */
 	enum channel_state state;
 	uint32_t relid;
 	uint32_t target_vp;
@@ -98,6 +99,9 @@ int channel_send(struct channel *channel, const void *data, size_t length);
 /* Stops reading and writing the rings, until channel_resume(). */
 void channel_stall(struct channel *channel);
 void channel_resume(struct channel *channel);
+/* Rejects each open, until channel_accept(), which interrupts the guest. */
+void channel_refuse(struct channel *channel);
+void channel_accept(struct channel *channel);
 /* Writes a packet with any header, ahead of the queue. -EAGAIN if there is no space. */
 int channel_put(struct channel *channel, const struct ring_packet *header, const void *data,
 		size_t length);

@@ -48,7 +48,7 @@ help:
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
-	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE='
+	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE=DIR'
 	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'

@@ -7,7 +7,7 @@ build=${1:?}
 header=userspace/host/libvmguestos/vmguestos.h
 declared=$(grep VMGUESTOS_API "$header" | grep -oE '\b(VMGuestOS|D?IID)_[A-Za-z0-9]+' | sort)
 
-# The name of the shared library's version is a symbol as well.
+# nm also lists the version node of the shared library.
 exported() {
 	nm -g --defined-only "$@" | awk 'NF == 3 { sub(/@.*/, "", $3); print $3 }' |
 		grep -v '^LIBVMGUESTOS_' | sort

@@ -123,7 +123,7 @@ def force(machine):
 
 
 @CASES.add
-def too_short(machine):
+def timeout_too_short(machine):
     """a timeout that is too short: VM_E_TIMED_OUT, and the remaining session counts as failed"""
     stays = machine.open_session("stubborn", "carol")
     machine.open_session("pam", "alice")
@@ -143,14 +143,14 @@ def too_short(machine):
 def cancel_in_grace(machine):
     """CANCEL in the grace period: ERROR_CANCELLED, no session ends, users got the message"""
     session = machine.open_session("login", "alice")
-    request, name = in_grace(machine, message="This machine will be moved.")
-    machine.ask("cancel", id=name)
+    request, request_id = in_grace(machine, message="This machine will be moved.")
+    machine.ask("cancel", id=request_id)
     reply = request.finish()
     check_result(machine, reply, E_CANCELLED)
     same("sessions", machine.sessions(), [session])
     same("ended", reply["ended"], 0)
     machine.wait_run(f"grep -q 'This machine will be moved' /run/open-session/{session}")
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     check_result(machine, logoff(machine).finish(), S_OK)
 
 
@@ -173,16 +173,16 @@ def exempt(machine):
 def same_id_twice(machine):
     """the same request id twice: one logoff, and later the same result again"""
     session = machine.open_session("pam", "alice")
-    name = "0x5e55105000000001"
-    first = logoff(machine, grace=10, id=name)
+    request_id = "0x5e55105000000001"
+    first = logoff(machine, grace=10, id=request_id)
     first.until(lambda event: event.get("state") == "grace")
-    second = logoff(machine, grace=10, id=name)
+    second = logoff(machine, grace=10, id=request_id)
     for request in (first, second):
         check_result(machine, request.finish(), S_OK)
-    check_complete_once(machine, name)
-    same("the sessions in the journal", audited(machine, name), {session})
+    check_complete_once(machine, request_id)
+    same("the sessions in the journal", audited(machine, request_id), {session})
     later = machine.open_session("pam", "bob")
-    check_result(machine, logoff(machine, id=name).finish(), S_OK)
+    check_result(machine, logoff(machine, id=request_id).finish(), S_OK)
     same("the sessions after the repetition", machine.sessions(), [later])
     check_result(machine, logoff(machine).finish(), S_OK)
 
@@ -191,10 +191,10 @@ def same_id_twice(machine):
 def busy(machine):
     """a second request while one is in progress: ERROR_BUSY at once"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine)
+    request, request_id = in_grace(machine)
     check_result(machine, logoff(machine).finish(), E_BUSY)
     assert machine.sessions(), "the refused request ended the session"
-    machine.ask("cancel", id=name)
+    machine.ask("cancel", id=request_id)
     check_result(machine, request.finish(), E_CANCELLED)
     check_works(machine, others=1)
 
@@ -203,11 +203,11 @@ def busy(machine):
 def query(machine):
     """QUERY returns the state of a request, during and after it"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine)
-    same("state", machine.ask("query", id=name)["state"], "grace")
-    machine.ask("cancel", id=name)
+    request, request_id = in_grace(machine)
+    same("state", machine.ask("query", id=request_id)["state"], "grace")
+    machine.ask("cancel", id=request_id)
     request.finish()
-    same("state", machine.ask("query", id=name)["state"], "done")
+    same("state", machine.ask("query", id=request_id)["state"], "done")
     check_works(machine, others=1)
 
 
@@ -217,14 +217,14 @@ def daemon_killed(machine):
     machine.open_session("pam", "alice")
     machine.open_session("stubborn", "carol")
     before = daemon_pid(machine)
-    request, name = in_grace(machine, grace=15)
+    request, request_id = in_grace(machine, grace=15)
     machine.run("systemctl kill -s KILL hv-logoffd")
     reply = request.finish()
     after = daemon_pid(machine)
     check_result(machine, reply, S_OK)
     same("the sessions after", machine.sessions(), [])
     assert before != after, "the daemon was not killed"
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
 
 
 @contextlib.contextmanager
@@ -240,11 +240,11 @@ def short_reattach_timeout(machine):
 def daemon_not_restarted(machine):
     """the daemon is killed and not restarted: DISP_E_EXCEPTION, exactly one COMPLETE"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine)
+    request, request_id = in_grace(machine)
     with short_reattach_timeout(machine):
         machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd")
         check_result(machine, request.finish(), DISP_E_EXCEPTION)
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
     check_works(machine, others=1)
 
@@ -302,10 +302,10 @@ def rescind(machine):
 def renegotiate(machine):
     """a new negotiation during a request, as after a restore: the request continues"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine, grace=10)
+    request, request_id = in_grace(machine, grace=10)
     machine.ask("negotiate", component="logoff")
     check_result(machine, request.finish(), S_OK)
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     check_works(machine)
 
 
@@ -314,10 +314,10 @@ def unbind(machine):
     """the driver is unbound during a request: DISP_E_EXCEPTION, and works once bound again"""
     machine.open_session("pam", "alice")
     device = bound_device(machine)
-    request, name = in_grace(machine)
+    request, request_id = in_grace(machine)
     machine.run(f"echo {device} >{DRIVER}/unbind")
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     machine.run(f"echo {device} >{DRIVER}/bind")
     machine.wait("logoff", "negotiated")
     check_works(machine, others=1)
@@ -327,14 +327,14 @@ def unbind(machine):
 def rmmod(machine):
     """rmmod during a request: refused while the daemon runs; without it, a COMPLETE and no hang"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine)
+    request, request_id = in_grace(machine)
     refused = machine.run("! rmmod hv_logoff")
     assert "in use" in refused, refused
-    same("state after the refusal", machine.ask("query", id=name)["state"], "grace")
+    same("state after the refusal", machine.ask("query", id=request_id)["state"], "grace")
     machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd;"
                 "until rmmod hv_logoff 2>/dev/null; do sleep 0.1; done")
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     machine.run("systemctl unmask --runtime hv-logoffd; modprobe hv_logoff")
     machine.wait("logoff", "negotiated")
     check_works(machine, others=1)
@@ -506,7 +506,8 @@ def session_flood(machine):
 set -e
 exec 3<>/dev/vmbus/hv_logoff
 pad() { head -c $1 /dev/zero; }
-{ printf '\1\0\0\0\30\0\0\0'; pad 8; printf '\1\0\1\0\0\0\1\0'; } | dd bs=24 iflag=fullblock status=none >&3
+{ printf '\1\0\0\0\30\0\0\0'; pad 8; printf '\1\0\1\0\0\0\1\0'; } |
+  dd bs=24 iflag=fullblock status=none >&3
 dd bs=4096 count=1 status=none <&3 >/dev/null
 { printf '\6\0\0\0\140\1\0\0'; pad 8; printf '\1'; pad 335; } >/run/session
 for i in $(seq 200); do cat /run/session; done >/run/sessions

@@ -10,8 +10,8 @@ import socket
 import subprocess
 
 from checks import (E_BUSY, E_CANCELLED, E_DENIED, E_INVALIDARG, E_NO_SESSION, E_NOT_RUNNING, S_OK,
-                    Cases, built, check_complete_once, check_requires_1_1, check_result, in_grace,
-                    logoff, same, until)
+                    Cases, built, check_complete_once, check_requires_1_1, check_result, configure,
+                    daemon_pid, in_grace, logoff, same, until)
 from machine import BOOT, BOUND
 
 # A user and a group that may control the machines of these tests; see Lab.boot() in run.py.
@@ -162,6 +162,39 @@ def two_administrators(machine):
     check_complete_once(machine, task["id"])
     same("the sessions", machine.sessions(), [session])
     check_result(machine, logoff(machine).finish(), S_OK)
+
+
+def check_selected(machine, user, session):
+    """Only this session would be ended by a request for the user."""
+    request = logoff(machine, dry_run=True, user=user)
+    reply = request.finish()
+    check_result(machine, reply, S_OK)
+    same(f"the sessions of {user}",
+         [event["session"] for event in request.events if event["event"] == "session"], [session])
+
+
+@CASES.add
+def users_by_uid(machine):
+    """a user is selected and exempted by uid and by another name; a name of two lines is refused"""
+    session = machine.open_session("pam", "alice")
+    other = machine.open_session("pam", "bob")
+    uid = machine.run("id -u alice").strip()
+    pid = daemon_pid(machine)
+    machine.run(f"echo 'alias:x:{uid}:{uid}::/:/bin/sh' >>/etc/passwd")
+    for name in (uid, "alias", "alice"):
+        check_selected(machine, name, session)
+    reply = logoff(machine, user="x\nMAINPID=1").finish()
+    check_result(machine, reply, E_INVALIDARG)
+    same("the daemon's process", daemon_pid(machine), pid)
+    configure(machine, "ExemptUsers=alias ghost")
+    reply = logoff(machine).finish()
+    left = machine.sessions()
+    configure(machine)
+    check_result(machine, reply, S_OK)
+    same("found", reply["found"], 1)
+    same("the sessions after", (left, other in left), ([session], False))
+    check_result(machine, logoff(machine, user=uid).finish(), S_OK)
+    machine.run("sed -i /^alias:/d /etc/passwd")
 
 
 def check_listed(machine, **wanted):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What else of a user ends with the last session: the user manager and all programs below it."""
+"""The user manager and its programs end with the user's last session; leftovers in cgroups."""
 
 import contextlib
 
@@ -13,7 +13,7 @@ STUBBORN = "trap \"\" TERM HUP; while :; do sleep 1; done"
 
 @contextlib.contextmanager
 def user_units(machine):
-    """Units that a desktop's programs resemble, for all user managers that start from now on."""
+    """Installs user units, like the programs of a desktop, for user managers that start later."""
     units = {"app": "/bin/sleep infinity", "stubborn": f"/bin/sh -c '{STUBBORN}'"}
     for name, command in units.items():
         machine.run(f"mkdir -p /run/systemd/user; cat >/run/systemd/user/{name}.service <<'END'\n"
@@ -23,7 +23,7 @@ def user_units(machine):
 
 
 def start(machine, user, unit):
-    """Starts a program below the user's manager, outside of all sessions; returns its PID."""
+    """Starts a unit in the user's manager, outside of all sessions; returns its main PID."""
     systemctl = (f"runuser -u {user} -- env XDG_RUNTIME_DIR=/run/user/$(id -u {user}) "
                  "systemctl --user")
     machine.wait_run(f"{systemctl} start {unit}")
@@ -47,7 +47,7 @@ def check_nothing_runs(machine, user, pid):
 
 @CASES.add
 def user_manager(machine):
-    """a program under user@.service: it has ended at S_OK, and a new logon gets a manager"""
+    """a program in user@.service: it has ended before S_OK, and a new logon gets a manager"""
     with user_units(machine):
         machine.open_session("pam", "alice")
         machine.open_session("login", "bob")
@@ -65,7 +65,7 @@ def user_manager(machine):
 
 @CASES.add
 def user_manager_stubborn(machine):
-    """a program under user@.service that ignores SIGTERM: killed, or VM_E_TIMED_OUT before"""
+    """a program in user@.service ignores SIGTERM: VM_E_TIMED_OUT, or killed after EscalateSec"""
     with user_units(machine):
         configure(machine, "EscalateSec=3600")
         machine.open_session("pam", "alice")
@@ -86,7 +86,7 @@ def user_manager_stubborn(machine):
 
 @CASES.add
 def user_manager_stays(machine):
-    """a user with another session, and a lingering one, keep their managers"""
+    """a user with another session and a lingering user keep their managers"""
     with user_units(machine):
         ended = machine.open_session("pam", "alice")
         machine.open_session("pam", "alice")
@@ -106,7 +106,7 @@ def user_manager_stays(machine):
 
 @CASES.add
 def nested_groups(machine):
-    """processes in a frozen group below the session's scope receive SIGTERM before they are killed"""
+    """a process in a frozen cgroup below the session's scope receives SIGTERM before SIGKILL"""
     session = machine.open_session("pam", "alice")
     machine.run("group=/sys/fs/cgroup$(systemctl show -P ControlGroup "
                 f"session-{session}.scope)/nested; mkdir $group; rm -f /run/received;"
@@ -118,7 +118,7 @@ def nested_groups(machine):
 
 @CASES.add
 def sessions_without_scope(machine):
-    """a session that was closing while logind restarted, and has no scope: it is not a session"""
+    """a session without a scope, which logind still lists after its restart, is ignored"""
     session = machine.open_session("pam", "alice")
     group = machine.run(f"systemctl show -P ControlGroup session-{session}.scope").strip()
     machine.run(f"sleep infinity >/dev/null 2>&1 & echo $! >/run/left; "

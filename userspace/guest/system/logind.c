@@ -378,12 +378,13 @@ static int send_call(struct logind *logind, const char *name, const char *path,
 /* Returns NULL if memory is exhausted; send_call() then fails. */
 static struct session_call *session_call_new(struct logind *logind, const char *id)
 {
-	struct session_call *call = calloc(1, sizeof(*call) + strlen(id) + 1);
+	size_t size = strlen(id) + 1;
+	struct session_call *call = malloc(sizeof(*call) + size);
 
 	if (!call)
 		return NULL;
 	call->logind = logind;
-	memcpy(call->id, id, strlen(id));
+	memcpy(call->id, id, size);
 	return call;
 }
 
@@ -640,7 +641,7 @@ static void report_manager(const struct user_call *call, int state)
 static void on_linger(void *userdata, sd_bus_message *reply, int error)
 {
 	const struct user_call *call = userdata;
-	int lingers;
+	int lingers = 0;
 
 	if (error == 0 && sd_bus_message_read(reply, "v", "b", &lingers) < 0)
 		error = -EBADMSG;

@@ -33,7 +33,7 @@ struct entry {
 	uint32_t number;
 	bool reading;
 	bool writing;
-	bool ending; /* the other end sends no more */
+	bool ending; /* the other side has finished sending */
 	struct buffer out;
 };
 

@@ -31,7 +31,7 @@ struct mux *mux_free(struct mux *mux);
 void *mux_userdata(const struct mux *mux);
 
 /*
- * Relays from @fd to the port, and if @both also from the port to @fd. Takes ownership of @fd, also
+ * Relays from @fd to the port, and if @both also from the port to @fd. Takes ownership of @fd, even
  * on failure.
  */
 int mux_add(struct mux *mux, uint32_t number, int fd, bool both);

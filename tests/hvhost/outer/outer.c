@@ -5,6 +5,7 @@
 #include "outer_log.h"
 #include "tests/hvhost/control/peer.h"
 #include "tests/hvhost/machine.h"
+#include "tests/hvhost/util.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@
 #define KERNEL_PREFIX  "/boot/vmlinuz-"
 #define KERNEL_PATTERN KERNEL_PREFIX "6.12.*-cloud-amd64" /* VIRTIO_CONSOLE is built in */
 #define KERNEL_PACKAGE "linux-image-6.12-cloud-amd64"
-#define OWN_MEMORY     512u  /* MiB, of the outer machine besides the guest and the files */
+#define OWN_MEMORY     512u  /* MiB for the outer machine, in addition to the guest and the files */
 #define START_SECONDS  300u  /* within which the control socket must appear; it takes 5 to 60 */
 #define EXIT_MS        2000u /* within which QEMU exits once it has closed the port */
 #define MACHINE_ENDED                                                                              \
@@ -83,7 +84,7 @@ bool outer_needed(void)
 	return !usable;
 }
 
-/* The folder below which the kernel is: it is installed, or its package was unpacked. */
+/* The prefix of the kernel's paths: empty if it is installed, or where its package was unpacked. */
 static const char *kernel_root(void)
 {
 	const char *root = getenv("HVHOST_OUTER_ROOT");
@@ -110,9 +111,9 @@ static int find_kernel(struct outer *outer)
 	if (outer->kernel[0])
 		return 0;
 	fprintf(stderr,
-		"hvhost: no kernel for the outer machine (%s): install it by\n"
+		"hvhost: no kernel for the outer machine (%s): install it with\n"
 		"  sudo apt-get install " KERNEL_PACKAGE "\n"
-		"or unpack the package, and set HVHOST_OUTER_ROOT to that folder.\n",
+		"or unpack the package, and set HVHOST_OUTER_ROOT to that directory.\n",
 		pattern);
 	return -ENOENT;
 }
@@ -228,7 +229,7 @@ static _Noreturn void exec_qemu(const struct outer *outer, int port, pid_t paren
 	       "console=ttyS0 quiet panic=-1", "-device", "virtio-serial-pci", "-chardev", chardev,
 	       "-device", "virtserialport,chardev=port,nr=1", NULL);
 	fprintf(stderr,
-		"hvhost: cannot run %s: %s. Install it by\n"
+		"hvhost: cannot run %s: %s. Install it with\n"
 		"  sudo apt-get install qemu-system-x86\n"
 		"or set HVHOST_OUTER_QEMU to the path of another QEMU.\n",
 		qemu_program(), strerror(errno));
@@ -275,7 +276,8 @@ static void report_status(const struct outer *outer)
 	int status = outer->qemu_status;
 
 	if (outer->qemu)
-		fprintf(stderr, "hvhost: QEMU closed the port of the outer machine but runs on.\n");
+		fprintf(stderr, "hvhost: QEMU closed the port of the outer machine, but is still "
+				"running.\n");
 	else if (WIFSIGNALED(status))
 		fprintf(stderr, "hvhost: QEMU was killed by signal %d (%s).\n", WTERMSIG(status),
 			strsignal(WTERMSIG(status)));
@@ -355,7 +357,7 @@ static int listen_control(struct mux *mux)
 	return mux_watch(mux, outer->control, on_connect);
 }
 
-/* Precedes the end of the clients' connections: after that, no client can connect any more. */
+/* Called before the clients' connections end, so that no client can connect after that. */
 static void stop_listening(struct outer *outer)
 {
 	char path[512];
@@ -378,21 +380,6 @@ static int on_ready(struct mux *mux)
 	close(outer->ready);
 	outer->ready = -1;
 	return error;
-}
-
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	const char *next = bytes;
-
-	while (size > 0) {
-		ssize_t n = write(fd, next, size);
-
-		if (n < 0)
-			return -errno;
-		next += n;
-		size -= (size_t)n;
-	}
-	return 0;
 }
 
 static int on_status(struct mux *mux, const char *text, size_t size)
@@ -442,7 +429,7 @@ static int on_signal(struct mux *mux, int fd)
 	if (read(fd, &info, sizeof(info)) != sizeof(info))
 		return errno == EAGAIN ? 0 : -errno;
 	if (info.ssi_signo != SIGCHLD) {
-		fprintf(stderr, "hvhost: the machine ends at signal %u (%s).\n", info.ssi_signo,
+		fprintf(stderr, "hvhost: the machine ends on signal %u (%s).\n", info.ssi_signo,
 			strsignal((int)info.ssi_signo));
 		mux_deliver_clients(mux, MACHINE_ENDED);
 		mux_stop(mux);
@@ -483,9 +470,9 @@ static int on_second(struct mux *mux, int fd)
 }
 
 /*
- * On a very busy machine the emulation was seen to lose a timer interrupt of the outer machine,
- * which then stood still for minutes, until another device raised an interrupt. So a frame is sent
- * every second, for the interrupt that it causes.
+ * On a very busy machine, the emulation has been observed to lose a timer interrupt of the outer
+ * machine, which then hung for minutes until another device raised an interrupt. A frame is
+ * therefore sent every second, for the interrupt that it causes.
  */
 static int watch_seconds(struct mux *mux)
 {
@@ -539,7 +526,6 @@ static int relay(struct outer *outer)
 int outer_run(const struct machine_config *config, int ready, int lock)
 {
 	struct outer outer = {
-
 		.config = config,
 		.ready = ready,
 		.lock = lock,

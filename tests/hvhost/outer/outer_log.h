@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The outer machine's console, which QEMU writes to DIRECTORY/outer.log. Its kernel is started with
- * "quiet": only warnings and errors arrive. They are copied to standard error, the machine's log.
+ * "quiet" and prints only warnings and errors. These are copied to standard error, the machine's
+ * log.
  */
 #ifndef HVHOST_OUTER_LOG_H
 #define HVHOST_OUTER_LOG_H

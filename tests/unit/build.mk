@@ -26,7 +26,7 @@ $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asa
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 vmguestos registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
-$(filter %/test_engine %/test_kvp_requests,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
+$(filter %/test_engine %/test_kvp_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
 $(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_journal %/test_kvp_items,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 

@@ -9,7 +9,9 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "fake_system.h"
 #include "unit.h"
+#include "userspace/guest/resolver.h"
 #include "userspace/guest/system/user.h"
 
 #define BOUND (20 * USEC_PER_SEC)
@@ -21,6 +23,10 @@ static struct fixture {
 	size_t count;
 	unsigned int calls;
 	int inherited; /* a file descriptor that the helper must close */
+	bool offline;  /* the name service cannot look up any name */
+
+	struct resolver resolver;
+	struct hv_logoff_report report; /* the engine's last one */
 } fixture;
 
 /* Replaces the C library's. */
@@ -39,7 +45,7 @@ struct passwd *getpwnam(const char *name)
 	};
 	static struct passwd user;
 
-	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(users) && !fixture.offline; i++) {
 		if (strcmp(users[i].name, name) != 0)
 			continue;
 		user = (struct passwd){.pw_uid = users[i].uid};
@@ -52,7 +58,9 @@ struct passwd *getpwnam(const char *name)
 		kill(getpid(), SIGKILL);
 	if (!strcmp(name, "inherited") && fcntl(fixture.inherited, F_GETFD) < 0)
 		return &user;
-	errno = !strcmp(name, "offline") ? EIO : !strcmp(name, "missing") ? ESRCH : 0;
+	errno = fixture.offline || !strcmp(name, "offline") ? EIO
+		: !strcmp(name, "missing")                  ? ESRCH
+							    : 0;
 	return NULL;
 }
 
@@ -214,6 +222,105 @@ static void test_helper_closes_files(void **state)
 	assert_true(fcntl(fixture.inherited, F_GETFD) >= 0);
 }
 
+static int on_report(void *userdata, const struct hv_logoff_report *report)
+{
+	fixture.report = *report;
+	return 0;
+}
+
+/* The result of a dry run for @user while alice and bob are logged on. */
+static const struct hv_logoff_report *request(const char *user)
+{
+	static const struct logoff_transport transport = {.report = on_report};
+	struct logoff_request request = {.flags = HV_LOGOFF_DRY_RUN, .timeout = 60};
+
+	snprintf(request.user, sizeof(request.user), "%s", user);
+	fixture.report = (struct hv_logoff_report){0};
+	assert_int_equal(engine_request(&fake.engine, &transport, NULL, &request), 0);
+	if (fake.engine.resolving)
+		assert_int_equal(resolver_start(&fixture.resolver, user), 0);
+	while (fake.engine.resolving)
+		assert_true(sd_event_run(fixture.event, BOUND) > 0);
+	if (fake.list_due)
+		answer_list();
+	assert_int_equal(fixture.report.state, HV_LOGOFF_DONE);
+	return &fixture.report;
+}
+
+/* answer_list() gives the sessions the uids 1000 and 1001. */
+static int setup_resolver(void **state)
+{
+	if (setup(state) < 0 || fake_system_init() < 0)
+		return -1;
+	/* request() starts the lookup. */
+	fake.resolve_hangs = true;
+	add_session("1", "alice", BY_SIGNAL);
+	add_session("2", "bob", BY_SIGNAL);
+	resolver_init(&fixture.resolver, fixture.event, &fake.config, &fake.engine);
+	return 0;
+}
+
+static int teardown_resolver(void **state)
+{
+	resolver_done(&fixture.resolver);
+	fake_system_done();
+	return teardown(state);
+}
+
+static void exempt(const char *users)
+{
+	char text[256];
+
+	config_done(&fake.config);
+	snprintf(text, sizeof(text), "[Logoff]\nExemptUsers=%s\n", users);
+	assert_int_equal(config_parse(&fake.config, "x.conf", text, strlen(text), stderr), 0);
+}
+
+static void test_request_for_alias(void **state)
+{
+	assert_int_equal(request("alias")->found, 1);
+	assert_int_equal(request("1001")->found, 1);
+	/* A name that is not found is compared as text. */
+	assert_int_equal(request("bob")->found, 1);
+	assert_int_equal(request("1234")->result, HV_LOGOFF_E_NO_SESSION);
+}
+
+static void test_request_with_failed_lookup(void **state)
+{
+	assert_int_equal(request("offline")->result, HV_LOGOFF_E_EXCEPTION);
+	assert_non_null(strstr(fixture.report.text, "offline"));
+	fixture.resolver.timeout = 200 * USEC_PER_MSEC;
+	assert_int_equal(request("slow")->result, HV_LOGOFF_E_EXCEPTION);
+	assert_non_null(strstr(fixture.report.text, strerror(ETIMEDOUT)));
+}
+
+static void test_exempt_alias(void **state)
+{
+	exempt("alias ghost");
+	assert_int_equal(request("")->found, 1);
+	assert_int_equal(request("alice")->result, HV_LOGOFF_E_NO_SESSION);
+	exempt("bob");
+	assert_int_equal(request("")->found, 1);
+}
+
+/* Without the uid of an exempt user, it is not known which sessions are exempt. */
+static void test_failed_lookup_of_exempt_user(void **state)
+{
+	exempt("ghost alias");
+	fixture.offline = true;
+	assert_int_equal(request("")->result, HV_LOGOFF_E_EXCEPTION);
+	fixture.offline = false;
+	assert_int_equal(request("")->found, 1);
+	exempt("alias");
+	assert_int_equal(request("")->found, 1);
+	/* The uid is known from now on. */
+	fixture.offline = true;
+	assert_int_equal(request("")->result, HV_LOGOFF_S_OK);
+	assert_int_equal(fixture.report.found, 1);
+}
+
+#define RESOLVER_TEST(name) cmocka_unit_test_setup_teardown(name, setup_resolver, teardown_resolver)
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -225,6 +332,10 @@ int main(void)
 		TEST(test_cancelled_lookup),
 		TEST(test_event_loop_freed_during_lookup),
 		TEST(test_helper_closes_files),
+		RESOLVER_TEST(test_request_for_alias),
+		RESOLVER_TEST(test_request_with_failed_lookup),
+		RESOLVER_TEST(test_exempt_alias),
+		RESOLVER_TEST(test_failed_lookup_of_exempt_user),
 	};
 
 	return cmocka_run_group_tests_name("user", tests, NULL, NULL);

@@ -15,7 +15,6 @@
 #include "userspace/guest/system/module.h"
 #include "userspace/guest/system/scope.h"
 #include "userspace/guest/system/terminal.h"
-#include "userspace/guest/system/user.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
@@ -91,9 +90,6 @@ static const struct logoff_transport device_transport = {
 /* Delay after logind failed to answer. */
 #define LIST_RETRY (5 * USEC_PER_SEC)
 
-/* Longer than the services of a domain need to detect that they are offline. */
-#define LOOKUP_TIMEOUT (15 * USEC_PER_SEC)
-
 /* The operations of the engine and the session watch. */
 
 static uint64_t op_now(void *userdata)
@@ -112,74 +108,11 @@ static void op_wake(void *userdata, uint64_t time)
 				    time == USEC_NEVER ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 }
 
-static size_t count_exempt_users(const struct config *config)
-{
-	size_t count = 0;
-
-	while (config->exempt_users[count].name)
-		count++;
-	return count;
-}
-
-/*
- * A name that was found once keeps its uid. A name that does not exist is compared as text. Returns
- * the first name whose uid is unknown because its lookup failed, and the error; or NULL.
- */
-static const char *update_exempt_users(struct config *config, const struct user_result *results,
-				       int *error)
-{
-	const char *failed = NULL;
-
-	for (size_t i = 0; config->exempt_users[i].name; i++) {
-		struct exempt_user *user = &config->exempt_users[i];
-
-		if (results[i].error == 0) {
-			user->uid = results[i].uid;
-			user->has_uid = true;
-		} else if (!failed && !user->has_uid && results[i].error != -ENOENT) {
-			failed = user->name;
-			*error = results[i].error;
-		}
-	}
-	return failed;
-}
-
-static void on_users(void *userdata, const struct user_result *results)
-{
-	struct daemon *daemon = userdata;
-	const struct user_result *user = daemon->lookup_has_user ? results++ : NULL;
-	const char *failed;
-	int error = 0;
-
-	daemon->lookup = NULL;
-	failed = update_exempt_users(daemon->config, results, &error);
-	if (user && user->error < 0 && user->error != -ENOENT)
-		engine_resolve_failed(&daemon->engine, daemon->engine.request.user, user->error);
-	else if (failed)
-		engine_resolve_failed(&daemon->engine, failed, error);
-	else
-		engine_resolved(&daemon->engine, user && !user->error ? &user->uid : NULL);
-}
-
 static int op_resolve(void *userdata, const char *user)
 {
 	struct daemon *daemon = userdata;
-	const struct exempt_user *exempt = daemon->config->exempt_users;
-	size_t count = count_exempt_users(daemon->config);
-	_cleanup_free_ const char **names = calloc(count + 1, sizeof(*names));
-	size_t used = 0;
 
-	if (!names)
-		return -ENOMEM;
-	user_lookup_cancel(daemon->lookup);
-	daemon->lookup = NULL;
-	daemon->lookup_has_user = user[0];
-	if (user[0])
-		names[used++] = user;
-	for (size_t i = 0; i < count; i++)
-		names[used++] = exempt[i].name;
-	return user_lookup_start(&daemon->lookup, daemon->event, names, used, LOOKUP_TIMEOUT,
-				 on_users, daemon);
+	return resolver_start(&daemon->resolver, user);
 }
 
 static int op_list(void *userdata)
@@ -551,10 +484,10 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 
 	*daemon = (struct daemon){
 		.event = sd_event_ref(event),
-		.config = config,
 		.device.fd = -1,
 	};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
+	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
 	/* Coarse enough for the kernel to coalesce wakeups of an idle machine. */
@@ -638,7 +571,7 @@ void daemon_done(struct daemon *daemon)
 	if (daemon->kvp_started)
 		kvp_transport_done(&daemon->kvp);
 	engine_drop(&daemon->engine);
-	user_lookup_cancel(daemon->lookup);
+	resolver_done(&daemon->resolver);
 	watch_done(&daemon->watch);
 	device_done(&daemon->device);
 	directory_watch_done(&daemon->device_watch);

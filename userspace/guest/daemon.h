@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
+#include "resolver.h"
 #include "userspace/guest/logoff/engine.h"
 #include "userspace/guest/logoff/watch.h"
 #include "userspace/guest/system/directory_watch.h"
@@ -22,9 +23,7 @@ struct daemon {
 	struct directory_watch device_watch; /* while there is no device */
 	uint64_t device_request;             /* the id of the driver's last request */
 	struct logind logind;
-	struct config *config;
-	struct user_lookup *lookup; /* in progress, or NULL */
-	bool lookup_has_user;       /* its first name is the request's user */
+	struct resolver resolver;
 	struct engine engine;
 	struct watch watch;
 	struct kvp_transport kvp;

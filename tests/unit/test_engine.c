@@ -1021,6 +1021,8 @@ static void test_manager_that_is_killed(void **state)
 	request(0, 60, 0, "");
 	run_for(9);
 	assert_int_equal(manager->killed, 0);
+	assert_string_equal(last()->text,
+			    "All 1 sessions have ended; waiting for programs of their users.");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 	assert_int_equal(manager->stopped, 1);

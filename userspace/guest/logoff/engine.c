@@ -278,6 +278,10 @@ static void report_progress(struct engine *engine)
 		send_report(engine, &progress,
 			    "Waiting for the users; %u of %u sessions have ended.", counts.ended,
 			    counts.found);
+	else if (counts.ended == counts.found && managers_left(engine))
+		send_report(engine, &progress,
+			    "All %u sessions have ended; waiting for programs of their users.",
+			    counts.found);
 	else
 		send_report(engine, &progress, "%u of %u sessions have ended.", counts.ended,
 			    counts.found);

@@ -109,9 +109,11 @@ def nested_groups(machine):
     """a process in a frozen cgroup below the session's scope receives SIGTERM before SIGKILL"""
     session = machine.open_session("pam", "alice")
     machine.run("group=/sys/fs/cgroup$(systemctl show -P ControlGroup "
-                f"session-{session}.scope)/nested; mkdir $group; rm -f /run/received;"
-                "sh -c 'trap \"echo TERM >/run/received; exit\" TERM; while :; do sleep 0.1; done' "
-                ">/dev/null 2>&1 & echo $! >$group/cgroup.procs; echo 1 >$group/cgroup.freeze")
+                f"session-{session}.scope)/nested; mkdir $group; rm -f /run/received /run/ready;"
+                "sh -c 'trap : HUP; trap \"echo TERM >/run/received; exit\" TERM;"
+                "touch /run/ready; while :; do sleep 0.1; done' >/dev/null 2>&1 &"
+                "echo $! >$group/cgroup.procs; until test -e /run/ready; do sleep 0.1; done;"
+                "echo 1 >$group/cgroup.freeze")
     check_result(machine, logoff(machine).finish(), S_OK)
     same("received", machine.run("cat /run/received").strip(), "TERM")
 

@@ -128,7 +128,7 @@ static const struct file_operations hvl_fops = {
 	.poll = hvl_poll,
 };
 
-/* The components whose offer exists, oldest first, and the one that has the char device. */
+/* The components whose offer exists, oldest first, and the one that owns the char device. */
 static LIST_HEAD(hvl_offered);
 static struct hvl_core *hvl_owner;
 static DEFINE_MUTEX(hvl_offered_lock); /* guards both */
@@ -162,9 +162,9 @@ static void hvl_chardev_hand_over(void)
  * @core: the component
  * @parent: the device of its offer
  *
- * There is one char device. While another component has it, @core serves its
- * channel without a daemon. It gets the device when the other is unregistered: a
- * host may make a new offer before the guest has released the old one.
+ * There is only one char device. While another component owns it, @core serves its
+ * channel without a daemon. It gets the device when the other one is unregistered:
+ * a host may make a new offer before the guest has released the old one.
  *
  * Return: 0, also without the device, or an error of misc_register().
  */
@@ -193,7 +193,7 @@ int hvl_chardev_register(struct hvl_core *core, struct device *parent)
  * hvl_chardev_unregister() - unregister the char device
  * @core: the component, which was registered; an open file keeps its reference
  *
- * The oldest other component gets the char device if @core had it.
+ * If @core owned the char device, the oldest other component gets it.
  */
 void hvl_chardev_unregister(struct hvl_core *core)
 {

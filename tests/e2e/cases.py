@@ -459,7 +459,7 @@ def open_refused(machine):
 
 @CASES.add
 def reopen_refused(machine):
-    """the host refuses to reopen a corrupt channel: the request goes on once it accepts"""
+    """the host refuses to reopen a corrupt channel: the request continues once it accepts"""
     machine.open_session("pam", "alice")
     request, name = in_grace(machine)
     closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})

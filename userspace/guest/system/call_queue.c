@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 /*
- * The system bus allows 128 for each connection. The other calls are those of a list, which do not
- * wait behind these.
+ * The system bus allows 128 for each connection. The remaining ones are for the calls of a list,
+ * which do not use the queue.
  */
 #define CALLS_MAX 64
 
@@ -79,8 +79,7 @@ static struct call *take_first(struct call_queue *queue)
 	return call;
 }
 
-/* A call that cannot be sent fails: the connection is about to be closed, or memory is exhausted.
- */
+/* A call fails if it cannot be sent: the connection is being closed, or memory is exhausted. */
 static void send_waiting(struct call_queue *queue)
 {
 	while (queue->first && queue->sent_count < CALLS_MAX) {
@@ -112,7 +111,7 @@ void call_queue_init(struct call_queue *queue, sd_bus *bus)
 	*queue = (struct call_queue){.bus = bus};
 }
 
-/* The functions that are called may send new calls, which must find an empty queue. */
+/* The callbacks may send new calls, so the queue must already be empty. */
 void call_queue_done(struct call_queue *queue, bool failed)
 {
 	struct call *waiting = queue->first;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Calls on a bus, of which only a limited number is in progress at a time: the bus rejects calls of
- * a connection that waits for too many replies. The others wait in the order in which they came.
+ * A queue of calls on a bus. Only a limited number is in progress at a time, because the bus
+ * rejects the calls of a connection that waits for too many replies. The others wait in order.
  */
 #ifndef HVL_CALL_QUEUE_H
 #define HVL_CALL_QUEUE_H
@@ -24,15 +24,14 @@ struct call_queue {
  */
 typedef void (*call_done_t)(void *userdata, sd_bus_message *reply, int error);
 
-/* Without calls, of a connection that the queue does not own. */
+/* The queue is empty, and does not own the connection. */
 void call_queue_init(struct call_queue *queue, sd_bus *bus);
-/* Before the connection is closed. Frees all calls; @failed: those that wait fail. */
+/* Called before the connection is closed. Frees all calls; with @failed, waiting calls fail. */
 void call_queue_done(struct call_queue *queue, bool failed);
 
 /*
- * Sends @message, which belongs to the caller, now or later. @userdata is allocated, and freed
- * after @done, which may be NULL. It is freed also if this fails. Returns 0, and @done follows; or
- * -errno.
+ * Sends @message, which belongs to the caller, now or later. Frees @userdata, which is allocated,
+ * after @done, which may be NULL, or if this fails. Returns 0, and @done follows; or -errno.
  */
 int call_queue_send(struct call_queue *queue, sd_bus_message *message, call_done_t done,
 		    void *userdata);

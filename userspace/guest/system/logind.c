@@ -506,7 +506,7 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-/* If the calls that wait fail, that may open the next connection. */
+/* The failure of waiting calls may open the next connection. */
 static void disconnect(struct logind *logind, bool failed)
 {
 	sd_bus *bus = logind->bus;

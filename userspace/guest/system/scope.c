@@ -134,7 +134,7 @@ static bool is_frozen(const char *root, const char *group)
 	return fd >= 0 && read(fd, &value, 1) == 1 && value == '1';
 }
 
-/* Frozen processes do not handle signals but SIGKILL; as for stopped ones, SIGCONT. */
+/* Frozen processes handle no signal except SIGKILL, so the group is thawed. */
 static void thaw(const char *root, const char *group)
 {
 	_cleanup_close_ int fd = -1;
@@ -209,7 +209,7 @@ static bool slice_is_frozen(const char *root, uid_t uid)
 	return slice && (is_frozen(root, slice) || is_frozen(root, "/user.slice"));
 }
 
-/* Groups that have been removed in the meantime, and threaded ones, have no process to signal. */
+/* Ignores groups that have been removed in the meantime, and threaded ones. */
 int scope_signal(const char *root, const struct session *session)
 {
 	_cleanup_(groups_done) struct groups groups = {0};

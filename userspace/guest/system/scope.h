@@ -21,8 +21,8 @@ char *scope_session(const char *unit);
 
 /*
  * Whether the session has ended although logind lists it: systemd 252 keeps sessions that were
- * closing while logind restarted. They are closing and have no scope; one that is opening does not
- * have one yet. Needs no call to logind.
+ * closing while logind restarted. Such a session is closing and has no scope; a session that is
+ * opening may have no scope yet. Does not call logind.
  */
 bool scope_has_ended(const char *root, const char *id, uid_t uid);
 

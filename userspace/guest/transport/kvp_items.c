@@ -11,7 +11,7 @@
 
 /* Delay before a lock is tried again, and before a change by another program is checked. */
 #define DELAY      (50 * USEC_PER_MSEC)
-/* Attempts to get the lock at the end, and the delay between them: longer than flock() counts. */
+/* Attempts to get the lock on exit, and the delay between them: longer than KVP_FLOCK_PATIENCE. */
 #define LAST_TRIES 150
 #define LAST_DELAY (10 * USEC_PER_MSEC)
 

@@ -4,8 +4,8 @@
  * the same lock. The host sets the items of KVP_POOL_EXTERNAL, the guest publishes those of
  * KVP_POOL_GUEST. These functions never block, and only change the record with the key.
  *
- * Some writers lock a pool with flock() instead. That lock is respected for KVP_FLOCK_PATIENCE
- * only: a process can hold it with a descriptor that was opened for reading.
+ * Some writers lock a pool with flock() instead. That lock is respected only for
+ * KVP_FLOCK_PATIENCE, because a process can hold it with a read-only descriptor.
  */
 #ifndef HVL_KVP_POOL_H
 #define HVL_KVP_POOL_H

@@ -8,10 +8,10 @@ import random
 import time
 
 import administrators
-import gone
 import health
 import kvp
 import sessions
+import user_managers
 import versions
 import vmguestos
 from checks import (DISP_E_EXCEPTION, DRIVER, E_BUSY, E_CANCELLED, E_NO_SESSION,
@@ -344,7 +344,7 @@ CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
-CASES.extend(gone.CASES)
+CASES.extend(user_managers.CASES)
 CASES.extend(kvp.CASES)
 
 

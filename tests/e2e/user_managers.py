@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The user manager and its programs end with the user's last session; leftovers in cgroups."""
+"""User managers and their programs, which end with the last session of their user, and processes
+that are left in a session's control groups."""
 
 import contextlib
 

@@ -13,7 +13,7 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* Between looks while no pool is locked, and while one is. */
+/* The intervals between checks while no pool is locked, and while one is. */
 #define IDLE_INTERVAL (20 * USEC_PER_SEC)
 #define BUSY_INTERVAL USEC_PER_SEC
 
@@ -55,7 +55,7 @@ bool kvp_locks_find(struct kvp_lock *lock, FILE *table, dev_t device, ino_t inod
 }
 
 /*
- * The device as in /proc/locks. That in struct stat is another one on file systems with subvolumes,
+ * The device as in /proc/locks. That in struct stat differs on file systems with subvolumes,
  * such as btrfs; the mount table has the right one.
  */
 static int mount_device(unsigned long long mount, dev_t *device)
@@ -133,8 +133,8 @@ static void log_lock(const struct kvp_locks *locks, enum hv_kvp_exchg_pool pool,
 				  "released.");
 }
 
-/* Returns whether to look again soon: at a lock that has not been logged yet. */
-static bool look_at(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
+/* Returns whether to check again soon, because a lock has not been logged yet. */
+static bool check_pool(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
 {
 	struct kvp_lock lock = {0};
 	bool found = find_lock(locks, pool, &lock);
@@ -163,7 +163,7 @@ static bool look_at(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
 static void schedule(const struct kvp_locks *locks, uint64_t delay)
 {
 	sd_event_source_set_time_relative(locks->timer, delay);
-	/* The accuracy is low, so that the timer seldom wakes an idle machine on its own. */
+	/* With a low accuracy, this timer alone rarely wakes an idle machine. */
 	sd_event_source_set_time_accuracy(locks->timer, delay / 2);
 	sd_event_source_set_enabled(locks->timer, SD_EVENT_ONESHOT);
 }
@@ -176,7 +176,7 @@ static int on_time(sd_event_source *source, uint64_t time, void *userdata)
 	(void)source;
 	(void)time;
 	for (unsigned int i = 0; i < KVP_POOL_COUNT; i++)
-		soon |= look_at(locks, i);
+		soon |= check_pool(locks, i);
 	schedule(locks, soon ? BUSY_INTERVAL : IDLE_INTERVAL);
 	return 0;
 }

@@ -13,7 +13,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-/* A lock is logged if it is there each time during this period. */
+/* A lock is logged if every check during this period finds it. */
 #define KVP_LOCKS_PERIOD (3 * USEC_PER_SEC)
 
 struct kvp_locks {

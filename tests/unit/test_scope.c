@@ -308,7 +308,7 @@ static void test_no_scope(void **state)
 	assert_int_equal(scope_kill(root, &malicious), -EINVAL);
 }
 
-/* Only logind's record, which these sessions do not have, tells one that has ended. */
+/* logind has no record of these sessions, and so none that they are closing. */
 static void test_session_that_logind_does_not_list(void **state)
 {
 	if (!root)

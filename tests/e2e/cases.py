@@ -155,6 +155,23 @@ def cancel_in_grace(machine):
 
 
 @CASES.add
+def cancel_not_read(machine):
+    """the daemon is killed with an unread CANCEL: ERROR_CANCELLED, the next one ends no session"""
+    session = machine.open_session("pam", "alice")
+    request, name = in_grace(machine, grace=15)
+    machine.run("systemctl kill -s STOP hv-logoffd")
+    same("the reply to CANCEL", machine.ask("cancel", id=name)["hresult"], S_OK)
+    before = daemon_pid(machine)
+    machine.run("systemctl kill -s KILL hv-logoffd")
+    check_result(machine, request.finish(), E_CANCELLED)
+    until("another daemon", lambda: daemon_pid(machine) not in (before, "0"))
+    same("sessions", machine.sessions(), [session])
+    check_complete_once(machine, name)
+    machine.wait_run("systemctl -q is-active hv-logoffd")
+    check_result(machine, logoff(machine).finish(), S_OK)
+
+
+@CASES.add
 def exempt(machine):
     """an exempt user stays logged on"""
     stays = machine.open_session("pam", "bob")

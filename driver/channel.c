@@ -18,6 +18,10 @@
 /* Bytes after each packet in the ring: VMBUS_PKT_TRAILER in drivers/hv. */
 #define HVL_TRAILER_SIZE	8
 
+/* Whatever the guest's page size, the largest message fits. */
+static_assert(sizeof(struct hv_ring_buffer) + sizeof(struct vmpacket_descriptor) +
+	      HVL_PACKET_MAX + HVL_TRAILER_SIZE < HVL_RING_SIZE);
+
 /* Milliseconds between attempts to write to a full ring. */
 #define HVL_RETRY_MS		50
 

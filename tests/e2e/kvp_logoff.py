@@ -3,6 +3,7 @@
 drivers, the stock KVP daemon, and hv-logoffd. Each case starts with no user logged on and an idle
 answer, and must restore that state. The daemon's journal survives a reset, in persistent memory."""
 
+import contextlib
 import datetime
 import uuid
 
@@ -14,7 +15,7 @@ from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_EXISTS, E_INVALIDAR
 from checks import in_grace as in_grace_over_vmbus
 from machine import BOUND, Refused
 
-REQUEST, ANSWER = "HvLogoffRequest", "HvLogoffAnswer"
+REQUEST, ANSWER = "HvLogoffRequest", kvp.ANSWER
 
 CASES = Cases()
 
@@ -293,6 +294,75 @@ def kvp_refused(machine):
     last = request(machine)
     finish(machine, last, E_NO_SESSION)
     forget(machine, last)
+
+
+def mode(machine, pool):
+    return machine.run(f"stat -c %a {kvp.FOLDER}/.kvp_pool_{pool}").strip()
+
+
+def logged(text):
+    """A shell command that tests whether hv-logoffd of this boot has logged the text."""
+    return (f"{{ journalctl --sync; journalctl -b -u hv-logoffd -o cat --no-pager; }} | "
+            f"grep -F '{text}'")
+
+
+@contextlib.contextmanager
+def locked(machine, pool, user):
+    """A process of the user has a read lock on the pool's file."""
+    machine.run(f"setpriv --reuid {user} --regid {user} --clear-groups hold-lock "
+                f"{kvp.FOLDER}/.kvp_pool_{pool} >/run/hold-lock 2>&1 & echo $! >/run/hold-lock.pid;"
+                "until grep -q locked /run/hold-lock; do sleep 0.1; kill -0 $!; done")
+    yield machine.run("cat /run/hold-lock.pid").strip()
+    machine.run("kill $(cat /run/hold-lock.pid)")
+
+
+@CASES.add
+def kvp_pools_private(machine):
+    """pools 0 and 1 of the stock KVP daemon become accessible to root only, also new ones"""
+    for pool, wanted in ((0, "600"), (1, "600"), (2, "644"), (3, "644")):
+        assert mode(machine, pool) == wanted, f"pool {pool} has mode {mode(machine, pool)}"
+    assert machine.run("! setpriv --reuid alice --regid alice --clear-groups hold-lock "
+                       f"{kvp.FOLDER}/.kvp_pool_0")
+    machine.run(f"systemctl stop hv-kvp-daemon; rm {kvp.FOLDER}/.kvp_pool_[01];"
+                "systemctl start hv-kvp-daemon")
+    for pool in (0, 1):
+        machine.wait_run(f"[[ $(stat -c %a {kvp.FOLDER}/.kvp_pool_{pool}) == 600 ]]")
+    # Pools that were private when hv-logoffd started are not logged.
+    machine.run(logged("Only root has access to it now."))
+    wait_idle(machine)
+    request_id = request(machine)
+    finish(machine, request_id, E_NO_SESSION)
+    forget(machine, request_id)
+
+
+@CASES.add
+def kvp_pool_locked(machine):
+    """a lock held for seconds is logged with its owner: of a user on pool 3, of root on pool 1"""
+    # These options would hide /proc/locks, and the owners of locks.
+    properties = machine.run("systemctl show -P ProtectProc -P ProcSubset hv-logoffd").split()
+    assert properties == ["default", "all"], properties
+    with locked(machine, 3, "alice") as pid:
+        uid = machine.run("id -u alice").strip()
+        machine.wait_run(logged(f".kvp_pool_3 has been locked for 3 s by process {pid} "
+                                f"(hold-lock) of user {uid}."))
+    with locked(machine, 1, "root") as pid:
+        request_id = request(machine)
+        machine.wait_run(logged(f".kvp_pool_1 has been locked for 3 s by process {pid} "
+                                "(hold-lock) of user 0."))
+    finish(machine, request_id, E_NO_SESSION)
+    forget(machine, request_id)
+
+
+@CASES.add
+def kvp_pool_locked_by_flock(machine):
+    """a lock by flock() delays the answer, but does not prevent it"""
+    machine.run(f"flock --shared {kvp.FOLDER}/.kvp_pool_1 sleep infinity >/dev/null 2>&1 & "
+                "echo $! >/run/flock.pid")
+    request_id = request(machine)
+    finish(machine, request_id, E_NO_SESSION)
+    machine.wait_run(logged("That lock, by flock(), is ignored now."))
+    machine.run("pkill -P $(cat /run/flock.pid)")
+    forget(machine, request_id)
 
 
 @CASES.add

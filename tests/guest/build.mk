@@ -6,14 +6,18 @@ $(BUILD)/tests/guest/agent: $(BUILD)/tests/guest/agent.o
 $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
 	$(CC) $(LDFLAGS) -o $@ $^ -lpam -lpam_misc $(shell pkg-config --libs libsystemd)
 
+$(BUILD)/tests/guest/hold-lock: $(BUILD)/tests/guest/hold-lock.o
+	$(CC) $(LDFLAGS) -o $@ $^
+
 $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
-	$(wildcard userspace/guest/hv-* userspace/guest/*.rules)
+	$(wildcard $(addprefix userspace/guest/*.,conf rules service))
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(BUILD)/tests/guest/agent \
-		$(BUILD)/tests/guest/open-session $(BUILD)/tests/guest/fail-nth $(GUEST_FILES) $(BUILD)/hv-logoffd | $(BUILD)/kernel-%
+		$(BUILD)/tests/guest/open-session $(BUILD)/tests/guest/fail-nth \
+		$(BUILD)/tests/guest/hold-lock $(GUEST_FILES) $(BUILD)/hv-logoffd | $(BUILD)/kernel-%
 	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@
 
 $(BUILD)/tests/guest/vmbus-init: $(BUILD)/tests/guest/vmbus-init.o

@@ -30,7 +30,7 @@ install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
 install -t "$stage/usr/lib/hv-logoff-test" "$here/persistent"
 install -m 644 "$here/persistent.service" "$stage/etc/systemd/system/"
 ln -s ../persistent.service "$stage/etc/systemd/system/sysinit.target.wants/"
-install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth}
+install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth,hold-lock}
 install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
 install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"

@@ -273,6 +273,28 @@ static void test_lock_for_seconds_logged(void **state)
 	release_lock(holders[0]);
 }
 
+/* Also if it was made between two looks, so that the pool seems to be locked all the time. */
+static void test_next_lock_logged(void **state)
+{
+	struct kvp_locks *locks = &fixture.items.locks;
+	struct holder holder;
+
+	make_pools();
+	rewrite_pool(KVP_POOL_AUTO, NULL, 0);
+	start();
+	for (int i = 0; i < 2; i++) {
+		holder = hold_lock(KVP_POOL_AUTO);
+		assert_int_equal(sd_event_source_set_time_relative(locks->timer, 0), 0);
+		while (!locks->pools[KVP_POOL_AUTO].logged ||
+		       locks->pools[KVP_POOL_AUTO].owner != holder.pid)
+			assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
+		release_lock(holder);
+	}
+	assert_int_equal(sd_event_source_set_time_relative(locks->timer, 0), 0);
+	settle();
+	assert_false(locks->pools[KVP_POOL_AUTO].logged);
+}
+
 static void test_flock_ignored_after_a_time(void **state)
 {
 	int fd;
@@ -346,6 +368,7 @@ int main(void)
 		TEST(test_locked_pools),
 		TEST(test_pools_made_private),
 		TEST(test_lock_for_seconds_logged),
+		TEST(test_next_lock_logged),
 		TEST(test_flock_ignored_after_a_time),
 		TEST(test_no_answer_without_trusted_pool),
 		TEST(test_own_writes_do_not_cause_wakeups),

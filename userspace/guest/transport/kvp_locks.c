@@ -151,11 +151,16 @@ static bool check_pool(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
 		return false;
 	}
 	locks->pools[pool].busy = false;
-	if (!locks->pools[pool].since)
+	/* Another lock after one that was logged may have been made between two looks. */
+	if (!locks->pools[pool].since ||
+	    (locks->pools[pool].logged && locks->pools[pool].owner != lock.pid)) {
 		locks->pools[pool].since = now;
+		locks->pools[pool].logged = false;
+	}
 	if (!locks->pools[pool].logged && now - locks->pools[pool].since >= KVP_LOCKS_PERIOD) {
 		log_lock(locks, pool, &lock);
 		locks->pools[pool].logged = true;
+		locks->pools[pool].owner = lock.pid;
 	}
 	return !locks->pools[pool].logged;
 }

@@ -23,6 +23,7 @@ struct kvp_locks {
 		uint64_t since; /* when a lock was first seen, or 0 */
 		bool busy;      /* an attempt to lock it has failed since the last look */
 		bool logged;
+		pid_t owner; /* as logged */
 	} pools[KVP_POOL_COUNT];
 };
 

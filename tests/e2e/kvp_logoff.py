@@ -318,7 +318,7 @@ def locked(machine, pool, user):
 
 @CASES.add
 def kvp_pools_private(machine):
-    """pools 0 and 1 of the stock KVP daemon become accessible to root only, also new ones"""
+    """pools 0 and 1 of the stock KVP daemon become accessible to root only, even new ones"""
     for pool, wanted in ((0, "600"), (1, "600"), (2, "644"), (3, "644")):
         assert mode(machine, pool) == wanted, f"pool {pool} has mode {mode(machine, pool)}"
     assert machine.run("! setpriv --reuid alice --regid alice --clear-groups hold-lock "
@@ -338,7 +338,7 @@ def kvp_pools_private(machine):
 @CASES.add
 def kvp_pool_locked(machine):
     """a lock held for seconds is logged with its owner: of a user on pool 3, of root on pool 1"""
-    # These options would hide /proc/locks, and the owners of locks.
+    # With other values, /proc/locks and the owners of locks could be hidden.
     properties = machine.run("systemctl show -P ProtectProc -P ProcSubset hv-logoffd").split()
     assert properties == ["default", "all"], properties
     with locked(machine, 3, "alice") as pid:

@@ -273,7 +273,7 @@ static void test_lock_for_seconds_logged(void **state)
 	release_lock(holders[0]);
 }
 
-/* Also if it was made between two looks, so that the pool seems to be locked all the time. */
+/* Even if it was made between two checks, so that the pool seems to have been locked throughout. */
 static void test_next_lock_logged(void **state)
 {
 	struct kvp_locks *locks = &fixture.items.locks;

@@ -151,7 +151,7 @@ static bool check_pool(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
 		return false;
 	}
 	locks->pools[pool].busy = false;
-	/* Another lock after one that was logged may have been made between two looks. */
+	/* After the lock that was logged, another one may have been made between two checks. */
 	if (!locks->pools[pool].since ||
 	    (locks->pools[pool].logged && locks->pools[pool].owner != lock.pid)) {
 		locks->pools[pool].since = now;

@@ -21,7 +21,7 @@ struct kvp_locks {
 	sd_event_source *timer;
 	struct {
 		uint64_t since; /* when a lock was first seen, or 0 */
-		bool busy;      /* an attempt to lock it has failed since the last look */
+		bool busy;      /* an attempt to lock it has failed since the last check */
 		bool logged;
 		pid_t owner; /* as logged */
 	} pools[KVP_POOL_COUNT];

@@ -158,15 +158,15 @@ def cancel_in_grace(machine):
 def cancel_not_read(machine):
     """the daemon is killed with an unread CANCEL: ERROR_CANCELLED, the next one ends no session"""
     session = machine.open_session("pam", "alice")
-    request, name = in_grace(machine, grace=15)
+    request, request_id = in_grace(machine, grace=15)
     machine.run("systemctl kill -s STOP hv-logoffd")
-    same("the reply to CANCEL", machine.ask("cancel", id=name)["hresult"], S_OK)
+    same("the reply to CANCEL", machine.ask("cancel", id=request_id)["hresult"], S_OK)
     before = daemon_pid(machine)
     machine.run("systemctl kill -s KILL hv-logoffd")
     check_result(machine, request.finish(), E_CANCELLED)
     until("another daemon", lambda: daemon_pid(machine) not in (before, "0"))
     same("sessions", machine.sessions(), [session])
-    check_complete_once(machine, name)
+    check_complete_once(machine, request_id)
     machine.wait_run("systemctl -q is-active hv-logoffd")
     check_result(machine, logoff(machine).finish(), S_OK)
 
@@ -478,7 +478,7 @@ def open_refused(machine):
 def reopen_refused(machine):
     """the host refuses to reopen a corrupt channel: the request continues once it accepts"""
     machine.open_session("pam", "alice")
-    request, name = in_grace(machine)
+    request, request_id = in_grace(machine)
     closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})
     machine.ask("refuse", component="logoff")
     machine.ask("inject", component="logoff", data="00", size=65536)
@@ -487,9 +487,9 @@ def reopen_refused(machine):
     machine.wait_run("dmesg | grep -q 'reopen the channel: .* trying again in 1000 ms'")
     machine.ask("accept", component="logoff")
     machine.wait("logoff", "negotiated")
-    same("the reply to CANCEL", machine.ask("cancel", id=name)["hresult"], S_OK)
-    wait_done(machine, name)
-    check_complete_once(machine, name)
+    same("the reply to CANCEL", machine.ask("cancel", id=request_id)["hresult"], S_OK)
+    wait_done(machine, request_id)
+    check_complete_once(machine, request_id)
     check_works(machine, others=1)
     check_no_complaints(machine)
 

@@ -308,7 +308,7 @@ static void test_no_scope(void **state)
 	assert_int_equal(scope_kill(root, &malicious), -EINVAL);
 }
 
-/* logind has no record of these sessions, and so none that they are closing. */
+/* logind has no record of these sessions, so none of them is known to be closing. */
 static void test_session_that_logind_does_not_list(void **state)
 {
 	if (!root)

@@ -166,7 +166,7 @@ static void hvl_chardev_hand_over(void)
  * channel without a daemon. It gets the device when the other one is unregistered:
  * a host may make a new offer before the guest has released the old one.
  *
- * Return: 0, also without the device, or an error of misc_register().
+ * Return: 0, even without the device, or an error of misc_register().
  */
 int hvl_chardev_register(struct hvl_core *core, struct device *parent)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * SESSION messages: their order, also relative to the result, and the queue's limit.
+ * SESSION messages: their order, including the result, and the queue's limit.
  */
 #include "fixture.h"
 

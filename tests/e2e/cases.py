@@ -382,7 +382,7 @@ def wait_heartbeats(machine, wanted):
 
 @CASES.add
 def heartbeat(machine):
-    """stock hv_utils answers heartbeats, also after a reload; the idle guest causes few exits"""
+    """stock hv_utils answers heartbeats, even after a reload; the idle guest causes few exits"""
     wait_heartbeats(machine, 1)
     # The KVP daemon holds the module. It starts again with its device.
     machine.run("systemctl stop hv-kvp-daemon && rmmod hv_utils && modprobe hv_utils")

@@ -252,7 +252,7 @@ static void test_pools_made_private(void **state)
 		assert_mode(i, i <= KVP_POOL_GUEST ? 0600 : 0644);
 }
 
-/* A lock stops requests, also one on a pool that is not used here: hv_kvp_daemon waits for it. */
+/* A lock stops requests, even on a pool that is not used here: hv_kvp_daemon waits for it. */
 static void test_lock_for_seconds_logged(void **state)
 {
 	struct holder holders[2];

@@ -19,7 +19,7 @@ struct engine_ops;
 enum manager_state {
 	MANAGER_INACTIVE,
 	MANAGER_ACTIVE,
-	MANAGER_LINGERS, /* active, also without a session */
+	MANAGER_LINGERS, /* active, even without a session */
 };
 
 struct manager;

@@ -8,7 +8,7 @@
 
 /* Default: "". */
 const char *vmg_json_text(const json_t *object, const char *name);
-/* Default: 0, also for a number that does not fit. */
+/* Default: 0. A number that does not fit is also returned as 0. */
 uint32_t vmg_json_count(const json_t *object, const char *name);
 /* A string that is a hexadecimal number. Default: 0. */
 uint64_t vmg_json_id(const json_t *object, const char *name);

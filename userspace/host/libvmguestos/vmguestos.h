@@ -278,7 +278,7 @@ VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
  */
 VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 
-/* Shorthand for object->lpVtbl->Method(object, ...), also for the extended interfaces. */
+/* Shorthand for object->lpVtbl->Method(object, ...), including the extended interfaces. */
 #define VM_CALL(object, method)           ((object)->lpVtbl->method(object))
 #define VM_CALL_WITH(object, method, ...) ((object)->lpVtbl->method((object), __VA_ARGS__))
 

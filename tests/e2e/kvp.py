@@ -99,7 +99,7 @@ def kvp_intrinsic_items(machine):
 
 @CASES.add
 def kvp_host_items(machine):
-    """what the host adds, modifies and removes reaches the guest's pool, including non-ASCII text"""
+    """items that the host adds, modifies and removes reach the guest's pool, in Unicode too"""
     key, value = "test Ключ", "€ \U0001f600 ä"
     machine.ask("kvp_add", name="test one", data="1")
     machine.ask("kvp_add", name=key, data=value * 20)

@@ -81,7 +81,7 @@ static _Noreturn void pam(const char *user, int notify_fd)
 /*
  * Logs the terminal's output. Closes @notify_fd when the shell's prompt has been printed, or if
  * there is a @command, when the command has printed its @answer. The command is sent only after the
- * prompt, as input before that may get lost.
+ * prompt, as earlier input may be lost.
  */
 static void log_terminal(int terminal, const char *path, const char *command, const char *answer,
 			 int notify_fd)

@@ -99,7 +99,7 @@ def kvp_intrinsic_items(machine):
 
 @CASES.add
 def kvp_host_items(machine):
-    """items that the host adds, modifies and removes reach the guest's pool, in Unicode too"""
+    """items that the host adds, modifies or removes reach the guest's pool, even non-ASCII ones"""
     key, value = "test Ключ", "€ \U0001f600 ä"
     machine.ask("kvp_add", name="test one", data="1")
     machine.ask("kvp_add", name=key, data=value * 20)

@@ -86,7 +86,7 @@ def check_refused(machine, client, names):
     same("the number of replies", len(replies), len(names))
     for name, reply in zip(names, replies):
         assert not reply["ok"] and reply["hresult"] == E_DENIED, f"{name}: {reply}"
-    machine.say(f"refused: {replies[-1]['error']}")
+    machine.log(f"refused: {replies[-1]['error']}")
     wait_logged(machine, [f"denied: {name} by user {client.user}, group {client.group}, process "
                           for name in names])
 
@@ -156,7 +156,7 @@ def two_administrators(machine):
         # The request that the guest received first is in its grace period now.
         busy = other.finish()[0] if event else own.reply
         check_result(machine, busy, E_BUSY)
-        machine.ask("cancel")
+        machine.rpc("cancel")
         task = own.finish() if event else other.finish()[0]
     check_result(machine, task, E_CANCELLED)
     check_complete_once(machine, task["id"])
@@ -214,7 +214,7 @@ def vmlogoff(machine):
 
 def check_1_0_host(other):
     """A 1.1 guest on a 1.0 host supports what 1.0 has, and reports no sessions."""
-    same("the version", other.ask("status")["components"]["logoff"]["version"], "1.0")
+    same("the version", other.rpc("status")["components"]["logoff"]["version"], "1.0")
     watcher = other.send("watch")
     same("the watcher's first event", watcher.next()["event"], "watching")
     session = other.open_session("pam", "bob")
@@ -249,9 +249,9 @@ def second_machine(machine):
         same("the number of events that the watcher received", len(watcher.events), 1)
         check_listed(machine, **{machine.name: "running", "second": "ended"})
         same("the exit status of vmlogoff", vmlogoff(other), 8)
-        same("the state of the first machine's task", machine.ask("query", id=first_id)["state"],
+        same("the state of the first machine's task", machine.rpc("query", id=first_id)["state"],
              "grace")
-        machine.ask("cancel", id=first_id)
+        machine.rpc("cancel", id=first_id)
         check_result(machine, first.finish(), E_CANCELLED)
         same("the sessions", machine.sessions(), [session])
         check_result(machine, logoff(machine).finish(), S_OK)

@@ -38,14 +38,14 @@ def stock_hyper_v(machine):
     """the stock kernel detects Hyper-V, and negotiates the newest VMBus and all components"""
     log = machine.run("dmesg | grep -iE 'hypervisor detected|hv_vmbus|hv_utils|hv_logoff'")
     for line in log.splitlines():
-        machine.say("  guest| " + line)
+        machine.log("  guest| " + line)
     assert "Hypervisor detected: Microsoft Hyper-V" in log, "Hyper-V was not detected"
     assert f"Vmbus version:{machine.vmbus}" in log, f"VMBus {machine.vmbus} was not negotiated"
-    status = machine.ask("status")
+    status = machine.rpc("status")
     same("the host's VMBus version", status["vmbus"], machine.vmbus)
     for component in ("shutdown", "heartbeat", "timesync", "kvp", "logoff"):
         assert status["components"][component]["negotiated"], f"{component} is not negotiated"
-        machine.say(f"{component}: {status['components'][component]}")
+        machine.log(f"{component}: {status['components'][component]}")
 
 
 @CASES.add
@@ -83,7 +83,7 @@ def command_line(machine):
     machine.open_session("login", "bob")
     done = machine.command("logoff", "--timeout", "120")
     for line in done.stdout.splitlines():
-        machine.say("  hvhost| " + line)
+        machine.log("  hvhost| " + line)
     last = done.stdout.splitlines()[-1]
     assert "S_OK" in last, last
 
@@ -144,7 +144,7 @@ def cancel_in_grace(machine):
     """CANCEL in the grace period: ERROR_CANCELLED, no session ends, users got the message"""
     session = machine.open_session("login", "alice")
     request, request_id = in_grace(machine, message="This machine will be moved.")
-    machine.ask("cancel", id=request_id)
+    machine.rpc("cancel", id=request_id)
     reply = request.finish()
     check_result(machine, reply, E_CANCELLED)
     same("sessions", machine.sessions(), [session])
@@ -160,7 +160,7 @@ def cancel_not_read(machine):
     session = machine.open_session("pam", "alice")
     request, request_id = in_grace(machine, grace=15)
     machine.run("systemctl kill -s STOP hv-logoffd")
-    same("the reply to CANCEL", machine.ask("cancel", id=request_id)["hresult"], S_OK)
+    same("the reply to CANCEL", machine.rpc("cancel", id=request_id)["hresult"], S_OK)
     before = daemon_pid(machine)
     machine.run("systemctl kill -s KILL hv-logoffd")
     check_result(machine, request.finish(), E_CANCELLED)
@@ -211,7 +211,7 @@ def busy(machine):
     request, request_id = in_grace(machine)
     check_result(machine, logoff(machine).finish(), E_BUSY)
     assert machine.sessions(), "the refused request ended the session"
-    machine.ask("cancel", id=request_id)
+    machine.rpc("cancel", id=request_id)
     check_result(machine, request.finish(), E_CANCELLED)
     check_works(machine, others=1)
 
@@ -221,10 +221,10 @@ def query(machine):
     """QUERY returns the state of a request, during and after it"""
     machine.open_session("pam", "alice")
     request, request_id = in_grace(machine)
-    same("state", machine.ask("query", id=request_id)["state"], "grace")
-    machine.ask("cancel", id=request_id)
+    same("state", machine.rpc("query", id=request_id)["state"], "grace")
+    machine.rpc("cancel", id=request_id)
     request.finish()
-    same("state", machine.ask("query", id=request_id)["state"], "done")
+    same("state", machine.rpc("query", id=request_id)["state"], "done")
     check_works(machine, others=1)
 
 
@@ -274,7 +274,7 @@ def check_not_available(machine):
     began = time.monotonic()
     machine.run("true")
     command = time.monotonic() - began
-    machine.say(f"the reply took {took:.2f} s; a shell command takes {command:.2f} s")
+    machine.log(f"the reply took {took:.2f} s; a shell command takes {command:.2f} s")
     assert took < 10 * command, "the reply was not immediate"
 
 
@@ -293,9 +293,9 @@ def no_daemon(machine):
 def never_negotiated(machine):
     """an offer that never had a daemon: VM_E_ADDITIONS_FEATURE_NOT_AVAIL at once"""
     machine.run("systemctl mask --runtime --now hv-logoffd")
-    machine.ask("rescind", component="logoff")
+    machine.rpc("rescind", component="logoff")
     wait_device_gone(machine)
-    machine.ask("offer", component="logoff")
+    machine.rpc("offer", component="logoff")
     machine.wait("logoff", "open")
     check_not_available(machine)
     machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")
@@ -308,7 +308,7 @@ def rescind(machine):
     """the offer is rescinded during a request: DISP_E_EXCEPTION, and the next offer works"""
     machine.open_session("pam", "alice")
     request, _ = in_grace(machine)
-    machine.ask("rescind", component="logoff")
+    machine.rpc("rescind", component="logoff")
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
     wait_device_gone(machine)
     offer(machine)
@@ -320,7 +320,7 @@ def renegotiate(machine):
     """a new negotiation during a request, as after a restore: the request continues"""
     machine.open_session("pam", "alice")
     request, request_id = in_grace(machine, grace=10)
-    machine.ask("negotiate", component="logoff")
+    machine.rpc("negotiate", component="logoff")
     check_result(machine, request.finish(), S_OK)
     check_complete_once(machine, request_id)
     check_works(machine)
@@ -347,7 +347,7 @@ def rmmod(machine):
     request, request_id = in_grace(machine)
     refused = machine.run("! rmmod hv_logoff")
     assert "in use" in refused, refused
-    same("state after the refusal", machine.ask("query", id=request_id)["state"], "grace")
+    same("state after the refusal", machine.rpc("query", id=request_id)["state"], "grace")
     machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd;"
                 "until rmmod hv_logoff 2>/dev/null; do sleep 0.1; done")
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
@@ -367,17 +367,17 @@ CASES.extend(kvp.CASES)
 
 def wait_heartbeats(machine, wanted):
     """Waits for that many more answered heartbeats; returns the guest's exits in the meantime."""
-    before = machine.ask("status")
-    first = machine.ask("heartbeat")["answered"]
+    before = machine.rpc("status")
+    first = machine.rpc("heartbeat")["answered"]
 
     def reached():
-        now = machine.ask("heartbeat")
+        now = machine.rpc("heartbeat")
         return now if now["answered"] >= first + wanted else None
 
     now = until("heartbeats", reached)
     assert now["beating"], now
-    machine.say(f"{now}")
-    return machine.ask("status")["exits"] - before["exits"]
+    machine.log(f"{now}")
+    return machine.rpc("status")["exits"] - before["exits"]
 
 
 @CASES.add
@@ -391,7 +391,7 @@ def heartbeat(machine):
     began, busy = time.monotonic(), machine.cpu()
     exits = wait_heartbeats(machine, 5)
     share = (machine.cpu() - busy) / (time.monotonic() - began)
-    machine.say(f"over five heartbeats: {exits} exits of the guest, {share:.0%} of a processor")
+    machine.log(f"over five heartbeats: {exits} exits of the guest, {share:.0%} of a processor")
     # A busy wait in the guest or in hvhost would cause hundreds of thousands of exits, or use a
     # whole processor.
     assert exits < 10000, f"{exits} exits over five heartbeats"
@@ -402,10 +402,10 @@ def heartbeat(machine):
 def timesync(machine):
     """stock hv_utils sets the clock to the host's time"""
     machine.run("date -s '2001-02-03 04:05:06'")
-    machine.ask("timesync")
+    machine.rpc("timesync")
     machine.wait_run("test $(date +%Y) -gt 2001")
     offset = abs(int(machine.run("date +%s")) - time.time())
-    machine.say(f"the clocks differ by {offset:.0f} s, which includes the time of the command")
+    machine.log(f"the clocks differ by {offset:.0f} s, which includes the time of the command")
     assert offset < 60, f"the guest's clock is {offset:.0f} s off"
 
 
@@ -424,10 +424,10 @@ def kernel_log(machine):
 def run_storm(machine, seed, packets):
     """Runs a storm, during which the guest must answer each packet that requires an answer, and
     then a logoff."""
-    machine.say(f"seed {seed}")
+    machine.log(f"seed {seed}")
     storm = machine.send("storm", seed=seed, packets=packets)
     reply = storm.finish()
-    machine.say(f"{reply}")
+    machine.log(f"{reply}")
     assert reply["ok"], reply.get("error")
     same("packets sent", reply["sent"], packets)
     # Answers after a packet that may be parsed as two, or as none, cannot be checked.
@@ -449,12 +449,12 @@ def false_sizes(machine):
     """a packet that claims 64 KiB, an empty one, only a header, garbage: logoffs work after each"""
     resets = int(machine.run(RESETS))
     closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})
-    machine.ask("inject", component="logoff", data="00", size=65536)
+    machine.rpc("inject", component="logoff", data="00", size=65536)
     assert closed.finish()["ok"], "the guest did not close the channel"
     for options in ({"length": 0}, {"length": 28}, {"length": 4096}, {"data": "deadbeef" * 300}):
         machine.wait("logoff", "negotiated")
         check_result(machine, logoff(machine).finish(), E_NO_SESSION)
-        machine.ask("inject", component="logoff", **options)
+        machine.rpc("inject", component="logoff", **options)
     check_result(machine, logoff(machine).finish(), E_NO_SESSION)
     same("resets in total", int(machine.run(RESETS)), resets + 1)
     check_no_complaints(machine)
@@ -465,9 +465,9 @@ def open_refused(machine):
     """an interrupt after the host has refused to open the channel is ignored; a later bind works"""
     device = bound_device(machine)
     machine.run(f"echo {device} >{DRIVER}/unbind")
-    machine.ask("refuse", component="logoff")
+    machine.rpc("refuse", component="logoff")
     machine.run(f"! echo {device} >{DRIVER}/bind")
-    machine.ask("accept", component="logoff")
+    machine.rpc("accept", component="logoff")
     machine.run(f"echo {device} >{DRIVER}/bind")
     machine.wait("logoff", "negotiated")
     check_works(machine)
@@ -480,14 +480,14 @@ def reopen_refused(machine):
     machine.open_session("pam", "alice")
     request, request_id = in_grace(machine)
     closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})
-    machine.ask("refuse", component="logoff")
-    machine.ask("inject", component="logoff", data="00", size=65536)
+    machine.rpc("refuse", component="logoff")
+    machine.rpc("inject", component="logoff", data="00", size=65536)
     assert closed.finish()["ok"], "the guest did not close the channel"
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
     machine.wait_run("dmesg | grep -q 'reopen the channel: .* trying again in 1000 ms'")
-    machine.ask("accept", component="logoff")
+    machine.rpc("accept", component="logoff")
     machine.wait("logoff", "negotiated")
-    same("the reply to CANCEL", machine.ask("cancel", id=request_id)["hresult"], S_OK)
+    same("the reply to CANCEL", machine.rpc("cancel", id=request_id)["hresult"], S_OK)
     wait_done(machine, request_id)
     check_complete_once(machine, request_id)
     check_works(machine, others=1)
@@ -504,7 +504,7 @@ def hostile_daemon(machine):
         "head -c $size /dev/$source | dd bs=64K status=none of=hv_logoff 2>&1 && "
         "echo $size bytes of $source were accepted; "
         "done; done; true")
-    machine.say(output)
+    machine.log(output)
     # A write of no bytes succeeds.
     accepted = [line for line in output.splitlines()
                 if "accepted" in line and not line.startswith("0 ")]
@@ -533,7 +533,7 @@ END
 systemd-run --quiet --unit=flood bash /run/flood""")
     machine.wait("logoff", "negotiated")
     for _ in range(3):
-        machine.ask("negotiate", component="logoff")
+        machine.rpc("negotiate", component="logoff")
         machine.wait("logoff", "negotiated")
         for _ in range(20):
             reply = machine.send("query", id="0x1").finish()
@@ -556,7 +556,7 @@ def shutdown(machine):
     """at the host's request, stock hv_utils powers the guest off through systemd"""
     machine.run("systemd-run --quiet --unit=stopped -p RemainAfterExit=yes "
                 "-p ExecStop='/bin/sh -c \"echo unit stopped >/dev/ttyS0\"' true")
-    machine.ask("shutdown")
+    machine.rpc("shutdown")
     machine.wait_gone()
     console = machine.console()
     assert "unit stopped" in console, "systemd did not stop its units"

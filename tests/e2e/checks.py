@@ -68,19 +68,19 @@ def in_grace(machine, grace=100, **options):
 def wait_done(machine, request_id):
     """Waits until the guest has completed a request; returns the reply to QUERY."""
     def done():
-        reply = machine.ask("query", id=request_id)
+        reply = machine.rpc("query", id=request_id)
         return reply if reply["state"] == "done" else None
 
     return until(f"the end of request {request_id}", done)
 
 
 def check_result(machine, reply, hresult):
-    machine.say(f"{reply.get('hresult', 0):#010x} {reply.get('name', '')}: {reply.get('text', '')}")
+    machine.log(f"{reply.get('hresult', 0):#010x} {reply.get('name', '')}: {reply.get('text', '')}")
     same("the HRESULT", reply["hresult"], hresult)
 
 
 def check_complete_once(machine, request_id):
-    same("the number of COMPLETEs", machine.ask("complete_count", id=request_id)["complete"], 1)
+    same("the number of COMPLETEs", machine.rpc("complete_count", id=request_id)["complete"], 1)
 
 
 def check_requires_1_1(machine, session, user):
@@ -89,7 +89,7 @@ def check_requires_1_1(machine, session, user):
     for options in ({"user": user}, {"session": session}, {"dry_run": True}):
         reply = logoff(machine, **options).finish()
         same(f"the reply to {options}", (reply["ok"], reply["hresult"]), (False, E_NOT_AVAIL))
-    machine.say(reply["error"])
+    machine.log(reply["error"])
 
 
 def audited(machine, request_id):
@@ -138,7 +138,7 @@ def hang_up(machine, session):
 
 def offer(machine, component="logoff"):
     """Offers the component to the guest and waits until its driver has connected."""
-    machine.ask("offer", component=component)
+    machine.rpc("offer", component=component)
     machine.wait(component, "negotiated")
 
 

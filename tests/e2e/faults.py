@@ -81,12 +81,12 @@ class Held:
     def hold_completing(self):
         """The COMPLETE is in the ring, and the host does not read it."""
         self.hold_delivered()
-        self.machine.ask("stall", component="logoff")
+        self.machine.rpc("stall", component="logoff")
         self.signal_logind("CONT")
         self.machine.wait_run("journalctl -q --no-pager -n 1 HV_LOGOFF_OUTCOME=0x00000000 "
                               f"HV_LOGOFF_REQUEST_ID=0x{int(self.id, 16):016x} | grep -q .")
         same("COMPLETEs that the host has read", self.completes(), 0)
-        self.release = lambda: self.machine.ask("resume", component="logoff")
+        self.release = lambda: self.machine.rpc("resume", component="logoff")
 
     def finish(self):
         reply = self.request.finish()
@@ -94,7 +94,7 @@ class Held:
         return reply
 
     def completes(self):
-        return self.machine.ask("complete_count", id=self.id)["complete"]
+        return self.machine.rpc("complete_count", id=self.id)["complete"]
 
 
 # Events. The part before the yield causes the event while the request is held. The part after it
@@ -161,7 +161,7 @@ def cancelled(machine, held):
 
 @contextlib.contextmanager
 def rescinded(machine, _held):
-    machine.ask("rescind", component="logoff")
+    machine.rpc("rescind", component="logoff")
     yield
     wait_device_gone(machine)
     offer(machine)
@@ -169,7 +169,7 @@ def rescinded(machine, _held):
 
 @contextlib.contextmanager
 def renegotiated(machine, held):
-    machine.ask("negotiate", component="logoff")
+    machine.rpc("negotiate", component="logoff")
     if held.state != "completing":
         machine.wait("logoff", "negotiated")
     yield
@@ -287,7 +287,7 @@ def sweep(machine, path):
                 f"echo 0 >{FAILSLAB}/verbose; echo N >{FAILSLAB}/ignore-gfp-wait")
     if path != "device":
         machine.run(f"echo {device} >{DRIVER}/unbind")
-    machine.say(machine.run(f"fail-nth {path} {device}"))
+    machine.log(machine.run(f"fail-nth {path} {device}"))
     if path != "device":
         machine.run(f"echo {device} >{DRIVER}/bind")
     machine.run("systemctl unmask --runtime hv-logoffd; systemctl start hv-logoffd")

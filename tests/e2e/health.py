@@ -32,10 +32,10 @@ def check(machine):
     """The kernel log has no diagnostic, and the driver has leaked nothing."""
     found = complaints(machine)
     if found:
-        machine.say(machine.run("dmesg | tail -n 200"))
+        machine.log(machine.run("dmesg | tail -n 200"))
     leaked = leaks(machine)
     for entry in leaked:
-        machine.say("unreferenced object" + entry)
+        machine.log("unreferenced object" + entry)
     assert not found, found
     assert not leaked, f"the driver has leaked {len(leaked)} objects"
 

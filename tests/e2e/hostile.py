@@ -30,7 +30,7 @@ def run_storm(lab, seed, packets):
 
 def storms(lab, seed, packets):
     draw = random.Random(seed)
-    lab.report.say(f"seed {seed}, {packets} packets")
+    lab.report.log(f"seed {seed}, {packets} packets")
     lab.up()
     while packets > 0:
         part = min(packets, STORM)
@@ -38,7 +38,7 @@ def storms(lab, seed, packets):
         name = f"storm of {part} packets with seed {one}"
         if not lab.report.run(name, lambda one=one, part=part: run_storm(lab, one, part)):
             lab.evidence()
-            lab.report.say(f"to reproduce: make e2e-hostile SEED={seed}; this storm only: "
+            lab.report.log(f"to reproduce: make e2e-hostile SEED={seed}; this storm only: "
                            f"hvhost storm NAME --seed {one} --packets {part}")
             return
         packets -= part

@@ -57,17 +57,17 @@ def wait_pool(machine, wanted):
 
 def check_refused(machine, code, command, **members):
     try:
-        machine.ask(command, **members)
+        machine.rpc(command, **members)
     except Refused as refusal:
-        machine.say(f"{refusal.reply['return']}: {refusal}")
+        machine.log(f"{refusal.reply['return']}: {refusal}")
         assert refusal.reply["return"] == code, refusal.reply
         return
     raise AssertionError(f"{command} with {members} was not refused")
 
 
 def remove_all(machine):
-    for name in machine.ask("kvp_host_items")["items"]:
-        machine.ask("kvp_remove", name=name)
+    for name in machine.rpc("kvp_host_items")["items"]:
+        machine.rpc("kvp_remove", name=name)
     wait_pool(machine, {})
 
 
@@ -75,9 +75,9 @@ def reboot(machine, how):
     """Reboots the guest by "shutdown" or "reset", and waits until it is up again."""
     before = boot_id(machine)
     if how == "shutdown":
-        machine.ask("shutdown", reboot=True)
+        machine.rpc("shutdown", reboot=True)
     else:
-        machine.ask("reset")
+        machine.rpc("reset")
     machine.wait("kvp", "closed")
     machine.wait("kvp", "negotiated")
     assert boot_id(machine) != before, "the guest did not reboot"
@@ -86,8 +86,8 @@ def reboot(machine, how):
 @CASES.add
 def kvp_intrinsic_items(machine):
     """stock hv_kvp_daemon reports the guest's operating system to the host"""
-    items = until("intrinsic items", lambda: machine.ask("kvp_intrinsic_items")["items"])
-    machine.say(f"{items}")
+    items = until("intrinsic items", lambda: machine.rpc("kvp_intrinsic_items")["items"])
+    machine.log(f"{items}")
     release = machine.run("uname -r").strip()
     assert items["OSName"] == machine.run(". /etc/os-release; echo $NAME").strip()
     assert items["OSBuildNumber"] in (release, release.split("-")[0])
@@ -101,13 +101,13 @@ def kvp_intrinsic_items(machine):
 def kvp_host_items(machine):
     """items that the host adds, modifies or removes reach the guest's pool, even non-ASCII ones"""
     key, value = "test Ключ", "€ \U0001f600 ä"
-    machine.ask("kvp_add", name="test one", data="1")
-    machine.ask("kvp_add", name=key, data=value * 20)
+    machine.rpc("kvp_add", name="test one", data="1")
+    machine.rpc("kvp_add", name=key, data=value * 20)
     wait_pool(machine, {"test one": "1", key: value * 20})
-    machine.ask("kvp_modify", name=key, data=value)
+    machine.rpc("kvp_modify", name=key, data=value)
     wait_pool(machine, {"test one": "1", key: value})
-    assert machine.ask("kvp_host_items")["items"] == {"test one": "1", key: value}
-    machine.ask("kvp_remove", name="test one")
+    assert machine.rpc("kvp_host_items")["items"] == {"test one": "1", key: value}
+    machine.rpc("kvp_remove", name="test one")
     wait_pool(machine, {key: value})
     remove_all(machine)
 
@@ -118,9 +118,9 @@ def kvp_guest_items(machine):
     append(machine, GUEST, record("test", "first") + record("test ñ", "x" * 1500))
     # Linux truncates a value to 1022 UTF-16 code units.
     wanted = {"test": "first", "test ñ": "x" * 1022}
-    assert tests(machine.ask("kvp_guest_items")["items"]) == wanted
+    assert tests(machine.rpc("kvp_guest_items")["items"]) == wanted
     clear_pool(machine, GUEST)
-    assert tests(machine.ask("kvp_guest_items")["items"]) == {}
+    assert tests(machine.rpc("kvp_guest_items")["items"]) == {}
 
 
 @CASES.add
@@ -133,11 +133,11 @@ def kvp_refusals(machine):
         check_refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data=data)
     longest = {"test" + "k" * 251: "x" * 1023}
     for name, data in longest.items():
-        machine.ask("kvp_add", name=name, data=data)
+        machine.rpc("kvp_add", name=name, data=data)
         check_refused(machine, INVALID_PARAMETER, "kvp_add", name=name, data="x")
     wait_pool(machine, longest)
     remove_all(machine)
-    machine.ask("rescind", component="kvp")
+    machine.rpc("rescind", component="kvp")
     check_refused(machine, INVALID_STATE, "kvp_add", name="test", data="x")
     offer(machine, "kvp")
 
@@ -148,7 +148,7 @@ def kvp_command_line(machine):
     machine.command("kvp", "add", "test", "a value")
     assert machine.command("kvp", "host-items").stdout == "test=a value\n"
     again = machine.command("kvp", "add", "test", "another", check=False)
-    machine.say(again.stdout)
+    machine.log(again.stdout)
     assert again.returncode == 1 and "kvp_modify" in again.stdout, again
     assert "OSName=" in machine.command("kvp", "intrinsic-items").stdout
     machine.command("kvp", "remove", "test")
@@ -158,10 +158,10 @@ def kvp_command_line(machine):
 @CASES.add
 def kvp_without_daemon(machine):
     """hv_kvp_daemon is stopped: the host keeps the last items, and the next daemon gets changes"""
-    known = machine.ask("kvp_intrinsic_items")["items"]
+    known = machine.rpc("kvp_intrinsic_items")["items"]
     machine.run("systemctl stop hv-kvp-daemon")
-    assert machine.ask("kvp_intrinsic_items")["items"] == known
-    machine.ask("kvp_add", name="test", data="late")
+    assert machine.rpc("kvp_intrinsic_items")["items"] == known
+    machine.rpc("kvp_add", name="test", data="late")
     machine.run("systemctl start hv-kvp-daemon")
     wait_pool(machine, {"test": "late"})
     remove_all(machine)
@@ -170,7 +170,7 @@ def kvp_without_daemon(machine):
 @CASES.add
 def kvp_reboot(machine):
     """the host's items persist when the guest reboots, and when it is reset"""
-    machine.ask("kvp_add", name="test", data="stays")
+    machine.rpc("kvp_add", name="test", data="stays")
     for how in ("shutdown", "reset"):
         reboot(machine, how)
         wait_pool(machine, {"test": "stays"})

@@ -35,14 +35,14 @@ def parse(value):
 def write(machine, value):
     """Modifies or adds the request's item."""
     try:
-        machine.ask("kvp_modify", name=REQUEST, data=value)
+        machine.rpc("kvp_modify", name=REQUEST, data=value)
     except Refused:
-        machine.ask("kvp_add", name=REQUEST, data=value)
+        machine.rpc("kvp_add", name=REQUEST, data=value)
 
 
 def answer(machine):
     """The guest's answer, or None."""
-    value = machine.ask("kvp_guest_items")["items"].get(ANSWER)
+    value = machine.rpc("kvp_guest_items")["items"].get(ANSWER)
     return value and parse(value)
 
 
@@ -62,7 +62,7 @@ def wait_answer(machine, condition):
     def reached():
         now = answer(machine)
         if now and (not seen or now != seen[-1]):
-            machine.say("  answer| " + " ".join(
+            machine.log("  answer| " + " ".join(
                 now.get(name, "-") for name in ("state", "percent", "ended", "result", "text")))
             seen.append(now)
         return now and condition(now)
@@ -121,7 +121,7 @@ def clean(machine):
 @CASES.add
 def kvp_only_guest(machine):
     """no logoff component and no module in this guest; hv-logoffd runs, with an idle answer"""
-    assert not machine.ask("status")["components"]["logoff"]["offered"], "it is offered"
+    assert not machine.rpc("status")["components"]["logoff"]["offered"], "it is offered"
     modules = machine.run("lsmod")
     assert "hv_logoff" not in modules and "hv_utils" in modules, modules
     assert not machine.run("ls /dev/vmbus").split().count("hv_logoff"), "the device exists"
@@ -237,7 +237,7 @@ def kvp_other_items(machine):
     """other programs' items in both pools remain unchanged, byte for byte"""
     other_item = {"test host": "an item of another program"}
     for name, data in other_item.items():
-        machine.ask("kvp_add", name=name, data=data)
+        machine.rpc("kvp_add", name=name, data=data)
     kvp.wait_pool(machine, other_item)
     # Arbitrary bytes are placed after the NUL only: hv_kvp refuses some of them in a key or value,
     # and crashes on others if there is no NUL.
@@ -262,7 +262,7 @@ def kvp_other_items(machine):
     assert others == [before, after], "another program's record was changed"
     kvp.wait_pool(machine, other_item)
     for name in other_item:
-        machine.ask("kvp_remove", name=name)
+        machine.rpc("kvp_remove", name=name)
     machine.run("systemctl stop hv-logoffd")
     kvp.clear_pool(machine, kvp.GUEST)
     machine.run("systemctl start hv-logoffd")
@@ -390,10 +390,10 @@ def kvp_and_component(machine):
     request_id = request(machine)
     finish(machine, request_id, E_BUSY)
     same_sessions(machine, [session])
-    machine.ask("cancel", id=first_id)
+    machine.rpc("cancel", id=first_id)
     assert first.finish()["hresult"] == E_CANCELLED
     log_off_all(machine)
     forget(machine, request_id)
-    machine.ask("rescind", component="logoff")
+    machine.rpc("rescind", component="logoff")
     wait_device_gone(machine)
     machine.run("rmmod hv_logoff")

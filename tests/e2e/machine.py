@@ -110,11 +110,11 @@ class Request:
 class Machine:
     """A machine of hvhost, from start() to stop()."""
 
-    def __init__(self, hvhost, folder, name, say):
+    def __init__(self, hvhost, folder, name, log):
         self.hvhost = str(hvhost)
         self.folder = pathlib.Path(folder)
         self.name = name
-        self.say = say
+        self.log = log
         self.path = self.folder / name
         self.environment = {**os.environ, "HVHOST_DIR": str(folder)}
         self.started = ()
@@ -136,13 +136,13 @@ class Machine:
         done = self.command("start", "--kernel", str(kernel), "--initrd", str(initrd),
                             "--append", append, *options, timeout=BOOT)
         for line in done.stdout.splitlines():
-            self.say(line)
-        self.say(f"hvhost answers after {time.monotonic() - began:.0f} s")
+            self.log(line)
+        self.log(f"hvhost answers after {time.monotonic() - began:.0f} s")
 
     @contextlib.contextmanager
     def sibling(self, name, *options):
         """Another machine with the same options that runs at the same time."""
-        other = Machine(self.hvhost, self.folder, name, self.say)
+        other = Machine(self.hvhost, self.folder, name, self.log)
         try:
             other.start(*self.started, *options)
             other.wait("logoff", "negotiated", BOOT)
@@ -155,7 +155,7 @@ class Machine:
         """Sends a command; each event and the reply must come within `patience` seconds."""
         return Request(self.path / "control.sock", patience, command, options)
 
-    def ask(self, command, patience=BOUND, **options):
+    def rpc(self, command, patience=BOUND, **options):
         """Sends a command and returns its reply, which must be ok."""
         request = self.send(command, patience, **options)
         reply = request.finish()
@@ -164,12 +164,12 @@ class Machine:
         return reply
 
     def wait(self, component, state, timeout=BOUND):
-        return self.ask("wait", timeout + 30, component=component, timeout=timeout,
+        return self.rpc("wait", timeout + 30, component=component, timeout=timeout,
                         **{"for": state})
 
     def run(self, script, check=True, timeout=BOUND):
         """Runs a shell command in the guest and returns its output."""
-        reply = self.ask("exec", timeout + 30, script=script, timeout=timeout)
+        reply = self.rpc("exec", timeout + 30, script=script, timeout=timeout)
         if check and reply["status"] != 0:
             raise AssertionError(f"{script!r} returned {reply['status']}: {reply['output']}")
         return reply["output"]
@@ -182,7 +182,7 @@ class Machine:
         """The ids of the sessions that loginctl lists; its output is logged."""
         text = self.run("loginctl list-sessions --no-pager")
         for line in text.splitlines():
-            self.say("  guest| " + line)
+            self.log("  guest| " + line)
         listed = self.run("loginctl list-sessions --no-legend --no-pager")
         return [line.split()[0] for line in listed.splitlines() if line.strip()]
 

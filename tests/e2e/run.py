@@ -45,7 +45,7 @@ class Report:
         for out in (sys.stdout, self.file):
             print(text, file=out, flush=True)
 
-    def say(self, text):
+    def log(self, text):
         for line in text.rstrip().splitlines():
             self.line("# " + line)
 
@@ -57,15 +57,15 @@ class Report:
     def run(self, name, call):
         """Reports the call as passed unless it raises an exception; returns whether it passed."""
         began = time.monotonic()
-        self.say(f"{name} …")
+        self.log(f"{name} …")
         try:
             call()
             good = True
         except Exception:  # pylint: disable=broad-except # every exception is a failure
-            self.say(traceback.format_exc())
+            self.log(traceback.format_exc())
             good = False
         self.result(good, name)
-        self.say(f"took {time.monotonic() - began:.1f} s")
+        self.log(f"took {time.monotonic() - began:.1f} s")
         return good
 
     def plan(self):
@@ -81,7 +81,7 @@ def clean(machine):
     """Logs off all sessions if there are any; returns whether the guest has its initial state."""
     if machine.sessions():
         cases.logoff(machine, force=True).finish()
-    return (machine.ask("status")["components"]["logoff"]["negotiated"]
+    return (machine.rpc("status")["components"]["logoff"]["negotiated"]
             and not machine.sessions())
 
 
@@ -115,7 +115,7 @@ class Lab:
         """Boots a new machine and waits until its guest is up."""
         self.close()
         self.boots += 1
-        self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.say)
+        self.machine = Machine(self.hvhost, self.folder, f"guest{self.boots}", self.report.log)
         self.machine.start(self.kernel, self.image, self.cmdline + self.guest.append,
                            "--memory", self.memory[0], "--cpus", str(cpus), *self.guest.options,
                            "--allow-user", administrators.ALLOWED_USER,
@@ -137,14 +137,14 @@ class Lab:
     def evidence(self):
         """Prints what may explain a failure."""
         for text in (*self.machine.tails(), *kernel_report(self.machine.path)):
-            self.report.say(text)
+            self.report.log(text)
         try:
-            self.report.say("the guest's journal and kernel log:")
-            self.report.say(self.machine.run(
+            self.report.log("the guest's journal and kernel log:")
+            self.report.log(self.machine.run(
                 "journalctl -b --no-pager -n 25 -o short-monotonic; dmesg | tail -n 15",
                 timeout=60))
         except Exception as error:  # pylint: disable=broad-except # the guest may have crashed
-            self.report.say(f"not available: {error}")
+            self.report.log(f"not available: {error}")
 
     def up(self):
         """Boots a machine unless there is one."""
@@ -194,7 +194,7 @@ class Lab:
 
     def tiny_machine(self, name):
         """A machine for tiny_start(), with a guest that only contacts the VMBus."""
-        return Machine(self.hvhost, self.folder, name, self.report.say)
+        return Machine(self.hvhost, self.folder, name, self.report.log)
 
     def tiny_start(self, machine, *options, append=""):
         machine.start(self.kernel, self.tiny, TINY_CMDLINE + append, "--memory", self.memory[1],
@@ -207,12 +207,12 @@ class Lab:
         try:
             self.tiny_start(machine, "--vmbus", version)
             machine.wait("heartbeat", "negotiated", BOOT)
-            machine.ask("heartbeat")
-            same("the version", machine.ask("status")["vmbus"], version)
+            machine.rpc("heartbeat")
+            same("the version", machine.rpc("status")["vmbus"], version)
             assert f"Vmbus version:{version}" in machine.console(), machine.console()
         except Exception:
             for text in machine.tails():
-                self.report.say(text)
+                self.report.log(text)
             raise
         finally:
             machine.stop()
@@ -227,7 +227,7 @@ class Lab:
                 machine.command("stop")
                 same("the machine's processes", machine.processes(), [])
             took = time.monotonic() - began
-            self.report.say(f"{rounds} rounds, {took / rounds:.1f} s each")
+            self.report.log(f"{rounds} rounds, {took / rounds:.1f} s each")
         finally:
             machine.stop()
 
@@ -241,7 +241,7 @@ class Lab:
                 began = time.monotonic()
                 machine.command("stop")
                 took = time.monotonic() - began
-                self.report.say(f"stopped after {took:.1f} s")
+                self.report.log(f"stopped after {took:.1f} s")
                 assert took < STOP_SECONDS, "that took too long"
                 same("the machine's processes", machine.processes(), [])
         finally:
@@ -254,7 +254,7 @@ class Lab:
             self.tiny_start(machine, append=" rdinit=/none")
             machine.wait("heartbeat", "negotiated", BOOT)
         except Refused as refused:
-            self.report.say(str(refused))
+            self.report.log(str(refused))
             same("the reply", refused.reply["name"], "VM_E_VM_NOT_RUNNING")
             assert "Kernel panic - not syncing" in str(refused), "the panic is missing"
         else:
@@ -291,7 +291,7 @@ class Lab:
                 if only and name not in only and not ("core" in only and name in cases.CORE):
                     continue
                 if function is versions.guests_with_1_0 and not versions.can_build_1_0():
-                    self.report.say(f"{name} is skipped: it builds version 1.0 from the "
+                    self.report.log(f"{name} is skipped: it builds version 1.0 from the "
                                     "repository's history, which is missing "
                                     "(git fetch --unshallow)")
                     continue

@@ -16,7 +16,7 @@ CASES = Cases()
 
 
 def version(machine):
-    return machine.ask("status")["components"]["logoff"]["version"]
+    return machine.rpc("status")["components"]["logoff"]["version"]
 
 
 def report(event):

@@ -36,7 +36,7 @@ class Vmlogoff:
         raise AssertionError(f"vmlogoff exited before the expected object: {self.last}")
 
     def read(self, line):
-        self.machine.say("  vmlogoff| " + line.rstrip())
+        self.machine.log("  vmlogoff| " + line.rstrip())
         self.last = json.loads(line)
 
     def in_grace(self):
@@ -73,7 +73,7 @@ def walk(machine, program, *arguments):
     done = subprocess.run([built(machine, program), machine.name, *arguments], env=environment,
                           text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=2 * BOUND, check=False)
-    machine.say(done.stdout)
+    machine.log(done.stdout)
     assert done.returncode == 0, f"{program} exited with {done.returncode}"
 
 
@@ -101,7 +101,7 @@ def vmlogoff(machine):
     done = subprocess.run([built(machine, "vmlogoff"), machine.name[:-1] + "x"], text=True,
                           env=machine.environment, stderr=subprocess.PIPE, timeout=BOUND,
                           check=False)
-    machine.say(done.stderr)
+    machine.log(done.stderr)
     assert done.returncode == UNKNOWN, done.returncode
     assert machine.name in done.stderr, "vmlogoff does not suggest the similar name"
 
@@ -150,7 +150,7 @@ def vmlogoff_watch(machine):
 @CASES.add
 def vmlogoff_by_kvp(machine):
     """vmlogoff without the component: uses KVP, with progress and cancellation by Ctrl-C"""
-    machine.ask("rescind", component="logoff")
+    machine.rpc("rescind", component="logoff")
     check_cancelled_by_interrupt(machine)
     last = Vmlogoff(machine, "--user", "alice", "--message", "Good night.").finish(OK)
     assert (last["found"], last["ended"]) == (1, 1), last

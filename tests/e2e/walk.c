@@ -308,8 +308,9 @@ static void walk_target(void)
 	walk_selection("Error: a dry run", NULL, NULL, VM_LOGOFF_DRY_RUN, S_OK, 2);
 	walk_selection("Error: no such user", "nobody", NULL, 0,
 		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
-	walk_selection("Error: no such session", NULL, "no-such-session", 0,
+	walk_selection("Error: no such session", NULL, "c999", 0,
 		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);
+	walk_selection("Error: not a session id", NULL, "no-such-session", 0, E_INVALIDARG, 0);
 	walk_selection("Error: alice", "alice", NULL, 0, S_OK, 1);
 	walk_selection("Error: alice again", "alice", NULL, 0,
 		       HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION), 0);

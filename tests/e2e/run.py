@@ -54,6 +54,10 @@ class Report:
         self.failed += not good
         self.line(f"{'ok' if good else 'not ok'} {self.number} - {name}")
 
+    def skip(self, name, reason):
+        self.number += 1
+        self.line(f"ok {self.number} - {name} # SKIP {reason}")
+
     def run(self, name, call):
         """Reports the call as passed unless it raises an exception; returns whether it passed."""
         began = time.monotonic()
@@ -291,9 +295,8 @@ class Lab:
                 if only and name not in only and not ("core" in only and name in cases.CORE):
                     continue
                 if function is versions.guests_with_1_0 and not versions.can_build_1_0():
-                    self.report.log(f"{name} is skipped: it builds version 1.0 from the "
-                                    "repository's history, which is missing "
-                                    "(git fetch --unshallow)")
+                    self.report.skip(name, "the repository's history, from which it builds "
+                                           "version 1.0, is missing: git fetch --unshallow")
                     continue
                 self.case(function)
             self.close()

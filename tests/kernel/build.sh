@@ -23,7 +23,15 @@ kernel_make() {
 	make -C "$tree" -s ARCH=x86_64 -j"$(nproc)" "$@" >&2
 }
 
-build_kernel() {
+compile_kernel() {
+	kernel_make bzImage modules
+	kernel_make INSTALL_MOD_PATH="$tree/installed" modules_install
+	# Guests get the module that is built from the working tree.
+	rm -r "$tree"/installed/lib/modules/*/kernel/$logoff
+	touch "$tree/done"
+}
+
+configure_kernel() {
 	rm -rf "$cache"/sanitizer-kernel-*/
 	mkdir -p "$tree"
 	echo "building the sanitizer kernel; this takes about ten minutes on two processors, once" >&2
@@ -35,11 +43,13 @@ build_kernel() {
 		echo "these symbols are missing in the kernel's configuration" >&2
 		exit 1
 	fi
-	kernel_make bzImage modules
-	kernel_make INSTALL_MOD_PATH="$tree/installed" modules_install
-	# Guests get the module that is built from the working tree.
-	rm -r "$tree"/installed/lib/modules/*/kernel/$logoff
-	touch "$tree/done"
+}
+
+# Compiles the kernel again if kernel-tree.sh has changed one of its own files since.
+update_kernel() {
+	"$here/../../driver/kernel-tree.sh" --sync "$tree"
+	[[ -z $(find "$tree"/drivers/hv/{Kconfig,Makefile,channel_mgmt.c} "$tree/include/linux/hyperv.h" \
+		-newer "$tree/done") ]] || compile_kernel
 }
 
 # Do not pass the variables of our make on to the kernel's.
@@ -47,10 +57,14 @@ unset MAKEFLAGS MFLAGS
 mkdir -p "$cache"
 exec 9>"$cache/sanitizer-kernel.lock"
 flock 9
-[[ -e $tree/done ]] || build_kernel
+if [[ ! -e $tree/done ]]; then
+	configure_kernel
+	compile_kernel
+fi
 if [[ -n $folder ]]; then
-	"$here/../../driver/kernel-tree.sh" --sync "$tree"
-	kernel_make W=1 $logoff/hv_logoff.ko
+	update_kernel
+	# e: warnings are errors.
+	kernel_make W=1e $logoff/hv_logoff.ko
 	find "$tree/$logoff" \( -name '*.ko' -o -name '*.gcno' \) -exec cp -t "$folder" {} +
 fi
 echo "$tree"

@@ -13,6 +13,12 @@ const char *const outcome_names[] = {
 	[HV_LOGOFF_ENDED] = "ended",
 	[HV_LOGOFF_FAILED] = "failed",
 	[HV_LOGOFF_SELECTED] = "selected",
+	[HV_LOGOFF_MANAGER_ENDED] = "manager-ended",
+	[HV_LOGOFF_MANAGER_FAILED] = "manager-failed",
+	[HV_LOGOFF_MANAGER_SELECTED] = "manager-selected",
+	[HV_LOGOFF_RETURNED] = "returned",
+	[HV_LOGOFF_LINGERING] = "lingering",
+	[HV_LOGOFF_OUTSIDE] = "outside",
 };
 
 const char *const kind_names[] = {

@@ -49,6 +49,10 @@ enum hv_logoff_state {
 /* hv_logoff_request.flags. Also used on the wire, except for the upper half. */
 #define HV_LOGOFF_FORCE		0x00000001	/* kill without sending SIGTERM first */
 #define HV_LOGOFF_DRY_RUN	0x00000002	/* only list the sessions; TARGET only */
+/* since 1.2, TARGET only: also end the managers of users who linger */
+#define HV_LOGOFF_INCLUDE_LINGERING	0x00000004
+/* since 1.2, TARGET only: no logons from the acceptance to the end */
+#define HV_LOGOFF_NO_LOGINS	0x00000008
 #define HV_LOGOFF_REDELIVERED	0x80000000	/* another daemon has already read it */
 
 /* hv_logoff_cancel.reason */
@@ -63,6 +67,13 @@ enum hv_logoff_outcome {
 	HV_LOGOFF_ENDED = 1,		/* the session has ended */
 	HV_LOGOFF_FAILED = 2,		/* it did not end before the deadline */
 	HV_LOGOFF_SELECTED = 3,		/* dry run: it would be ended */
+	/* since 1.2; the record is about a user, and has a session with RETURNED only */
+	HV_LOGOFF_MANAGER_ENDED = 4,	/* the user manager and its programs have ended */
+	HV_LOGOFF_MANAGER_FAILED = 5,	/* some of them did not end before the deadline */
+	HV_LOGOFF_MANAGER_SELECTED = 6,	/* dry run: they would be ended */
+	HV_LOGOFF_RETURNED = 7,		/* the user logged on again; not ended again */
+	HV_LOGOFF_LINGERING = 8,	/* the user lingers: the manager was not ended */
+	HV_LOGOFF_OUTSIDE = 9,		/* the user has processes outside any session */
 };
 
 /* hv_logoff_session.kind: Virtual PC's VMLogoffType. Also used on the wire. */

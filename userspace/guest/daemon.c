@@ -2,7 +2,6 @@
 #include "daemon.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,77 +14,7 @@
 #include "userspace/guest/system/module.h"
 #include "userspace/guest/system/scope.h"
 #include "userspace/guest/system/terminal.h"
-#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
-
-/* The transport by the char device. */
-
-/* A newline would begin another assignment. */
-static void notify_status(const char *text)
-{
-	char line[HV_LOGOFF_TEXT_SIZE];
-
-	text_clean_line(line, sizeof(line), text);
-	sd_notifyf(0, "STATUS=%s", line);
-}
-
-static int device_transport_report(void *userdata, const struct hv_logoff_report *report)
-{
-	const struct daemon *daemon = userdata;
-	struct hv_logoff_report named = *report;
-	int r;
-
-	named.header.id = daemon->device_request;
-	r = device_report(&daemon->device, &named);
-	notify_status(report->text);
-	if (r < 0 && r != -ESTALE)
-		log_message(LOG_ERR, "The driver rejected a report: %s.", strerror(-r));
-	return r;
-}
-
-/* A 1.0 driver does not accept SESSION records. */
-static void report_session(const struct daemon *daemon, uint64_t request,
-			   const struct session *session, enum hv_logoff_outcome outcome,
-			   enum hv_logoff_kind kind)
-{
-	struct hv_logoff_session record = {
-		.header =
-			{
-				.type = HV_LOGOFF_SESSION,
-				.size = sizeof(record),
-				.id = request,
-			},
-		.outcome = outcome,
-		.kind = kind,
-		.uid = session->uid,
-	};
-	int r;
-
-	text_clean_line(record.user, sizeof(record.user), session->user);
-	text_clean_line(record.session, sizeof(record.session), session->id);
-	r = device_session(&daemon->device, &record);
-	/* The request that ended the session has completed. */
-	if (r == -ESTALE && outcome == HV_LOGOFF_ENDED && request) {
-		record.header.id = 0;
-		r = device_session(&daemon->device, &record);
-	}
-	if (r < 0 && r != -EOPNOTSUPP && r != -ESTALE)
-		log_message(LOG_WARNING, "The driver rejected the report on session %s: %s.",
-			    session->id, strerror(-r));
-}
-
-static void device_transport_outcome(void *userdata, const struct session *session,
-				     enum hv_logoff_outcome outcome)
-{
-	const struct daemon *daemon = userdata;
-
-	report_session(daemon, daemon->device_request, session, outcome, 0);
-}
-
-static const struct logoff_transport device_transport = {
-	.report = device_transport_report,
-	.outcome = device_transport_outcome,
-};
 
 /* Delay after logind failed to answer. */
 #define LIST_RETRY (5 * USEC_PER_SEC)
@@ -128,8 +57,7 @@ static void op_begin(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
 
-	watch_claim(&daemon->watch, session->id,
-		    engine_serves(&daemon->engine, &device_transport) ? daemon->device_request : 0);
+	watch_claim(&daemon->watch, session->id, device_requests_current(&daemon->device));
 }
 
 static int op_signal(void *userdata, const struct session *session)
@@ -251,7 +179,9 @@ static void op_list_later(void *userdata)
 static void op_ended(void *userdata, const struct session *session, enum hv_logoff_kind kind,
 		     uint64_t request)
 {
-	report_session(userdata, request, session, HV_LOGOFF_ENDED, kind);
+	const struct daemon *daemon = userdata;
+
+	device_requests_session_ended(&daemon->device, request, session, kind);
 }
 
 static const struct watch_ops watch_ops = {
@@ -259,76 +189,6 @@ static const struct watch_ops watch_ops = {
 	.list_later = op_list_later,
 	.ended = op_ended,
 };
-
-/* Records from the driver. */
-
-static void on_hello(void *userdata, uint32_t version)
-{
-	(void)userdata;
-	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests.");
-	log_message(LOG_INFO, "Ready for the host's requests; the driver uses version %u.%u.",
-		    version >> 16, version & 0xffff);
-}
-
-static void refuse(struct daemon *daemon, uint32_t result, const char *text)
-{
-	struct hv_logoff_report report = {
-		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(report)},
-		.state = HV_LOGOFF_DONE,
-		.result = result,
-	};
-
-	text_clean_line(report.text, sizeof(report.text), text);
-	device_transport_report(daemon, &report);
-}
-
-/* Returns a sentence about a name that no user or session has, or NULL. */
-static const char *find_invalid_name(const struct logoff_request *request)
-{
-	if (request->user[0] && !text_is_name(request->user))
-		return "The request's user is not a user name: it contains a control character, a "
-		       "colon or a slash, or is not UTF-8.";
-	if (request->session[0] && !text_is_session(request->session))
-		return "The request's session is not a session id of systemd-logind, which "
-		       "consists "
-		       "of letters and digits.";
-	return NULL;
-}
-
-static void on_request(void *userdata, const struct hv_logoff_target *target)
-{
-	const struct hv_logoff_request *record = &target->request;
-	struct daemon *daemon = userdata;
-	const char *invalid;
-	struct logoff_request request = {
-		.flags = record->flags,
-		.timeout = record->timeout,
-		.grace = record->grace,
-	};
-
-	/* The driver has only one request at a time, so its previous one is no longer valid. */
-	if (engine_serves(&daemon->engine, &device_transport))
-		engine_drop(&daemon->engine);
-	daemon->device_request = record->header.id;
-	snprintf(request.id, sizeof(request.id), "0x%016" PRIx64, (uint64_t)record->header.id);
-	memcpy(request.message, record->message, sizeof(request.message) - 1);
-	memcpy(request.user, target->user, sizeof(request.user) - 1);
-	memcpy(request.session, target->session, sizeof(request.session) - 1);
-	invalid = find_invalid_name(&request);
-	if (invalid)
-		refuse(daemon, HV_LOGOFF_E_INVALIDARG, invalid);
-	else if (engine_request(&daemon->engine, &device_transport, daemon, &request) == -EBUSY)
-		refuse(daemon, HV_LOGOFF_E_BUSY,
-		       "A logoff request from another transport is in progress.");
-}
-
-static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
-{
-	struct daemon *daemon = userdata;
-
-	if (cancel->header.id == daemon->device_request)
-		engine_cancel(&daemon->engine, &device_transport, cancel->reason);
-}
 
 /*
  * If requests can arrive by KVP, the daemon waits for the device to reappear. Otherwise it exits.
@@ -340,26 +200,17 @@ static void on_gone(void *userdata, int error)
 	struct daemon *daemon = userdata;
 	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
 
-	if (!stay)
-		sd_notify(0, "STOPPING=1\nSTATUS=The device has disappeared.");
-	if (engine_serves(&daemon->engine, &device_transport))
-		engine_drop(&daemon->engine);
 	if (stay) {
-		device_done(&daemon->device);
+		device_requests_done(&daemon->device);
 		error = daemon_await_device(daemon, daemon->device_file);
+	} else {
+		sd_notify(0, "STOPPING=1\nSTATUS=The device has disappeared.");
 	}
 	if (!stay || error < 0) {
 		daemon->error = error;
 		sd_event_exit(daemon->event, 0);
 	}
 }
-
-static const struct device_handler device_handler = {
-	.hello = on_hello,
-	.request = on_request,
-	.cancel = on_cancel,
-	.gone = on_gone,
-};
 
 /* Events from logind. The watch is first: the end of a session precedes the request's result. */
 
@@ -482,11 +333,9 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 {
 	int r;
 
-	*daemon = (struct daemon){
-		.event = sd_event_ref(event),
-		.device.fd = -1,
-	};
+	*daemon = (struct daemon){.event = sd_event_ref(event)};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
+	device_requests_init(&daemon->device, &daemon->engine, on_gone, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
@@ -510,7 +359,7 @@ int daemon_start_device(struct daemon *daemon, const char *file, int fd)
 	int r;
 
 	daemon->device_file = file;
-	r = device_start(&daemon->device, fd, daemon->event, &device_handler, daemon);
+	r = device_requests_start(&daemon->device, fd, daemon->event);
 	/* This also connects to the bus before the first request. If it fails, it is retried. */
 	if (r >= 0)
 		watch_list(&daemon->watch);
@@ -573,7 +422,7 @@ void daemon_done(struct daemon *daemon)
 	engine_drop(&daemon->engine);
 	resolver_done(&daemon->resolver);
 	watch_done(&daemon->watch);
-	device_done(&daemon->device);
+	device_requests_done(&daemon->device);
 	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
 	sd_event_source_disable_unref(daemon->timer);

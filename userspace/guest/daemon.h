@@ -11,17 +11,16 @@
 #include "userspace/guest/logoff/watch.h"
 #include "userspace/guest/system/directory_watch.h"
 #include "userspace/guest/system/logind.h"
-#include "userspace/guest/transport/device.h"
+#include "userspace/guest/transport/device_requests.h"
 #include "userspace/guest/transport/kvp.h"
 
 struct daemon {
 	sd_event *event;
 	sd_event_source *timer;
 	sd_event_source *list_timer;
-	struct device device;
+	struct device_requests device;
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */
-	uint64_t device_request;             /* the id of the driver's last request */
 	struct logind logind;
 	struct resolver resolver;
 	struct engine engine;

@@ -180,11 +180,10 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 	return fake.report_is_stale ? -ESTALE : 0;
 }
 
-static void fake_outcome(void *userdata, const struct session *session,
-			 enum hv_logoff_outcome outcome)
+static void fake_outcome(void *userdata, const struct outcome *outcome)
 {
-	must(userdata == &fake && fake.in_flight && session->id);
-	must(outcome == (fake.dry_run ? HV_LOGOFF_SELECTED : HV_LOGOFF_FAILED));
+	must(userdata == &fake && fake.in_flight && outcome->session[0]);
+	must(outcome->outcome == (fake.dry_run ? HV_LOGOFF_SELECTED : HV_LOGOFF_FAILED));
 }
 
 static void fake_audit(void *userdata, const char *id, const struct session *session,

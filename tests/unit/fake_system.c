@@ -57,13 +57,18 @@ static struct fake_manager *manager_of(uid_t uid)
 	return NULL;
 }
 
-struct fake_session *fake_session_of(const struct session *session)
+struct fake_session *fake_session_by_id(const char *id)
 {
 	for (size_t i = 0; i < fake.count; i++)
-		if (!strcmp(fake.sessions[i].id, session->id))
+		if (!strcmp(fake.sessions[i].id, id))
 			return &fake.sessions[i];
-	fail_msg("there is no session %s", session->id);
+	fail_msg("there is no session %s", id);
 	return NULL;
+}
+
+static struct fake_session *fake_session_of(const struct session *session)
+{
+	return fake_session_by_id(session->id);
 }
 
 unsigned int open_sessions(void)
@@ -260,6 +265,22 @@ static void fake_reset_manager(void *userdata, uid_t uid)
 	manager->reset++;
 }
 
+static int fake_begin_no_logins(void *userdata, const char *text)
+{
+	assert_true(text[0] && !fake.no_logins);
+	if (fake.no_logins_error)
+		return fake.no_logins_error;
+	fake.no_logins = true;
+	snprintf(fake.no_logins_text, sizeof(fake.no_logins_text), "%s", text);
+	return 0;
+}
+
+static void fake_end_no_logins(void *userdata)
+{
+	assert_true(fake.no_logins);
+	fake.no_logins = false;
+}
+
 static void fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	struct fake_session *target = fake_session_of(session);
@@ -302,6 +323,8 @@ static const struct engine_ops fake_ops = {
 	.stop_manager = fake_stop_manager,
 	.kill_user = fake_kill_user,
 	.reset_manager = fake_reset_manager,
+	.begin_no_logins = fake_begin_no_logins,
+	.end_no_logins = fake_end_no_logins,
 	.notify = fake_notify,
 	.audit = fake_audit,
 };

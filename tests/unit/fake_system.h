@@ -78,6 +78,10 @@ struct fake_system {
 	bool user_has_uid; /* whether the request's user exists */
 	uid_t uid;
 
+	bool no_logins; /* they are refused */
+	int no_logins_error;
+	char no_logins_text[HV_LOGOFF_MESSAGE_SIZE];
+
 	bool list_due;
 	uint64_t logind_down_until;
 	bool logind_hangs; /* accepts calls, but never answers */
@@ -101,7 +105,7 @@ struct fake_session *add_session(const char *id, const char *user, enum ends_by 
 void add_sessions(unsigned int count, const char *user, enum ends_by ends_by);
 /* Of the user of @target. It ends some time after it was stopped or killed. */
 struct fake_manager *add_manager(const struct fake_session *target, enum ends_by ends_by);
-struct fake_session *fake_session_of(const struct session *session);
+struct fake_session *fake_session_by_id(const char *id);
 unsigned int open_sessions(void);
 unsigned int total_notices(void);
 

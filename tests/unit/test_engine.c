@@ -59,14 +59,13 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 	return reports.result;
 }
 
-static void fake_outcome(void *userdata, const struct session *session,
-			 enum hv_logoff_outcome outcome)
+static void fake_outcome(void *userdata, const struct outcome *outcome)
 {
 	assert_ptr_equal(userdata, &reports);
 	/* Outcomes precede the last report. */
 	assert_true(!reports.count || reports.items[reports.count - 1].state != HV_LOGOFF_DONE);
-	assert_in_range(outcome, HV_LOGOFF_FAILED, HV_LOGOFF_SELECTED);
-	fake_session_of(session)->outcomes[outcome]++;
+	assert_in_range(outcome->outcome, HV_LOGOFF_FAILED, HV_LOGOFF_SELECTED);
+	fake_session_by_id(outcome->session)->outcomes[outcome->outcome]++;
 }
 
 static const struct logoff_transport transport = {.report = fake_report, .outcome = fake_outcome};
@@ -743,6 +742,50 @@ static void test_redelivered_without_sessions(void **state)
 	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
 }
 
+static void assert_no_logins(uint32_t flags, const char *message, const char *text)
+{
+	struct logoff_request request = {.flags = flags, .timeout = 60, .grace = 20};
+
+	reports.count = 0;
+	snprintf(request.message, sizeof(request.message), "%s", message);
+	start_request(&request);
+	assert_int_equal(fake.no_logins, text != NULL);
+	if (text)
+		assert_string_equal(fake.no_logins_text, text);
+}
+
+/* Logons are refused from the acceptance to the end of the request, whatever the end. */
+static void test_no_logins(void **state)
+{
+	const uint32_t flags = HV_LOGOFF_NO_LOGINS;
+
+	add_session("1", "alice", BY_SIGNAL);
+	assert_no_logins(0, "noon", NULL);
+	engine_drop(&fake.engine);
+	assert_no_logins(flags | HV_LOGOFF_DRY_RUN, "noon", NULL);
+	engine_drop(&fake.engine);
+	assert_no_logins(flags | HV_LOGOFF_REDELIVERED, "no\x1bon", "no?on");
+	cancel(HV_LOGOFF_CANCEL_HOST);
+	assert_false(fake.no_logins);
+	assert_no_logins(flags, "noon", "noon");
+	cancel(HV_LOGOFF_CANCEL_TIMEOUT);
+	assert_false(fake.no_logins);
+	assert_no_logins(flags, "", fake.config.message);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_false(fake.no_logins);
+}
+
+static void test_no_logins_fail(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	fake.no_logins_error = -EROFS;
+	assert_no_logins(HV_LOGOFF_NO_LOGINS, "", NULL);
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+	assert_string_equal(last()->text, "Cannot refuse logons: Read-only file system.");
+	assert_true(fake.sessions[0].open);
+}
+
 static void add_test_sessions(void)
 {
 	add_session("1", "alice", BY_SIGNAL);
@@ -1259,6 +1302,8 @@ int main(void)
 		TEST(test_bus_restarts_while_ending),
 		TEST(test_redelivered),
 		TEST(test_redelivered_without_sessions),
+		TEST(test_no_logins),
+		TEST(test_no_logins_fail),
 		TEST(test_target_user),
 		TEST(test_target_session),
 		TEST(test_target_while_others_log_on),

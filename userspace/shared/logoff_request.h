@@ -11,7 +11,7 @@
 /* A logoff request, whatever the transport. Strings end with a NUL and are otherwise unchecked. */
 struct logoff_request {
 	char id[LOGOFF_ID_SIZE]; /* for the journal */
-	uint32_t flags;          /* HV_LOGOFF_FORCE, _DRY_RUN, _REDELIVERED */
+	uint32_t flags;          /* HV_LOGOFF_FORCE and the other flags of requests */
 	uint32_t timeout;        /* seconds for the whole request, at least 1 */
 	uint32_t grace;          /* the part of the timeout before the first session is ended */
 	char message[HV_LOGOFF_MESSAGE_SIZE];

@@ -114,6 +114,8 @@ void engine_drop(struct engine *engine)
 {
 	if (engine->phase == ENGINE_IDLE)
 		return;
+	if (engine->no_logins)
+		engine->ops->end_no_logins(engine->userdata);
 	for (size_t i = 0; i < engine->target_count; i++)
 		session_done(&engine->targets[i].session);
 	free(engine->targets);
@@ -164,8 +166,15 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 static void report_outcome(const struct engine *engine, const struct session *session,
 			   enum hv_logoff_outcome outcome)
 {
+	const struct outcome record = {
+		.outcome = outcome,
+		.uid = session->uid,
+		.user = session->user,
+		.session = session->id,
+	};
+
 	if (engine->transport->outcome)
-		engine->transport->outcome(engine->transport_data, session, outcome);
+		engine->transport->outcome(engine->transport_data, &record);
 }
 
 static void give_up(const struct engine *engine, const struct session *session)
@@ -738,6 +747,13 @@ void engine_manager_found(struct engine *engine, uid_t uid, int state)
 		update(engine);
 }
 
+void engine_outside_found(struct engine *engine, const struct outside_user *users, size_t count)
+{
+	(void)engine;
+	(void)users;
+	(void)count;
+}
+
 void engine_tick(struct engine *engine)
 {
 	if (engine->phase == ENGINE_IDLE)
@@ -813,10 +829,28 @@ static void resolve_users(struct engine *engine)
 	update(engine);
 }
 
+/* The message is not empty, since users whose logon is refused must see a reason. */
+static int begin_no_logins(struct engine *engine)
+{
+	const char *message = engine->request.message;
+	int r;
+
+	if (!(engine->request.flags & HV_LOGOFF_NO_LOGINS) ||
+	    engine->request.flags & HV_LOGOFF_DRY_RUN)
+		return 0;
+	if (!engine->ops->begin_no_logins)
+		return -EOPNOTSUPP;
+	r = engine->ops->begin_no_logins(engine->userdata,
+					 message[0] ? message : engine->config->message);
+	engine->no_logins = r >= 0;
+	return r;
+}
+
 int engine_request(struct engine *engine, const struct logoff_transport *transport, void *userdata,
 		   const struct logoff_request *request)
 {
 	struct logoff_request *own = &engine->request;
+	int r;
 
 	if (engine->phase != ENGINE_IDLE)
 		return -EBUSY;
@@ -830,7 +864,11 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
 	engine->list_at = USEC_NEVER;
 	audit_request(engine);
-	resolve_users(engine);
+	r = begin_no_logins(engine);
+	if (r < 0)
+		finish(engine, HV_LOGOFF_E_EXCEPTION, "Cannot refuse logons: %s.", strerror(-r));
+	else
+		resolve_users(engine);
 	return 0;
 }
 

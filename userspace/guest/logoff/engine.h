@@ -17,6 +17,22 @@
 #include "userspace/guest/config.h"
 #include "userspace/shared/logoff_request.h"
 
+/* What became of a session, or of a user's processes. */
+struct outcome {
+	enum hv_logoff_outcome outcome;
+	uid_t uid;
+	const char *user;       /* empty if unknown */
+	const char *session;    /* logind's id; empty if the outcome is about the user */
+	unsigned int processes; /* of HV_LOGOFF_OUTSIDE */
+};
+
+/* A user with processes without a session. */
+struct outside_user {
+	uid_t uid;
+	const char *user; /* empty if unknown */
+	unsigned int processes;
+};
+
 /*
  * A source of requests, identified by its address. It starts a request with engine_request() and
  * receives reports until one is HV_LOGOFF_DONE; then the engine accepts the next request. Until
@@ -28,9 +44,11 @@ struct logoff_transport {
 	 * the transport sets it.
 	 */
 	int (*report)(void *userdata, const struct hv_logoff_report *report);
-	/* HV_LOGOFF_FAILED or HV_LOGOFF_SELECTED, before the last report. May be NULL. */
-	void (*outcome)(void *userdata, const struct session *session,
-			enum hv_logoff_outcome outcome);
+	/*
+	 * Any outcome except HV_LOGOFF_ENDED, before the last report. The strings are valid until
+	 * it returns. May be NULL.
+	 */
+	void (*outcome)(void *userdata, const struct outcome *outcome);
 };
 
 /* What the engine needs from the daemon. */
@@ -72,6 +90,18 @@ struct engine_ops {
 	void (*kill_user)(void *userdata, uid_t uid);
 	/* The manager was killed: clear the failed state of its unit. */
 	void (*reset_manager)(void *userdata, uid_t uid);
+	/*
+	 * Refuse logons from now on, with @text. Returns 0, also if they are already refused; or
+	 * -errno: the request then fails. NULL: not supported.
+	 */
+	int (*begin_no_logins)(void *userdata, const char *text);
+	/* Follows begin_no_logins(), whatever the end of the request. */
+	void (*end_no_logins)(void *userdata);
+	/*
+	 * Find the users with processes without a session; replaces the previous search. Returns 0,
+	 * and engine_outside_found() follows within some seconds; or -errno. NULL: not supported.
+	 */
+	int (*find_outside)(void *userdata);
 	/* Write @text to the session's terminal. */
 	void (*notify)(void *userdata, const struct session *session, const char *text);
 	/* Write a journal entry; @session is NULL if it is about the whole request. */
@@ -99,6 +129,7 @@ struct engine {
 	uint64_t grace_end;
 	uint64_t deadline;
 
+	bool no_logins;      /* end_no_logins() must be called */
 	bool resolving;      /* waiting for engine_resolved() */
 	bool user_has_uid;   /* otherwise the request's user is compared by name */
 	uid_t uid;           /* of the request's user */
@@ -155,5 +186,7 @@ void engine_resync(struct engine *engine);
 void engine_call_failed(struct engine *engine, const char *id, int error);
 /* An enum manager_state or -errno. */
 void engine_manager_found(struct engine *engine, uid_t uid, int state);
+/* The answer to find_outside(); not all users if the search took too long. */
+void engine_outside_found(struct engine *engine, const struct outside_user *users, size_t count);
 
 #endif /* HVL_ENGINE_H */

@@ -144,7 +144,8 @@ int device_report(const struct device *device, const struct hv_logoff_report *re
 
 int device_session(const struct device *device, const struct hv_logoff_session *session)
 {
-	if (device->version < HV_LOGOFF_VERSION_1_1)
+	if (device->version < HV_LOGOFF_VERSION_1_1 ||
+	    (device->version == HV_LOGOFF_VERSION_1_1 && session->outcome > HV_LOGOFF_SELECTED))
 		return -EOPNOTSUPP;
 	return write_record(device, session, sizeof(*session));
 }

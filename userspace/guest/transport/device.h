@@ -36,7 +36,7 @@ int device_start(struct device *device, int fd, sd_event *event,
 void device_done(struct device *device);
 
 int device_report(const struct device *device, const struct hv_logoff_report *report);
-/* -EOPNOTSUPP: the driver does not support SESSION records. */
+/* -EOPNOTSUPP: the driver does not support this SESSION record. */
 int device_session(const struct device *device, const struct hv_logoff_session *session);
 
 #endif /* HVL_DEVICE_H */

@@ -33,10 +33,9 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 	return r;
 }
 
-/* A 1.0 driver does not accept SESSION records. */
-static void report_session(const struct device_requests *requests, uint64_t id,
-			   const struct session *session, enum hv_logoff_outcome outcome,
-			   enum hv_logoff_kind kind)
+/* An older driver does not accept every SESSION record. */
+static void report_outcome(const struct device_requests *requests, uint64_t id,
+			   const struct outcome *outcome, enum hv_logoff_kind kind)
 {
 	struct hv_logoff_session record = {
 		.header =
@@ -45,31 +44,30 @@ static void report_session(const struct device_requests *requests, uint64_t id,
 				.size = sizeof(record),
 				.id = id,
 			},
-		.outcome = outcome,
+		.outcome = outcome->outcome,
 		.kind = kind,
-		.uid = session->uid,
+		.uid = outcome->uid,
 	};
 	int r;
 
-	text_clean_line(record.user, sizeof(record.user), session->user);
-	text_clean_line(record.session, sizeof(record.session), session->id);
+	text_clean_line(record.user, sizeof(record.user), outcome->user);
+	text_clean_line(record.session, sizeof(record.session), outcome->session);
 	r = device_session(&requests->device, &record);
 	/* The request that ended the session has completed. */
-	if (r == -ESTALE && outcome == HV_LOGOFF_ENDED && id) {
+	if (r == -ESTALE && outcome->outcome == HV_LOGOFF_ENDED && id) {
 		record.header.id = 0;
 		r = device_session(&requests->device, &record);
 	}
 	if (r < 0 && r != -EOPNOTSUPP && r != -ESTALE)
-		log_message(LOG_WARNING, "The driver rejected the report on session %s: %s.",
-			    session->id, strerror(-r));
+		log_message(LOG_WARNING, "The driver rejected the report on user %s: %s.",
+			    record.user, strerror(-r));
 }
 
-static void handle_outcome(void *userdata, const struct session *session,
-			   enum hv_logoff_outcome outcome)
+static void handle_outcome(void *userdata, const struct outcome *outcome)
 {
 	const struct device_requests *requests = userdata;
 
-	report_session(requests, requests->id, session, outcome, 0);
+	report_outcome(requests, requests->id, outcome, 0);
 }
 
 static const struct logoff_transport transport = {
@@ -193,5 +191,12 @@ uint64_t device_requests_current(const struct device_requests *requests)
 void device_requests_session_ended(const struct device_requests *requests, uint64_t id,
 				   const struct session *session, enum hv_logoff_kind kind)
 {
-	report_session(requests, id, session, HV_LOGOFF_ENDED, kind);
+	const struct outcome outcome = {
+		.outcome = HV_LOGOFF_ENDED,
+		.uid = session->uid,
+		.user = session->user,
+		.session = session->id,
+	};
+
+	report_outcome(requests, id, &outcome, kind);
 }

@@ -94,11 +94,13 @@ static ssize_t hvl_write(struct file *file, const char __user *buffer, size_t co
 	union hvl_written record;
 	int ret;
 
-	if (count > sizeof(record))
+	if (count > HV_LOGOFF_RECORD_MAX)
 		return -EMSGSIZE;
-	if (copy_from_user(&record, buffer, count))
-		return -EFAULT;
-	ret = hvl_record_check(&record, count);
+	/* The bytes after the record are not copied, but checked to be zero. */
+	ret = copy_struct_from_user(&record, sizeof(record), buffer, count);
+	if (ret)
+		return ret == -E2BIG ? -EINVAL : ret;
+	ret = hvl_record_check(&record, count, hvl_daemon_version(core));
 	if (ret)
 		return ret;
 

@@ -57,12 +57,13 @@ enum hvl_daemon {
  * @record: type of its record: HV_LOGOFF_REQUEST or HV_LOGOFF_TARGET
  * @trans_id: transaction id of the latest packet with its LOGOFF or TARGET
  * @transaction: transaction number in the IC header of that packet
- * @flags: HV_LOGOFF_FORCE, HV_LOGOFF_DRY_RUN
+ * @flags: the flags of the LOGOFF or TARGET
  * @deadline: jiffies when the daemon must have reported the result
  * @grace_end: jiffies when the first session may be ended
  * @delivered: a daemon has read it; not necessarily the attached one
  * @with_daemon: the attached daemon has read it
  * @cancelled: the host's CANCEL was acknowledged and passed to the daemon
+ * @replayed: the result is that of an earlier run of the same id
  * @reattach: jiffies when the request fails unless a daemon is ready
  * @report: state, progress and result for the host
  * @message: for the users
@@ -80,6 +81,7 @@ struct hvl_request {
 	bool delivered;
 	bool with_daemon;
 	bool cancelled;
+	bool replayed;
 	unsigned long reattach;
 	struct hvl_report report;
 	char message[HV_LOGOFF_MESSAGE_SIZE];
@@ -114,8 +116,10 @@ struct hvl_queued {
  * @stopped: the offer was rescinded, or the driver is being unbound
  * @suspended: the guest is being suspended: no request is accepted
  * @daemon: state of the handshake with the daemon
- * @daemon_version: version that the daemon and the driver use; valid from the
- *	daemon's HELLO on
+ * @daemon_version: version that the daemon and the driver use; before the daemon's
+ *	HELLO the driver's own
+ * @hello_size: bytes of the driver's HELLO, which depend on the daemon's
+ * @capabilities: HV_LOGOFF_CAN_* that the daemon and the driver support
  * @host_sent: the host has sent a message since the channel was opened
  * @framework: framework version that was negotiated
  * @version: message version that was negotiated since the channel was opened;
@@ -151,6 +155,8 @@ struct hvl_core {
 	bool suspended;
 	enum hvl_daemon daemon;
 	u32 daemon_version;
+	u32 hello_size;
+	u64 capabilities;
 	bool host_sent;
 	struct hvl_version framework;
 	struct hvl_version version;
@@ -185,6 +191,7 @@ bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message);
 /* daemon.c, called by the char device */
 int hvl_daemon_attach(struct hvl_core *core);
 void hvl_daemon_detach(struct hvl_core *core);
+u32 hvl_daemon_version(struct hvl_core *core);
 int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello);
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report);
 int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session);
@@ -202,8 +209,10 @@ void hvl_request_changed(struct hvl_core *core);
 
 /* session.c; called with the core's lock held, except hvl_session_create() */
 struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session);
+bool hvl_session_supported(const struct hvl_core *core, const struct hvl_queued *queued);
 void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued);
 bool hvl_session_take(struct hvl_core *core, struct hvl_session *body);
+void hvl_session_drop_unsupported(struct hvl_core *core);
 void hvl_session_drop_all(struct hvl_core *core);
 
 /* chardev.c */

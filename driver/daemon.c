@@ -31,8 +31,10 @@ int hvl_daemon_attach(struct hvl_core *core)
 		ret = -ENODEV;
 	else if (core->daemon != HVL_DAEMON_ABSENT)
 		ret = -EBUSY;
-	else
+	if (!ret) {
 		core->daemon = HVL_DAEMON_OPEN;
+		core->daemon_version = HV_LOGOFF_VERSION;
+	}
 	spin_unlock(&core->lock);
 	return ret;
 }
@@ -66,6 +68,25 @@ void hvl_daemon_detach(struct hvl_core *core)
 }
 
 /**
+ * hvl_daemon_version() - get the version that applies to a record of the daemon
+ * @core: the component
+ *
+ * Return: HV_LOGOFF_VERSION_*.
+ */
+u32 hvl_daemon_version(struct hvl_core *core)
+{
+	u32 version;
+
+	spin_lock(&core->lock);
+	version = core->daemon_version;
+	spin_unlock(&core->lock);
+	return version;
+}
+
+/* The flags of a TARGET that the driver passes on. */
+#define HVL_CAPABILITIES	(HV_LOGOFF_CAN_INCLUDE_LINGERING | HV_LOGOFF_CAN_NO_LOGINS)
+
+/**
  * hvl_daemon_hello() - the daemon starts the handshake
  * @core: the component
  * @hello: passed hvl_record_check()
@@ -84,6 +105,8 @@ int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello)
 	} else {
 		core->daemon = HVL_DAEMON_HELLO;
 		core->daemon_version = min_t(u32, hello->version, HV_LOGOFF_VERSION);
+		core->hello_size = min_t(u32, hello->header.size, sizeof(*hello));
+		core->capabilities = hello->capabilities & HVL_CAPABILITIES;
 		wake_up_all(&core->wait);
 	}
 	spin_unlock(&core->lock);
@@ -100,6 +123,7 @@ static void hvl_daemon_update(struct hvl_core *core, const struct hv_logoff_repo
 	note->ended = report->ended;
 	note->failed = report->failed;
 	if (report->state == HV_LOGOFF_DONE) {
+		core->request.replayed = report->flags & HV_LOGOFF_REPLAYED;
 		hvl_request_finish(core, report->result, 0, report->text);
 		return;
 	}
@@ -146,7 +170,7 @@ int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *repo
  * @session: passed hvl_record_check()
  *
  * Return: as hvl_daemon_report(), but -ESTALE only if @session names a request;
- * -EINVAL if the daemon's version has no such record; -ENOMEM.
+ * -ENOMEM.
  */
 int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session)
 {
@@ -159,10 +183,7 @@ int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *se
 	ret = hvl_daemon_may_report(core, session->header.id);
 	if (ret == -ESTALE && !session->header.id)
 		ret = 0;
-	if (!ret && core->daemon_version < HV_LOGOFF_VERSION_1_1)
-		ret = -EINVAL;
-	/* A host of version 1.0 does not accept SESSION messages. */
-	if (!ret && hvl_version_since(core->version, 1, 1)) {
+	if (!ret && hvl_session_supported(core, queued)) {
 		hvl_session_queue(core, queued);
 		queued = NULL;
 	}
@@ -179,9 +200,10 @@ static u32 seconds_until(unsigned long when)
 static void hvl_build_hello(const struct hvl_core *core, union hvl_record *record)
 {
 	record->hello.header.type = HV_LOGOFF_HELLO;
-	record->hello.header.size = sizeof(record->hello);
+	record->hello.header.size = core->hello_size;
 	record->hello.version = core->daemon_version;
 	record->hello.minimum = HV_LOGOFF_VERSION_1_0;
+	record->hello.capabilities = core->capabilities;
 }
 
 static void hvl_build_cancel(const struct hvl_core *core, union hvl_record *record)

@@ -195,14 +195,13 @@ unlock:
 	spin_unlock(&core->lock);
 }
 
-/* A daemon of 1.0 does not support what the host may send since 1.1. */
+/* A daemon does not support what a later version of the messages adds. */
 static size_t hvl_host_skip_versions(const struct hvl_core *core)
 {
 	size_t skip = 0;
 
-	if (core->daemon_version < HV_LOGOFF_VERSION_1_1)
-		while (hvl_version_since(hvl_message_versions[skip], 1, 1))
-			skip++;
+	while (hvl_version_number(hvl_message_versions[skip]) > core->daemon_version)
+		skip++;
 	return skip;
 }
 
@@ -222,8 +221,7 @@ static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_mess
 		pr_info_ratelimited("logoff IC version %u.%u, framework %u.%u\n",
 				    core->version.major, core->version.minor,
 				    core->framework.major, core->framework.minor);
-	if (!hvl_version_since(core->version, 1, 1))
-		hvl_session_drop_all(core);
+	hvl_session_drop_unsupported(core);
 	return true;
 }
 
@@ -242,8 +240,10 @@ static bool hvl_host_transmit_report(struct hvl_core *core, struct hvl_message *
 			      core->complete_pending ? HVL_ANSWER_FLAGS : 0,
 			      core->complete_pending ? HVL_OP_COMPLETE : HVL_OP_PROGRESS,
 			      request->id, &request->report);
-	if (core->complete_pending)
+	if (core->complete_pending) {
 		message->packet.header.status = request->report.result;
+		message->packet.body.op.flags = request->replayed ? HVL_REPLAY : 0;
+	}
 	core->complete_pending = false;
 	core->progress_pending = false;
 	return true;

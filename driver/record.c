@@ -5,12 +5,38 @@
 #include <linux/errno.h>
 #include <linux/string.h>
 
+#include "growth.h"
 #include "record.h"
 
-static int check_hello(const struct hv_logoff_hello *hello, size_t count)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* The version that introduced each record, and its sizes. */
+static const struct {
+	__u32 since;
+	struct hvl_size size;
+} types[] = {
+	/* A HELLO is how versions are compared: check_hello() does this. */
+	[HV_LOGOFF_HELLO] = { 0,
+		{ HV_LOGOFF_HELLO_SIZE_1_0, sizeof(struct hv_logoff_hello) } },
+	[HV_LOGOFF_REPORT] = { HV_LOGOFF_VERSION_1_0,
+		{ HV_LOGOFF_REPORT_SIZE_1_0, sizeof(struct hv_logoff_report) } },
+	[HV_LOGOFF_SESSION] = { HV_LOGOFF_VERSION_1_1,
+		{ sizeof(struct hv_logoff_session), sizeof(struct hv_logoff_session) } },
+};
+
+static bool size_valid(const union hvl_written *record, size_t count, __u32 version)
 {
-	if (count != sizeof(*hello) || hello->header.id ||
-	    hello->minimum > hello->version)
+	__u32 type = record->header.type;
+
+	return type < COUNT(types) && version >= types[type].since &&
+	       hvl_size_accepts(&types[type].size, record,
+				count < sizeof(*record) ? count : sizeof(*record),
+				version >= HV_LOGOFF_VERSION_1_2);
+}
+
+static int check_hello(const struct hv_logoff_hello *hello)
+{
+	if (hello->header.id || hello->minimum > hello->version)
 		return -EINVAL;
 	if (hello->minimum > HV_LOGOFF_VERSION || hello->version < HV_LOGOFF_VERSION_1_0)
 		return -EPROTONOSUPPORT;
@@ -30,28 +56,46 @@ static bool text_valid(const char *text, size_t size)
 	return true;
 }
 
-static int check_report(const struct hv_logoff_report *report, size_t count)
+static int check_report(const struct hv_logoff_report *report)
 {
-	if (count != sizeof(*report) ||
-	    report->state < HV_LOGOFF_GRACE || report->state > HV_LOGOFF_DONE ||
+	bool done = report->state == HV_LOGOFF_DONE;
+
+	if (report->state < HV_LOGOFF_GRACE || report->state > HV_LOGOFF_DONE ||
 	    report->percent > 100 || report->ended > report->found ||
 	    report->failed > report->found - report->ended ||
-	    (report->state != HV_LOGOFF_DONE && report->result) ||
+	    (!done && report->result) ||
+	    (report->flags & ~(done ? HV_LOGOFF_REPLAYED : 0)) || report->reserved ||
 	    !text_valid(report->text, sizeof(report->text)))
 		return -EINVAL;
 	return 0;
 }
 
-static int check_session(const struct hv_logoff_session *session, size_t count)
+/* Since 1.2, outcomes can be about a user; only RETURNED is about a session as well. */
+static bool user_outcome_valid(const struct hv_logoff_session *session)
 {
-	bool ended;
+	return session->outcome <= HV_LOGOFF_OUTSIDE && session->header.id &&
+	       !session->kind &&
+	       (session->outcome == HV_LOGOFF_RETURNED || !session->session[0]);
+}
 
-	if (count != sizeof(*session))
-		return -EINVAL;
-	ended = session->outcome == HV_LOGOFF_ENDED;
-	if (session->outcome < HV_LOGOFF_ENDED || session->outcome > HV_LOGOFF_SELECTED ||
-	    (!ended && !session->header.id) ||
-	    session->kind > (ended ? HV_LOGOFF_EXTERNAL : 0) || session->reserved ||
+static bool outcome_valid(const struct hv_logoff_session *session, __u32 version)
+{
+	switch (session->outcome) {
+	case 0:
+		return false;
+	case HV_LOGOFF_ENDED:
+		return session->kind <= HV_LOGOFF_EXTERNAL;
+	case HV_LOGOFF_FAILED:
+	case HV_LOGOFF_SELECTED:
+		return session->header.id && !session->kind;
+	default:
+		return version >= HV_LOGOFF_VERSION_1_2 && user_outcome_valid(session);
+	}
+}
+
+static int check_session(const struct hv_logoff_session *session, __u32 version)
+{
+	if (!outcome_valid(session, version) || session->reserved ||
 	    !text_valid(session->user, sizeof(session->user)) ||
 	    !text_valid(session->session, sizeof(session->session)))
 		return -EINVAL;
@@ -60,24 +104,28 @@ static int check_session(const struct hv_logoff_session *session, size_t count)
 
 /**
  * hvl_record_check() - check a record, without regard to the state
- * @record: private copy of what was written
- * @count: bytes that were written; the rest of @record is not used
+ * @record: private copy of what was written; zero beyond @count
+ * @count: bytes that were written; those beyond @record are zero
+ * @version: the version that the daemon and the driver use; not used for a HELLO,
+ *	which states its own
  *
  * Return: 0 for a valid HELLO, REPORT or SESSION, -EPROTONOSUPPORT for a HELLO
  * without a common version, -EINVAL for anything else.
  */
-int hvl_record_check(const union hvl_written *record, size_t count)
+int hvl_record_check(const union hvl_written *record, size_t count, __u32 version)
 {
 	if (count < sizeof(record->header) || record->header.size != count)
 		return -EINVAL;
+	if (record->header.type == HV_LOGOFF_HELLO)
+		version = record->hello.version;
+	if (!size_valid(record, count, version))
+		return -EINVAL;
 	switch (record->header.type) {
 	case HV_LOGOFF_HELLO:
-		return check_hello(&record->hello, count);
+		return check_hello(&record->hello);
 	case HV_LOGOFF_REPORT:
-		return check_report(&record->report, count);
-	case HV_LOGOFF_SESSION:
-		return check_session(&record->session, count);
+		return check_report(&record->report);
 	default:
-		return -EINVAL;
+		return check_session(&record->session, version);
 	}
 }

@@ -20,6 +20,6 @@ union hvl_written {
 	struct hv_logoff_session session;
 };
 
-int hvl_record_check(const union hvl_written *record, size_t count);
+int hvl_record_check(const union hvl_written *record, size_t count, __u32 version);
 
 #endif /* HV_LOGOFF_RECORD_H */

@@ -32,6 +32,21 @@ struct hvl_queued *hvl_session_create(const struct hv_logoff_session *session)
 }
 
 /**
+ * hvl_session_supported() - check whether the host supports a message
+ * @core: the component
+ * @queued: the message
+ *
+ * Return: whether it belongs to the version that was negotiated.
+ */
+bool hvl_session_supported(const struct hvl_core *core, const struct hvl_queued *queued)
+{
+	lockdep_assert_held(&core->lock);
+	if (queued->body.outcome > HV_LOGOFF_SELECTED)
+		return hvl_version_since(core->version, 1, 2);
+	return hvl_version_since(core->version, 1, 1);
+}
+
+/**
  * hvl_session_queue() - queue a message
  * @core: the component
  * @queued: owned by the queue from now on
@@ -76,6 +91,41 @@ bool hvl_session_take(struct hvl_core *core, struct hvl_session *body)
 	if (core->sessions_ahead)
 		core->sessions_ahead--;
 	return true;
+}
+
+/**
+ * hvl_session_drop_unsupported() - drop the messages that the host does not support
+ * @core: the component, whose version was negotiated again
+ *
+ * They are not counted as lost. The numbers of messages that were lost before them
+ * are added to those of the messages that remain.
+ */
+void hvl_session_drop_unsupported(struct hvl_core *core)
+{
+	unsigned int ahead = core->sessions_ahead;
+	struct hvl_queued *queued;
+	LIST_HEAD(all);
+	u32 lost = 0;
+
+	lockdep_assert_held(&core->lock);
+	list_splice_init(&core->sessions, &all);
+	core->session_count = 0;
+	core->sessions_ahead = 0;
+	while ((queued = list_first_entry_or_null(&all, struct hvl_queued, list))) {
+		list_del(&queued->list);
+		lost += queued->body.lost;
+		if (hvl_session_supported(core, queued)) {
+			queued->body.lost = lost;
+			lost = 0;
+			list_add_tail(&queued->list, &core->sessions);
+			core->session_count++;
+			core->sessions_ahead += ahead > 0;
+		} else {
+			kfree(queued);
+		}
+		ahead -= ahead > 0;
+	}
+	core->sessions_lost += lost;
 }
 
 /**

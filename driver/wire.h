@@ -203,6 +203,12 @@ static inline bool hvl_version_since(struct hvl_version version, __u16 major, __
 	return version.major > major || (version.major == major && version.minor >= minor);
 }
 
+/* As HV_LOGOFF_VERSION_*: the device's versions and those of the messages correspond. */
+static inline __u32 hvl_version_number(struct hvl_version version)
+{
+	return (__u32)version.major << 16 | version.minor;
+}
+
 /* Bytes to send for @packet. */
 static inline size_t hvl_packet_size(const struct hvl_packet *packet)
 {

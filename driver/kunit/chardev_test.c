@@ -98,6 +98,7 @@ static struct opened *open_and_handshake(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, write_bytes(test, opened, &hello, sizeof(hello)), sizeof(hello));
 	KUNIT_ASSERT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)), sizeof(answer));
 	KUNIT_EXPECT_EQ(test, answer.version, HV_LOGOFF_VERSION);
+	KUNIT_EXPECT_EQ(test, answer.capabilities, 0);
 	return opened;
 }
 
@@ -231,18 +232,23 @@ static void nothing_works_before_the_handshake(struct kunit *test)
 static void hello_versions_must_overlap(struct kunit *test)
 {
 	static const struct {
-		u32 version, minimum;
+		u32 version, minimum, size;
 		ssize_t result;
 		u32 chosen;
 	} cases[] = {
-		{ 0x00020000, 0x00020000, -EPROTONOSUPPORT },
-		{ 0x00010002, 0x00010002, -EPROTONOSUPPORT },
-		{ 0x0000ffff, 0x00000001, -EPROTONOSUPPORT },
-		{ 0x00010000, 0x00020000, -EINVAL },
-		{ 0x00010000, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_0 },
-		{ 0x00010001, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
-		{ 0x00010001, 0x00010001, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
-		{ 0x00020003, 0x00010000, sizeof(hello), HV_LOGOFF_VERSION_1_1 },
+		{ 0x00020000, 0x00020000, 32, -EPROTONOSUPPORT },
+		{ 0x00010003, 0x00010003, 32, -EPROTONOSUPPORT },
+		{ 0x0000ffff, 0x00000001, 24, -EPROTONOSUPPORT },
+		{ 0x00010000, 0x00020000, 24, -EINVAL },
+		{ 0x00010000, 0x00010000, 24, 24, HV_LOGOFF_VERSION_1_0 },
+		{ 0x00010000, 0x00010000, 32, -EINVAL },
+		{ 0x00010001, 0x00010000, 24, 24, HV_LOGOFF_VERSION_1_1 },
+		{ 0x00010001, 0x00010001, 24, 24, HV_LOGOFF_VERSION_1_1 },
+		{ 0x00010001, 0x00010001, 32, -EINVAL },
+		{ 0x00010002, 0x00010000, 24, 24, HV_LOGOFF_VERSION_1_2 },
+		{ 0x00010002, 0x00010000, 32, 32, HV_LOGOFF_VERSION_1_2 },
+		{ 0x00010002, 0x00010000, 23, -EINVAL },
+		{ 0x00020003, 0x00010000, 32, 32, HV_LOGOFF_VERSION_1_2 },
 	};
 	struct hv_logoff_hello answer;
 	unsigned int i;
@@ -251,13 +257,16 @@ static void hello_versions_must_overlap(struct kunit *test)
 		struct opened *opened = open_device(test, 0);
 		struct hv_logoff_hello mine = hello;
 
+		mine.header.size = cases[i].size;
 		mine.version = cases[i].version;
 		mine.minimum = cases[i].minimum;
-		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &mine, sizeof(mine)),
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &mine, cases[i].size),
 				cases[i].result);
 		if (cases[i].chosen) {
+			/* The driver answers in the size of the daemon's. */
 			KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)),
-					sizeof(answer));
+					cases[i].size);
+			KUNIT_EXPECT_EQ(test, answer.header.size, cases[i].size);
 			KUNIT_EXPECT_EQ(test, answer.version, cases[i].chosen);
 		}
 		close_device(test, opened);
@@ -312,12 +321,11 @@ static void records_are_written_whole(struct kunit *test)
 	a_report(test);
 	for (size = 0; size < sizeof(fixture->report); size++)
 		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, size), -EINVAL);
-	for (; size <= sizeof(struct hv_logoff_session); size++)
-		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, size),
-				size == sizeof(fixture->report) ? (ssize_t)size : -EINVAL);
-	for (; size < PAGE_SIZE / 2; size++)
+	for (; size <= HV_LOGOFF_RECORD_MAX; size++)
 		KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, opened->buffer, size, NULL),
-				-EMSGSIZE);
+				size == sizeof(fixture->report) ? (ssize_t)size : -EINVAL);
+	KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, opened->buffer, size, NULL),
+			-EMSGSIZE);
 	KUNIT_EXPECT_EQ(test, fops(test)->write(&opened->file, NULL, sizeof(fixture->report), NULL),
 			-EFAULT);
 	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, sizeof(fixture->report)),
@@ -383,7 +391,7 @@ static void sessions_are_checked(struct kunit *test)
 	} while (0)
 	REFUSED(session->header.size--, -EINVAL);
 	REFUSED(session->outcome = 0, -EINVAL);
-	REFUSED(session->outcome = HV_LOGOFF_SELECTED + 1, -EINVAL);
+	REFUSED(session->outcome = HV_LOGOFF_OUTSIDE + 1, -EINVAL);
 	REFUSED(session->outcome = HV_LOGOFF_FAILED, -EINVAL);
 	REFUSED((session->outcome = HV_LOGOFF_FAILED, session->kind = 0), -EINVAL);
 	REFUSED(session->kind = HV_LOGOFF_EXTERNAL + 1, -EINVAL);

@@ -176,10 +176,15 @@ void host_receives_session(struct kunit *test, u64 id, u32 uid, u32 lost)
 	KUNIT_EXPECT_EQ(test, packet->body.session.lost, lost);
 }
 
-static void daemon_attaches_with(struct kunit *test, u32 version)
+static void daemon_attaches_with(struct kunit *test, u32 version, u64 capabilities)
 {
 	struct fixture *fixture = test->priv;
-	const struct hv_logoff_hello hello = { .version = version };
+	const struct hv_logoff_hello hello = {
+		.header.size = version < HV_LOGOFF_VERSION_1_2 ? HV_LOGOFF_HELLO_SIZE_1_0 :
+			       sizeof(hello),
+		.version = version,
+		.capabilities = capabilities,
+	};
 
 	KUNIT_ASSERT_EQ(test, hvl_daemon_attach(fixture->core), 0);
 	KUNIT_ASSERT_EQ(test, hvl_daemon_hello(fixture->core, &hello), 0);
@@ -190,12 +195,17 @@ static void daemon_attaches_with(struct kunit *test, u32 version)
 
 void daemon_attaches(struct kunit *test)
 {
-	daemon_attaches_with(test, HV_LOGOFF_VERSION_1_1);
+	daemon_attaches_with(test, HV_LOGOFF_VERSION, ~0ULL);
 }
 
-void old_daemon_attaches(struct kunit *test)
+void daemon_attaches_without_capabilities(struct kunit *test)
 {
-	daemon_attaches_with(test, HV_LOGOFF_VERSION_1_0);
+	daemon_attaches_with(test, HV_LOGOFF_VERSION, 0);
+}
+
+void old_daemon_attaches(struct kunit *test, u32 version)
+{
+	daemon_attaches_with(test, version, 0);
 }
 
 void daemon_detaches(struct kunit *test)

@@ -50,7 +50,8 @@ void host_receives_session(struct kunit *test, u64 id, u32 uid, u32 lost);
 
 /* The daemon. */
 void daemon_attaches(struct kunit *test);
-void old_daemon_attaches(struct kunit *test);
+void daemon_attaches_without_capabilities(struct kunit *test);
+void old_daemon_attaches(struct kunit *test, u32 version);
 void daemon_detaches(struct kunit *test);
 void daemon_reads(struct kunit *test, u32 type, u64 id);
 void daemon_reads_nothing(struct kunit *test);

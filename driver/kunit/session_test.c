@@ -143,12 +143,6 @@ static void host_without_negotiation_receives_no_sessions(struct kunit *test)
 	host_receives_nothing(test);
 }
 
-static void old_daemon_may_not_report_sessions(struct kunit *test)
-{
-	old_daemon_attaches(test);
-	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 1), -EINVAL);
-}
-
 static void session_of_another_request_is_stale(struct kunit *test)
 {
 	request_is_delivered(test);
@@ -191,7 +185,6 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(host_of_1_0_receives_no_sessions),
 	KUNIT_CASE(host_of_a_later_major_version_receives_sessions),
 	KUNIT_CASE(host_without_negotiation_receives_no_sessions),
-	KUNIT_CASE(old_daemon_may_not_report_sessions),
 	KUNIT_CASE(session_of_another_request_is_stale),
 	KUNIT_CASE(unread_sessions_are_freed),
 	{}

@@ -61,7 +61,7 @@ static void old_daemon_limits_the_version(struct kunit *test)
 {
 	host_negotiates(test);
 	host_receives_nothing(test);
-	old_daemon_attaches(test);
+	old_daemon_attaches(test, HV_LOGOFF_VERSION_1_0);
 	host_receives_version(test, version_1_0);
 	host_sends(test, HVL_OP_TARGET, ID);
 	host_receives_refusal(test, HV_LOGOFF_E_FAIL);
@@ -74,7 +74,7 @@ static void old_daemon_and_new_host_have_no_common_version(struct kunit *test)
 	struct fixture *fixture = test->priv;
 
 	host_negotiates_version(test, version_1_1);
-	old_daemon_attaches(test);
+	old_daemon_attaches(test, HV_LOGOFF_VERSION_1_0);
 	KUNIT_ASSERT_TRUE(test, hvl_host_transmit(fixture->core, &fixture->tx));
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.header.type, HVL_MSGTYPE_NEGOTIATE);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.negotiate.message_count, 0);
@@ -87,7 +87,7 @@ static void old_daemon_after_the_negotiation_is_not_available(struct kunit *test
 {
 	both_are_ready(test);
 	daemon_detaches(test);
-	old_daemon_attaches(test);
+	old_daemon_attaches(test, HV_LOGOFF_VERSION_1_0);
 	host_sends(test, HVL_OP_TARGET, ID);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_NOT_AVAIL);
 	daemon_reads_nothing(test);
@@ -173,7 +173,7 @@ static void target_fails_when_an_old_daemon_attaches(struct kunit *test)
 {
 	target_is_delivered(test);
 	daemon_detaches(test);
-	old_daemon_attaches(test);
+	old_daemon_attaches(test, HV_LOGOFF_VERSION_1_0);
 	daemon_reads_nothing(test);
 	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_EXCEPTION);
 	host_receives_nothing(test);

@@ -6,6 +6,11 @@
  * One process can have it open at a time (EBUSY). Each read() returns one whole
  * record and each write() takes one whole record; a record's size in bytes is in
  * its header. The first record in each direction is HV_LOGOFF_HELLO.
+ *
+ * Since version 1.2, the size of a record can grow: new fields are appended. A
+ * record that is larger than the reader's structure is accepted if the bytes after
+ * the structure are zero. One that is smaller, but not smaller than in the version
+ * that introduced it, is read as if zeros followed. Up to 1.1 sizes are exact.
  */
 #ifndef _UAPI_LINUX_HV_LOGOFF_H
 #define _UAPI_LINUX_HV_LOGOFF_H
@@ -14,10 +19,21 @@
 
 #define HV_LOGOFF_DEVICE	"vmbus/hv_logoff"	/* below /dev */
 
-/* Versions are major << 16 | minor. A minor version only adds record types. */
+/*
+ * Versions are major << 16 | minor. A minor version adds record types, flags,
+ * outcomes and, since 1.2, fields.
+ */
 #define HV_LOGOFF_VERSION_1_0	0x00010000
 #define HV_LOGOFF_VERSION_1_1	0x00010001	/* adds TARGET and SESSION */
-#define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_1
+#define HV_LOGOFF_VERSION_1_2	0x00010002	/* adds what is marked with 1.2 below */
+#define HV_LOGOFF_VERSION	HV_LOGOFF_VERSION_1_2
+
+/* Bytes. No record of any version is larger. */
+#define HV_LOGOFF_RECORD_MAX	4096
+
+/* Bytes, up to version 1.1, of the records that have grown since. */
+#define HV_LOGOFF_HELLO_SIZE_1_0	24
+#define HV_LOGOFF_REPORT_SIZE_1_0	296
 
 /* Bytes, including the terminating NUL. UTF-8; the bytes after the NUL are zero. */
 #define HV_LOGOFF_MESSAGE_SIZE	1024
@@ -54,6 +70,13 @@ enum hv_logoff_state {
 /* since 1.2, TARGET only: no logons from the acceptance to the end */
 #define HV_LOGOFF_NO_LOGINS	0x00000008
 #define HV_LOGOFF_REDELIVERED	0x80000000	/* another daemon has already read it */
+
+/* hv_logoff_hello.capabilities: the flags of a TARGET that the daemon supports */
+#define HV_LOGOFF_CAN_INCLUDE_LINGERING	0x0000000000000001ULL
+#define HV_LOGOFF_CAN_NO_LOGINS		0x0000000000000002ULL
+
+/* hv_logoff_report.flags, since 1.2: DONE repeats the result of an earlier run of this id */
+#define HV_LOGOFF_REPLAYED	0x00000001
 
 /* hv_logoff_cancel.reason */
 enum hv_logoff_cancel_reason {
@@ -112,17 +135,23 @@ struct hv_logoff_header {
 };
 
 /**
- * struct hv_logoff_hello - version handshake, 24 bytes
+ * struct hv_logoff_hello - version handshake, 32 bytes; 24 up to version 1.1
  * @header: id is 0
  * @version: written: the newest version that the daemon supports;
  *	read: the version that is used from now on
  * @minimum: written: the oldest version that the daemon supports;
  *	read: the oldest version that the driver supports
+ * @capabilities: since 1.2; HV_LOGOFF_CAN_*; written: those of the daemon;
+ *	read: those of both; unknown bits are ignored
+ *
+ * The driver's has the size of the daemon's, but at most its own. A driver of 1.1 or
+ * 1.0 refuses 32 bytes with EINVAL: write 24 bytes then, without @capabilities.
  */
 struct hv_logoff_hello {
 	struct hv_logoff_header header;
 	__u32 version;
 	__u32 minimum;
+	__u64 capabilities;
 };
 
 /**
@@ -171,7 +200,8 @@ struct hv_logoff_cancel {
 };
 
 /**
- * struct hv_logoff_report - progress or result of a request, 296 bytes
+ * struct hv_logoff_report - progress or result of a request, 304 bytes; 296 up to
+ *	version 1.1
  * @header: id of the request
  * @state: HV_LOGOFF_GRACE, HV_LOGOFF_ENDING or HV_LOGOFF_DONE
  * @percent: 0 to 100, of the whole request
@@ -180,6 +210,8 @@ struct hv_logoff_cancel {
  * @failed: of these, sessions that did not end in time; ended + failed <= found
  * @result: with HV_LOGOFF_DONE the HRESULT, otherwise 0
  * @text: human-readable: what is being done, or what failed
+ * @flags: since 1.2; with HV_LOGOFF_DONE HV_LOGOFF_REPLAYED, otherwise 0
+ * @reserved: since 1.2; 0
  *
  * A state or percentage below an earlier one is raised to the earlier one.
  */
@@ -192,6 +224,8 @@ struct hv_logoff_report {
 	__u32 failed;
 	__u32 result;
 	char text[HV_LOGOFF_TEXT_SIZE];
+	__u32 flags;
+	__u32 reserved;
 };
 
 /**
@@ -202,9 +236,11 @@ struct hv_logoff_report {
  * @uid: the user's uid
  * @reserved: 0
  * @user: the user's name
- * @session: logind's id of the session
+ * @session: logind's id of the session; since 1.2, empty if @outcome is about a user,
+ *	except with HV_LOGOFF_RETURNED: the session that was opened
  *
- * Accepted and ignored if the host supports only version 1.0 of the messages.
+ * Accepted and ignored if the host supports only version 1.0 of the messages. Outcomes
+ * since 1.2 are accepted and ignored if it supports only 1.1.
  */
 struct hv_logoff_session {
 	struct hv_logoff_header header;

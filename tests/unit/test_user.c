@@ -64,6 +64,20 @@ struct passwd *getpwnam(const char *name)
 	return NULL;
 }
 
+struct passwd *getpwuid(uid_t uid)
+{
+	static char name[] = "alice\x1b[2J", long_name[USER_NAME_SIZE + 1];
+	static struct passwd user;
+
+	memset(long_name, 'x', USER_NAME_SIZE);
+	if (uid == 1)
+		for (;;)
+			pause();
+	errno = uid == 2 ? EIO : 0;
+	user.pw_name = uid == 3 ? long_name : name;
+	return uid == 1000 || uid == 3 ? &user : NULL;
+}
+
 static int setup(void **state)
 {
 	sigset_t signals;
@@ -175,6 +189,26 @@ static void test_timeout(void **state)
 	assert_result(0, 0, 1000);
 	assert_result(1, -ETIMEDOUT, 0);
 	assert_result(2, -ETIMEDOUT, 0);
+	assert_reaped();
+}
+
+static void test_names_by_uid(void **state)
+{
+	static const uid_t uids[] = {1000, 1001, 2, 3, 1};
+
+	fixture.count = ARRAY_SIZE(uids);
+	assert_int_equal(user_name_lookup_start(&fixture.lookup, fixture.event, uids,
+						ARRAY_SIZE(uids), 200 * USEC_PER_MSEC, on_results,
+						&fixture),
+			 0);
+	while (!fixture.calls)
+		assert_true(sd_event_run(fixture.event, BOUND) > 0);
+	assert_result(0, 0, 1000);
+	assert_string_equal(fixture.results[0].name, "alice?[2J");
+	assert_result(1, -ENOENT, 0);
+	assert_result(2, -EIO, 0);
+	assert_result(3, -ENAMETOOLONG, 0);
+	assert_result(4, -ETIMEDOUT, 0);
 	assert_reaped();
 }
 
@@ -328,6 +362,7 @@ int main(void)
 		TEST(test_what_is_no_number),
 		TEST(test_failed_lookup),
 		TEST(test_timeout),
+		TEST(test_names_by_uid),
 		TEST(test_crashed_helper),
 		TEST(test_cancelled_lookup),
 		TEST(test_event_loop_freed_during_lookup),

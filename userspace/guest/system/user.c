@@ -19,12 +19,15 @@
 
 /* Freed with the event source of the helper, which is reaped even after a cancellation. */
 struct user_lookup {
+	const char *const *names; /* only valid in the helper, as are the uids */
+	const uid_t *uids;        /* if there are no names */
 	user_lookup_handler handler;
 	void *userdata;
 	sd_event_source *timer;
 	pid_t helper;
 	size_t count;
-	struct user_result *results; /* shared with the helper */
+	struct user_result *shared;  /* with the helper */
+	struct user_result *results; /* copied when the lookup completes */
 };
 
 /* According to getpwnam(3), these may be returned if the user is not found. */
@@ -51,6 +54,23 @@ struct user_result user_resolve(const char *name)
 	return (struct user_result){.error = -ENOENT};
 }
 
+/* A name that is too long is unusable. */
+static struct user_result look_up_name(uid_t uid)
+{
+	struct user_result result = {.uid = uid};
+	const struct passwd *user;
+
+	errno = 0;
+	user = getpwuid(uid);
+	if (!user)
+		result.error = is_not_found(errno) ? -ENOENT : -errno;
+	else if (strlen(user->pw_name) >= sizeof(result.name))
+		result.error = -ENAMETOOLONG;
+	else
+		text_clean_line(result.name, sizeof(result.name), user->pw_name);
+	return result;
+}
+
 static size_t results_size(size_t count)
 {
 	return count * sizeof(struct user_result);
@@ -61,28 +81,31 @@ static void lookup_free(void *userdata)
 	struct user_lookup *lookup = userdata;
 
 	sd_event_source_disable_unref(lookup->timer);
-	if (lookup->results)
-		munmap(lookup->results, results_size(lookup->count));
+	if (lookup->shared)
+		munmap(lookup->shared, results_size(lookup->count));
+	free(lookup->results);
 	free(lookup);
 }
 
-static struct user_lookup *lookup_new(size_t count)
+static struct user_lookup *lookup_new(size_t count, user_lookup_handler handler, void *userdata)
 {
 	struct user_lookup *lookup = calloc(1, sizeof(*lookup));
 	void *memory;
 
 	if (!lookup)
 		return NULL;
+	*lookup = (struct user_lookup){.handler = handler, .userdata = userdata, .count = count};
+	lookup->results = calloc(count, sizeof(*lookup->results));
 	memory = mmap(NULL, results_size(count), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		      -1, 0);
-	if (memory == MAP_FAILED) {
-		free(lookup);
+	if (memory != MAP_FAILED)
+		lookup->shared = memory;
+	if (!lookup->shared || !lookup->results) {
+		lookup_free(lookup);
 		return NULL;
 	}
-	lookup->results = memory;
-	lookup->count = count;
 	for (size_t i = 0; i < count; i++)
-		lookup->results[i].error = -ETIMEDOUT;
+		lookup->shared[i].error = -ETIMEDOUT;
 	return lookup;
 }
 
@@ -100,8 +123,15 @@ static void close_inherited(void)
 		close(fd);
 }
 
-__attribute__((noreturn)) static void run_helper(struct user_lookup *lookup,
-						 const char *const *names, pid_t daemon)
+/* The error comes last: once it is set, the rest is complete. */
+static void publish(struct user_result *shared, struct user_result result)
+{
+	shared->uid = result.uid;
+	memcpy(shared->name, result.name, sizeof(shared->name));
+	__atomic_store_n(&shared->error, result.error, __ATOMIC_RELEASE);
+}
+
+__attribute__((noreturn)) static void run_helper(struct user_lookup *lookup, pid_t daemon)
 {
 	sigset_t none;
 
@@ -112,7 +142,8 @@ __attribute__((noreturn)) static void run_helper(struct user_lookup *lookup,
 		_exit(EXIT_FAILURE);
 	close_inherited();
 	for (size_t i = 0; i < lookup->count; i++)
-		lookup->results[i] = user_resolve(names[i]);
+		publish(&lookup->shared[i], lookup->names ? user_resolve(lookup->names[i])
+							  : look_up_name(lookup->uids[i]));
 	_exit(EXIT_SUCCESS);
 }
 
@@ -123,6 +154,13 @@ static void complete(struct user_lookup *lookup)
 
 	lookup->handler = NULL;
 	lookup->timer = sd_event_source_disable_unref(lookup->timer);
+	for (size_t i = 0; i < lookup->count; i++) {
+		int error = __atomic_load_n(&lookup->shared[i].error, __ATOMIC_ACQUIRE);
+
+		if (error == 0)
+			lookup->results[i] = lookup->shared[i];
+		lookup->results[i].error = error;
+	}
 	if (handler)
 		handler(lookup->userdata, lookup->results);
 }
@@ -133,8 +171,8 @@ static int on_exit_of_helper(sd_event_source *source, const siginfo_t *info, voi
 
 	/* It crashed in the name service, or the kernel killed it. */
 	for (size_t i = 0; i < lookup->count && info->si_code != CLD_EXITED; i++)
-		if (lookup->results[i].error == -ETIMEDOUT)
-			lookup->results[i].error = -ECHILD;
+		if (lookup->shared[i].error == -ETIMEDOUT)
+			lookup->shared[i].error = -ECHILD;
 	complete(lookup);
 	/* Frees the lookup. */
 	sd_event_source_set_floating(source, false);
@@ -170,20 +208,18 @@ static int add_sources(struct user_lookup *lookup, sd_event *event, uint64_t tim
 	return 0;
 }
 
-int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *const *names,
-		      size_t count, uint64_t timeout, user_lookup_handler handler, void *userdata)
+/* Takes ownership of @new, which may be NULL. Its handler and names or uids have been set. */
+static int start(struct user_lookup **lookup, struct user_lookup *new, sd_event *event,
+		 uint64_t timeout)
 {
-	struct user_lookup *new = lookup_new(count);
 	pid_t daemon = getpid();
 	int r;
 
 	if (!new)
 		return -ENOMEM;
-	new->handler = handler;
-	new->userdata = userdata;
 	new->helper = fork();
 	if (new->helper == 0)
-		run_helper(new, names, daemon);
+		run_helper(new, daemon);
 	r = new->helper < 0 ? -errno : add_sources(new, event, timeout);
 	if (r < 0) {
 		if (new->helper > 0) {
@@ -195,6 +231,27 @@ int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *
 	}
 	*lookup = new;
 	return 0;
+}
+
+int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *const *names,
+		      size_t count, uint64_t timeout, user_lookup_handler handler, void *userdata)
+{
+	struct user_lookup *new = lookup_new(count, handler, userdata);
+
+	if (new)
+		new->names = names;
+	return start(lookup, new, event, timeout);
+}
+
+int user_name_lookup_start(struct user_lookup **lookup, sd_event *event, const uid_t *uids,
+			   size_t count, uint64_t timeout, user_lookup_handler handler,
+			   void *userdata)
+{
+	struct user_lookup *new = lookup_new(count, handler, userdata);
+
+	if (new)
+		new->uids = uids;
+	return start(lookup, new, event, timeout);
 }
 
 void user_lookup_cancel(struct user_lookup *lookup)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Looks up the uids of users. The name service may block for a long time (sssd, LDAP), so a helper
- * process calls it.
+ * Looks up the uids or the names of users. The name service may block for a long time (sssd, LDAP),
+ * so a helper process calls it.
  */
 #ifndef HVL_USER_H
 #define HVL_USER_H
@@ -11,10 +11,17 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-/* The uid, if the error is 0. -ENOENT: there is no such user. Other errors: the lookup failed. */
+/* Bytes, including the NUL. */
+#define USER_NAME_SIZE 256
+
+/*
+ * Valid if the error is 0. -ENOENT: there is no such user. Other errors: the lookup failed. There
+ * is a name only if the user was looked up by uid.
+ */
 struct user_result {
 	int error;
 	uid_t uid;
+	char name[USER_NAME_SIZE];
 };
 
 struct user_lookup;
@@ -31,6 +38,10 @@ struct user_result user_resolve(const char *name);
  */
 int user_lookup_start(struct user_lookup **lookup, sd_event *event, const char *const *names,
 		      size_t count, uint64_t timeout, user_lookup_handler handler, void *userdata);
+/* The same for the names of users, by their uids. */
+int user_name_lookup_start(struct user_lookup **lookup, sd_event *event, const uid_t *uids,
+			   size_t count, uint64_t timeout, user_lookup_handler handler,
+			   void *userdata);
 /* Stops it without calling the handler. @lookup may be NULL. */
 void user_lookup_cancel(struct user_lookup *lookup);
 

@@ -68,6 +68,70 @@ static void try_valid_cgroup(const uint8_t *data, size_t size)
 	must(in_group(text, length));
 }
 
+/* The path of a line is returned as it is. */
+static void cgroup_path(const uint8_t *data, size_t size)
+{
+	FILE *file = open_text(data, size);
+	char *path = process_cgroup_path(file);
+
+	fclose(file);
+	if (path)
+		must(path[0] == '/' && !strchr(path, '\n') &&
+		     memmem(data, size, path, strlen(path)));
+	free(path);
+}
+
+/* The hierarchy of systemd is found, whatever the groups in the others. */
+static void try_valid_cgroup_path(const uint8_t *data, size_t size)
+{
+	char text[512];
+	FILE *file;
+	char *path;
+	int length;
+
+	if (size > NAME_MAX || memchr(data, '\n', size) || memchr(data, 0, size))
+		return;
+	length = snprintf(text, sizeof(text), "12:cpu:/%.*s\n1:name=systemd:" GROUP "\n0::/%.*s\n",
+			  (int)size, (const char *)data, (int)size, (const char *)data);
+	file = open_text(text, length);
+	path = process_cgroup_path(file);
+	fclose(file);
+	must(path && !strcmp(path, GROUP));
+	free(path);
+}
+
+static bool read_status(const void *text, size_t size, struct process_status *status)
+{
+	FILE *file = open_text(text, size);
+	bool valid = process_read_status(file, status);
+
+	fclose(file);
+	return valid;
+}
+
+/* The first bytes of @data are the uid, the others are the name, in which newlines are escaped. */
+static void try_valid_status(const uint8_t *data, size_t size)
+{
+	struct process_status status;
+	char text[512];
+	uint32_t uid;
+	int length;
+
+	if (size < sizeof(uid) || size > sizeof(uid) + NAME_MAX)
+		return;
+	memcpy(&uid, data, sizeof(uid));
+	data += sizeof(uid);
+	size -= sizeof(uid);
+	if (memchr(data, 0, size) || memchr(data, '\n', size))
+		return;
+	length = snprintf(text, sizeof(text),
+			  "Name:\t%.*s\nUmask:\t0022\nState:\tZ (zombie)\n"
+			  "Uid:\t%u\t0\t0\t0\nGid:\t0\t0\t0\t0\nNSpid:\t4711\t1\n",
+			  (int)size, (const char *)data, uid);
+	must(read_status(text, length, &status));
+	must(status.uid == uid && status.ended && status.nested);
+}
+
 /* The first bytes of @data are the terminal's number, the others are the name. */
 static void try_valid_stat(const uint8_t *data, size_t size)
 {
@@ -91,7 +155,13 @@ static void try_valid_stat(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct process_status status;
+
 	cgroup(data, size);
+	cgroup_path(data, size);
+	try_valid_cgroup_path(data, size);
+	read_status(data, size, &status);
+	try_valid_status(data, size);
 	try_valid_cgroup(data, size);
 	terminal(data, size);
 	try_valid_stat(data, size);

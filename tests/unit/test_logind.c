@@ -38,6 +38,7 @@ static struct fixture {
 	const char *manager_state; /* NULL: there is no such unit */
 	int lingers;               /* negative: logind does not know the user */
 	const char *user_error;
+	const char *standard_input; /* of a service; NULL: PID 1 fails */
 	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets, terminations,
 		resets;
 	char killed[64];
@@ -46,6 +47,8 @@ static struct fixture {
 	/* What the handler received. */
 	unsigned int lists, opened, found, lookup_failures, stopping, removed, stops_seen,
 		starts_seen, kill_failures, managers;
+	unsigned int services, service_failures;
+	struct service found_service;
 	int list_error, kill_failure, manager;
 	struct session_list list;
 	struct session found_session;
@@ -117,6 +120,16 @@ static void on_manager_found(void *userdata, uid_t uid, int state)
 	fixture.manager = state;
 }
 
+static void on_service_found(void *userdata, const char *unit, const struct service *service)
+{
+	assert_string_equal(unit, "getty@tty1.service");
+	fixture.services++;
+	if (service)
+		fixture.found_service = *service;
+	else
+		fixture.service_failures++;
+}
+
 static const struct logind_handler handler = {
 	.has_ended = has_ended,
 	.listed = on_listed,
@@ -127,6 +140,7 @@ static const struct logind_handler handler = {
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
 	.manager_found = on_manager_found,
+	.service_found = on_service_found,
 };
 
 /* Runs the event loop until *@counter is @value; fails on a timeout. */
@@ -190,6 +204,21 @@ static int reply_properties(sd_bus_message *call)
 					  1000 + index, PATH "/user/x", "Name", "s", "alice",
 					  "Class", "s", index % 2 ? "greeter" : "user", "IdleHint",
 					  "b", 0, "TTY", "s", "pts/7", "Leader", "u", 1000 + index);
+}
+
+static int reply_service(sd_bus_message *call)
+{
+	const char *interface;
+
+	assert_true(sd_bus_message_read(call, "s", &interface) > 0);
+	assert_string_equal(interface, "org.freedesktop.systemd1.Service");
+	assert_string_equal(sd_bus_message_get_path(call),
+			    "/org/freedesktop/systemd1/unit/getty_40tty1_2eservice");
+	if (!fixture.standard_input)
+		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_INTERFACE, "no");
+	return sd_bus_reply_method_return(call, "a{sv}", 4, "User", "s", "alice", "UID", "u", 1000,
+					  "MainPID", "u", 4711, "StandardInput", "s",
+					  fixture.standard_input);
 }
 
 static int reply_property(sd_bus_message *call)
@@ -268,7 +297,9 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		return reply_list(call, "(sussussbto)", append_session_ex);
 	}
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
-		return reply_properties(call);
+		return !strncmp(sd_bus_message_get_path(call), PATH, strlen(PATH))
+			       ? reply_properties(call)
+			       : reply_service(call);
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get"))
 		return reply_property(call);
 	if (sd_bus_message_is_method_call(call, MANAGER, "KillSession"))
@@ -798,6 +829,31 @@ static void test_bus_stops_during_list(void **state)
 	run_until(&fixture.stops_seen, 1);
 }
 
+static void look_up_service(const char *standard_input)
+{
+	fixture.standard_input = standard_input;
+	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service"), 0);
+	run_until(&fixture.services, fixture.services + 1);
+}
+
+static void test_service(void **state)
+{
+	look_up_service("tty-force");
+	assert_int_equal(fixture.found_service.uid, 1000);
+	assert_int_equal(fixture.found_service.main_pid, 4711);
+	assert_true(fixture.found_service.terminal);
+	look_up_service("null");
+	assert_false(fixture.found_service.terminal);
+	assert_int_equal(fixture.service_failures, 0);
+	look_up_service(NULL);
+	assert_int_equal(fixture.service_failures, 1);
+	/* The bus closes the connection. */
+	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service"), 0);
+	stop_bus();
+	run_until(&fixture.services, 4);
+	assert_int_equal(fixture.service_failures, 2);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -831,6 +887,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_bus, setup_without_bus, teardown),
 		TEST(test_bus_restarts),
 		TEST(test_bus_stops_during_list),
+		TEST(test_service),
 	};
 
 	return cmocka_run_group_tests_name("logind", tests, NULL, NULL);

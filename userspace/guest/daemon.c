@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "log.h"
 #include "userspace/guest/system/module.h"
+#include "userspace/guest/system/nologin.h"
 #include "userspace/guest/system/scope.h"
 #include "userspace/guest/system/terminal.h"
 #include "userspace/shared/util.h"
@@ -128,6 +129,31 @@ static void op_reset_manager(void *userdata, uid_t uid)
 	logind_reset_manager(&daemon->logind, uid);
 }
 
+/* Another file disables logons as well. */
+static int op_begin_no_logins(void *userdata, const char *text)
+{
+	int r = nologin_begin(NOLOGIN_ROOT, text);
+
+	(void)userdata;
+	if (r != -EEXIST)
+		return r;
+	log_message(LOG_NOTICE, NOLOGIN_ROOT "/nologin exists, and is not changed.");
+	return 0;
+}
+
+static void op_end_no_logins(void *userdata)
+{
+	(void)userdata;
+	daemon_clean_up();
+}
+
+static int op_find_outside(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	return outside_find(&daemon->outside);
+}
+
 /* Best effort: a missing or unusable terminal does not prevent the logoff. */
 static void op_notify(void *userdata, const struct session *session, const char *text)
 {
@@ -164,6 +190,9 @@ static const struct engine_ops engine_ops = {
 	.stop_manager = op_stop_manager,
 	.kill_user = op_kill_user,
 	.reset_manager = op_reset_manager,
+	.begin_no_logins = op_begin_no_logins,
+	.end_no_logins = op_end_no_logins,
+	.find_outside = op_find_outside,
 	.notify = op_notify,
 	.audit = op_audit,
 };
@@ -288,6 +317,32 @@ static void on_manager_found(void *userdata, uid_t uid, int state)
 	engine_manager_found(&daemon->engine, uid, state);
 }
 
+static void on_service_found(void *userdata, const char *unit, const struct service *service)
+{
+	struct daemon *daemon = userdata;
+
+	outside_service_found(&daemon->outside, unit, service);
+}
+
+static void on_outside_found(void *userdata, const struct outside_user *users, size_t count)
+{
+	struct daemon *daemon = userdata;
+
+	engine_outside_found(&daemon->engine, users, count);
+}
+
+static int op_look_up_service(void *userdata, const char *unit)
+{
+	struct daemon *daemon = userdata;
+
+	return logind_look_up_service(&daemon->logind, unit);
+}
+
+static const struct outside_ops outside_ops = {
+	.look_up_service = op_look_up_service,
+	.found = on_outside_found,
+};
+
 static const struct logind_handler logind_handler = {
 	.has_ended = has_ended,
 	.listed = on_listed,
@@ -298,6 +353,7 @@ static const struct logind_handler logind_handler = {
 	.restarted = on_restarted,
 	.kill_failed = on_kill_failed,
 	.manager_found = on_manager_found,
+	.service_found = on_service_found,
 };
 
 static int on_time(sd_event_source *source, uint64_t time, void *userdata)
@@ -336,6 +392,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	*daemon = (struct daemon){.event = sd_event_ref(event)};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	device_requests_init(&daemon->device, &daemon->engine, on_gone, daemon);
+	outside_init(&daemon->outside, event, &outside_ops, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
@@ -421,6 +478,7 @@ void daemon_done(struct daemon *daemon)
 		kvp_transport_done(&daemon->kvp);
 	engine_drop(&daemon->engine);
 	resolver_done(&daemon->resolver);
+	outside_done(&daemon->outside);
 	watch_done(&daemon->watch);
 	device_requests_done(&daemon->device);
 	directory_watch_done(&daemon->device_watch);
@@ -428,4 +486,13 @@ void daemon_done(struct daemon *daemon)
 	sd_event_source_disable_unref(daemon->timer);
 	sd_event_source_disable_unref(daemon->list_timer);
 	sd_event_unref(daemon->event);
+}
+
+int daemon_clean_up(void)
+{
+	int r = nologin_end(NOLOGIN_ROOT);
+
+	if (r < 0)
+		log_message(LOG_ERR, "Cannot remove " NOLOGIN_ROOT "/nologin: %s.", strerror(-r));
+	return r < 0 ? r : 0;
 }

@@ -11,6 +11,7 @@
 #include "userspace/guest/logoff/watch.h"
 #include "userspace/guest/system/directory_watch.h"
 #include "userspace/guest/system/logind.h"
+#include "userspace/guest/system/outside.h"
 #include "userspace/guest/transport/device_requests.h"
 #include "userspace/guest/transport/kvp.h"
 
@@ -23,6 +24,7 @@ struct daemon {
 	struct directory_watch device_watch; /* while there is no device */
 	struct logind logind;
 	struct resolver resolver;
+	struct outside outside;
 	struct engine engine;
 	struct watch watch;
 	struct kvp_transport kvp;
@@ -42,5 +44,8 @@ int daemon_start_device(struct daemon *daemon, const char *file, int fd);
 /* Starts the device when it appears. Returns 0 or -errno. */
 int daemon_await_device(struct daemon *daemon, const char *file);
 void daemon_done(struct daemon *daemon);
+
+/* Removes the file nologin of a daemon that was killed. Returns 0, or -errno after logging. */
+int daemon_clean_up(void);
 
 #endif /* HVL_DAEMON_H */

@@ -24,6 +24,7 @@ struct options {
 	const char *config_file;
 	const char *device_file;
 	bool check;
+	bool clean_up;
 };
 
 static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
@@ -32,17 +33,16 @@ static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
 			   "  -c, --config=FILE  read FILE instead of " CONFIG_FILE "\n"
 			   "  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
 			   "      --check        explain errors in the configuration and exit\n"
+			   "      --clean-up     remove what a killed daemon has left and exit\n"
 			   "  -h, --help         show this help and exit\n";
 
 /* Returns the exit status, or -1 to continue. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"device", required_argument, NULL, 'd'},
-		{"check", no_argument, NULL, 'C'},
-		{"help", no_argument, NULL, 'h'},
-		{0},
+		{"config", required_argument, NULL, 'c'}, {"device", required_argument, NULL, 'd'},
+		{"check", no_argument, NULL, 'C'},        {"clean-up", no_argument, NULL, 'U'},
+		{"help", no_argument, NULL, 'h'},         {0},
 	};
 	int option;
 
@@ -57,6 +57,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'C':
 			options->check = true;
+			break;
+		case 'U':
+			options->clean_up = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -181,6 +184,9 @@ static int serve(sd_event *event, const struct options *options, struct config *
 	daemon.error = daemon_start(&daemon, event, config);
 	if (daemon.error >= 0)
 		status = open_transports(&daemon, options, config);
+	/* No other daemon has the transports, so what is left belongs to none. */
+	if (status < 0 && daemon.error >= 0)
+		daemon_clean_up();
 	if (status < 0 && daemon.error >= 0 && sd_event_loop(event) < 0)
 		daemon.error = -EIO;
 	sd_notify(0, "STOPPING=1");
@@ -223,6 +229,8 @@ int main(int argc, char **argv)
 	status = parse_options(argc, argv, &options);
 	if (status >= 0)
 		return status;
+	if (options.clean_up)
+		return daemon_clean_up() < 0 ? EX_IOERR : EX_OK;
 	r = config_read(&config, options.config_file, stderr);
 	if (r < 0)
 		return EX_CONFIG;

@@ -21,6 +21,7 @@
 #define PID1_PATH       "/org/freedesktop/systemd1"
 #define PID1_MANAGER    "org.freedesktop.systemd1.Manager"
 #define UNIT            "org.freedesktop.systemd1.Unit"
+#define SERVICE         "org.freedesktop.systemd1.Service"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
@@ -58,6 +59,12 @@ struct session_call {
 struct user_call {
 	struct logind *logind;
 	uid_t uid;
+};
+
+/* A call about a service. */
+struct service_call {
+	struct logind *logind;
+	char unit[];
 };
 
 void logind_init(struct logind *logind, sd_event *event, const struct logind_handler *handler,
@@ -151,8 +158,29 @@ struct properties {
 	uint32_t uid, leader;
 };
 
-static int read_property(sd_bus_message *reply, const char *key, struct properties *properties)
+/* Reads the value of @key, or skips it. */
+typedef int (*property_reader)(sd_bus_message *reply, const char *key, void *userdata);
+
+static int read_all(sd_bus_message *reply, property_reader reader, void *userdata)
 {
+	const char *key;
+	int r;
+
+	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(reply, "s", &key);
+		if (r >= 0)
+			r = reader(reply, key, userdata);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(reply);
+	}
+	return r;
+}
+
+static int read_property(sd_bus_message *reply, const char *key, void *userdata)
+{
+	struct properties *properties = userdata;
+
 	if (!strcmp(key, "Id"))
 		return sd_bus_message_read(reply, "v", "s", &properties->id);
 	if (!strcmp(key, "User"))
@@ -170,19 +198,8 @@ static int read_property(sd_bus_message *reply, const char *key, struct properti
 
 static int read_properties(sd_bus_message *reply, struct properties *properties)
 {
-	const char *key;
-	int r;
-
 	*properties = (struct properties){.id = "", .user = "", .class = "", .tty = ""};
-	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(reply, "s", &key);
-		if (r >= 0)
-			r = read_property(reply, key, properties);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(reply);
-	}
-	return r;
+	return read_all(reply, read_property, properties);
 }
 
 static bool has_ended(sd_bus_message *reply)
@@ -732,4 +749,51 @@ int logind_kill_user(struct logind *logind, uid_t uid, int number)
 int logind_reset_manager(struct logind *logind, uid_t uid)
 {
 	return call_for_manager(logind, uid, "ResetFailedUnit", NULL);
+}
+
+static int read_service_property(sd_bus_message *reply, const char *key, void *userdata)
+{
+	struct service *service = userdata;
+	const char *input;
+	int r;
+
+	if (!strcmp(key, "UID"))
+		return sd_bus_message_read(reply, "v", "u", &service->uid);
+	if (!strcmp(key, "MainPID"))
+		return sd_bus_message_read(reply, "v", "u", &service->main_pid);
+	if (strcmp(key, "StandardInput") != 0)
+		return sd_bus_message_skip(reply, "v");
+	r = sd_bus_message_read(reply, "v", "s", &input);
+	if (r >= 0)
+		service->terminal = !strncmp(input, "tty", strlen("tty"));
+	return r;
+}
+
+static void on_service(void *userdata, sd_bus_message *reply, int error)
+{
+	const struct service_call *call = userdata;
+	const struct logind *logind = call->logind;
+	struct service service = {.uid = NO_UID};
+
+	if (error == 0)
+		error = read_all(reply, read_service_property, &service);
+	logind->handler->service_found(logind->userdata, call->unit, error < 0 ? NULL : &service);
+}
+
+int logind_look_up_service(struct logind *logind, const char *unit)
+{
+	_cleanup_free_ char *path = NULL;
+	struct service_call *call;
+	size_t size = strlen(unit) + 1;
+	int r = sd_bus_path_encode(PID1_PATH "/unit", unit, &path);
+
+	if (r < 0)
+		return r;
+	call = malloc(sizeof(*call) + size);
+	if (call) {
+		call->logind = logind;
+		memcpy(call->unit, unit, size);
+	}
+	return send_call(logind, PID1_NAME, path, PROPERTIES, "GetAll", on_service, call, "s",
+			 SERVICE);
 }

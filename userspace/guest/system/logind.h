@@ -11,6 +11,15 @@
 #include "userspace/guest/logoff/managers.h"
 #include "userspace/guest/logoff/session.h"
 
+/* The uid of a service with neither User= nor DynamicUser=. */
+#define NO_UID ((uid_t)-1)
+
+struct service {
+	uid_t uid;      /* or NO_UID */
+	pid_t main_pid; /* or 0 */
+	bool terminal;  /* its standard input is one, as that of a login prompt */
+};
+
 struct logind_handler {
 	/* Whether a session has ended, so that it is left out of the list. */
 	bool (*has_ended)(void *userdata, const char *id, uid_t uid);
@@ -31,6 +40,8 @@ struct logind_handler {
 	void (*kill_failed)(void *userdata, const char *id, int error);
 	/* The result of logind_look_up_manager(): an enum manager_state or -errno. */
 	void (*manager_found)(void *userdata, uid_t uid, int state);
+	/* The result of logind_look_up_service(). NULL: no such service, or PID 1 failed. */
+	void (*service_found)(void *userdata, const char *unit, const struct service *service);
 };
 
 struct logind {
@@ -63,5 +74,8 @@ int logind_terminate_user(struct logind *logind, uid_t uid);
 /* Sends the signal to all processes in the user's slice. */
 int logind_kill_user(struct logind *logind, uid_t uid, int number);
 int logind_reset_manager(struct logind *logind, uid_t uid);
+
+/* @unit is the name of a service. Returns 0, and service_found() follows; or -errno. */
+int logind_look_up_service(struct logind *logind, const char *unit);
 
 #endif /* HVL_LOGIND_H */

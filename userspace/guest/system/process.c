@@ -46,6 +46,68 @@ dev_t process_stat_terminal(FILE *stat)
 	return makedev(number >> 8 & 0xfff, (number & 0xff) | (number >> 12 & 0xfff00));
 }
 
+/* A line is ID:CONTROLLERS:PATH. Returns the path if the controllers are @controllers, or NULL. */
+static const char *group_of_hierarchy(const char *line, const char *controllers)
+{
+	const char *colon = strchr(line, ':');
+	size_t length = strlen(controllers);
+
+	if (!colon || strncmp(colon + 1, controllers, length) != 0 || colon[1 + length] != ':' ||
+	    colon[1 + length + 1] != '/')
+		return NULL;
+	return colon + 1 + length + 1;
+}
+
+char *process_cgroup_path(FILE *cgroup)
+{
+	_cleanup_free_ char *line = NULL;
+	char *path = NULL;
+	size_t size = 0;
+	ssize_t length;
+
+	while ((length = getline(&line, &size, cgroup)) > 0) {
+		const char *version1, *group;
+
+		if (line[length - 1] == '\n')
+			line[length - 1] = '\0';
+		/* Exists only where systemd does not use version 2 alone. */
+		version1 = group_of_hierarchy(line, "name=systemd");
+		group = version1 ? version1 : group_of_hierarchy(line, "");
+		if (!group)
+			continue;
+		free(path);
+		path = strdup(group);
+		if (version1)
+			break;
+	}
+	return path;
+}
+
+bool process_read_status(FILE *file, struct process_status *status)
+{
+	_cleanup_free_ char *line = NULL;
+	bool has_state = false, has_uid = false;
+	size_t size = 0;
+	char state;
+	int inner;
+
+	*status = (struct process_status){0};
+	/* The kernel escapes newlines in the name. It may not support PID namespaces. */
+	while (getline(&line, &size, file) > 0) {
+		if (sscanf(line, "State: %c", &state) == 1) {
+			status->ended = state == 'Z' || state == 'X';
+			has_state = true;
+		} else if (sscanf(line, "Uid: %u", &status->uid) == 1) {
+			has_uid = true;
+		} else if (!strncmp(line, "NSpid:", strlen("NSpid:"))) {
+			/* A PID for each namespace, from this one inwards. */
+			status->nested = sscanf(line, "NSpid: %*d %d", &inner) == 1;
+			break;
+		}
+	}
+	return has_state && has_uid;
+}
+
 bool process_is_in(pid_t pid, const char *group)
 {
 	_cleanup_fclose_ FILE *file = open_proc(pid, "cgroup");

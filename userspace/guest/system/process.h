@@ -16,4 +16,20 @@ dev_t process_terminal(pid_t pid);
 bool process_cgroup_is(FILE *cgroup, const char *group);
 dev_t process_stat_terminal(FILE *stat);
 
+/*
+ * The control group in the hierarchy of systemd, of version 2 or 1, in an open /proc/PID/cgroup.
+ * Returns a path from the root group that the caller frees, or NULL.
+ */
+char *process_cgroup_path(FILE *cgroup);
+
+/* From /proc/PID/status. */
+struct process_status {
+	uid_t uid;   /* the real one */
+	bool ended;  /* a zombie */
+	bool nested; /* in another PID namespace, as in a container */
+};
+
+/* Returns false unless @file, an open /proc/PID/status, has all fields. */
+bool process_read_status(FILE *file, struct process_status *status);
+
 #endif /* HVL_PROCESS_H */

@@ -23,6 +23,11 @@ from machine import BOUND
 CASES = Cases()
 # These exercise most of the driver in the least time.
 CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegotiate", "unbind")
+# These depend on the release of systemd and util-linux in the guest.
+RELEASE = ("several_users", "stubborn", "cancel_in_grace", "session_end_kinds", "user_manager",
+           "user_manager_stubborn", "user_manager_stays", "nested_groups",
+           "sessions_without_scope", "kernel_log")
+GROUPS = {"core": CORE, "release": RELEASE}
 
 
 def check_works(machine, others=0):

@@ -3,14 +3,12 @@
 """Sends storms of invalid packets to one guest, with a logoff after each storm. Writes TAP to
 standard output and BUILD/results/hostile-KERNEL.tap. The seed determines all storms."""
 
-import argparse
-import pathlib
 import random
 import sys
 
 import cases
 import health
-from run import run_suite
+from run import argument_parser, run_suite, suite
 
 STORM = 10000  # maximum packets of one storm
 
@@ -45,13 +43,11 @@ def storms(lab, seed, packets):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--build", type=pathlib.Path, required=True)
-    parser.add_argument("--kernel", required=True, help="KERNEL in guest-KERNEL.img")
+    parser = argument_parser(__doc__)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().getrandbits(32))
     parser.add_argument("--packets", type=int, default=100000, help="total of all storms")
     options = parser.parse_args()
-    return run_suite(options, f"hostile-{options.kernel}",
+    return run_suite(options, f"hostile-{suite(options)}",
                      lambda lab: storms(lab, options.seed, options.packets))
 
 

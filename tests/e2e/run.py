@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Runs the end-to-end cases, or the table of faults, in guests with one kernel. Prints the results
-as TAP and writes them to BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap."""
+as TAP and writes them to BUILD/results/e2e-KERNEL.tap or faults-KERNEL.tap; for a guest that is not
+bookworm's, -GUEST follows the kernel."""
 
 import argparse
 import collections
@@ -95,6 +96,11 @@ KVP_ONLY = Guest("kvp", " persistent", ("--no-offer", "logoff", "--persistent", 
                  kvp_logoff.clean)
 
 
+def suite(options):
+    """What the kernel and the guest add to the names of images and results."""
+    return options.kernel + ("" if options.guest == "bookworm" else "-" + options.guest)
+
+
 class Lab:
     """Runs the machines of one kernel, one at a time."""
 
@@ -103,7 +109,7 @@ class Lab:
         self.folder = folder
         self.hvhost = options.build / "hvhost"
         self.kernel = options.build / f"kernel-{options.kernel}/vmlinuz"
-        self.image = options.build / f"guest-{options.kernel}.img"
+        self.image = options.build / f"guest-{suite(options)}.img"
         self.tiny = options.build / f"vmbus-{options.kernel}.img"
         newest = NEWEST_VMBUS.get(options.kernel, VMBUS_VERSIONS[-1])
         self.vmbus_versions = VMBUS_VERSIONS[:VMBUS_VERSIONS.index(newest) + 1]
@@ -292,7 +298,8 @@ class Lab:
         for self.guest, functions in guests:
             for function in functions:
                 name = function.__name__
-                if only and name not in only and not ("core" in only and name in cases.CORE):
+                if only and name not in only and not any(
+                        name in group for key, group in cases.GROUPS.items() if key in only):
                     continue
                 if function is versions.guests_with_1_0 and not versions.can_build_1_0():
                     self.report.skip(name, "the repository's history, from which it builds "
@@ -331,13 +338,13 @@ class Lab:
         self.close()
 
 
-def run_suite(options, suite, call):
+def run_suite(options, name, call):
     """Runs call(lab), reports to the suite's TAP file, and saves the machines' logs next to it;
     returns the exit status."""
     # SIGTERM raises an exception, so that the machine is stopped.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     results = options.build / "results"
-    report = Report(results / f"{suite}.tap")
+    report = Report(results / f"{name}.tap")
     # The path of a Unix socket must be short, and that of a build folder may be long.
     with tempfile.TemporaryDirectory(prefix="hvhost-") as folder:
         lab = Lab(options, report, pathlib.Path(folder))
@@ -345,26 +352,32 @@ def run_suite(options, suite, call):
             call(lab)
         finally:
             lab.discard()
-            logs = results / suite
+            logs = results / name
             shutil.rmtree(logs, ignore_errors=True)
             shutil.copytree(folder, logs, ignore=shutil.ignore_patterns("*.sock", "*.cpio", "lock"))
             report.plan()
     return 1 if report.failed else 0
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def argument_parser(description):
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("--kernel", required=True, help="as in the names of guest-KERNEL.img")
+    parser.add_argument("--guest", default="bookworm", help="the Debian release of its user space")
+    return parser
+
+
+def main():
+    parser = argument_parser(__doc__)
     parser.add_argument("--faults", action="store_true", help="the table of faults")
     parser.add_argument("--rounds", type=int, default=3, help="of start and stop in restarts")
     parser.add_argument("only", nargs="*",
-                        help="names of cases, core, processors, vmbus or restarts; with --faults "
-                        "names of events or paths, or quick; all if none is given")
+                        help="names of cases, core, release, processors, vmbus or restarts; with "
+                        "--faults names of events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:
-        return run_suite(options, f"faults-{options.kernel}", lambda lab: lab.faults(options.only))
-    return run_suite(options, f"e2e-{options.kernel}",
+        return run_suite(options, f"faults-{suite(options)}", lambda lab: lab.faults(options.only))
+    return run_suite(options, f"e2e-{suite(options)}",
                      lambda lab: lab.cases(options.only, options.rounds))
 
 

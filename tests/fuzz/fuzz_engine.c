@@ -170,7 +170,7 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 	union hvl_written record = {.report = *report};
 
 	must(userdata == &fake && fake.in_flight);
-	must(hvl_record_check(&record, sizeof(*report)) == 0);
+	must(hvl_record_check(&record, sizeof(*report), HV_LOGOFF_VERSION) == 0);
 	must(report->percent >= fake.percent && report->state >= fake.state);
 	must(report->text[0]);
 	fake.percent = report->percent;

@@ -23,16 +23,20 @@ static void must_be_report(const struct hv_logoff_report *report)
 	must(report->percent <= 100);
 	must((__u64)report->ended + report->failed <= report->found);
 	must(report->state == HV_LOGOFF_DONE || !report->result);
+	must(!report->flags ||
+	     (report->state == HV_LOGOFF_DONE && report->flags == HV_LOGOFF_REPLAYED));
+	must(!report->reserved);
 	must_be_padded(report->text, HV_LOGOFF_TEXT_SIZE);
 }
 
-static void must_be_session(const struct hv_logoff_session *session)
+static void must_be_session(const struct hv_logoff_session *session, __u32 version)
 {
-	bool ended = session->outcome == HV_LOGOFF_ENDED;
+	__u32 outcome = session->outcome;
+	bool ended = outcome == HV_LOGOFF_ENDED;
 
-	must(ended || session->outcome == HV_LOGOFF_FAILED ||
-	     session->outcome == HV_LOGOFF_SELECTED);
+	must(outcome >= 1 && outcome <= (version < 0x10002 ? 3 : 9));
 	must(ended ? session->kind <= HV_LOGOFF_EXTERNAL : !session->kind && session->header.id);
+	must(outcome <= 3 || outcome == HV_LOGOFF_RETURNED || !session->session[0]);
 	must(!session->reserved);
 	must_be_padded(session->user, HV_LOGOFF_USER_SIZE);
 	must_be_padded(session->session, HV_LOGOFF_SESSION_SIZE);
@@ -53,7 +57,9 @@ static void session_must_reach_host(const struct hv_logoff_session *session)
 	memcpy(forwarded->user, session->user, sizeof(forwarded->user));
 	memcpy(forwarded->session, session->session, sizeof(forwarded->session));
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
-	must(hvl_check_session(&packet));
+	/* A host of 1.1 gets no others. */
+	if (session->outcome <= HV_LOGOFF_SELECTED)
+		must(hvl_check_session(&packet));
 }
 
 static void report_must_reach_host(const struct hv_logoff_report *report)
@@ -75,23 +81,44 @@ static void report_must_reach_host(const struct hv_logoff_report *report)
 	must(hvl_check_report(&packet));
 }
 
-static void must_be_record(const union hvl_written *record, size_t size)
+/* Before 1.2 the size is exactly @first; since then it can be anything from @first on. */
+static void must_have_size(size_t size, size_t first, __u32 version)
+{
+	must(version < 0x10002 ? size == first : size >= first);
+}
+
+/* What the driver does not know is zero. */
+static void must_be_zero(const void *record, size_t known, size_t size)
+{
+	const uint8_t *bytes = record;
+
+	for (size_t i = known; i < size; i++)
+		must(!bytes[i]);
+}
+
+static void must_be_record(const union hvl_written *record, size_t size, __u32 version)
 {
 	must(record->header.size == size);
-	if (record->header.type == HV_LOGOFF_HELLO) {
-		must(size == 24 && !record->header.id);
-		must(record->hello.minimum <= 0x10001 && record->hello.version >= 0x10000);
+	switch (record->header.type) {
+	case HV_LOGOFF_HELLO:
+		must_have_size(size, 24, record->hello.version);
+		must_be_zero(record, 32, size);
+		must(!record->header.id);
+		must(record->hello.minimum <= 0x10002 && record->hello.version >= 0x10000);
 		return;
-	}
-	if (record->header.type == HV_LOGOFF_SESSION) {
-		must(size == 352);
-		must_be_session(&record->session);
+	case HV_LOGOFF_SESSION:
+		must(version >= 0x10001);
+		must_have_size(size, 352, version);
+		must_be_session(&record->session, version);
 		session_must_reach_host(&record->session);
 		return;
+	default:
+		must(record->header.type == HV_LOGOFF_REPORT);
+		must_have_size(size, 296, version);
+		must_be_zero(record, 304, size);
+		must_be_report(&record->report);
+		report_must_reach_host(&record->report);
 	}
-	must(record->header.type == HV_LOGOFF_REPORT && size == 296);
-	must_be_report(&record->report);
-	report_must_reach_host(&record->report);
 }
 
 static void pad(char *text, size_t size)
@@ -116,8 +143,10 @@ static void try_valid_report(const uint8_t *data, size_t size)
 	report->failed %= (__u64)report->found - report->ended + 1;
 	if (report->state != HV_LOGOFF_DONE)
 		report->result = 0;
+	report->flags &= report->state == HV_LOGOFF_DONE ? HV_LOGOFF_REPLAYED : 0;
+	report->reserved = 0;
 	pad(report->text, sizeof(report->text));
-	must(hvl_record_check(&record, sizeof(*report)) == 0);
+	must(hvl_record_check(&record, sizeof(*report), HV_LOGOFF_VERSION) == 0);
 	report_must_reach_host(report);
 }
 
@@ -129,7 +158,7 @@ static void try_valid_session(const uint8_t *data, size_t size)
 	memcpy(&record, data, size < sizeof(record) ? size : sizeof(record));
 	record.header.type = HV_LOGOFF_SESSION;
 	record.header.size = sizeof(*session);
-	session->outcome = HV_LOGOFF_ENDED + session->outcome % 3;
+	session->outcome = HV_LOGOFF_ENDED + session->outcome % HV_LOGOFF_OUTSIDE;
 	if (session->outcome == HV_LOGOFF_ENDED) {
 		session->kind %= 3;
 	} else {
@@ -138,27 +167,37 @@ static void try_valid_session(const uint8_t *data, size_t size)
 	}
 	session->reserved = 0;
 	pad(session->user, sizeof(session->user));
+	if (session->outcome > HV_LOGOFF_SELECTED && session->outcome != HV_LOGOFF_RETURNED)
+		session->session[0] = 0;
 	pad(session->session, sizeof(session->session));
-	must(hvl_record_check(&record, sizeof(*session)) == 0);
+	must(hvl_record_check(&record, sizeof(*session), HV_LOGOFF_VERSION) == 0);
 	session_must_reach_host(session);
+}
+
+static void check(const union hvl_written *record, size_t size, __u32 version)
+{
+	int ret = hvl_record_check(record, size, version);
+
+	if (!ret)
+		must_be_record(record, size, version);
+	else if (ret == -EPROTONOSUPPORT)
+		must(record->hello.minimum > 0x10002 || record->hello.version < 0x10000);
+	else
+		must(ret == -EINVAL);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	union hvl_written *record;
-	int ret;
 
-	/* The driver rejects longer records before it copies them. */
+	/* The driver copies no more, and requires that the rest is zero. */
 	if (size > sizeof(*record))
 		return 0;
-	record = exact_copy(data, size);
-	ret = hvl_record_check(record, size);
-	if (!ret)
-		must_be_record(record, size);
-	else if (ret == -EPROTONOSUPPORT)
-		must(record->hello.minimum > 0x10001 || record->hello.version < 0x10000);
-	else
-		must(ret == -EINVAL);
+	record = calloc(1, sizeof(*record));
+	must(record);
+	memcpy(record, data, size);
+	for (__u32 version = HV_LOGOFF_VERSION_1_0; version <= HV_LOGOFF_VERSION; version++)
+		check(record, size, version);
 	try_valid_report(data, size);
 	try_valid_session(data, size);
 	free(record);

@@ -1,25 +1,37 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Prints the path of the guest's base image, a compressed cpio archive: a minimal Debian with
-# systemd, logind, udev and D-Bus. The image is built once; its name in the cache contains a hash of
-# this script and of pack-base.sh.
+# base.sh [RELEASE]: prints the path of the guest's base image, a compressed cpio archive: a minimal
+# Debian with systemd, logind, udev and D-Bus. RELEASE is bookworm, the default, or a later one. The
+# image is built once; its name in the cache contains a hash of this script and of pack-base.sh. The
+# exit status is 77 if the mirror reports that it does not have the release.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 packages=systemd,systemd-sysv,libpam-systemd,dbus,udev,kmod,login,passwd,util-linux,procps,hyperv-daemons
-release=bookworm
+release=${1:-bookworm}
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 
-# The sources.list lines, with the mirror that this machine uses.
+# The sources.list lines, with the mirrors that this machine uses for bookworm.
 sources() {
 	# shellcheck disable=SC2016 # apt expands these
 	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
 		--format '$(CODENAME) $(SITE) $(RELEASE) $(COMPONENT)' |
 	while read -r codename site suite component; do
-		[[ $codename == "$release"* && $component == main ]] || continue
-		echo "deb [signed-by=$keyring] $site $suite $component"
+		[[ $codename == bookworm* && $component == main ]] || continue
+		echo "deb [signed-by=$keyring] $site ${suite/bookworm/"$release"} $component"
 	done | sort -u
+}
+
+# Without a network, this is unknown.
+is_missing() {
+	local folder missing=1 site suite
+	read -r _ _ site suite _ <<<"$1"
+	folder=$(mktemp -d)
+	! /usr/lib/apt/apt-helper download-file "$site/dists/$suite/Release" "$folder/Release" \
+		>"$folder/log" 2>&1 && grep -q ' 404 ' "$folder/log" && missing=0
+	rm -rf "$folder"
+	return $missing
 }
 
 make_base() {
@@ -46,13 +58,19 @@ make_base() {
 mkdir -p "$cache"
 key=$(cat "$here/base.sh" "$here/pack-base.sh" | sha256sum | cut -c1-16)
 base=$cache/guest-$release-$key.cpio.lz4
+exec 9>"$cache/guest-$release.lock"
+flock 9
 if [[ ! -s $base ]]; then
 	archives=$(sources)
 	if [[ -z $archives ]]; then
-		echo "apt has no index of a Debian $release archive: run 'sudo apt-get update'" >&2
+		echo "apt has no index of a Debian bookworm archive: run 'sudo apt-get update'" >&2
 		exit 1
 	fi
-	echo "building the guest's base image with mmdebstrap; this takes about a minute, once" >&2
-	make_base "$archives" "$base"
+	if is_missing "$archives"; then
+		echo "the mirror does not have Debian $release" >&2
+		exit 77
+	fi
+	echo "building the base image of a $release guest with mmdebstrap; this takes about a minute, once" >&2
+	make_base "$archives" "$base" 9>&-
 fi
 echo "$base"

@@ -15,10 +15,16 @@ $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
 	$(wildcard $(addprefix userspace/guest/*.,conf rules service))
 
-$(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(BUILD)/tests/guest/agent \
-		$(BUILD)/tests/guest/open-session $(BUILD)/tests/guest/fail-nth \
-		$(BUILD)/tests/guest/hold-lock $(GUEST_FILES) $(BUILD)/hv-logoffd | $(BUILD)/kernel-%
+GUEST_PROGRAMS := $(BUILD)/hv-logoffd $(addprefix $(BUILD)/tests/guest/,agent open-session fail-nth hold-lock)
+
+$(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) $(GUEST_FILES) | \
+		$(BUILD)/kernel-%
 	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@
+
+# make uses the rule with the shortest stem.
+$(BUILD)/guest-%-trixie.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) \
+		$(GUEST_FILES) | $(BUILD)/kernel-%
+	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@ trixie
 
 $(BUILD)/tests/guest/vmbus-init: $(BUILD)/tests/guest/vmbus-init.o
 	$(CC) $(LDFLAGS) -static -o $@ $^

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# image.sh MODULES MODULE BUILD OUT: builds the initramfs that is the guest's root file system: the
-# base image, plus the kernel's own Hyper-V modules, hv_logoff.ko, the daemon, and the programs that
+# image.sh MODULES MODULE BUILD OUT [RELEASE]: builds the initramfs that is the guest's root file
+# system: the base image of the Debian RELEASE, plus the kernel's own Hyper-V modules, hv_logoff.ko, the daemon, and the programs that
 # the tests run in the guest.
 set -euo pipefail
 
@@ -42,7 +42,7 @@ if [[ -d $stage/lib ]]; then
 fi
 depmod -b "$stage/usr" "$release"
 
-base=$("$here/base.sh")
+base=$("$here/base.sh" "${5:-bookworm}")
 (cd "$stage" && find . -mindepth 1 -print0 |
 	cpio --null --create --format=newc --quiet --owner=+0:+0) | lz4 -l -q >"$stage.lz4"
 cat "$base" "$stage.lz4" >"$out"

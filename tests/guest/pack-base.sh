@@ -39,7 +39,9 @@ for unit in getty.target serial-getty@.service timers.target kmod-static-nodes.s
 	systemd-{update-done,update-utmp,update-utmp-runlevel,user-sessions}.service \
 	systemd-{boot-system-token,network-generator,journal-flush}.service \
 	systemd-ask-password-{wall,console}.path dev-{hugepages,mqueue}.mount \
-	sys-{kernel-debug,kernel-tracing,kernel-config,fs-fuse-connections}.mount; do
+	sys-{kernel-debug,kernel-tracing,kernel-config,fs-fuse-connections}.mount \
+	{tmp,run-lock}.mount systemd-{hibernate-clear,pcrmachine,tmpfiles-setup-dev-early}.service \
+	systemd-{tpm2-setup,tpm2-setup-early}.service; do
 	ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
 

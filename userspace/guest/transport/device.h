@@ -25,7 +25,8 @@ struct device {
 	sd_event_source *source;
 	const struct device_handler *handler;
 	void *userdata;
-	uint32_t version; /* common to both; 0 before the driver's HELLO */
+	uint32_t version;      /* common to both; 0 before the driver's HELLO */
+	uint64_t capabilities; /* HV_LOGOFF_CAN_* that both support */
 };
 
 /* Returns a descriptor or -errno. */
@@ -35,8 +36,9 @@ int device_start(struct device *device, int fd, sd_event *event,
 		 const struct device_handler *handler, void *userdata);
 void device_done(struct device *device);
 
+/* Sets the record's type, and the size that the driver's version has. */
 int device_report(const struct device *device, const struct hv_logoff_report *report);
-/* -EOPNOTSUPP: the driver does not support this SESSION record. */
+/* -EOPNOTSUPP: the driver does not support SESSION records, or this outcome. */
 int device_session(const struct device *device, const struct hv_logoff_session *session);
 
 #endif /* HVL_DEVICE_H */

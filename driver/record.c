@@ -26,12 +26,13 @@ static const struct {
 
 static bool size_valid(const union hvl_written *record, size_t count, __u32 version)
 {
+	size_t held = count < sizeof(*record) ? count : sizeof(*record);
+	bool grows = version >= HV_LOGOFF_VERSION_1_2;
 	__u32 type = record->header.type;
 
 	return type < COUNT(types) && version >= types[type].since &&
-	       hvl_size_accepts(&types[type].size, record,
-				count < sizeof(*record) ? count : sizeof(*record),
-				version >= HV_LOGOFF_VERSION_1_2);
+	       (grows || count == held) &&
+	       hvl_size_accepts(&types[type].size, record, held, grows);
 }
 
 static int check_hello(const struct hv_logoff_hello *hello)

@@ -88,11 +88,11 @@ static void must_have_size(size_t size, size_t first, __u32 version)
 }
 
 /* What the driver does not know is zero. */
-static void must_be_zero(const void *record, size_t known, size_t size)
+static void must_be_zero(const union hvl_written *record, size_t known, size_t size)
 {
-	const uint8_t *bytes = record;
+	const uint8_t *bytes = (const uint8_t *)record;
 
-	for (size_t i = known; i < size; i++)
+	for (size_t i = known; i < size && i < sizeof(*record); i++)
 		must(!bytes[i]);
 }
 
@@ -189,13 +189,15 @@ static void check(const union hvl_written *record, size_t size, __u32 version)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	union hvl_written *record;
+	size_t held = size < sizeof(*record) ? size : sizeof(*record);
 
 	/* The driver copies no more, and requires that the rest is zero. */
-	if (size > sizeof(*record))
-		return 0;
+	for (size_t i = held; i < size; i++)
+		if (data[i])
+			return 0;
 	record = calloc(1, sizeof(*record));
 	must(record);
-	memcpy(record, data, size);
+	memcpy(record, data, held);
 	for (__u32 version = HV_LOGOFF_VERSION_1_0; version <= HV_LOGOFF_VERSION; version++)
 		check(record, size, version);
 	try_valid_report(data, size);

@@ -112,16 +112,16 @@ def record(kind, body, request=ID):
     return struct.pack("<IIQ", kind, 16 + len(body), request) + body
 
 
-def hello(version=0x10000, minimum=0x10000, request=0):
-    return record(1, struct.pack("<II", version, minimum), request)
+def hello(version=0x10000, minimum=0x10000, request=0, rest=b""):
+    return record(1, struct.pack("<II", version, minimum) + rest, request)
 
 
-def report_record(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50):
-    return record(4, struct.pack("<IIIIII256s", state, percent, *counts, result, text))
+def report_record(state, result=0, counts=(2, 1, 0), text=b"ending", percent=50, rest=b""):
+    return record(4, struct.pack("<IIIIII256s", state, percent, *counts, result, text) + rest)
 
 
-def session_record(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c3"):
-    return record(6, struct.pack("<IIII256s64s", outcome, kind, 1000, reserved, user, name),
+def session_record(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c3", rest=b""):
+    return record(6, struct.pack("<IIII256s64s", outcome, kind, 1000, reserved, user, name) + rest,
                   request)
 
 
@@ -153,6 +153,22 @@ RECORD = {
     "session-reserved": session_record(1, 0, reserved=1),
     "session-unpadded": session_record(1, 0, user=b"anna\0x"),
     "session-unterminated": session_record(1, 0, name=b"x" * 64),
+    "hello-1-2": hello(version=0x10002, rest=struct.pack("<Q", 1 << 63 | 3)),
+    "hello-1-2-short": hello(version=0x10002),
+    "hello-1-2-longer": hello(version=0x10002, rest=bytes(4072)),
+    "hello-1-2-tail": hello(version=0x10002, rest=struct.pack("<QQ", 3, 1)),
+    "hello-1-1-long": hello(version=0x10001, rest=bytes(8)),
+    "replayed": report_record(4, percent=100, rest=struct.pack("<II", 1, 0)),
+    "replayed-early": report_record(3, rest=struct.pack("<II", 1, 0)),
+    "report-flags": report_record(4, percent=100, rest=struct.pack("<II", 2, 0)),
+    "report-longer": report_record(3, rest=bytes(400)),
+    "report-between": report_record(3, rest=bytes(4)),
+    "session-longer": session_record(1, 2, rest=bytes(48)),
+    "session-manager": session_record(4, 0, name=b""),
+    "session-manager-named": session_record(4, 0),
+    "session-returned": session_record(7, 0),
+    "session-outside-by-none": session_record(9, 0, request=0, name=b""),
+    "session-later": session_record(10, 0, name=b""),
 }
 
 

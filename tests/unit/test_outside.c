@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -380,6 +381,31 @@ static void test_no_names(void **state)
 	assert_found("1000 alice 1, 1666  1");
 }
 
+/* PID 1 answers after the time for that is over, while the names are looked up. */
+static void test_late_answer(void **state)
+{
+	static const struct service service = {.uid = 1001};
+	siginfo_t info;
+
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	add(500, 1666, 0, "/");
+	add(501, 1000, 0, "/");
+	add(502, 1000, 0, SYSTEM "late.service");
+	fixture.pid1_hangs = true;
+	fixture.outside.timeout = 500 * USEC_PER_MSEC;
+	assert_int_equal(outside_find(&fixture.outside), 0);
+	/* There is a child process once the names are looked up. */
+	while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+		assert_true(sd_event_run(fixture.event, BOUND) > 0);
+	outside_service_found(&fixture.outside, "late.service", &service);
+	while (fixture.results == 0)
+		assert_true(sd_event_run(fixture.event, BOUND) > 0);
+	run_events(fixture.event, 300 * USEC_PER_MSEC);
+	assert_int_equal(fixture.results, 1);
+	assert_string_equal(fixture.text, "1000 alice 1, 1666  1");
+}
+
 static void test_no_proc(void **state)
 {
 	fixture.outside.proc = "/nonexistent";
@@ -434,6 +460,7 @@ int main(void)
 		TEST(test_many_processes),
 		TEST(test_no_answer),
 		TEST(test_no_names),
+		TEST(test_late_answer),
 		TEST(test_no_proc),
 		TEST(test_replaced_and_cancelled),
 		TEST(test_real_proc),

@@ -240,7 +240,10 @@ void outside_service_found(struct outside *outside, const char *unit, const stru
 {
 	struct outside_search *search = outside->search;
 
-	for (size_t i = 0; search && i < search->lookup_count; i++) {
+	/* After the time for the services, the users have been counted without this answer. */
+	if (!search || search->users)
+		return;
+	for (size_t i = 0; i < search->lookup_count; i++) {
 		struct lookup *lookup = &search->lookups[i];
 
 		if (!lookup->pending || strcmp(lookup->unit, unit) != 0)

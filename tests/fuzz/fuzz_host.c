@@ -18,6 +18,7 @@ static void must_be_answer(const struct kvp_answer *answer, const char *boot, in
 	must(answer->state <= HV_LOGOFF_DONE);
 	must_be_text(answer->text, sizeof(answer->text));
 	must(good || (!*answer->id && !*answer->busy && !answer->state && !*boot && !time));
+	must(good == (answer->accepts > 0));
 }
 
 static void must_be_clean(const char *text)
@@ -32,9 +33,11 @@ static void must_be_results(const VMSessionResult *results, uint32_t count)
 		must_be_clean(results[i].session);
 		must_be_clean(results[i].user);
 		must(results[i].outcome >= vmSessionOutcome_Ended &&
-		     results[i].outcome <= vmSessionOutcome_Selected);
+		     results[i].outcome <= vmSessionOutcome_Outside);
 		for (uint32_t j = 0; j < i; j++)
-			must(strcmp(results[i].session, results[j].session) != 0);
+			must(strcmp(results[i].session, results[j].session) != 0 ||
+			     (!*results[i].session && (results[i].uid != results[j].uid ||
+						       results[i].outcome != results[j].outcome)));
 	}
 }
 

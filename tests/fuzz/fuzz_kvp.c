@@ -8,6 +8,7 @@
 #include "userspace/guest/transport/kvp_journal.h"
 #include "userspace/guest/transport/kvp_pool.h"
 #include "userspace/shared/kvp_value.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 #define RECORD (KVP_KEY_SIZE + KVP_VALUE_SIZE)
@@ -123,6 +124,26 @@ static void must_be_answer(const struct kvp_answer *answer)
 		must(!iscntrl((unsigned char)*next));
 }
 
+/* A host that formats the request with the same version gets the same request. */
+static void must_be_same_again(const struct kvp_request *request)
+{
+	char value[KVP_TEXT_MAX + 1];
+	struct kvp_request again;
+	struct kvp_answer refusal;
+
+	if (kvp_request_format(value, request) < 0)
+		return;
+	must(kvp_request_parse(&again, value, &refusal) == 0);
+	must(again.version == kvp_request_version(request));
+	must(again.verb == request->verb && !strcmp(again.id, request->id));
+	if (request->verb != KVP_LOGOFF)
+		return;
+	must(again.logoff.flags == request->logoff.flags);
+	must(!strcmp(again.logoff.user, request->logoff.user));
+	must(!strcmp(again.logoff.session, request->logoff.session));
+	must(!strcmp(again.logoff.message, request->logoff.message));
+}
+
 /* The limits of docs/kvp.md. */
 static void try_value(const uint8_t *data, size_t size)
 {
@@ -136,7 +157,9 @@ static void try_value(const uint8_t *data, size_t size)
 			must_be_id(refusal.id);
 		must_be_answer(&refusal);
 	} else {
-		must(strlen(value) <= KVP_TEXT_MAX && strstr(value, "v=1"));
+		must(request.version == 1 || request.version == 2);
+		must(strlen(value) <= KVP_TEXT_MAX);
+		must(strstr(value, request.version == 1 ? "v=1" : "v=2"));
 		must_be_id(request.id);
 		must(!strcmp(request.id, request.logoff.id));
 		must(request.verb == KVP_LOGOFF || request.verb == KVP_CANCEL ||
@@ -145,7 +168,10 @@ static void try_value(const uint8_t *data, size_t size)
 		must(request.logoff.timeout >= 1 &&
 		     request.logoff.timeout <= HV_LOGOFF_TIMEOUT_MAX);
 		must(request.logoff.grace < request.logoff.timeout);
-		must(!(request.logoff.flags & ~(HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN)));
+		must(!(request.logoff.flags & ~(request.version == 1 ? 3U : 15U)));
+		must(!request.logoff.user[0] || text_is_name(request.logoff.user));
+		must(!request.logoff.session[0] || text_is_session(request.logoff.session));
+		must_be_same_again(&request);
 	}
 	free(value);
 }

@@ -305,8 +305,12 @@ LOGOFF = (b"v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff timeout=60
 KVP = {
     "logoff": LOGOFF,
     "cancel": b"v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=cancel",
+    "version-2": b"v=2 " + LOGOFF[4:].replace(
+        b"user=anna", b'user="DOMAIN\\\\jane \\"j\\" doe" include-lingering=yes no-logins=yes'),
+    "quotes-open": b'v=2 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff user="jane doe',
+    "quotes-in-version-1": LOGOFF.replace(b"anna", b'"jane doe"'),
     "forget": b"do=forget life=1 issued=2026-02-29T16:00:00Z id=a v=1",
-    "later-version": b"v=2 id=a-1 when=now",
+    "later-version": b"v=3 id=a-1 when=now",
     "oversized": LOGOFF.ljust(1100, b"!"),
     "pool": item("Other", b"something") + item("HvLogoffAnswer", b"idle") + item("Last"),
     "pool-of-others": item("HvLogoffAnswer2") + item("HvLogoffAnswe"),

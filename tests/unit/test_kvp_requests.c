@@ -123,7 +123,7 @@ static void assert_refused(const char *id, const char *result, const char *why)
 static void test_idle(void **state)
 {
 	assert_string_equal(fixture.published,
-			    "v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:00Z");
+			    "v=1 state=idle accepts=2 boot=" BOOT " time=2026-11-22T16:00:00Z");
 }
 
 static void test_logoff(void **state)
@@ -147,7 +147,8 @@ static void test_states(void **state)
 	fake.sessions[0].ends_by = BY_NOTHING;
 	take("id=a do=logoff timeout=60 grace=10");
 	run_for(5);
-	assert_published("id=a state=grace percent=5 found=1 ended=0 failed=0 boot=" BOOT);
+	assert_published(
+		"id=a state=grace percent=5 found=1 ended=0 failed=0 accepts=2 boot=" BOOT);
 	run_for(10);
 	assert_published("id=a state=ending percent=10 found=1 ended=0 ");
 	assert_int_equal(fake.sessions[0].signalled, 1);

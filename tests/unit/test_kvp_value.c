@@ -9,6 +9,7 @@
 #include "userspace/shared/kvp_value.h"
 
 #define REQUIRED "v=1 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
+#define VERSION2 "v=2 id=a-1 issued=2026-11-22T16:00:00Z life=300 do=logoff"
 #define ISSUED   1795363200
 #define BOOT     "0b0fc1ae-5a1c-4f50-9a4d-3c1b8d5b9f10"
 
@@ -187,9 +188,92 @@ static void test_unknown_and_repeated_fields(void **state)
 		       "grace (10 s) must be less than its timeout (10 s)");
 }
 
+static void test_version_2(void **state)
+{
+	assert_int_equal(parse(VERSION2 " include-lingering=yes no-logins=yes force=yes"), 0);
+	assert_int_equal(request.logoff.flags,
+			 HV_LOGOFF_FORCE | HV_LOGOFF_INCLUDE_LINGERING | HV_LOGOFF_NO_LOGINS);
+	assert_int_equal(parse(VERSION2 " include-lingering=no no-logins=no"), 0);
+	assert_int_equal(request.logoff.flags, 0);
+	assert_int_equal(
+		parse("\tv=2\nid=\"a-1\" issued=2026-11-22T16:00:00Z life=\"1\" do=cancel"), 0);
+	assert_string_equal(request.id, "a-1");
+	assert_int_equal(request.life, 1);
+	assert_refused(VERSION2 " no-logins=1", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "no-logins is yes or no");
+	assert_refused(VERSION2 " include-lingering=", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "include-lingering is yes or no");
+	assert_refused(VERSION2 " except=anna", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "a field except=, which version 2 of the format does not define");
+}
+
+static void test_quoted_values(void **state)
+{
+	static const struct {
+		const char *field, *user;
+	} cases[] = {
+		{"user=\"jane doe\"", "jane doe"},
+		{"user=\" jane  doe \"", " jane  doe "},
+		{"user=\"DOMAIN\\\\jane doe\"", "DOMAIN\\jane doe"},
+		{"user=\"\\\"jane\\\"\"", "\"jane\""},
+		{"user=\"v=1 id=b message=\"", "v=1 id=b message="},
+		/* A quote or backslash elsewhere is an ordinary character. */
+		{"user=jane\"doe\"", "jane\"doe\""},
+		{"user=DOMAIN\\jane", "DOMAIN\\jane"},
+		{"user=jane@example.org", "jane@example.org"},
+		{"user=\"1000\"", "1000"},
+	};
+	char value[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(value, sizeof(value), VERSION2 " %s session=\"c3\" message=\"Good\" night",
+			 cases[i].field);
+		assert_int_equal(parse(value), 0);
+		assert_string_equal(request.logoff.user, cases[i].user);
+		assert_string_equal(request.logoff.session, "c3");
+		assert_string_equal(request.logoff.message, "\"Good\" night");
+	}
+}
+
+static void test_invalid_quotes(void **state)
+{
+	static const char *const users[] = {"\"",     "\"jane doe",     "\"jane\"doe",
+					    "\"\\\"", "\"jane\\ndoe\"", "\"jane\\"};
+	char value[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		snprintf(value, sizeof(value), VERSION2 " user=%s", users[i]);
+		assert_refused(value, "a-1", HV_LOGOFF_E_INVALIDARG,
+			       "The value of user= in the request is invalid");
+	}
+	assert_refused(VERSION2 " user=\"\"", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "user= in the request");
+	assert_refused(VERSION2 " user=\"jane\tdoe\"", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "in the request is invalid: user is a user name");
+}
+
+/* Version 1 is unchanged: it has neither quotes nor the fields of version 2. */
+static void test_version_1_has_no_quotes(void **state)
+{
+	assert_int_equal(parse(REQUIRED " user=\"jane"), 0);
+	assert_string_equal(request.logoff.user, "\"jane");
+	assert_refused(REQUIRED " user=\"jane doe\"", "a-1", HV_LOGOFF_E_INVALIDARG, "doe");
+	assert_refused(REQUIRED " no-logins=yes", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "a field no-logins=, which version 1 of the format does not define");
+	assert_refused(REQUIRED " include-lingering=no", "a-1", HV_LOGOFF_E_INVALIDARG,
+		       "a field include-lingering=");
+	/* Where a value ends depends on the version, which is therefore first. */
+	assert_refused("id=a-1 v=2 issued=2026-11-22T16:00:00Z life=1 do=logoff", "a-1",
+		       HV_LOGOFF_E_INVALIDARG, "v=2 is the first field");
+	assert_refused(VERSION2 " v=1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= twice");
+}
+
 static void test_other_version(void **state)
 {
-	assert_refused("v=2 id=a-1 when=now", "a-1", KVP_E_REVISION, "version 2 of the format");
+	assert_refused(
+		"v=3 id=a-1 when=now", "a-1", KVP_E_REVISION,
+		"version 3 of the format; hv-logoffd in this guest supports versions 1 and 2");
+	assert_refused("v=20 id=a-1 when=now", "a-1", KVP_E_REVISION, "version 20 of the format");
 	assert_refused("v=01 id=a-1", "a-1", KVP_E_REVISION, "version 01");
 	assert_refused("v= id=a-1", "a-1", HV_LOGOFF_E_INVALIDARG, "v= in the request is invalid");
 }
@@ -211,7 +295,7 @@ static void assert_formatted(const char *expected)
 static void test_answers(void **state)
 {
 	answer = (struct kvp_answer){0};
-	assert_formatted("v=1 state=idle boot=" BOOT " time=2026-11-22T16:00:03Z");
+	assert_formatted("v=1 state=idle accepts=2 boot=" BOOT " time=2026-11-22T16:00:03Z");
 	answer = (struct kvp_answer){
 		.id = "a-1",
 		.state = HV_LOGOFF_ENDING,
@@ -221,15 +305,65 @@ static void test_answers(void **state)
 	};
 	kvp_answer_set_text(&answer, "1 of 3\nsessions\thave ended.");
 	assert_formatted("v=1 id=a-1 state=ending percent=40 found=3 ended=1 failed=0 "
-			 "boot=" BOOT " time=2026-11-22T16:00:03Z "
+			 "accepts=2 boot=" BOOT " time=2026-11-22T16:00:03Z "
 			 "text=1 of 3 sessions have ended.");
 	answer.state = HV_LOGOFF_DONE;
 	answer.result = HV_LOGOFF_E_TIMED_OUT;
 	strcpy(answer.busy, "b");
 	answer.failed = 2;
 	assert_formatted("v=1 id=a-1 state=done percent=40 found=3 ended=1 failed=2 "
-			 "result=0xa0040202 busy=b boot=" BOOT " time=2026-11-22T16:00:03Z "
-			 "text=1 of 3 sessions have ended.");
+			 "result=0xa0040202 busy=b accepts=2 boot=" BOOT
+			 " time=2026-11-22T16:00:03Z text=1 of 3 sessions have ended.");
+}
+
+static void test_numbers_of_users(void **state)
+{
+	answer = (struct kvp_answer){
+		.id = "a-1",
+		.state = HV_LOGOFF_DONE,
+		.users = {.managers = 1, .returned = 2, .outside = 3},
+	};
+	assert_formatted("v=1 id=a-1 state=done percent=0 found=0 ended=0 failed=0 managers=1 "
+			 "returned=2 outside=3 result=0x00000000 accepts=2 boot=" BOOT
+			 " time=2026-11-22T16:00:03Z text=");
+	answer.users = (struct kvp_users){.managers_left = 4, .lingering = 5};
+	assert_formatted("v=1 id=a-1 state=done percent=0 found=0 ended=0 failed=0 managers-left=4 "
+			 "lingering=5 result=0x00000000 accepts=2 boot=" BOOT
+			 " time=2026-11-22T16:00:03Z text=");
+}
+
+/*
+ * A reader that only supports the fields of the first version of the format ignores all others.
+ * Without them, nothing is left that such a reader does not expect.
+ */
+static void test_answer_for_older_readers(void **state)
+{
+	static const char *const older[] = {
+		"v=",      "id=",     "state=", "percent=", "found=", "ended=",
+		"failed=", "result=", "busy=",  "boot=",    "time="};
+	char value[KVP_TEXT_MAX + 1], kept[KVP_TEXT_MAX + 1] = "";
+	char *text, *next = value, *end = kept;
+
+	answer = (struct kvp_answer){
+		.id = "a-1",
+		.state = HV_LOGOFF_DONE,
+		.found = 1,
+		.users = {1, 2, 3, 4, 5},
+		.text = "Returned: alice.",
+	};
+	kvp_answer_format(value, &answer, BOOT, ISSUED);
+	text = strstr(value, " text=");
+	assert_non_null(text);
+	assert_string_equal(text, " text=Returned: alice.");
+	*text = '\0';
+	for (char *field = strsep(&next, " "); field; field = strsep(&next, " ")) {
+		assert_non_null(strchr(field, '='));
+		for (size_t i = 0; i < ARRAY_SIZE(older); i++)
+			if (!strncmp(field, older[i], strlen(older[i])))
+				end = stpcpy(stpcpy(end, field), " ");
+	}
+	assert_string_equal(kept, "v=1 id=a-1 state=done percent=0 found=1 ended=0 failed=0 "
+				  "result=0x00000000 boot=" BOOT " time=2026-11-22T16:00:00Z ");
 }
 
 static void test_longest_answer_fits(void **state)
@@ -243,6 +377,7 @@ static void test_longest_answer_fits(void **state)
 		.ended = UINT32_MAX,
 		.failed = UINT32_MAX,
 		.result = UINT32_MAX,
+		.users = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX},
 	};
 	memset(answer.id, 'i', sizeof(answer.id) - 1);
 	memset(answer.busy, 'b', sizeof(answer.busy) - 1);
@@ -293,6 +428,26 @@ static void test_answer_fields_in_any_order(void **state)
 	assert_string_equal(answer.id, "a");
 	assert_string_equal(answer.text, " b  state=idle ");
 	assert_string_equal(boot, "");
+	/* An answer has no quotes. */
+	assert_parsed("v=1 state=idle id=\"a\" boot=\"b c\"", 0);
+	assert_string_equal(answer.id, "\"a\"");
+	assert_string_equal(boot, "\"b");
+}
+
+static void test_accepted_version(void **state)
+{
+	static const struct {
+		const char *field;
+		uint32_t version;
+	} cases[] = {
+		{"", 1}, {"accepts=2", 2}, {"accepts=3", 3}, {"accepts=0", 1}, {"accepts=x", 1}};
+	char value[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(value, sizeof(value), "v=1 state=idle %s", cases[i].field);
+		assert_parsed(value, 0);
+		assert_int_equal(answer.accepts, cases[i].version);
+	}
 }
 
 static void test_unknown_answer_state(void **state)
@@ -312,7 +467,13 @@ static void test_answer_round_trip(void **state)
 		.ended = 2,
 		.failed = 3,
 		.result = HV_LOGOFF_E_TIMED_OUT,
+		.users = {.managers = 1,
+			  .managers_left = 2,
+			  .returned = 3,
+			  .lingering = 4,
+			  .outside = UINT32_MAX},
 		.busy = "b-2",
+		.accepts = KVP_VERSION_MAX,
 		.text = "1 session is left: c3 of anna.",
 	};
 	char value[KVP_TEXT_MAX + 1];
@@ -334,6 +495,7 @@ static void assert_round_trip(const char *value)
 	char again[KVP_TEXT_MAX + 1];
 
 	assert_int_equal(parse(value), 0);
+	assert_int_equal(kvp_request_version(&request), request.version);
 	assert_int_equal(kvp_request_format(again, &request), 0);
 	assert_string_equal(again, value);
 }
@@ -345,6 +507,40 @@ static void test_request_round_trip(void **state)
 				   "user=anna session=c3 message= Save = your\nwork ");
 	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=cancel boot=" BOOT);
 	assert_round_trip("v=1 id=a issued=2026-11-22T16:00:00Z life=1 do=forget");
+	assert_round_trip(VERSION2 " boot=" BOOT " timeout=300 grace=299 force=yes "
+				   "include-lingering=yes no-logins=yes user=\"jane doe\" "
+				   "message=Save \"your\" work");
+	assert_round_trip(VERSION2 " timeout=60 grace=0 no-logins=yes user=\"\\\"jane\\\"\"");
+}
+
+/* A name reaches the guest unchanged. Version 2 is only used if version 1 has no such name. */
+static void test_names(void **state)
+{
+	static const struct {
+		const char *user;
+		unsigned int version;
+	} cases[] = {
+		{"anna", 1},         {"1000", 1},         {"DOMAIN\\anna", 1},     {"\"anna\"", 1},
+		{"anna@domain", 1},  {"jane doe", 2},     {"DOMAIN\\jane doe", 2}, {"\\ \"", 2},
+		{"\" do=cancel", 2}, {"Zo\xc3\xab M", 2},
+	};
+	char value[KVP_TEXT_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(parse(REQUIRED), 0);
+		snprintf(request.logoff.user, sizeof(request.logoff.user), "%s", cases[i].user);
+		assert_int_equal(kvp_request_version(&request), cases[i].version);
+		assert_int_equal(kvp_request_format(value, &request), 0);
+		assert_int_equal(parse(value), 0);
+		assert_int_equal(request.version, cases[i].version);
+		assert_string_equal(request.logoff.user, cases[i].user);
+	}
+	/* The longest name, of which each byte is escaped. */
+	request.logoff.user[0] = ' ';
+	memset(request.logoff.user + 1, '\\', sizeof(request.logoff.user) - 2);
+	assert_int_equal(kvp_request_format(value, &request), 0);
+	assert_int_equal(parse(value), 0);
+	assert_int_equal(strspn(request.logoff.user, " \\"), HV_LOGOFF_USER_SIZE - 1);
 }
 
 static void test_requests_that_cannot_be_formatted(void **state)
@@ -352,16 +548,13 @@ static void test_requests_that_cannot_be_formatted(void **state)
 	char value[KVP_TEXT_MAX + 1];
 
 	assert_int_equal(parse(REQUIRED), 0);
-	strcpy(request.logoff.user, "anna force=yes");
-	assert_int_equal(kvp_request_format(value, &request), -EINVAL);
-	request.logoff.user[0] = '\0';
-	strcpy(request.logoff.session, "c3\n");
-	assert_int_equal(kvp_request_format(value, &request), -EINVAL);
-	request.logoff.session[0] = '\0';
 	memset(request.logoff.message, 'x', sizeof(request.logoff.message) - 1);
+	assert_int_equal(kvp_request_format(value, &request), -E2BIG);
+	strcpy(request.logoff.user, "jane doe");
 	assert_int_equal(kvp_request_format(value, &request), -E2BIG);
 	/* A cancellation does not have these fields. */
 	request.verb = KVP_CANCEL;
+	assert_int_equal(kvp_request_version(&request), 1);
 	assert_int_equal(kvp_request_format(value, &request), 0);
 }
 
@@ -376,15 +569,23 @@ int main(void)
 		cmocka_unit_test(test_missing_fields),
 		cmocka_unit_test(test_invalid_fields),
 		cmocka_unit_test(test_unknown_and_repeated_fields),
+		cmocka_unit_test(test_version_2),
+		cmocka_unit_test(test_quoted_values),
+		cmocka_unit_test(test_invalid_quotes),
+		cmocka_unit_test(test_version_1_has_no_quotes),
 		cmocka_unit_test(test_other_version),
 		cmocka_unit_test(test_refusal_is_clean),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_numbers_of_users),
+		cmocka_unit_test(test_answer_for_older_readers),
 		cmocka_unit_test(test_longest_answer_fits),
 		cmocka_unit_test(test_invalid_answers_are_refused),
 		cmocka_unit_test(test_answer_fields_in_any_order),
+		cmocka_unit_test(test_accepted_version),
 		cmocka_unit_test(test_unknown_answer_state),
 		cmocka_unit_test(test_answer_round_trip),
 		cmocka_unit_test(test_request_round_trip),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_requests_that_cannot_be_formatted),
 	};
 

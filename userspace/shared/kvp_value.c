@@ -7,9 +7,11 @@
 #include <linux/hyperv.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include "names.h"
 #include "text.h"
@@ -17,7 +19,7 @@
 #include "util.h"
 
 #define BLANKS          " \t\r\n"
-#define VERSION         "1"
+#define ANSWER_VERSION  "1"
 #define TIMEOUT_DEFAULT 60
 
 static const char *const verb_names[] = {
@@ -26,20 +28,57 @@ static const char *const verb_names[] = {
 	[KVP_FORGET] = "forget",
 };
 
-/*
- * Returns the next field, "name=value", of *@text and ends it with a NUL; NULL at the end. The
- * value of the field @last, given with its "=", extends to the end of the text.
- */
-static char *next_field(char **text, const char *last)
-{
-	char *field = *text + strspn(*text, BLANKS);
-	size_t length = strcspn(field, BLANKS);
+struct field_reader {
+	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1];
+	char *next;
+	const char *last; /* the field, with its "=", whose value extends to the end of the text */
+	bool quotes;      /* values may be in quotes */
+	bool malformed;   /* the last field's value starts with a quote, and is invalid */
+};
 
-	if (!strncmp(field, last, strlen(last)))
-		length = strlen(field);
-	*text = field + length;
-	if (**text)
-		*(*text)++ = '\0';
+static void reader_init(struct field_reader *reader, const char *text, const char *last,
+			bool quotes)
+{
+	*reader = (struct field_reader){.next = reader->copy, .last = last, .quotes = quotes};
+	strncpy(reader->copy, text, sizeof(reader->copy) - 1);
+}
+
+/*
+ * Removes the quotes and the escapes of @value in place. Returns the character after it, or NULL
+ * unless that is a blank or the end of the text.
+ */
+static char *unquote(char *value)
+{
+	char *target = value, *next = value + 1;
+
+	for (; *next && *next != '"'; next++) {
+		if (*next == '\\' && *++next != '"' && *next != '\\')
+			return NULL;
+		*target++ = *next;
+	}
+	if (*next != '"' || !strchr(BLANKS, next[1]))
+		return NULL;
+	*target = '\0';
+	return next + 1;
+}
+
+/* Returns the next field, "name=value", as a string; NULL at the end. */
+static char *next_field(struct field_reader *reader)
+{
+	char *field = reader->next + strspn(reader->next, BLANKS);
+	char *end = field + strcspn(field, BLANKS);
+	char *value = field + strcspn(field, BLANKS "=");
+
+	if (!strncmp(field, reader->last, strlen(reader->last)))
+		end = field + strlen(field);
+	else if (reader->quotes && value[0] == '=' && value[1] == '"')
+		end = unquote(value + 1);
+	reader->malformed = !end;
+	if (!end)
+		end = field + strlen(field);
+	reader->next = end;
+	if (*end)
+		*reader->next++ = '\0';
 	return field[0] ? field : NULL;
 }
 
@@ -70,8 +109,7 @@ static bool set_flag(uint32_t *flags, uint32_t flag, const char *value)
 
 static bool set_version(struct kvp_request *request, const char *value)
 {
-	(void)request;
-	return !strcmp(value, VERSION);
+	return !strcmp(value, request->version == 2 ? "2" : "1");
 }
 
 static bool set_id(struct kvp_request *request, const char *value)
@@ -118,6 +156,16 @@ static bool set_dry_run(struct kvp_request *request, const char *value)
 	return set_flag(&request->logoff.flags, HV_LOGOFF_DRY_RUN, value);
 }
 
+static bool set_include_lingering(struct kvp_request *request, const char *value)
+{
+	return set_flag(&request->logoff.flags, HV_LOGOFF_INCLUDE_LINGERING, value);
+}
+
+static bool set_no_logins(struct kvp_request *request, const char *value)
+{
+	return set_flag(&request->logoff.flags, HV_LOGOFF_NO_LOGINS, value);
+}
+
 static bool set_user(struct kvp_request *request, const char *value)
 {
 	return text_is_name(value) &&
@@ -144,24 +192,27 @@ static bool set_message(struct kvp_request *request, const char *value)
 static const struct request_field {
 	const char *name;
 	bool (*set)(struct kvp_request *request, const char *value);
+	unsigned int since; /* the version of the format that introduced it */
 	bool required;
 	const char *rule;
 } request_fields[] = {
-	{"v", set_version, true, "v is 1"},
-	{"id", set_id, true, "id is 1 to 36 letters, digits and hyphens"},
-	{"issued", set_issued, true, "issued is a time in UTC, such as 2026-11-22T16:00:00Z"},
-	{"life", set_life, true, "life is 1 to 86400 seconds"},
-	{"do", set_do, true, "do is logoff, cancel or forget"},
-	{"timeout", set_timeout, false, "timeout is 1 to 86400 seconds"},
-	{"grace", set_grace, false, "grace is 0 to 86399 seconds"},
-	{"force", set_force, false, "force is yes or no"},
-	{"dry-run", set_dry_run, false, "dry-run is yes or no"},
-	{"user", set_user, false,
+	{"v", set_version, 1, true, "v is 1 or 2, and v=2 is the first field"},
+	{"id", set_id, 1, true, "id is 1 to 36 letters, digits and hyphens"},
+	{"issued", set_issued, 1, true, "issued is a time in UTC, such as 2026-11-22T16:00:00Z"},
+	{"life", set_life, 1, true, "life is 1 to 86400 seconds"},
+	{"do", set_do, 1, true, "do is logoff, cancel or forget"},
+	{"timeout", set_timeout, 1, false, "timeout is 1 to 86400 seconds"},
+	{"grace", set_grace, 1, false, "grace is 0 to 86399 seconds"},
+	{"force", set_force, 1, false, "force is yes or no"},
+	{"dry-run", set_dry_run, 1, false, "dry-run is yes or no"},
+	{"include-lingering", set_include_lingering, 2, false, "include-lingering is yes or no"},
+	{"no-logins", set_no_logins, 2, false, "no-logins is yes or no"},
+	{"user", set_user, 1, false,
 	 "user is a user name of at most 255 bytes, without colon and slash"},
-	{"session", set_session, false,
+	{"session", set_session, 1, false,
 	 "session is a logind session id of at most 63 letters and digits"},
-	{"boot", set_boot, false, "boot is 1 to 36 letters, digits and hyphens"},
-	{"message", set_message, false, "message is at most 1023 bytes"},
+	{"boot", set_boot, 1, false, "boot is 1 to 36 letters, digits and hyphens"},
+	{"message", set_message, 1, false, "message is at most 1023 bytes"},
 };
 
 struct request_parser {
@@ -206,17 +257,25 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct request_parser *p
 	return -EINVAL;
 }
 
-static char *next_request_field(char **text)
-{
-	return next_field(text, "message=");
-}
-
-static const struct request_field *find_field(const char *name)
+static const struct request_field *find_field(const char *name, unsigned int version)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(request_fields); i++)
-		if (!strcmp(request_fields[i].name, name))
+		if (!strcmp(request_fields[i].name, name) && request_fields[i].since <= version)
 			return &request_fields[i];
 	return NULL;
+}
+
+/* Where fields end depends on the version, so version 2 is that of a text that starts with it. */
+static unsigned int version_of(const char *value)
+{
+	value += strspn(value, BLANKS);
+	return !strncmp(value, "v=2", 3) && strchr(BLANKS, value[3]) ? 2 : 1;
+}
+
+static void request_reader_init(struct field_reader *reader, const struct kvp_request *request,
+				const char *value)
+{
+	reader_init(reader, value, "message=", request->version >= 2);
 }
 
 /*
@@ -225,21 +284,20 @@ static const struct request_field *find_field(const char *name)
  */
 static int parse_essentials(struct request_parser *parser, const char *value)
 {
-	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1] = "";
+	struct field_reader reader;
 	char version[16] = "";
-	char *next = copy;
 
-	strncpy(copy, value, sizeof(copy) - 1);
-	for (char *field = next_request_field(&next); field; field = next_request_field(&next)) {
+	request_reader_init(&reader, parser->request, value);
+	for (char *field = next_field(&reader); field; field = next_field(&reader)) {
 		if (!strncmp(field, "id=", 3) && !set_id(parser->request, field + 3))
 			parser->request->id[0] = '\0';
 		if (!strncmp(field, "v=", 2))
 			snprintf(version, sizeof(version), "%s", field + 2);
 	}
-	if (version[0] && strcmp(version, VERSION) != 0)
+	if (version[0] && strcmp(version, "1") != 0 && strcmp(version, "2") != 0)
 		return refuse(parser, KVP_E_REVISION,
 			      "The request has version %s of the format; hv-logoffd in this guest "
-			      "supports version " VERSION ".",
+			      "supports versions 1 and 2.",
 			      version);
 	if (strlen(value) > KVP_TEXT_MAX)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
@@ -248,21 +306,26 @@ static int parse_essentials(struct request_parser *parser, const char *value)
 	return 0;
 }
 
-static int parse_field(struct request_parser *parser, char *field)
+static int parse_field(struct request_parser *parser, char *field, bool malformed)
 {
 	const struct request_field *known;
 	char *value = strchr(field, '=');
 
+	if (malformed)
+		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
+			      "The value of %.*s= in the request is invalid: it ends with a quote, "
+			      "and \\\" and \\\\ are the only escapes.",
+			      (int)strcspn(field, "="), field);
 	if (!value)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "\"%s\" in the request is not a field such as timeout=60.", field);
 	*value++ = '\0';
-	known = find_field(field);
+	known = find_field(field, parser->request->version);
 	if (!known)
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
-			      "The request has a field %s=, which version " VERSION
-			      " of the format does not define.",
-			      field);
+			      "The request has a field %s=, which version %u of the format does "
+			      "not define.",
+			      field, parser->request->version);
 	if (parser->seen & 1U << (known - request_fields))
 		return refuse(parser, HV_LOGOFF_E_INVALIDARG,
 			      "The request has the field %s= twice; remove one of them.", field);
@@ -292,18 +355,19 @@ static int check_whole(struct request_parser *parser)
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal)
 {
 	struct request_parser parser = {.request = request, .refusal = refusal};
-	char copy[KVP_TEXT_MAX + 1] = "";
-	char *next = copy;
+	struct field_reader reader;
 	int r;
 
-	*request = (struct kvp_request){.logoff.timeout = TIMEOUT_DEFAULT};
+	*request = (struct kvp_request){
+		.version = version_of(value),
+		.logoff.timeout = TIMEOUT_DEFAULT,
+	};
 	r = parse_essentials(&parser, value);
 	if (r < 0)
 		return r;
-	strncpy(copy, value, sizeof(copy) - 1);
-	for (char *field = next_request_field(&next); field && r >= 0;
-	     field = next_request_field(&next))
-		r = parse_field(&parser, field);
+	request_reader_init(&reader, request, value);
+	for (char *field = next_field(&reader); field && r >= 0; field = next_field(&reader))
+		r = parse_field(&parser, field, reader.malformed);
 	if (r >= 0)
 		r = check_whole(&parser);
 	if (r >= 0)
@@ -311,38 +375,116 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	return r;
 }
 
-static int format_logoff(char *text, size_t size, const struct logoff_request *logoff)
+static bool has_blank(const char *value)
 {
-	/* A blank ends any value except the message. */
-	if (strpbrk(logoff->user, BLANKS) || strpbrk(logoff->session, BLANKS))
-		return -EINVAL;
-	snprintf(text, size, " timeout=%" PRIu32 " grace=%" PRIu32 "%s%s%s%s%s%s%s%s",
-		 logoff->timeout, logoff->grace,
-		 logoff->flags & HV_LOGOFF_FORCE ? " force=yes" : "",
-		 logoff->flags & HV_LOGOFF_DRY_RUN ? " dry-run=yes" : "",
-		 logoff->user[0] ? " user=" : "", logoff->user,
-		 logoff->session[0] ? " session=" : "", logoff->session,
-		 logoff->message[0] ? " message=" : "", logoff->message);
-	return 0;
+	return strpbrk(value, BLANKS);
+}
+
+unsigned int kvp_request_version(const struct kvp_request *request)
+{
+	const uint32_t flags = HV_LOGOFF_INCLUDE_LINGERING | HV_LOGOFF_NO_LOGINS;
+	const struct logoff_request *logoff = &request->logoff;
+	bool needs_2 =
+		request->verb == KVP_LOGOFF &&
+		(logoff->flags & flags || has_blank(logoff->user) || has_blank(logoff->session));
+
+	return needs_2 ? 2 : 1;
+}
+
+/*
+ * Returns @value in quotes if version 2 requires them, otherwise @value. @target has twice its size
+ * and three more bytes.
+ */
+static const char *quote(char *target, const char *value)
+{
+	char *next = target;
+
+	if (!has_blank(value) && value[0] != '"')
+		return value;
+	*next++ = '"';
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			*next++ = '\\';
+		*next++ = *value;
+	}
+	*next++ = '"';
+	*next = '\0';
+	return target;
+}
+
+static void format_logoff(char *text, size_t size, const struct logoff_request *logoff,
+			  unsigned int version)
+{
+	char quoted_user[2 * sizeof(logoff->user) + 3];
+	char quoted_session[2 * sizeof(logoff->session) + 3];
+	const char *user = logoff->user, *session = logoff->session;
+	uint32_t flags = logoff->flags;
+
+	if (version >= 2) {
+		user = quote(quoted_user, user);
+		session = quote(quoted_session, session);
+	}
+	snprintf(text, size, " timeout=%" PRIu32 " grace=%" PRIu32 "%s%s%s%s%s%s%s%s%s%s",
+		 logoff->timeout, logoff->grace, flags & HV_LOGOFF_FORCE ? " force=yes" : "",
+		 flags & HV_LOGOFF_DRY_RUN ? " dry-run=yes" : "",
+		 flags & HV_LOGOFF_INCLUDE_LINGERING ? " include-lingering=yes" : "",
+		 flags & HV_LOGOFF_NO_LOGINS ? " no-logins=yes" : "", user[0] ? " user=" : "", user,
+		 session[0] ? " session=" : "", session, logoff->message[0] ? " message=" : "",
+		 logoff->message);
 }
 
 int kvp_request_format(char value[KVP_TEXT_MAX + 1], const struct kvp_request *request)
 {
-	char logoff[sizeof(struct logoff_request) + 128] = "";
+	char logoff[2 * sizeof(struct logoff_request)] = "";
+	unsigned int version = kvp_request_version(request);
 	char issued[UTC_SIZE];
-	int r;
+	int length;
 
-	if (request->verb == KVP_LOGOFF) {
-		r = format_logoff(logoff, sizeof(logoff), &request->logoff);
-		if (r < 0)
-			return r;
-	}
+	if (request->verb == KVP_LOGOFF)
+		format_logoff(logoff, sizeof(logoff), &request->logoff, version);
 	utc_format(issued, request->issued);
-	r = snprintf(value, KVP_TEXT_MAX + 1,
-		     "v=" VERSION " id=%s issued=%s life=%" PRIu32 " do=%s%s%s%s", request->id,
-		     issued, request->life, verb_names[request->verb],
-		     request->boot[0] ? " boot=" : "", request->boot, logoff);
-	return r > KVP_TEXT_MAX ? -E2BIG : 0;
+	length = snprintf(value, KVP_TEXT_MAX + 1,
+			  "v=%u id=%s issued=%s life=%" PRIu32 " do=%s%s%s%s", version, request->id,
+			  issued, request->life, verb_names[request->verb],
+			  request->boot[0] ? " boot=" : "", request->boot, logoff);
+	return length > KVP_TEXT_MAX ? -E2BIG : 0;
+}
+
+/* The numbers in an answer. Those of users are only present if they are not 0. */
+static const struct answer_number {
+	const char *name;
+	size_t offset;
+	bool of_users;
+} answer_numbers[] = {
+	{"percent", offsetof(struct kvp_answer, percent), false},
+	{"found", offsetof(struct kvp_answer, found), false},
+	{"ended", offsetof(struct kvp_answer, ended), false},
+	{"failed", offsetof(struct kvp_answer, failed), false},
+	{"result", offsetof(struct kvp_answer, result), false},
+	{"accepts", offsetof(struct kvp_answer, accepts), false},
+	{"managers", offsetof(struct kvp_answer, users.managers), true},
+	{"managers-left", offsetof(struct kvp_answer, users.managers_left), true},
+	{"returned", offsetof(struct kvp_answer, users.returned), true},
+	{"lingering", offsetof(struct kvp_answer, users.lingering), true},
+	{"outside", offsetof(struct kvp_answer, users.outside), true},
+};
+
+static uint32_t *number_in(struct kvp_answer *answer, const struct answer_number *number)
+{
+	return (uint32_t *)((char *)answer + number->offset);
+}
+
+static void format_users(char *text, size_t size, struct kvp_answer answer)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(answer_numbers); i++) {
+		uint32_t number = *number_in(&answer, &answer_numbers[i]);
+
+		if (answer_numbers[i].of_users && number > 0)
+			used += (size_t)snprintf(text + used, size - used, " %s=%" PRIu32,
+						 answer_numbers[i].name, number);
+	}
 }
 
 void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *answer,
@@ -350,23 +492,27 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 {
 	char written[UTC_SIZE];
 	char result[32] = "";
+	char users[160] = "";
 	char busy[KVP_ID_SIZE + 8] = "";
 
 	utc_format(written, time);
 	if (!answer->id[0]) {
-		snprintf(value, KVP_TEXT_MAX + 1, "v=" VERSION " state=idle boot=%s time=%s", boot,
-			 written);
+		snprintf(value, KVP_TEXT_MAX + 1,
+			 "v=" ANSWER_VERSION " state=idle accepts=%d boot=%s time=%s",
+			 KVP_VERSION_MAX, boot, written);
 		return;
 	}
 	if (answer->state == HV_LOGOFF_DONE)
 		snprintf(result, sizeof(result), " result=0x%08" PRIx32, answer->result);
 	if (answer->busy[0])
 		snprintf(busy, sizeof(busy), " busy=%s", answer->busy);
+	format_users(users, sizeof(users), *answer);
 	snprintf(value, KVP_TEXT_MAX + 1,
-		 "v=" VERSION " id=%s state=%s percent=%" PRIu32 " found=%" PRIu32 " ended=%" PRIu32
-		 " failed=%" PRIu32 "%s%s boot=%s time=%s text=%s",
+		 "v=" ANSWER_VERSION " id=%s state=%s percent=%" PRIu32 " found=%" PRIu32
+		 " ended=%" PRIu32 " failed=%" PRIu32 "%s%s%s accepts=%d boot=%s time=%s text=%s",
 		 answer->id, state_names[answer->state], answer->percent, answer->found,
-		 answer->ended, answer->failed, result, busy, boot, written, answer->text);
+		 answer->ended, answer->failed, users, result, busy, KVP_VERSION_MAX, boot, written,
+		 answer->text);
 }
 
 struct answer_parser {
@@ -378,19 +524,10 @@ struct answer_parser {
 
 static bool take_number(struct kvp_answer *answer, const char *name, const char *value)
 {
-	const struct {
-		const char *name;
-		uint32_t *number;
-	} numbers[] = {
-		{"percent", &answer->percent}, {"found", &answer->found},
-		{"ended", &answer->ended},     {"failed", &answer->failed},
-		{"result", &answer->result},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
-		if (strcmp(numbers[i].name, name) != 0)
+	for (size_t i = 0; i < ARRAY_SIZE(answer_numbers); i++) {
+		if (strcmp(answer_numbers[i].name, name) != 0)
 			continue;
-		*numbers[i].number = strtoul(value, NULL, 0);
+		*number_in(answer, &answer_numbers[i]) = strtoul(value, NULL, 0);
 		return true;
 	}
 	return false;
@@ -416,7 +553,7 @@ static void take_field(struct answer_parser *parser, const char *name, const cha
 	if (take_number(parser->answer, name, value))
 		return;
 	if (!strcmp(name, "v"))
-		parser->has_version = !strcmp(value, VERSION);
+		parser->has_version = !strcmp(value, ANSWER_VERSION);
 	else if (!strcmp(name, "state"))
 		take_state(parser, value);
 	else if (!strcmp(name, "id"))
@@ -435,14 +572,13 @@ int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t 
 		     const char *value)
 {
 	struct answer_parser parser = {.answer = answer, .boot = boot, .time = time};
-	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1] = "";
-	char *next = copy;
+	struct field_reader reader;
 
 	*answer = (struct kvp_answer){0};
 	boot[0] = '\0';
 	*time = 0;
-	strncpy(copy, value, sizeof(copy) - 1);
-	for (char *field = next_field(&next, "text="); field; field = next_field(&next, "text=")) {
+	reader_init(&reader, value, "text=", false);
+	for (char *field = next_field(&reader); field; field = next_field(&reader)) {
 		char *separator = strchr(field, '=');
 
 		if (!separator)
@@ -450,8 +586,10 @@ int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t 
 		*separator = '\0';
 		take_field(&parser, field, separator + 1);
 	}
-	if (parser.has_version && parser.has_state)
+	if (parser.has_version && parser.has_state) {
+		answer->accepts = MAX(answer->accepts, 1U);
 		return 0;
+	}
 	*answer = (struct kvp_answer){0};
 	boot[0] = '\0';
 	*time = 0;

@@ -21,6 +21,9 @@
 
 #define KVP_LIFE_MAX 86400
 
+/* The highest version of requests that the guest accepts; answers have version 1. */
+#define KVP_VERSION_MAX 2
+
 /* Results of KVP requests in addition to those of linux/hv_logoff.h; see docs/kvp.md. */
 #define KVP_E_EXISTS   0x800700b7U /* ERROR_ALREADY_EXISTS */
 #define KVP_E_REVISION 0x8007051aU /* ERROR_REVISION_MISMATCH */
@@ -34,6 +37,7 @@ enum kvp_verb {
 };
 
 struct kvp_request {
+	unsigned int version; /* only parsed */
 	enum kvp_verb verb;
 	char id[KVP_ID_SIZE];
 	int64_t issued;         /* seconds since 1970, by the host's clock */
@@ -51,15 +55,25 @@ struct kvp_answer {
 	uint32_t ended;
 	uint32_t failed;
 	uint32_t result;
-	char busy[KVP_ID_SIZE]; /* the last request that was refused because of this one */
+	struct kvp_users {
+		uint32_t managers;      /* whose user manager was stopped; dry run: would be */
+		uint32_t managers_left; /* whose user manager did not end in time */
+		uint32_t returned;      /* who logged on again, and were not logged off again */
+		uint32_t lingering;     /* whose programs still run, because they linger */
+		uint32_t outside;       /* who have processes outside any session */
+	} users;                        /* numbers of users */
+	char busy[KVP_ID_SIZE];         /* the last request that was refused because of this one */
 	char text[HV_LOGOFF_TEXT_SIZE];
+	uint32_t accepts; /* only parsed: the highest version of requests, at least 1 */
 };
 
 /* Returns 0, or -EINVAL and the answer in @refusal. */
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal);
+/* The version of the format that @request needs: 1 or 2. */
+unsigned int kvp_request_version(const struct kvp_request *request);
 /*
- * Only a KVP_LOGOFF has the fields of a logoff. Returns 0, -EINVAL if the user or the session
- * contains a blank, or -E2BIG if the value would exceed KVP_TEXT_MAX; then @value is undefined.
+ * Only a KVP_LOGOFF has the fields of a logoff. Uses the lowest version that has all of them.
+ * Returns 0, or -E2BIG if the value would exceed KVP_TEXT_MAX; then @value is undefined.
  */
 int kvp_request_format(char value[KVP_TEXT_MAX + 1], const struct kvp_request *request);
 
@@ -72,8 +86,8 @@ void kvp_refuse(struct kvp_answer *answer, const char *id, uint32_t result, cons
 void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *answer,
 		       const char *boot, int64_t time);
 /*
- * Returns 0, or -EINVAL unless @value is an answer of the supported version. Fields that are
- * missing are empty or 0, and so are all fields after an error. An unknown state is
+ * Returns 0, or -EINVAL unless @value is an answer of version 1. Fields that are missing are empty
+ * or 0 (but accepts is 1), and so are all fields after an error. An unknown state is
  * HV_LOGOFF_PENDING. The numbers are not checked.
  */
 int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t *time,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libvmguestos with a fake host. */
 #include <fcntl.h>
+#include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,6 +18,7 @@
 #include "userspace/host/libvmguestos/vmguestos.h"
 #include "userspace/host/vmlogoff/status.h"
 #include "userspace/host/vmlogoff/suggest.h"
+#include "userspace/shared/kvp_value.h"
 
 /* The time limit for an event that must occur. */
 #define LIMIT_MS 60000
@@ -617,6 +619,15 @@ static void test_machine_stops(void **state)
 	IVMTask2_Release(task);
 }
 
+static HRESULT try_options(const VMLogoffOptions *options, IVMTask **task)
+{
+	IVMGuestOS2 *guest = find();
+	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, task);
+
+	IVMGuestOS2_Release(guest);
+	return hr;
+}
+
 static void test_options_are_sent(void **state)
 {
 	const VMLogoffOptions options = {.size = sizeof(options),
@@ -645,6 +656,9 @@ static void test_options_are_sent(void **state)
 	assert_lacks(command, "user");
 	assert_lacks(command, "session");
 	assert_lacks(command, "dry_run");
+	/* Nor do those with 1.1 support these. */
+	assert_lacks(command, "include_lingering");
+	assert_lacks(command, "no_logins");
 	IVMTask_Release(task);
 	IVMGuestOS2_Release(guest);
 }
@@ -660,7 +674,7 @@ static void test_invalid_options(void **state)
 		{.size = size, .timeout = 0},
 		{.size = size, .timeout = VM_LOGOFF_TIMEOUT_MAX + 1},
 		{.size = size, .timeout = 60, .grace = 60},
-		{.size = size, .timeout = 60, .flags = 16},
+		{.size = size, .timeout = 60, .flags = 64},
 		{.size = size, .timeout = 60, .flags = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP},
 		{.size = size, .timeout = 60, .message = "\xff"},
 		{.size = size, .timeout = 60, .message = longest},
@@ -707,6 +721,73 @@ static void test_target_is_sent(void **state)
 	assert_contains(command, "\"dry_run\":true");
 	IVMTask_Release(task);
 	IVMGuestOS2_Release(guest);
+}
+
+/* An older host ignores members that it does not support, so it must not receive such a request. */
+static void test_flags_of_1_2(void **state)
+{
+	static const struct {
+		uint32_t flag;
+		const char *member, *why;
+	} flags[] = {
+		{VM_LOGOFF_INCLUDE_LINGERING, "\"include_lingering\":true",
+		 "older than 1.2 and does not support ending the programs of lingering users"},
+		{VM_LOGOFF_NO_LOGINS, "\"no_logins\":true",
+		 "older than 1.2 and does not support preventing logins"},
+	};
+	static const char *const older[] = {"1.0", "1.1", "0.9", "later"};
+	static const char *const newer[] = {"1.2", "1.10", "2.0"};
+	VMLogoffOptions options = {.size = sizeof(options), .timeout = 60};
+	IVMTask *task;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		options.flags = flags[i].flag;
+		for (size_t j = 0; j < ARRAY_SIZE(older); j++) {
+			fake_host_set_version(older[j]);
+			assert_int_equal(try_options(&options, &task),
+					 VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+			assert_contains(VMGuestOS_LastErrorText(), flags[i].why);
+		}
+	}
+	assert_string_equal(fake_host_received("logoff"), "");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		options.flags = flags[i].flag;
+		for (size_t j = 0; j < ARRAY_SIZE(newer); j++) {
+			fake_host_set_version(newer[j]);
+			assert_int_equal(try_options(&options, &task), S_OK);
+			assert_contains(fake_host_received("logoff"), flags[i].member);
+			assert_lacks(fake_host_received("logoff"), flags[!i].member);
+			IVMTask_Release(task);
+		}
+	}
+	/* Without the component there is no version, and no reason to update. */
+	fake_host_set_negotiated(false);
+	fake_host_set_version("");
+	assert_int_equal(try_options(&options, &task), VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_lacks(VMGuestOS_LastErrorText(), "older");
+}
+
+static const char *const user_names[] = {
+	"jane doe", "DOMAIN\\user", "DOMAIN\\jane doe", "user@domain",
+	"1000",     "\"jane\"",     "Zo\xc3\xab",
+};
+
+static void test_user_names(void **state)
+{
+	VMLogoffOptions options = {.size = sizeof(options), .timeout = 60};
+	IVMTask *task;
+
+	for (size_t i = 0; i < ARRAY_SIZE(user_names); i++) {
+		json_t *command;
+
+		options.user = user_names[i];
+		assert_int_equal(try_options(&options, &task), S_OK);
+		command = json_loads(fake_host_received("logoff"), 0, NULL);
+		assert_string_equal(json_string_value(json_object_get(command, "user")),
+				    user_names[i]);
+		json_decref(command);
+		IVMTask_Release(task);
+	}
 }
 
 /* Options of programs compiled with another version of the header. */
@@ -763,6 +844,45 @@ static void test_session_results(void **state)
 }
 
 /* More sessions than the initial capacity. */
+/* Outcomes for users have no session, except RETURNED. */
+static void test_user_results(void **state)
+{
+	static const struct {
+		const char *outcome, *session;
+	} events[] = {
+		{"ended", "c1"},    {"manager-failed", ""}, {"outside", ""},
+		{"lingering", ""},  {"manager-ended", ""},  {"outside", ""},
+		{"returned", "c9"},
+	};
+	static const VMSessionOutcome wanted[] = {
+		vmSessionOutcome_Ended,     vmSessionOutcome_ManagerEnded, vmSessionOutcome_Outside,
+		vmSessionOutcome_Lingering, vmSessionOutcome_Returned,
+	};
+	IVMTask2 *task = logoff();
+	VMSessionResult *results;
+	uint32_t count;
+
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		fake_host_send_session("0x1", events[i].outcome, "normal", events[i].session);
+	fake_host_send(
+		"{\"event\":\"session\",\"id\":\"0x1\",\"outcome\":\"lingering\","
+		"\"kind\":null,\"uid\":1001,\"user\":\"bob\",\"session\":\"\",\"lost\":0}\n");
+	fake_host_send_result(S_OK);
+	complete(task);
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(count, ARRAY_SIZE(wanted) + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		assert_int_equal(results[i].outcome, wanted[i]);
+		assert_int_equal(results[i].uid, 1000);
+	}
+	assert_string_equal(results[1].session, "");
+	assert_string_equal(results[4].session, "c9");
+	assert_int_equal(results[5].outcome, vmSessionOutcome_Lingering);
+	assert_string_equal(results[5].user, "bob");
+	free(results);
+	IVMTask2_Release(task);
+}
+
 static void test_many_sessions(void **state)
 {
 	IVMTask2 *task = logoff();
@@ -1408,15 +1528,6 @@ static int setup_kvp(void **state)
 	return 0;
 }
 
-static HRESULT try_options(const VMLogoffOptions *options, IVMTask **task)
-{
-	IVMGuestOS2 *guest = find();
-	HRESULT hr = IVMGuestOS2_LogoffWithOptions(guest, options, task);
-
-	IVMGuestOS2_Release(guest);
-	return hr;
-}
-
 static void test_kvp_from_start_to_end(void **state)
 {
 	IVMTask2 *task;
@@ -1494,11 +1605,109 @@ static void test_kvp_options(void **state)
 	options.message = longest;
 	assert_int_equal(try_options(&options, &task), E_INVALIDARG);
 	assert_contains(VMGuestOS_LastErrorText(), "too long");
-	options.message = NULL;
-	options.user = "anna force=yes";
-	assert_int_equal(try_options(&options, &task), E_INVALIDARG);
-	assert_contains(VMGuestOS_LastErrorText(), "blank");
 	fake_host_kvp_wait("message=Save");
+}
+
+static struct kvp_request kvp_request(void)
+{
+	struct kvp_answer refusal;
+	struct kvp_request request;
+
+	assert_int_equal(kvp_request_parse(&request, fake_host_kvp_wait("do=logoff"), &refusal), 0);
+	return request;
+}
+
+#define IDLE_2 "v=1 state=idle accepts=2 boot=b0-1 time=2026-11-22T16:00:03Z"
+
+static void test_kvp_version_2(void **state)
+{
+	VMLogoffOptions options = {.size = sizeof(options), .timeout = 60};
+	IVMTask *task;
+
+	fake_host_kvp_set_answer(IDLE_2);
+	assert_int_equal(try_options(&options, &task), S_OK);
+	assert_int_equal(strncmp(fake_host_kvp_wait("do=logoff"), "v=1 ", 4), 0);
+	IVMTask_Release(task);
+	options.flags = VM_LOGOFF_INCLUDE_LINGERING;
+	assert_int_equal(try_options(&options, &task), S_OK);
+	assert_int_equal(kvp_request().version, 2);
+	assert_int_equal(kvp_request().logoff.flags, HV_LOGOFF_INCLUDE_LINGERING);
+	IVMTask_Release(task);
+	options.flags = VM_LOGOFF_NO_LOGINS;
+	assert_int_equal(try_options(&options, &task), S_OK);
+	assert_int_equal(kvp_request().logoff.flags, HV_LOGOFF_NO_LOGINS);
+	IVMTask_Release(task);
+	options.flags = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(user_names); i++) {
+		options.user = user_names[i];
+		assert_int_equal(try_options(&options, &task), S_OK);
+		assert_string_equal(kvp_request().logoff.user, user_names[i]);
+		IVMTask_Release(task);
+	}
+}
+
+/* The guest supports version 1 only, as its answer shows: nothing is sent. */
+static void test_kvp_older_guest(void **state)
+{
+	VMLogoffOptions options = {.size = sizeof(options), .timeout = 60};
+	IVMTask *task;
+
+	options.flags = VM_LOGOFF_NO_LOGINS;
+	assert_int_equal(try_options(&options, &task), HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH));
+	assert_contains(VMGuestOS_LastErrorText(),
+			"older than 1.2 and does not support preventing logins; update it, or");
+	options.flags = VM_LOGOFF_INCLUDE_LINGERING;
+	assert_int_equal(try_options(&options, &task), HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH));
+	assert_contains(VMGuestOS_LastErrorText(), "lingering users");
+	options.flags = 0;
+	options.user = "jane doe";
+	assert_int_equal(try_options(&options, &task), HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH));
+	assert_contains(VMGuestOS_LastErrorText(), "names with blanks by KVP");
+	assert_string_equal(fake_host_kvp_wait(""), "");
+	options.user = "jane";
+	assert_int_equal(try_options(&options, &task), S_OK);
+	fake_host_kvp_wait(" user=jane");
+	IVMTask_Release(task);
+}
+
+/* The guest's daemon is replaced by an older one after its answer was read. */
+static void test_kvp_guest_becomes_older(void **state)
+{
+	const VMLogoffOptions options = {
+		.size = sizeof(options), .timeout = 60, .flags = VM_LOGOFF_NO_LOGINS};
+	IVMTask2 *task;
+
+	fake_host_kvp_set_answer(IDLE_2);
+	assert_int_equal(try_options(&options, (IVMTask **)&task), S_OK);
+	fake_host_kvp_set_answer("v=1 id=@ state=done percent=0 found=0 ended=0 failed=0 "
+				 "result=0x8007051a boot=b0-1 time=2026-11-22T16:00:03Z "
+				 "text=The request has version 2 of the format; hv-logoffd in "
+				 "this guest supports version 1.");
+	complete(task);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH));
+	assert_text(task->lpVtbl->get_ErrorDescription, task,
+		    "hv-logoff in the guest is older than 1.2 and does not support preventing "
+		    "logins; update it, or omit this option.");
+	IVMTask2_Release(task);
+}
+
+/* The numbers of users are in the text, too. */
+static void test_kvp_users_in_answer(void **state)
+{
+	IVMTask2 *task;
+
+	fake_host_kvp_set_answer(IDLE_2);
+	task = logoff();
+	fake_host_kvp_set_answer("v=1 id=@ state=done percent=100 found=1 ended=1 failed=0 "
+				 "managers=1 returned=1 outside=2 result=0x00000000 accepts=2 "
+				 "boot=b0-1 time=2026-11-22T16:00:03Z "
+				 "text=All sessions have ended. Returned: alice.");
+	complete(task);
+	assert_int_equal(error_of(task), S_OK);
+	assert_sessions(task, 1, 1, 0);
+	assert_text(task->lpVtbl->get_StatusText, task,
+		    "All sessions have ended. Returned: alice.");
+	IVMTask2_Release(task);
 }
 
 static void test_transports(void **state)
@@ -1764,8 +1973,11 @@ int main(void)
 		HOST(test_options_are_sent),
 		HOST(test_invalid_options),
 		HOST(test_target_is_sent),
+		HOST(test_flags_of_1_2),
+		HOST(test_user_names),
 		HOST(test_sizes_of_options),
 		HOST(test_session_results),
+		HOST(test_user_results),
 		HOST(test_many_sessions),
 		HOST(test_descriptor),
 		HOST(test_early_output),
@@ -1787,6 +1999,10 @@ int main(void)
 		KVP(test_kvp_from_start_to_end),
 		KVP(test_kvp_descriptor_when_complete),
 		KVP(test_kvp_options),
+		KVP(test_kvp_version_2),
+		KVP(test_kvp_older_guest),
+		KVP(test_kvp_guest_becomes_older),
+		KVP(test_kvp_users_in_answer),
 		KVP(test_transports),
 		KVP(test_kvp_cancel),
 		KVP(test_kvp_busy),

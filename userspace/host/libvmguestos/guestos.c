@@ -104,7 +104,8 @@ static bool is_name(const char *name, size_t max_length)
 static bool are_valid(const VMLogoffOptions *options)
 {
 	const uint32_t transports = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
-	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | transports;
+	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | VM_LOGOFF_INCLUDE_LINGERING |
+			       VM_LOGOFF_NO_LOGINS | transports;
 
 	return !(options->flags & ~known) && (options->flags & transports) != transports &&
 	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&

@@ -38,10 +38,25 @@ static bool result_init(VMSessionResult *result, const json_t *event)
 	return result->session && result->user;
 }
 
-static VMSessionResult *find(struct sessions *sessions, const char *session)
+static bool is_about_manager(const VMSessionResult *result)
+{
+	return result->outcome >= vmSessionOutcome_ManagerEnded &&
+	       result->outcome <= vmSessionOutcome_ManagerSelected;
+}
+
+/* Whether one replaces the other: both are about the same session, or the same of a user. */
+static bool is_same(const VMSessionResult *one, const VMSessionResult *other)
+{
+	if (*one->session || *other->session)
+		return strcmp(one->session, other->session) == 0;
+	return one->uid == other->uid && (one->outcome == other->outcome ||
+					  (is_about_manager(one) && is_about_manager(other)));
+}
+
+static VMSessionResult *find(struct sessions *sessions, const VMSessionResult *result)
 {
 	for (size_t i = 0; i < sessions->count; i++) {
-		if (strcmp(sessions->results[i].session, session) == 0)
+		if (is_same(&sessions->results[i], result))
 			return &sessions->results[i];
 	}
 	return NULL;
@@ -69,7 +84,7 @@ void vmg_sessions_add(struct sessions *sessions, const json_t *event)
 	VMSessionResult result = {0}, *known = NULL;
 
 	if (result_init(&result, event)) {
-		known = find(sessions, result.session);
+		known = find(sessions, &result);
 		if (!known && reserve(sessions)) {
 			known = &sessions->results[sessions->count++];
 			*known = (VMSessionResult){0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The outcomes of the sessions of a logoff. */
+/* The outcomes of a logoff for sessions and users. */
 #ifndef VMG_SESSIONS_H
 #define VMG_SESSIONS_H
 
@@ -14,7 +14,7 @@ struct sessions {
 };
 
 void vmg_sessions_free(struct sessions *sessions);
-/* Adds or replaces a session's outcome. Ignores invalid events, and sessions beyond a limit. */
+/* Adds or replaces an outcome. Ignores invalid events, and outcomes beyond a limit. */
 void vmg_sessions_add(struct sessions *sessions, const json_t *event);
 /* See IVMTask2's get_SessionResults(). */
 HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out, uint32_t *count);

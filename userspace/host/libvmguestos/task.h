@@ -63,6 +63,8 @@ struct report {
 /* For the transports, with the lock held, except in start(). */
 void vmg_task_report(struct task *task, const struct report *report);
 void vmg_task_set_text(struct task *task, const char *text);
+/* Sets the text: the guest is older than 1.2, which an option with these flags requires. */
+void vmg_task_set_too_old(struct task *task, uint32_t flags);
 void vmg_task_end(struct task *task, HRESULT error);
 /* Ends the task because of @error, a negative errno of its connection. */
 void vmg_task_disconnected(struct task *task, int error);

@@ -99,15 +99,19 @@ typedef enum VMLogoffState {
 	vmLogoffState_Done = 4
 } VMLogoffState;
 
-#define VM_LOGOFF_FORCE           0x00000001u /* kill processes without signaling them first */
-#define VM_LOGOFF_DRY_RUN         0x00000002u /* only report the sessions that would be ended */
-#define VM_LOGOFF_VIA_VMBUS       0x00000004u /* only through the logoff component */
-#define VM_LOGOFF_VIA_KVP         0x00000008u /* only through key-value pairs */
-#define VM_LOGOFF_TIMEOUT_DEFAULT 60          /* seconds; used by IVMGuestOS::Logoff */
-#define VM_LOGOFF_TIMEOUT_MAX     86400
-#define VM_LOGOFF_MESSAGE_MAX     1023 /* bytes, as the next two */
-#define VM_LOGOFF_USER_MAX        255
-#define VM_LOGOFF_SESSION_MAX     63
+#define VM_LOGOFF_FORCE             0x00000001u /* kill processes without signaling them first */
+#define VM_LOGOFF_DRY_RUN           0x00000002u /* only report the sessions that would be ended */
+#define VM_LOGOFF_VIA_VMBUS         0x00000004u /* only through the logoff component */
+#define VM_LOGOFF_VIA_KVP           0x00000008u /* only through key-value pairs */
+/* Both need hv-logoff 1.2 in the guest: also end the programs of lingering users; */
+#define VM_LOGOFF_INCLUDE_LINGERING 0x00000010u
+/* keep users from logging on until the logoff ends, which has no effect on a dry run. */
+#define VM_LOGOFF_NO_LOGINS         0x00000020u
+#define VM_LOGOFF_TIMEOUT_DEFAULT   60 /* seconds; used by IVMGuestOS::Logoff */
+#define VM_LOGOFF_TIMEOUT_MAX       86400
+#define VM_LOGOFF_MESSAGE_MAX       1023 /* bytes, as the next two */
+#define VM_LOGOFF_USER_MAX          255
+#define VM_LOGOFF_SESSION_MAX       63
 
 /* May grow at its end. Missing members of a shorter structure are treated as 0. */
 typedef struct VMLogoffOptions {
@@ -127,15 +131,25 @@ typedef enum VMLogoffType {
 	vmLogoffType_External = 2 /* a logoff by the host ended it */
 } VMLogoffType;
 
-/* The outcome of a logoff for one session. */
+/*
+ * The outcome of a logoff for one session, or from ManagerEnded on for one user. A later version
+ * may add outcomes; ignore those that are not defined here.
+ */
 typedef enum VMSessionOutcome {
 	vmSessionOutcome_Ended = 1,
-	vmSessionOutcome_Failed = 2,  /* it did not end before the timeout */
-	vmSessionOutcome_Selected = 3 /* dry run: it would be ended */
+	vmSessionOutcome_Failed = 2,          /* it did not end before the timeout */
+	vmSessionOutcome_Selected = 3,        /* dry run: it would be ended */
+	vmSessionOutcome_ManagerEnded = 4,    /* the user's manager and programs ended */
+	vmSessionOutcome_ManagerFailed = 5,   /* some of them did not end before the timeout */
+	vmSessionOutcome_ManagerSelected = 6, /* dry run: they would be ended */
+	vmSessionOutcome_Returned = 7,        /* the user logged on again, and is logged on */
+	vmSessionOutcome_Lingering = 8,       /* the user lingers: some programs still run */
+	vmSessionOutcome_Outside = 9          /* the user has processes outside any session */
 } VMSessionOutcome;
 
 typedef struct VMSessionResult {
-	const char *session; /* its id in the guest */
+	/* Its id in the guest. "" in an outcome for a user, except in Returned: the new session. */
+	const char *session;
 	const char *user;
 	uint32_t uid;
 	VMSessionOutcome outcome;

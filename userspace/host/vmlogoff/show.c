@@ -156,10 +156,9 @@ static void print_success(const struct show *show, IVMTask2 *task)
 {
 	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
 
-	/* A successful logoff ends at least one session, unless it is a dry run. */
-	if (snapshot.ended == 0)
-		printf("%s: %" PRIu32 " %s would be ended.\n", show->machine, snapshot.found,
-		       snapshot.found == 1 ? "session" : "sessions");
+	/* The guest's text also names users, which by KVP is nowhere else. */
+	if (snapshot.text && *snapshot.text)
+		printf("%s: %s\n", show->machine, snapshot.text);
 	else
 		printf("%s: %" PRIu32 " of %" PRIu32 " sessions ended.\n", show->machine,
 		       snapshot.ended, snapshot.found);
@@ -171,14 +170,21 @@ static void print_sessions(IVMTask2 *task)
 		[vmSessionOutcome_Ended] = "ended",
 		[vmSessionOutcome_Failed] = "given up",
 		[vmSessionOutcome_Selected] = "would be ended",
+		[vmSessionOutcome_ManagerEnded] = "programs ended",
+		[vmSessionOutcome_ManagerFailed] = "programs given up",
+		[vmSessionOutcome_ManagerSelected] = "programs would be ended",
+		[vmSessionOutcome_Returned] = "logged on again",
+		[vmSessionOutcome_Lingering] = "lingers, programs still run",
+		[vmSessionOutcome_Outside] = "processes outside any session still run",
 	};
 	_cleanup_free_ VMSessionResult *results = NULL;
 	uint32_t count = 0;
 
 	IVMTask2_get_SessionResults(task, &results, &count);
 	for (uint32_t i = 0; i < count; i++)
-		printf("  session %s of %s (%" PRIu32 "): %s\n", results[i].session,
-		       results[i].user, results[i].uid, outcomes[results[i].outcome]);
+		printf("  %s%s%s%s (%" PRIu32 "): %s\n", *results[i].session ? "session " : "",
+		       results[i].session, *results[i].session ? " of " : "", results[i].user,
+		       results[i].uid, outcomes[results[i].outcome]);
 }
 
 void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *task)

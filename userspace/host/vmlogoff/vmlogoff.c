@@ -56,6 +56,8 @@ static void help(void)
 	     "  -u, --user=NAME        only this user's sessions\n"
 	     "  -s, --session=ID       only the session with this id in the guest\n"
 	     "  -d, --dry-run          only list the sessions that would be ended\n"
+	     "  -i, --include-lingering  also end the programs of users who linger\n"
+	     "  -N, --no-logins        only root can log on until the logoff ends\n"
 	     "  -v, --via=TRANSPORT    use only vmbus (the logoff component) or kvp\n"
 	     "  -n, --no-wait          exit as soon as the request has been sent to the guest\n"
 	     "  -j, --json             write one JSON object per line\n"
@@ -123,6 +125,12 @@ static bool parse_option(struct command *command, int option)
 	case 'd':
 		command->options.flags |= VM_LOGOFF_DRY_RUN;
 		return true;
+	case 'i':
+		command->options.flags |= VM_LOGOFF_INCLUDE_LINGERING;
+		return true;
+	case 'N':
+		command->options.flags |= VM_LOGOFF_NO_LOGINS;
+		return true;
 	case 'v':
 		return parse_transport(optarg, &command->options.flags);
 	case 'n':
@@ -175,6 +183,8 @@ static bool parse(struct command *command, int argc, char **argv)
 		{"user", required_argument, NULL, 'u'},
 		{"session", required_argument, NULL, 's'},
 		{"dry-run", no_argument, NULL, 'd'},
+		{"include-lingering", no_argument, NULL, 'i'},
+		{"no-logins", no_argument, NULL, 'N'},
 		{"via", required_argument, NULL, 'v'},
 		{"no-wait", no_argument, NULL, 'n'},
 		{"json", no_argument, NULL, 'j'},
@@ -185,7 +195,7 @@ static bool parse(struct command *command, int argc, char **argv)
 	};
 	int option;
 
-	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:dv:njwlh", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "t:g:m:fu:s:diNv:njwlh", options, NULL)) != -1) {
 		if (!parse_option(command, option))
 			return false;
 	}

@@ -38,6 +38,7 @@ struct kvp {
 	bool cancelled; /* cancel() was called */
 	int64_t deadline;
 	unsigned int attempt;
+	uint32_t flags; /* VM_LOGOFF_... */
 	struct kvp_request request;
 };
 
@@ -140,10 +141,7 @@ static HRESULT issue(struct task *task, int64_t when, const char *boot)
 	ret = kvp_request_format(value, request);
 	if (ret == 0)
 		return put(task, value);
-	vmg_task_set_text(task,
-			  ret == -E2BIG
-				  ? "The request is too long for KVP; shorten the message."
-				  : "KVP does not support a user name or session id with blanks.");
+	vmg_task_set_text(task, "The request is too long for KVP; shorten the message.");
 	return E_INVALIDARG;
 }
 
@@ -191,7 +189,11 @@ static void handle_done(struct task *task, const struct item *item)
 		return;
 	}
 	forget(task);
-	vmg_task_set_text(task, item->answer.text);
+	/* hv-logoffd was replaced by an older one since begin(). */
+	if (item->answer.result == KVP_E_REVISION && kvp_request_version(&kvp->request) > 1)
+		vmg_task_set_too_old(task, kvp->flags);
+	else
+		vmg_task_set_text(task, item->answer.text);
 	vmg_task_end(task, (HRESULT)item->answer.result);
 }
 
@@ -346,6 +348,10 @@ static HRESULT begin(struct task *task)
 		end_busy(task, BUSY_TEXT);
 		return S_OK;
 	}
+	if (kvp_request_version(&task->kvp->request) > item.answer.accepts) {
+		vmg_task_set_too_old(task, task->kvp->flags);
+		return HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH);
+	}
 	/* The guest was running at item.time, and refuses requests issued before its boot. */
 	hr = issue(task, MAX((int64_t)time(NULL), item.time), item.boot);
 	if (hr == S_OK)
@@ -364,6 +370,10 @@ static void copy_options(struct logoff_request *request, const VMLogoffOptions *
 		request->flags |= HV_LOGOFF_FORCE;
 	if (options->flags & VM_LOGOFF_DRY_RUN)
 		request->flags |= HV_LOGOFF_DRY_RUN;
+	if (options->flags & VM_LOGOFF_INCLUDE_LINGERING)
+		request->flags |= HV_LOGOFF_INCLUDE_LINGERING;
+	if (options->flags & VM_LOGOFF_NO_LOGINS)
+		request->flags |= HV_LOGOFF_NO_LOGINS;
 	request->timeout = options->timeout;
 	request->grace = options->grace;
 	copy(request->message, sizeof(request->message), options->message);
@@ -380,6 +390,7 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 		return E_OUTOFMEMORY;
 	task->kvp = kvp;
 	kvp->timer = -1;
+	kvp->flags = options->flags;
 	copy_options(&kvp->request.logoff, options);
 	ret = open_all(task);
 	return ret < 0 ? vmg_hresult_of(ret) : begin(task);

@@ -4,6 +4,7 @@
  * task's descriptor. There is no thread: each getter of the task first processes what the host has
  * sent, and a waiting caller polls the socket.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -19,7 +20,7 @@ static json_t *id_to_json(const struct task *task)
 
 /* The enums of vmguestos.h have the numbers of linux/hv_logoff.h. */
 _Static_assert((int)vmLogoffState_Done == (int)HV_LOGOFF_DONE, "states");
-_Static_assert((int)vmSessionOutcome_Selected == (int)HV_LOGOFF_SELECTED, "outcomes");
+_Static_assert((int)vmSessionOutcome_Outside == (int)HV_LOGOFF_OUTSIDE, "outcomes");
 _Static_assert((int)vmLogoffType_External == (int)HV_LOGOFF_EXTERNAL, "types");
 
 static VMLogoffState state_in(const json_t *json, VMLogoffState otherwise)
@@ -101,7 +102,43 @@ static json_t *logoff_command(const struct task *task, const VMLogoffOptions *op
 	/* Guests with hv-logoff 1.0 do not support this member, so it is only sent if set. */
 	if (options->flags & VM_LOGOFF_DRY_RUN)
 		json_object_set_new(command, "dry_run", json_true());
+	if (options->flags & VM_LOGOFF_INCLUDE_LINGERING)
+		json_object_set_new(command, "include_lingering", json_true());
+	if (options->flags & VM_LOGOFF_NO_LOGINS)
+		json_object_set_new(command, "no_logins", json_true());
 	return command;
+}
+
+static bool is_1_2(const char *version)
+{
+	unsigned int major = 0, minor = 0;
+
+	return sscanf(version, "%u.%u", &major, &minor) == 2 &&
+	       (major > 1 || (major == 1 && minor >= 2));
+}
+
+/*
+ * Ends the task unless the guest supports the options of message version 1.2. A host that does not
+ * support them either would ignore them, and so the request is not sent.
+ */
+static int require_1_2(struct task *task, const VMLogoffOptions *options, int64_t deadline)
+{
+	json_auto_t *status = NULL;
+	const char *version;
+	int ret = vmg_connection_send(&task->connection, json_pack("{s:s}", "command", "status"));
+
+	if (ret == 0)
+		ret = vmg_connection_receive(&task->connection, deadline, &status);
+	if (ret < 0)
+		return ret;
+	version = vmg_json_text(json_object_get(json_object_get(status, "components"), "logoff"),
+				"version");
+	if (is_1_2(version))
+		return 0;
+	if (*version)
+		vmg_task_set_too_old(task, options->flags);
+	vmg_task_end(task, VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	return 0;
 }
 
 /*
@@ -114,6 +151,10 @@ static int send_logoff(struct task *task, const VMLogoffOptions *options)
 	int ret = vmg_connection_open(&task->connection, task->directory);
 
 	task->descriptor = task->connection.fd;
+	if (ret == 0 && options->flags & (VM_LOGOFF_INCLUDE_LINGERING | VM_LOGOFF_NO_LOGINS))
+		ret = require_1_2(task, options, deadline);
+	if (ret < 0 || task->complete)
+		return ret;
 	if (ret == 0)
 		ret = vmg_connection_send(&task->connection, logoff_command(task, options));
 	if (ret == 0)

@@ -27,6 +27,9 @@ enum event_type {
 	CANCEL,
 	SETTINGS,
 	MANAGER_FOUND,
+	SESSION_FOUND,
+	USERS_LISTED,
+	OUTSIDE_FOUND,
 	EVENT_TYPES
 };
 
@@ -35,6 +38,10 @@ struct event {
 	uint8_t argument; /* a session, a set of them, or another number; depends on type */
 	uint16_t time;
 };
+
+/* In the time of START, in addition to the timeout and the grace. */
+#define START_INCLUDE_LINGERING 0x8000
+#define START_NO_LOGINS         0x4000
 
 #define LONG_NAME "a-user-name-that-is-longer-than-every-field-that-it-is-copied-into"
 static const char longest[] = LONG_NAME LONG_NAME LONG_NAME LONG_NAME;
@@ -49,14 +56,20 @@ static struct fake {
 	uint64_t wake;
 	bool resolving;
 	bool list_due;
+	bool users_due;
+	bool outside_due;
 	bool logind_down;
 	bool report_is_stale;
-	unsigned int looked_up; /* a set of sessions, whose numbers are the UIDs */
+	unsigned int begun;     /* sessions that the request ends */
+	unsigned int ended;     /* of these, those whose end the engine was told */
+	unsigned int looked_up; /* a set of users */
 	unsigned int stopped;
 	unsigned int running; /* users with processes, whether they have a session or not */
 
 	unsigned int requests;
-	bool dry_run;   /* the last request is one */
+	bool dry_run; /* the last request is one */
+	bool includes_lingering;
+	bool no_logins; /* they are refused */
 	bool in_flight; /* the driver expects its result */
 	uint64_t deadline;
 	unsigned int percent, state;
@@ -83,6 +96,58 @@ static int fake_resolve(void *userdata, const char *user)
 	return 0;
 }
 
+/* Some sessions have the same user, and some users may return. */
+static uid_t uid_of(unsigned int number)
+{
+	return number == 7 ? number : number % 4;
+}
+
+static bool may_return(uid_t uid)
+{
+	return uid == 1 || uid == 2;
+}
+
+static void init_session(struct session *session, unsigned int number)
+{
+	const char id[] = {(char)('0' + number), '\0'};
+	uid_t uid = uid_of(number);
+
+	must(!session_init(session, id, uid, users[number], number == 7 ? "greeter" : "user",
+			   uid == 1 ? "seat0" : "", uid == 2 ? "ttyS0" : "pts/0", 0));
+}
+
+static unsigned int number_of(const struct session *session)
+{
+	return (unsigned int)(session->id[0] - '0');
+}
+
+static int fake_list_users(void *userdata)
+{
+	must(fake.in_flight && !fake.users_due);
+	fake.users_due = !fake.logind_down;
+	return fake.logind_down ? -ECONNREFUSED : 0;
+}
+
+static int fake_find_outside(void *userdata)
+{
+	must(fake.in_flight && !fake.outside_due);
+	fake.outside_due = !fake.logind_down;
+	return fake.logind_down ? -ENOMEM : 0;
+}
+
+static int fake_begin_no_logins(void *userdata, const char *text)
+{
+	must(fake.in_flight && !fake.dry_run && !fake.no_logins && text[0]);
+	fake.no_logins = !fake.logind_down;
+	return fake.logind_down ? -EROFS : 0;
+}
+
+static void fake_end_no_logins(void *userdata)
+{
+	must(fake.no_logins);
+	fake.no_logins = false;
+}
+
 static int fake_list(void *userdata)
 {
 	must(fake.in_flight && !fake.list_due);
@@ -100,6 +165,7 @@ static bool may_end_sessions(void)
 static void fake_begin(void *userdata, const struct session *session)
 {
 	must(may_end_sessions());
+	fake.begun |= 1U << number_of(session);
 }
 
 /* The session's number determines whether its processes can be signaled. */
@@ -126,11 +192,20 @@ static void fake_stop_scope(void *userdata, const struct session *session)
 	must(may_end_sessions());
 }
 
+/* Whether the request has ended a session of this user. */
+static bool has_ended_one(uid_t uid)
+{
+	for (unsigned int i = 0; i < SESSIONS; i++)
+		if (uid_of(i) == uid && fake.ended & 1U << i)
+			return true;
+	return false;
+}
+
 /* Of some users it is not known. */
 static int fake_user_runs(void *userdata, uid_t uid)
 {
 	must(fake.in_flight && uid < SESSIONS);
-	return uid % 5 == 4 ? -EOPNOTSUPP : !!(fake.running & 1U << uid);
+	return uid == 3 ? -EOPNOTSUPP : !!(fake.running & 1U << uid);
 }
 
 static int fake_look_up_manager(void *userdata, uid_t uid)
@@ -162,6 +237,8 @@ static void fake_reset_manager(void *userdata, uid_t uid)
 static void fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	must(fake.in_flight && !fake.dry_run && session->id && text[0]);
+	/* A user who has returned is left alone. */
+	must(!(may_return(session->uid) && has_ended_one(session->uid)));
 }
 
 /* The driver accepts every report, expects none after the last one, and values never decrease. */
@@ -182,8 +259,43 @@ static int fake_report(void *userdata, const struct hv_logoff_report *report)
 
 static void fake_outcome(void *userdata, const struct outcome *outcome)
 {
-	must(userdata == &fake && fake.in_flight && outcome->session[0]);
-	must(outcome->outcome == (fake.dry_run ? HV_LOGOFF_SELECTED : HV_LOGOFF_FAILED));
+	bool of_session = false;
+
+	must(userdata == &fake && fake.in_flight);
+	switch (outcome->outcome) {
+	case HV_LOGOFF_SELECTED:
+	case HV_LOGOFF_FAILED:
+		must(fake.dry_run == (outcome->outcome == HV_LOGOFF_SELECTED));
+		of_session = true;
+		break;
+	case HV_LOGOFF_MANAGER_ENDED:
+		must(fake.stopped & 1U << outcome->uid);
+		/* Fall through. */
+	case HV_LOGOFF_MANAGER_FAILED:
+		must(!fake.dry_run);
+		break;
+	case HV_LOGOFF_MANAGER_SELECTED:
+		must(fake.dry_run && fake.includes_lingering);
+		break;
+	case HV_LOGOFF_RETURNED:
+		must(may_return(outcome->uid) && has_ended_one(outcome->uid));
+		of_session = true;
+		break;
+	case HV_LOGOFF_LINGERING:
+		must(!fake.includes_lingering);
+		break;
+	case HV_LOGOFF_OUTSIDE:
+		must(outcome->processes > 0);
+		break;
+	default:
+		must(false);
+	}
+	must(!outcome->session[0] == !of_session);
+}
+
+static void fake_audit_user(void *userdata, const char *id, const struct outcome *outcome)
+{
+	must(strtoul(id, NULL, 10) == fake.requests && !fake.dry_run);
 }
 
 static void fake_audit(void *userdata, const char *id, const struct session *session,
@@ -196,6 +308,7 @@ static const struct engine_ops ops = {
 	.now = fake_now,
 	.wake = fake_wake,
 	.resolve = fake_resolve,
+	.list_users = fake_list_users,
 	.list = fake_list,
 	.begin = fake_begin,
 	.signal = fake_signal,
@@ -208,7 +321,11 @@ static const struct engine_ops ops = {
 	.kill_user = fake_kill_user,
 	.reset_manager = fake_reset_manager,
 	.notify = fake_notify,
+	.begin_no_logins = fake_begin_no_logins,
+	.end_no_logins = fake_end_no_logins,
+	.find_outside = fake_find_outside,
 	.audit = fake_audit,
+	.audit_user = fake_audit_user,
 };
 
 static const struct logoff_transport transport = {.report = fake_report, .outcome = fake_outcome};
@@ -227,15 +344,14 @@ static void answer_list(uint8_t set)
 
 	for (unsigned int i = 0; i < SESSIONS; i++) {
 		struct session session;
-		char id[2];
 
-		get_name(id, i);
 		if (!(set & 1U << i))
 			continue;
-		must(!session_init(&session, id, i, users[i], i == 7 ? "greeter" : "user", "", 0));
+		init_session(&session, i);
 		must(!session_list_add(&list, &session));
 	}
 	fake.list_due = false;
+	fake.ended |= fake.begun & ~set;
 	engine_listed(&fake.engine, &list, 0);
 	session_list_done(&list);
 }
@@ -253,10 +369,15 @@ static void request(const struct event *event)
 {
 	struct logoff_request request = {
 		.flags = event->argument & 1 ? HV_LOGOFF_FORCE : 0,
-		.timeout = 1 + event->time % 100,
 	};
+	unsigned int times = event->time & 0x3fff;
 
-	request.grace = event->time / 100 % request.timeout;
+	request.timeout = 1 + times % 100;
+	request.grace = times / 100 % request.timeout;
+	if (event->time & START_INCLUDE_LINGERING)
+		request.flags |= HV_LOGOFF_INCLUDE_LINGERING;
+	if (event->time & START_NO_LOGINS)
+		request.flags |= HV_LOGOFF_NO_LOGINS;
 	if (event->argument & 2)
 		request.flags |= HV_LOGOFF_REDELIVERED;
 	if (event->argument & 4)
@@ -273,6 +394,11 @@ static void request(const struct event *event)
 	snprintf(request.id, sizeof(request.id), "%u", ++fake.requests);
 	fake.in_flight = true;
 	fake.dry_run = request.flags & HV_LOGOFF_DRY_RUN;
+	fake.includes_lingering = request.flags & HV_LOGOFF_INCLUDE_LINGERING;
+	fake.begun = 0;
+	fake.ended = 0;
+	fake.users_due = false;
+	fake.outside_due = false;
 	fake.list_due = false;
 	fake.resolving = false;
 	fake.stopped = 0;
@@ -302,6 +428,47 @@ static void find_manager(const struct event *event)
 		return;
 	fake.looked_up &= ~(1U << uid);
 	engine_manager_found(&fake.engine, uid, event->time % 4 == 3 ? -EIO : event->time % 4);
+}
+
+static void list_users(const struct event *event)
+{
+	struct listed_user listed[SESSIONS];
+
+	if (!fake.users_due)
+		return;
+	fake.users_due = false;
+	for (unsigned int i = 0; i < SESSIONS; i++)
+		listed[i] = (struct listed_user){
+			.uid = i,
+			.name = (char *)users[i],
+			.lingers = event->argument & 1U << i,
+		};
+	engine_users_listed(&fake.engine, listed, event->time % (SESSIONS + 1),
+			    event->time & 0x100 ? -EIO : 0);
+}
+
+/* The answer may belong to an earlier request. */
+static void find_outside(const struct event *event)
+{
+	struct outside_user outside[SESSIONS];
+
+	for (unsigned int i = 0; i < SESSIONS; i++)
+		outside[i] = (struct outside_user){
+			.uid = i,
+			.user = users[i],
+			.processes = 1 + event->argument,
+		};
+	fake.outside_due = false;
+	engine_outside_found(&fake.engine, outside, event->time % (SESSIONS + 1));
+}
+
+static void find_session(unsigned int number)
+{
+	struct session session;
+
+	init_session(&session, number);
+	engine_found(&fake.engine, &session);
+	session_done(&session);
 }
 
 static void handle_event(const struct event *event)
@@ -337,6 +504,7 @@ static void handle_event(const struct event *event)
 			fail_list();
 		break;
 	case REMOVED:
+		fake.ended |= fake.begun & 1U << event->argument % SESSIONS;
 		engine_removed(&fake.engine, id);
 		break;
 	case OPENED:
@@ -346,6 +514,8 @@ static void handle_event(const struct event *event)
 		engine_resync(&fake.engine);
 		break;
 	case CALL_FAILED:
+		if (event->time & 1)
+			fake.ended |= fake.begun & 1U << event->argument % SESSIONS;
 		engine_call_failed(&fake.engine, id, event->time & 1 ? -ENOENT : -EIO);
 		break;
 	case START:
@@ -362,6 +532,15 @@ static void handle_event(const struct event *event)
 	case MANAGER_FOUND:
 		find_manager(event);
 		break;
+	case SESSION_FOUND:
+		find_session(event->argument % SESSIONS);
+		break;
+	case USERS_LISTED:
+		list_users(event);
+		break;
+	case OUTSIDE_FOUND:
+		find_outside(event);
+		break;
 	}
 }
 
@@ -369,6 +548,7 @@ static void handle_event(const struct event *event)
 static void must_have_timer(void)
 {
 	must(fake.in_flight == (fake.engine.phase != ENGINE_IDLE));
+	must(!fake.no_logins || fake.in_flight);
 	must(fake.in_flight ? fake.wake <= fake.deadline : fake.wake == USEC_NEVER);
 }
 
@@ -379,7 +559,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!config.classes)
 		must(config_parse(&config, "", "", 0, stderr) == 0);
-	fake = (struct fake){.wake = USEC_NEVER};
+	fake = (struct fake){.time = USEC_PER_SEC, .wake = USEC_NEVER};
 	engine_init(&fake.engine, &ops, NULL, &config);
 	for (; size >= sizeof(event); data += sizeof(event), size -= sizeof(event)) {
 		memcpy(&event, data, sizeof(event));

@@ -78,7 +78,7 @@ static void make(struct session *session, unsigned int number, pid_t leader)
 {
 	char id[] = {(char)('0' + number), '\0'};
 
-	must(!session_init(session, id, number, "alice", number == 7 ? "greeter" : "user", "",
+	must(!session_init(session, id, number, "alice", number == 7 ? "greeter" : "user", "", "",
 			   leader));
 }
 

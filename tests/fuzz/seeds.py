@@ -194,7 +194,7 @@ DEVICE = {
 
 
 (PASS, WAKE, TIMER, LISTED, LIST_FAILED, REMOVED, OPENED, RESYNC, CALL_FAILED, START, CANCEL,
- SETTINGS, MANAGER_FOUND) = range(13)
+ SETTINGS, MANAGER_FOUND, SESSION_FOUND, USERS_LISTED, OUTSIDE_FOUND) = range(16)
 
 
 def events(*items):
@@ -204,6 +204,7 @@ def events(*items):
 
 NO_FLAGS, FORCE, REDELIVERED, DRY, USER, SESSION = 0, 1, 2, 4, 8, 16
 THIRD = 2 << 5  # the target's number
+LINGERING, NO_LOGINS = 0x8000, 0x4000  # added to the times of START
 IN_GRACE = ((START, NO_FLAGS, 1059), (LISTED, 0x0F, 0))  # a timeout of 60 s, a grace of 10 s
 AT_ONCE = ((START, NO_FLAGS, 59), (LISTED, 0x0F, 0))
 ENGINE = {
@@ -244,6 +245,30 @@ ENGINE = {
     "managers-left": events((SETTINGS, 0, 0x0F), *AT_ONCE, *((REMOVED, n, 0) for n in range(4)),
                             *((MANAGER_FOUND, n, 1) for n in range(4)), *((WAKE, 0, 0),) * 20,
                             (OPENED, 0, 0), (WAKE, 0, 0), (LISTED, 0x11, 0)),
+    "returned": events(*AT_ONCE, *((REMOVED, n, 0) for n in range(4)), (OPENED, 0, 0), (WAKE, 0, 0),
+                       (LISTED, 0x60, 0), (OUTSIDE_FOUND, 1, 2), (WAKE, 0, 0), (LISTED, 0x60, 0)),
+    "not-returned": events(*AT_ONCE, *((REMOVED, n, 0) for n in range(4)), (OUTSIDE_FOUND, 0, 0),
+                           *((WAKE, 0, 0), (LISTED, 0, 0)) * 4),
+    "slips-in": events((SETTINGS, 0, 0x0F), *AT_ONCE, *((REMOVED, n, 0) for n in range(4)),
+                       (MANAGER_FOUND, 0, 1), (OPENED, 0, 0), (SESSION_FOUND, 4, 0),
+                       (REMOVED, 4, 0), (SETTINGS, 0, 0), (WAKE, 0, 0), (MANAGER_FOUND, 0, 0)),
+    "found-in-grace": events(*IN_GRACE, (SESSION_FOUND, 4, 0), (WAKE, 0, 0), (SESSION_FOUND, 5, 0),
+                             *((WAKE, 0, 0),) * 20),
+    "lingering": events((SETTINGS, 0, 0x07), (START, NO_FLAGS, LINGERING + NO_LOGINS + 59),
+                        (USERS_LISTED, 0x07, 3), (TIMER, 0, 0), (LISTED, 0x01, 0), (REMOVED, 0, 0),
+                        *((MANAGER_FOUND, n, 2) for n in range(3)), (SETTINGS, 0, 0), (WAKE, 0, 0),
+                        *((MANAGER_FOUND, n, 0) for n in range(3)), (WAKE, 0, 0), (LISTED, 0, 0)),
+    "lingering-dry": events((SETTINGS, 0, 0x07), (START, DRY, LINGERING + 59),
+                            (USERS_LISTED, 0x07, 3), (TIMER, 0, 0), (LISTED, 0x01, 0),
+                            (OUTSIDE_FOUND, 0, 0)),
+    "users-not-listed": events((START, REDELIVERED, LINGERING + 59), (USERS_LISTED, 0, 0x100),
+                               *((WAKE, 0, 0),) * 12),
+    "outside": events((START, NO_FLAGS, 59), (LISTED, 0, 0), (OUTSIDE_FOUND, 3, 7)),
+    "outside-late": events((START, NO_FLAGS, 59), (LISTED, 0, 0), (WAKE, 0, 0),
+                           (OUTSIDE_FOUND, 3, 7)),
+    "no-logins-cancelled": events((START, NO_FLAGS, NO_LOGINS + 1059), (LISTED, 0x0F, 0),
+                                  (CANCEL, 0, 1)),
+    "no-logins-failed": events((SETTINGS, 1, 0), (START, NO_FLAGS, NO_LOGINS + 59)),
     "opened-in-grace": events(*IN_GRACE, (OPENED, 0, 0), (TIMER, 0, 0), (LISTED, 0x1F, 0)),
 }
 

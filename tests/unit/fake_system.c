@@ -20,6 +20,8 @@ struct fake_session *add_session(const char *id, const char *user, enum ends_by 
 		.user = user,
 		.uid = 999 + fake.count,
 		.class = "user",
+		.seat = "",
+		.tty = "pts/0",
 		.ends_by = ends_by,
 		.open = true,
 	};
@@ -42,10 +44,20 @@ struct fake_manager *add_manager(const struct fake_session *target, enum ends_by
 	assert_true(fake.manager_count <= FAKE_MANAGERS_MAX);
 	*manager = (struct fake_manager){
 		.uid = target->uid,
+		.user = target->user,
 		.ends_by = ends_by,
 		.runs = true,
 		.active = true,
 	};
+	return manager;
+}
+
+struct fake_manager *add_lingering(uid_t uid, const char *user)
+{
+	const struct fake_session target = {.uid = uid, .user = user};
+	struct fake_manager *manager = add_manager(&target, BY_SIGNAL);
+
+	manager->lingers = true;
 	return manager;
 }
 
@@ -89,6 +101,21 @@ unsigned int total_notices(void)
 	return notices;
 }
 
+/* A getty starts again and logs the user on. */
+static void return_later(const struct fake_session *target)
+{
+	static const char *const ids[] = {"r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8"};
+	static unsigned int next;
+	struct fake_session *returned = add_session(ids[next++ % 8], target->user, BY_SIGNAL);
+
+	returned->uid = target->uid;
+	returned->seat = target->seat;
+	returned->tty = target->tty;
+	returned->returns = target->returns - 1;
+	returned->open = false;
+	returned->opens_at = fake.time + 700 * USEC_PER_MSEC;
+}
+
 static void end(struct fake_session *target)
 {
 	static const char *const ids[] = {"n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"};
@@ -97,9 +124,14 @@ static void end(struct fake_session *target)
 		return;
 	target->open = false;
 	target->removal_due = !target->removal_lost;
-	if (fake.reopen > 0) {
-		fake.reopen--;
-		add_session(ids[fake.reopen], "auto", BY_SIGNAL);
+	if (target->returns > 0)
+		return_later(target);
+	if (fake.reopen > 0 && target->ends_by == BY_SIGNAL) {
+		struct fake_session *next = add_session(ids[--fake.reopen], "auto", BY_SIGNAL);
+
+		next->uid = target->uid;
+		next->open = false;
+		next->opens_at = fake.time;
 	}
 }
 
@@ -125,8 +157,25 @@ static int fake_resolve(void *userdata, const char *user)
 	return 0;
 }
 
+static int fake_list_users(void *userdata)
+{
+	if (fake.time < fake.logind_down_until)
+		return -ECONNREFUSED;
+	fake.user_lists++;
+	fake.users_due = true;
+	return 0;
+}
+
+static int fake_find_outside(void *userdata)
+{
+	fake.searches++;
+	fake.outside_due = !fake.outside_hangs;
+	return fake.outside_error;
+}
+
 static int fake_list(void *userdata)
 {
+	fake.lists++;
 	if (fake.time < fake.logind_down_until)
 		return -ECONNREFUSED;
 	fake.list_due = !fake.logind_hangs;
@@ -232,6 +281,12 @@ static void assert_no_session(uid_t uid)
 			     strncmp(fake.sessions[i].class, "manager", 7) != 0);
 }
 
+static bool includes_lingering(void)
+{
+	return fake.config.include_lingering ||
+	       fake.engine.request.flags & HV_LOGOFF_INCLUDE_LINGERING;
+}
+
 static int fake_stop_manager(void *userdata, uid_t uid)
 {
 	struct fake_manager *manager = manager_of(uid);
@@ -239,8 +294,15 @@ static int fake_stop_manager(void *userdata, uid_t uid)
 	assert_no_session(uid);
 	if (fake.time < fake.logind_down_until)
 		return -ECONNREFUSED;
-	assert_false(manager->lingers);
+	assert_true(!manager->lingers || includes_lingering());
 	manager->stopped++;
+	if (fake.slips_in) {
+		struct fake_session *session = add_session(fake.slips_in, manager->user, BY_SIGNAL);
+
+		session->uid = uid;
+		session->opens_at = fake.time;
+		fake.slips_in = NULL;
+	}
 	if (manager->ends_by <= BY_SIGNAL)
 		manager->ends_at = fake.time + 400 * USEC_PER_MSEC;
 	return 0;
@@ -251,7 +313,7 @@ static void fake_kill_user(void *userdata, uid_t uid)
 	struct fake_manager *manager = manager_of(uid);
 
 	assert_no_session(uid);
-	assert_true(manager->stopped > 0 && !manager->lingers);
+	assert_true(manager->stopped > 0 && (!manager->lingers || includes_lingering()));
 	manager->killed++;
 	if (manager->ends_by <= BY_KILL)
 		manager->ends_at = fake.time + 10 * USEC_PER_MSEC;
@@ -308,10 +370,31 @@ static void fake_audit(void *userdata, const char *id, const struct session *ses
 	}
 }
 
+static void fake_audit_user(void *userdata, const char *id, const struct outcome *outcome)
+{
+	if (fake.audited_id)
+		assert_string_equal(id, fake.audited_id);
+	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE);
+	assert_int_not_equal(outcome->outcome, HV_LOGOFF_MANAGER_SELECTED);
+	fake.user_audits[outcome->outcome]++;
+}
+
+void record_user_outcome(const struct outcome *outcome)
+{
+	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE);
+	assert_int_equal(!outcome->session[0], outcome->outcome != HV_LOGOFF_RETURNED);
+	assert_int_equal(outcome->processes > 0, outcome->outcome == HV_LOGOFF_OUTSIDE);
+	fake.user_outcomes[outcome->outcome]++;
+	fake.outcome_uid = outcome->uid;
+	snprintf(fake.outcome_user, sizeof(fake.outcome_user), "%s", outcome->user);
+	snprintf(fake.outcome_session, sizeof(fake.outcome_session), "%s", outcome->session);
+}
+
 static const struct engine_ops fake_ops = {
 	.now = fake_now,
 	.wake = fake_wake,
 	.resolve = fake_resolve,
+	.list_users = fake_list_users,
 	.list = fake_list,
 	.begin = fake_begin,
 	.signal = fake_signal,
@@ -326,12 +409,16 @@ static const struct engine_ops fake_ops = {
 	.begin_no_logins = fake_begin_no_logins,
 	.end_no_logins = fake_end_no_logins,
 	.notify = fake_notify,
+	.find_outside = fake_find_outside,
 	.audit = fake_audit,
+	.audit_user = fake_audit_user,
 };
 
 void start_engine(void)
 {
 	fake.list_due = false;
+	fake.outside_due = false;
+	fake.users_due = false;
 	engine_init(&fake.engine, &fake_ops, NULL, &fake.config);
 }
 
@@ -365,12 +452,27 @@ void answer_list(void)
 		if (!target->open)
 			continue;
 		assert_int_equal(session_init(&session, target->id, target->uid, target->user,
-					      target->class, "pts/0", 0),
+					      target->class, target->seat, target->tty, 0),
 				 0);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}
 	engine_listed(&fake.engine, &list, 0);
 	session_list_done(&list);
+}
+
+static void answer_user_list(void)
+{
+	struct listed_user users[FAKE_USERS_MAX];
+	size_t count = 0;
+
+	fake.users_due = false;
+	for (size_t i = 0; i < fake.manager_count; i++)
+		users[count++] = (struct listed_user){
+			.uid = fake.managers[i].uid,
+			.name = (char *)fake.managers[i].user,
+			.lingers = fake.managers[i].lingers,
+		};
+	engine_users_listed(&fake.engine, users, count, fake.users_error);
 }
 
 /* A manager's unit becomes inactive some time after its last process has ended. */
@@ -409,6 +511,12 @@ static bool deliver_event(void)
 	for (size_t i = 0; i < fake.count; i++) {
 		struct fake_session *target = &fake.sessions[i];
 
+		if (target->opens_at && fake.time >= target->opens_at) {
+			target->opens_at = 0;
+			target->open = true;
+			engine_opened(&fake.engine);
+			return true;
+		}
 		if (target->ends_at && fake.time >= target->ends_at)
 			end(target);
 		if (target->removal_due) {
@@ -424,6 +532,15 @@ static bool deliver_event(void)
 	}
 	if (answer_lookup())
 		return true;
+	if (fake.outside_due) {
+		fake.outside_due = false;
+		engine_outside_found(&fake.engine, fake.outside, fake.outside_count);
+		return true;
+	}
+	if (fake.users_due) {
+		answer_user_list();
+		return true;
+	}
 	if (!fake.list_due)
 		return false;
 	answer_list();
@@ -437,10 +554,14 @@ static uint64_t next_wakeup(void)
 	for (size_t i = 0; i < fake.manager_count; i++)
 		if (fake.managers[i].ends_at > fake.time && fake.managers[i].ends_at < time)
 			time = fake.managers[i].ends_at;
-	for (size_t i = 0; i < fake.count; i++)
-		if (fake.sessions[i].open && fake.sessions[i].ends_at > fake.time &&
-		    fake.sessions[i].ends_at < time)
-			time = fake.sessions[i].ends_at;
+	for (size_t i = 0; i < fake.count; i++) {
+		const struct fake_session *target = &fake.sessions[i];
+
+		if (target->open && target->ends_at > fake.time && target->ends_at < time)
+			time = target->ends_at;
+		if (target->opens_at > fake.time && target->opens_at < time)
+			time = target->opens_at;
+	}
 	return time;
 }
 

@@ -11,6 +11,7 @@
 
 #define FAKE_SESSIONS_MAX 16
 #define FAKE_MANAGERS_MAX 4
+#define FAKE_USERS_MAX    16
 
 /* The weakest method that ends a session. */
 enum ends_by { BY_SIGNAL, BY_KILL, BY_KILL_SESSION, BY_STOP, BY_NOTHING };
@@ -20,16 +21,20 @@ struct fake_session {
 	const char *user;
 	uid_t uid;
 	const char *class;
+	const char *seat;
+	const char *tty;
 	enum ends_by ends_by;
 	bool open;
-	bool no_scope;     /* only logind can reach its processes */
-	bool no_process;   /* the scope is empty */
-	bool frozen;       /* its processes only handle SIGKILL */
-	int kill_fails;    /* the number of calls to logind that fail */
-	int kill_error;    /* with this -errno */
-	int stop_fails;    /* that many calls to PID 1 fail, with kill_error */
-	uint64_t ends_at;  /* closes without the engine at this time, unless 0 */
-	bool removal_lost; /* logind sends no SessionRemoved */
+	uint64_t opens_at;    /* later, unless 0 */
+	unsigned int returns; /* how often a getty logs the user on again */
+	bool no_scope;        /* only logind can reach its processes */
+	bool no_process;      /* the scope is empty */
+	bool frozen;          /* its processes only handle SIGKILL */
+	int kill_fails;       /* the number of calls to logind that fail */
+	int kill_error;       /* with this -errno */
+	int stop_fails;       /* that many calls to PID 1 fail, with kill_error */
+	uint64_t ends_at;     /* closes without the engine at this time, unless 0 */
+	bool removal_lost;    /* logind sends no SessionRemoved */
 
 	bool removal_due;
 	unsigned int failures_due;
@@ -47,6 +52,7 @@ struct fake_session {
 /* A user's manager, and all else that runs in the same slice. */
 struct fake_manager {
 	uid_t uid;
+	const char *user;
 	enum ends_by ends_by; /* BY_SIGNAL: ends when it is stopped */
 	bool runs;            /* processes, or only the unit's state is not inactive yet */
 	bool active;
@@ -71,6 +77,26 @@ struct fake_system {
 	struct fake_manager managers[FAKE_MANAGERS_MAX];
 	size_t manager_count;
 	unsigned int reopen; /* how often a session that ends is followed by a new one */
+
+	/* The outcomes of users, as a transport or the journal receives them, and the last one. */
+	unsigned int user_outcomes[HV_LOGOFF_OUTSIDE + 1];
+	unsigned int user_audits[HV_LOGOFF_OUTSIDE + 1];
+	uid_t outcome_uid;
+	char outcome_user[32], outcome_session[32];
+
+	const struct outside_user *outside;
+	size_t outside_count;
+	bool outside_due;
+	bool outside_hangs;
+	int outside_error;
+	unsigned int searches;
+
+	bool users_due;
+	int users_error;
+	unsigned int user_lists, lists;
+
+	/* A session that logind opens before it handles the call to stop a manager. */
+	const char *slips_in;
 
 	unsigned int lookups;
 	bool resolve_hangs;
@@ -105,9 +131,14 @@ struct fake_session *add_session(const char *id, const char *user, enum ends_by 
 void add_sessions(unsigned int count, const char *user, enum ends_by ends_by);
 /* Of the user of @target. It ends some time after it was stopped or killed. */
 struct fake_manager *add_manager(const struct fake_session *target, enum ends_by ends_by);
+/* Of a lingering user without a session. */
+struct fake_manager *add_lingering(uid_t uid, const char *user);
 struct fake_session *fake_session_by_id(const char *id);
 unsigned int open_sessions(void);
 unsigned int total_notices(void);
+
+/* What a transport does with the outcome of a user. */
+void record_user_outcome(const struct outcome *outcome);
 
 /* Answers the engine's last list call. */
 void answer_list(void);

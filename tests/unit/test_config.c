@@ -66,6 +66,7 @@ static void test_every_setting(void **state)
 			       "Classes = user, user-light\n"
 			       "ExemptUsers=root  1000,alice\n"
 			       "EscalateSec=3600\n"
+			       "IncludeLingering=yes\n"
 			       "Notice=no\n"
 			       "\tMessage = Good = bye \n"
 			       "[Kvp]\nEnabled=no\n"),
@@ -77,6 +78,7 @@ static void test_every_setting(void **state)
 	assert_string_equal(config.exempt_users[2].name, "alice");
 	assert_null(config.exempt_users[3].name);
 	assert_int_equal(config.escalate, 3600);
+	assert_true(config.include_lingering);
 	assert_false(config.notice);
 	assert_string_equal(config.message, "Good = bye");
 	assert_false(config.kvp);
@@ -98,6 +100,7 @@ static void test_invalid_lines(void **state)
 	assert_invalid("[Kvp]\nEnabled=1\n", "x.conf:2: ", "Enabled=yes");
 	assert_invalid("[Logoff]\n\nNotice\n", "x.conf:3: ", "use Key=value");
 	assert_invalid("[Logoff]\nNotice=maybe\n", "x.conf:2: ", "Notice=yes");
+	assert_invalid("[Logoff]\nIncludeLingering=1\n", "x.conf:2: ", "IncludeLingering=yes");
 	assert_invalid("[Logoff]\nClasses=\n", "x.conf:2: ", "Classes=user");
 	assert_invalid("[Logoff]\nExemptUsers=a:b\n", "x.conf:2: ", "ExemptUsers=root 1000");
 	assert_invalid("[Logoff]\nNotice=no\nNotice=no\n", "x.conf:3: ", "remove one");
@@ -247,7 +250,7 @@ static bool is_ours(const char *class, uid_t uid, const char *user)
 	struct session session;
 	bool ours;
 
-	assert_int_equal(session_init(&session, "1", uid, user, class, "", 0), 0);
+	assert_int_equal(session_init(&session, "1", uid, user, class, "", "", 0), 0);
 	ours = session_is_eligible(&session, &config);
 	session_done(&session);
 	return ours;

@@ -64,6 +64,10 @@ static void fake_outcome(void *userdata, const struct outcome *outcome)
 	assert_ptr_equal(userdata, &reports);
 	/* Outcomes precede the last report. */
 	assert_true(!reports.count || reports.items[reports.count - 1].state != HV_LOGOFF_DONE);
+	if (outcome->outcome > HV_LOGOFF_SELECTED) {
+		record_user_outcome(outcome);
+		return;
+	}
 	assert_in_range(outcome->outcome, HV_LOGOFF_FAILED, HV_LOGOFF_SELECTED);
 	fake_session_by_id(outcome->session)->outcomes[outcome->outcome]++;
 }
@@ -478,7 +482,7 @@ static void test_session_that_never_ends(void **state)
 	assert_done(HV_LOGOFF_E_TIMED_OUT, 2, 1, 1);
 	assert_int_equal(fake.time, begin + 60 * USEC_PER_SEC);
 	assert_int_equal(fake.sessions[1].stopped, 1);
-	assert_non_null(strstr(last()->text, "1 of 2 sessions are left: 7 (bob)"));
+	assert_non_null(strstr(last()->text, "1 of 2 sessions are left: 7 (bob)."));
 	assert_in_range(last()->percent, 10, 99);
 }
 
@@ -969,7 +973,7 @@ static void test_dry_run(void **state)
 {
 	add_test_sessions();
 	assert_dry_run("alice", 2);
-	assert_string_equal(last()->text, "2 sessions would be ended: 1 (alice), 3 (alice)");
+	assert_string_equal(last()->text, "2 sessions would be ended: 1 (alice), 3 (alice).");
 	assert_dry_run("", 3);
 }
 
@@ -1093,7 +1097,7 @@ static void test_manager_that_never_ends(void **state)
 	run_for(100);
 	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 1, 0);
 	assert_string_equal(last()->text, "All 1 sessions have ended, but programs of their users "
-					  "still run: alice");
+					  "still run: alice.");
 	assert_int_equal(fake.time, begin + 60 * USEC_PER_SEC);
 	assert_true(manager->killed > 0);
 }
@@ -1108,7 +1112,7 @@ static void test_lingering_manager(void **state)
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
 	assert_string_equal(last()->text, "All 2 sessions have ended. Programs of lingering users "
-					  "still run: alice");
+					  "still run: alice.");
 	assert_int_equal(manager->stopped, 0);
 	assert_true(manager->active);
 }
@@ -1254,6 +1258,566 @@ static void test_stall_while_manager_is_stopped(void **state)
 	assert_int_equal(manager->killed, 0);
 }
 
+static struct fake_session *add_at(const char *id, const char *user, const char *seat,
+				   const char *tty)
+{
+	struct fake_session *target = add_session(id, user, BY_SIGNAL);
+
+	target->seat = seat;
+	target->tty = tty;
+	return target;
+}
+
+static void assert_user_outcomes(enum hv_logoff_outcome outcome, unsigned int count)
+{
+	assert_int_equal(fake.user_outcomes[outcome], count);
+	assert_int_equal(fake.user_audits[outcome],
+			 outcome == HV_LOGOFF_MANAGER_SELECTED ? 0 : count);
+}
+
+/* A getty logs the user on again: that session is not notified, ended or counted. */
+static void test_return(void **state)
+{
+	struct fake_session *target = add_at("1", "alice", "seat0", "tty1");
+	struct fake_manager *manager = add_manager(target, BY_KILL);
+	uint64_t begin = fake.time;
+
+	target->returns = 1;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_string_equal(last()->text, "All 1 sessions have ended. Returned: alice.");
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 1);
+	assert_int_equal(fake.outcome_uid, target->uid);
+	assert_string_equal(fake.outcome_session, fake.sessions[1].id);
+	assert_true(fake.sessions[1].open);
+	assert_int_equal(fake.sessions[1].notices + fake.sessions[1].signalled, 0);
+	/* The manager is that of the new session. */
+	assert_int_equal(manager->killed, 0);
+	assert_user_outcomes(HV_LOGOFF_MANAGER_ENDED, 0);
+	assert_true(fake.time < begin + 2 * USEC_PER_SEC);
+}
+
+/* The next request ends the session, too, once. */
+static void test_return_after_each_request(void **state)
+{
+	add_at("1", "alice", "seat0", "tty1")->returns = 2;
+	for (unsigned int i = 1; i <= 2; i++) {
+		fake.audits_ended = 0;
+		fake.sessions[0].signalled = 0;
+		reports.count = 0;
+		request(0, 60, 0, "");
+		run_for(60);
+		assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+		assert_user_outcomes(HV_LOGOFF_RETURNED, i);
+		assert_int_equal(fake.count, i + 1);
+		assert_true(fake.sessions[i].open);
+	}
+}
+
+static void test_where_returns_are_waited_for(void **state)
+{
+	static const struct {
+		const char *seat, *tty;
+		bool waits;
+	} cases[] = {
+		{"seat0", "tty1", true}, {"", "ttyS0", true},  {"", "hvc0", true},
+		{"seat0", "", true},     {"", "pts/3", false}, {"", "", false},
+		{"", ":10", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t begin;
+
+		fake_system_done();
+		setup(state);
+		begin = fake.time;
+		add_at("1", "alice", cases[i].seat, cases[i].tty);
+		request(0, 60, 0, "");
+		run_for(60);
+		assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+		assert_string_equal(last()->text, "All 1 sessions have ended.");
+		assert_true(fake.time < begin + (cases[i].waits ? 4 : 1) * USEC_PER_SEC);
+		assert_true(fake.time >= begin + (cases[i].waits ? 3 : 0) * USEC_PER_SEC);
+	}
+}
+
+/* No wait is longer than the request. */
+static void test_deadline_before_return(void **state)
+{
+	add_at("1", "alice", "seat0", "tty1");
+	request(0, 2, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+}
+
+static void test_one_of_two_returns(void **state)
+{
+	uint64_t begin = fake.time;
+
+	add_at("1", "alice", "seat0", "tty1")->returns = 1;
+	add_at("2", "bob", "seat0", "tty2");
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_string_equal(last()->text, "All 2 sessions have ended. Returned: alice.");
+	assert_true(fake.time >= begin + 3 * USEC_PER_SEC);
+}
+
+/* While another session is stuck, the user returns once, and is not ended again. */
+static void test_return_while_ending(void **state)
+{
+	add_at("1", "alice", "", "ttyS0")->returns = 3;
+	add_session("2", "bob", BY_KILL);
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(fake.count, 3);
+	assert_int_equal(fake.sessions[2].begun, false);
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 1);
+}
+
+/* Another user, and the same user elsewhere, are not the one who was logged off there. */
+static void test_others_do_not_return(void **state)
+{
+	struct fake_session *target = add_at("1", "alice", "", "ttyS0");
+
+	add_session("2", "bob", BY_KILL);
+	request(0, 60, 0, "");
+	run_for(5);
+	add_at("3", "carol", "", "ttyS0");
+	add_at("4", "alice", "", "hvc0")->uid = target->uid;
+	add_at("5", "alice", "", "pts/1")->uid = target->uid;
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 5, 5, 0);
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 0);
+	for (size_t i = 2; i < 5; i++)
+		assert_int_equal(fake.sessions[i].notices, 1);
+}
+
+/* A session that the request does not select and that was there before is no return. */
+static void test_other_session_at_seat(void **state)
+{
+	struct fake_session *target = add_at("1", "alice", "seat0", "tty1");
+
+	add_at("2", "alice", "seat0", "tty2")->uid = target->uid;
+	request_target(0, 0, "", "1");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_string_equal(last()->text, "All 1 sessions have ended.");
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 0);
+}
+
+/* The user logged out in the grace period and was logged on again: nothing was ended before. */
+static void test_return_in_grace(void **state)
+{
+	struct fake_session *target = add_at("1", "alice", "seat0", "tty1");
+
+	target->returns = 2;
+	target->ends_at = fake.time + 5 * USEC_PER_SEC;
+	add_session("2", "bob", BY_SIGNAL);
+	request(0, 60, 20, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 3, 3, 0);
+	assert_int_equal(fake.audits_by_itself, 1);
+	assert_int_equal(fake.sessions[2].notices, 1);
+	assert_int_equal(fake.sessions[3].notices, 0);
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 1);
+}
+
+/* Each of many users may log on while another session is stuck. */
+static void test_users_log_on_while_ending(void **state)
+{
+	static const char *const ids[] = {"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"};
+
+	add_session("1", "alice", BY_NOTHING)->ends_at = fake.time + 40 * USEC_PER_SEC;
+	request(0, 60, 0, "");
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		run_for(3);
+		add_session(ids[i], ids[i], BY_SIGNAL);
+		engine_opened(&fake.engine);
+		run_for(1);
+		assert_int_equal(fake.sessions[i + 1].notices, 1);
+		assert_non_null(strstr(fake.sessions[i + 1].notice, "being logged off now"));
+		assert_false(fake.sessions[i + 1].open);
+		assert_int_equal(last()->found, i + 2);
+	}
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 9, 9, 0);
+}
+
+/* One user's loop does not keep the request from ending the others' sessions. */
+static void test_loop_of_one_user(void **state)
+{
+	add_session("1", "auto", BY_SIGNAL);
+	add_session("2", "bob", BY_KILL);
+	fake.reopen = 8;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_int_equal(last()->result, HV_LOGOFF_E_EXCEPTION);
+	assert_int_equal(last()->failed, 1);
+	assert_false(fake.sessions[1].open);
+	assert_int_equal(fake.sessions[1].killed, 1);
+}
+
+/* All have logged out, so the request goes on before the end of the grace period. */
+static void test_notice_after_early_end_of_grace(void **state)
+{
+	struct fake_manager *manager = add_user(BY_NOTHING, BY_KILL);
+
+	fake.sessions[0].ends_at = fake.time + 5 * USEC_PER_SEC;
+	request(0, 60, 30, "");
+	run_for(8);
+	assert_int_equal(manager->stopped, 1);
+	add_session("2", "bob", BY_SIGNAL);
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_non_null(strstr(fake.sessions[1].notice, "being logged off now"));
+}
+
+static void test_lists_are_limited(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 20, "");
+	run_for(5);
+	assert_int_equal(fake.lists, 1);
+	for (unsigned int i = 0; i < 1000; i++) {
+		uint64_t until = fake.time + USEC_PER_MSEC;
+
+		engine_opened(&fake.engine);
+		run_for(0);
+		fake.time = until;
+		if (fake.wake <= fake.time)
+			engine_tick(&fake.engine);
+	}
+	assert_in_range(fake.lists, 3, 5);
+}
+
+/* logind opens a session before it stops the user's manager and, with it, this session. */
+static void test_session_slips_in(void **state)
+{
+	add_user(BY_SIGNAL, BY_SIGNAL);
+	fake.slips_in = "2";
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_true(fake.sessions[1].begun);
+	assert_int_equal(fake.sessions[1].notices, 1);
+}
+
+/* It has ended before it can be listed. */
+static void test_session_slips_in_and_ends(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+	struct session session;
+
+	request(0, 60, 0, "");
+	while (!manager->stopped)
+		run_for(0);
+	add_session("2", "alice", BY_NOTHING)->uid = manager->uid;
+	assert_int_equal(session_init(&session, "2", manager->uid, "alice", "user", "", "", 0), 0);
+	engine_opened(&fake.engine);
+	engine_found(&fake.engine, &session);
+	session_done(&session);
+	assert_true(fake.sessions[1].begun);
+	fake.sessions[1].open = false;
+	engine_removed(&fake.engine, "2");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+}
+
+static void assert_lingering(struct fake_manager *manager, bool stopped)
+{
+	assert_int_equal(manager->stopped, stopped);
+	assert_int_equal(manager->active, !stopped);
+}
+
+static void test_include_lingering(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+	struct fake_manager *without = add_lingering(2000, "bob");
+
+	manager->lingers = true;
+	request(HV_LOGOFF_INCLUDE_LINGERING, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_string_equal(last()->text, "All 1 sessions have ended.");
+	assert_lingering(manager, true);
+	assert_lingering(without, true);
+	assert_user_outcomes(HV_LOGOFF_MANAGER_ENDED, 2);
+	assert_user_outcomes(HV_LOGOFF_LINGERING, 0);
+}
+
+static void test_include_lingering_by_configuration(void **state)
+{
+	struct fake_manager *manager = add_lingering(2000, "bob");
+
+	fake.config.include_lingering = true;
+	request(0, 60, 20, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_string_equal(last()->text, "Nobody was logged on. Programs have ended: bob.");
+	assert_lingering(manager, true);
+	assert_user_outcomes(HV_LOGOFF_MANAGER_ENDED, 1);
+}
+
+static void test_lingering_is_not_included(void **state)
+{
+	struct fake_manager *manager = add_lingering(2000, "bob");
+
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_lingering(manager, false);
+	assert_int_equal(fake.user_lists, 0);
+}
+
+/* Neither an exempt user nor one whom the request does not select. */
+static void test_which_lingering_users(void **state)
+{
+	struct exempt_user exempt[] = {{.name = "bob"}, {0}};
+	struct exempt_user *none = fake.config.exempt_users;
+	struct fake_manager *alice = add_user(BY_SIGNAL, BY_SIGNAL);
+	struct fake_manager *bob = add_lingering(2000, "bob");
+	struct fake_manager *carol = add_lingering(2001, "carol");
+
+	alice->lingers = true;
+	fake.config.exempt_users = exempt;
+	request_target(HV_LOGOFF_INCLUDE_LINGERING, 0, "carol", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_lingering(carol, true);
+	reports.count = 0;
+	request_target(HV_LOGOFF_INCLUDE_LINGERING, 0, "bob", "");
+	run_for(60);
+	assert_int_equal(last()->result, HV_LOGOFF_E_NO_SESSION);
+	reports.count = 0;
+	fake.config.exempt_users = none;
+	request_target(HV_LOGOFF_INCLUDE_LINGERING, 0, "", "1");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_lingering(alice, true);
+	assert_lingering(bob, false);
+}
+
+static void test_dry_run_with_lingering(void **state)
+{
+	const uint32_t flags = HV_LOGOFF_DRY_RUN;
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+	struct fake_manager *without = add_lingering(2000, "bob");
+
+	manager->lingers = true;
+	request_target(flags, 0, "", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 0, 0);
+	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice). Programs of "
+					  "lingering users still run: alice.");
+	assert_int_equal(fake.user_outcomes[HV_LOGOFF_LINGERING], 1);
+	reports.count = 0;
+	request_target(flags | HV_LOGOFF_INCLUDE_LINGERING, 0, "", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 0, 0);
+	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice). Programs of "
+					  "lingering users would be ended: alice, bob.");
+	assert_user_outcomes(HV_LOGOFF_MANAGER_SELECTED, 2);
+	reports.count = 0;
+	request_target(flags | HV_LOGOFF_INCLUDE_LINGERING, 0, "bob", "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_user_outcomes(HV_LOGOFF_MANAGER_SELECTED, 3);
+	assert_lingering(manager, false);
+	assert_lingering(without, false);
+}
+
+/* The previous daemon ended the user's session, but not the manager. */
+static void test_redelivered_with_manager(void **state)
+{
+	struct fake_session gone = {.user = "alice", .uid = 3000};
+	struct fake_manager *manager = add_manager(&gone, BY_SIGNAL);
+	struct fake_manager *lingering = add_lingering(2000, "bob");
+
+	request(HV_LOGOFF_REDELIVERED, 60, 20, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_lingering(manager, true);
+	assert_lingering(lingering, false);
+	reports.count = 0;
+	manager->active = true;
+	manager->runs = true;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_int_equal(manager->stopped, 1);
+}
+
+static void test_user_list_fails(void **state)
+{
+	struct fake_manager *manager = add_lingering(2000, "bob");
+
+	fake.users_error = -EIO;
+	request(HV_LOGOFF_INCLUDE_LINGERING, 60, 0, "");
+	run_for(3);
+	assert_int_equal(fake.lists, 0);
+	assert_in_range(fake.user_lists, 3, 4);
+	fake.users_error = 0;
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_lingering(manager, true);
+	reports.count = 0;
+	fake.users_error = -EIO;
+	request(HV_LOGOFF_INCLUDE_LINGERING, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_EXCEPTION, 0, 0, 0);
+}
+
+static void test_manager_outcomes(void **state)
+{
+	add_manager(add_session("1", "alice", BY_SIGNAL), BY_SIGNAL);
+	add_manager(add_session("2", "bob", BY_SIGNAL), BY_NOTHING);
+	add_session("3", "carol", BY_SIGNAL);
+	request(0, 60, 0, "");
+	run_for(100);
+	assert_done(HV_LOGOFF_E_TIMED_OUT, 3, 3, 0);
+	/* Of carol nothing ran once her session had ended. */
+	assert_user_outcomes(HV_LOGOFF_MANAGER_ENDED, 1);
+	assert_user_outcomes(HV_LOGOFF_MANAGER_FAILED, 1);
+}
+
+static const struct outside_user outside_users[] = {
+	{.uid = 1500, .user = "carol", .processes = 2},
+	{.uid = 1501, .user = "", .processes = 1},
+};
+
+static void add_outside(void)
+{
+	fake.outside = outside_users;
+	fake.outside_count = ARRAY_SIZE(outside_users);
+}
+
+#define OUTSIDE_TEXT " Processes without a session: carol (2), UID 1501 (1)."
+
+static void test_outside(void **state)
+{
+	uint64_t begin = fake.time;
+
+	add_outside();
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_string_equal(last()->text, "Nobody is logged on." OUTSIDE_TEXT);
+	assert_user_outcomes(HV_LOGOFF_OUTSIDE, 2);
+	add_session("1", "alice", BY_SIGNAL);
+	reports.count = 0;
+	request(HV_LOGOFF_DRY_RUN, 60, 0, "");
+	run_for(60);
+	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice)." OUTSIDE_TEXT);
+	reports.count = 0;
+	begin = fake.time;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_string_equal(last()->text, "All 1 sessions have ended." OUTSIDE_TEXT);
+	assert_int_equal(fake.user_outcomes[HV_LOGOFF_OUTSIDE], 6);
+	/* The search is no delay: once for each request, and while other things are waited for. */
+	assert_int_equal(fake.searches, 3);
+	assert_true(fake.time <= begin + 500 * USEC_PER_MSEC);
+}
+
+static void test_outside_at_deadline(void **state)
+{
+	uint64_t begin = fake.time;
+
+	add_outside();
+	add_session("1", "alice", BY_NOTHING);
+	request(0, 60, 0, "");
+	run_for(100);
+	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 0, 1);
+	assert_string_equal(last()->text, "1 of 1 sessions are left: 1 (alice)." OUTSIDE_TEXT);
+	assert_int_equal(fake.searches, 1);
+	assert_int_equal(fake.time, begin + 60 * USEC_PER_SEC);
+}
+
+static void test_outside_of_target(void **state)
+{
+	struct exempt_user exempt[] = {{.name = "carol"}, {0}};
+	struct exempt_user *none = fake.config.exempt_users;
+
+	add_outside();
+	add_session("1", "alice", BY_SIGNAL);
+	request_target(HV_LOGOFF_DRY_RUN, 0, "", "1");
+	run_for(60);
+	assert_int_equal(fake.searches, 0);
+	reports.count = 0;
+	request_target(0, 0, "carol", "");
+	run_for(60);
+	assert_string_equal(last()->text, "There is no user carol in the guest. Processes without "
+					  "a session: carol (2).");
+	reports.count = 0;
+	fake.config.exempt_users = exempt;
+	request(0, 60, 0, "");
+	run_for(60);
+	fake.config.exempt_users = none;
+	assert_string_equal(last()->text,
+			    "All 1 sessions have ended. Processes without a session: UID 1501 "
+			    "(1).");
+}
+
+static void test_outside_without_answer(void **state)
+{
+	uint64_t begin = fake.time;
+
+	fake.outside_hangs = true;
+	request(0, 3600, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_true(fake.time < begin + 5 * USEC_PER_SEC);
+	/* The answer to an earlier request is ignored. */
+	add_outside();
+	engine_outside_found(&fake.engine, fake.outside, fake.outside_count);
+	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
+	reports.count = 0;
+	begin = fake.time;
+	request(0, 2, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+	assert_int_equal(fake.time, begin + 2 * USEC_PER_SEC);
+	fake.outside_error = -EIO;
+	reports.count = 0;
+	request(0, 2, 0, "");
+	run_for(0);
+	assert_done(HV_LOGOFF_E_NO_SESSION, 0, 0, 0);
+}
+
+/* A user logs on while the search takes its time. */
+static void test_logon_before_result(void **state)
+{
+	fake.outside_hangs = true;
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 0, "");
+	run_for(1);
+	add_session("2", "bob", BY_SIGNAL);
+	engine_opened(&fake.engine);
+	fake.outside_hangs = false;
+	engine_outside_found(&fake.engine, NULL, 0);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+}
+
+static void test_summary(void **state)
+{
+	add_outside();
+	add_at("1", "alice", "seat0", "tty1")->returns = 1;
+	add_manager(add_session("2", "bob", BY_SIGNAL), BY_SIGNAL)->lingers = true;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_string_equal(last()->text,
+			    "All 2 sessions have ended. Returned: alice. Programs of lingering "
+			    "users still run: bob." OUTSIDE_TEXT);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -1335,6 +1899,35 @@ int main(void)
 		TEST(test_lookup_of_manager_fails),
 		TEST(test_dry_run_leaves_managers),
 		TEST(test_stall_while_manager_is_stopped),
+		TEST(test_return),
+		TEST(test_return_after_each_request),
+		TEST(test_where_returns_are_waited_for),
+		TEST(test_deadline_before_return),
+		TEST(test_one_of_two_returns),
+		TEST(test_return_while_ending),
+		TEST(test_others_do_not_return),
+		TEST(test_other_session_at_seat),
+		TEST(test_return_in_grace),
+		TEST(test_users_log_on_while_ending),
+		TEST(test_loop_of_one_user),
+		TEST(test_notice_after_early_end_of_grace),
+		TEST(test_lists_are_limited),
+		TEST(test_session_slips_in),
+		TEST(test_session_slips_in_and_ends),
+		TEST(test_include_lingering),
+		TEST(test_include_lingering_by_configuration),
+		TEST(test_lingering_is_not_included),
+		TEST(test_which_lingering_users),
+		TEST(test_dry_run_with_lingering),
+		TEST(test_redelivered_with_manager),
+		TEST(test_user_list_fails),
+		TEST(test_manager_outcomes),
+		TEST(test_outside),
+		TEST(test_outside_at_deadline),
+		TEST(test_outside_of_target),
+		TEST(test_outside_without_answer),
+		TEST(test_logon_before_result),
+		TEST(test_summary),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -39,6 +39,10 @@ static struct fixture {
 	int lingers;               /* negative: logind does not know the user */
 	const char *user_error;
 	const char *standard_input; /* of a service; NULL: PID 1 fails */
+	unsigned int users;         /* that logind lists; every third one lingers */
+	unsigned int users_gone;    /* the first ones are dropped after that */
+	const char *linger_error;
+	unsigned int linger_calls;
 	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets, terminations,
 		resets;
 	char killed[64];
@@ -50,6 +54,9 @@ static struct fixture {
 	unsigned int services, service_failures;
 	struct service found_service;
 	int list_error, kill_failure, manager;
+	unsigned int user_lists;
+	int user_list_error;
+	size_t listed_users;
 	struct session_list list;
 	struct session found_session;
 	char stopping_id[16], removed_id[16];
@@ -70,6 +77,19 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 	fixture.lists++;
 }
 
+static void on_users_listed(void *userdata, const struct listed_user *users, size_t count,
+			    int error)
+{
+	fixture.user_lists++;
+	fixture.user_list_error = error;
+	fixture.listed_users = count;
+	for (size_t i = 0; i < count && error == 0; i++) {
+		assert_int_equal(users[i].uid, 1000 + i);
+		assert_string_equal(users[i].name, "alice");
+		assert_int_equal(users[i].lingers, i % 3 == 0 && i >= fixture.users_gone);
+	}
+}
+
 static void on_opened(void *userdata)
 {
 	fixture.opened++;
@@ -83,7 +103,8 @@ static void on_found(void *userdata, const struct session *session)
 	}
 	session_done(&fixture.found_session);
 	assert_int_equal(session_init(&fixture.found_session, session->id, session->uid,
-				      session->user, session->class, session->tty, session->leader),
+				      session->user, session->class, session->seat, session->tty,
+				      session->leader),
 			 0);
 	fixture.found++;
 }
@@ -132,6 +153,7 @@ static void on_service_found(void *userdata, const char *unit, const struct serv
 
 static const struct logind_handler handler = {
 	.has_ended = has_ended,
+	.users_listed = on_users_listed,
 	.listed = on_listed,
 	.opened = on_opened,
 	.found = on_found,
@@ -153,7 +175,7 @@ static void run_until(const unsigned int *counter, unsigned int value)
 	assert_int_equal(*counter, value);
 }
 
-static int reply_list(sd_bus_message *call, const char *type,
+static int reply_list(sd_bus_message *call, unsigned int count, const char *type,
 		      void (*append)(sd_bus_message *reply, const char *id, unsigned int uid))
 {
 	sd_bus_message *reply;
@@ -161,7 +183,7 @@ static int reply_list(sd_bus_message *call, const char *type,
 
 	assert_true(sd_bus_message_new_method_return(call, &reply) >= 0);
 	sd_bus_message_open_container(reply, 'a', type);
-	for (unsigned int i = 0; i < fixture.sessions; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		snprintf(id, sizeof(id), "c%u", i);
 		append(reply, id, 1000 + i);
 	}
@@ -200,10 +222,32 @@ static int reply_properties(sd_bus_message *call)
 		return sd_bus_reply_method_errorf(call, fixture.lookup_error, "no");
 	if (index < fixture.vanished)
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "gone");
-	return sd_bus_reply_method_return(call, "a{sv}", 7, "Id", "s", id, "User", "(uo)",
+	return sd_bus_reply_method_return(call, "a{sv}", 8, "Id", "s", id, "User", "(uo)",
 					  1000 + index, PATH "/user/x", "Name", "s", "alice",
 					  "Class", "s", index % 2 ? "greeter" : "user", "IdleHint",
-					  "b", 0, "TTY", "s", "pts/7", "Leader", "u", 1000 + index);
+					  "b", 0, "Seat", "(so)", "seat1", PATH "/seat/seat1",
+					  "TTY", "s", "pts/7", "Leader", "u", 1000 + index);
+}
+
+static int reply_linger(sd_bus_message *call)
+{
+	unsigned int index =
+		strtoul(sd_bus_message_get_path(call) + strlen(PATH "/user/_"), NULL, 10) - 1000;
+
+	fixture.linger_calls++;
+	if (fixture.linger_error)
+		return sd_bus_reply_method_errorf(call, fixture.linger_error, "no");
+	if (index < fixture.users_gone)
+		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no");
+	return sd_bus_reply_method_return(call, "v", "b", index % 3 == 0);
+}
+
+static void append_user(sd_bus_message *reply, const char *id, unsigned int uid)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), PATH "/user/_%u", uid);
+	sd_bus_message_append(reply, "(uso)", uid, "alice", path);
 }
 
 static int reply_service(sd_bus_message *call)
@@ -236,6 +280,8 @@ static int reply_property(sd_bus_message *call)
 	}
 	if (!strcmp(property, "Linger")) {
 		assert_string_equal(interface, "org.freedesktop.login1.User");
+		if (fixture.users > 0)
+			return reply_linger(call);
 		assert_string_equal(sd_bus_message_get_path(call), PATH "/user/_1007");
 		if (fixture.lingers < 0)
 			return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no");
@@ -289,12 +335,14 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	if (sd_bus_message_is_method_call(call, MANAGER, "ListSessions")) {
 		fixture.list_calls++;
-		return reply_list(call, "(susso)", append_session);
+		return reply_list(call, fixture.sessions, "(susso)", append_session);
 	}
+	if (sd_bus_message_is_method_call(call, MANAGER, "ListUsers"))
+		return reply_list(call, fixture.users, "(uso)", append_user);
 	if (fixture.with_list_ex &&
 	    sd_bus_message_is_method_call(call, MANAGER, "ListSessionsEx")) {
 		fixture.list_ex_calls++;
-		return reply_list(call, "(sussussbto)", append_session_ex);
+		return reply_list(call, fixture.sessions, "(sussussbto)", append_session_ex);
 	}
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
 		return !strncmp(sd_bus_message_get_path(call), PATH, strlen(PATH))
@@ -465,6 +513,7 @@ static void test_list_ex(void **state)
 	assert_int_equal(session->uid, 1002);
 	assert_string_equal(session->user, "alice");
 	assert_string_equal(session->class, "user");
+	assert_string_equal(session->seat, "seat0");
 	assert_string_equal(session->tty, "tty1");
 	assert_int_equal(session->leader, 42);
 	assert_int_equal(fixture.list_calls, 0);
@@ -483,6 +532,7 @@ static void test_list_of_old_logind(void **state)
 		session = &fixture.list.items[i];
 		assert_int_equal(session->uid, 1000 + strtoul(session->id + 1, NULL, 10));
 		assert_string_equal(session->class, session->uid % 2 ? "greeter" : "user");
+		assert_string_equal(session->seat, "seat1");
 		assert_string_equal(session->tty, "pts/7");
 		assert_int_equal(session->leader, session->uid);
 	}
@@ -501,13 +551,14 @@ static void test_empty_list(void **state)
 /* They may be thousands: no call is made for them. */
 static void test_ended_sessions_are_left_out(void **state)
 {
-	fixture.sessions = 300;
-	fixture.ended = 298;
+	fixture.sessions = 3002;
+	fixture.ended = 3000;
 	list();
 	assert_int_equal(fixture.list_error, 0);
 	assert_int_equal(fixture.list.count, 2);
-	assert_string_equal(fixture.list.items[0].id, "c298");
+	assert_string_equal(fixture.list.items[0].id, "c3000");
 	assert_int_equal(fixture.property_calls, 2);
+	assert_int_equal(fixture.list_calls, 1);
 }
 
 static void test_ended_sessions_are_left_out_of_list_ex(void **state)
@@ -771,6 +822,57 @@ static void test_kill_user(void **state)
 	assert_string_equal(fixture.unit, "user@1007.service");
 }
 
+/* More users than calls that may be pending. */
+static void test_list_users(void **state)
+{
+	fixture.users = 200;
+	fixture.users_gone = 5;
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	run_until(&fixture.user_lists, 1);
+	assert_int_equal(fixture.user_list_error, 0);
+	assert_int_equal(fixture.listed_users, 200);
+	assert_int_equal(fixture.linger_calls, 200);
+	/* The second list replaces the first one. */
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	run_until(&fixture.user_lists, 2);
+	list();
+	assert_int_equal(fixture.user_lists, 2);
+}
+
+static void test_list_users_fails(void **state)
+{
+	fixture.users = 200;
+	fixture.linger_error = "org.freedesktop.DBus.Error.AccessDenied";
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	run_until(&fixture.user_lists, 1);
+	assert_true(fixture.user_list_error < 0);
+	list();
+	assert_int_equal(fixture.user_lists, 1);
+	stop_service();
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	run_until(&fixture.user_lists, 2);
+	assert_true(fixture.user_list_error < 0);
+}
+
+static void test_no_users(void **state)
+{
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	run_until(&fixture.user_lists, 1);
+	assert_int_equal(fixture.user_list_error, 0);
+	assert_int_equal(fixture.listed_users, 0);
+}
+
+/* The connection closes between the calls. */
+static void test_bus_stops_while_users_are_listed(void **state)
+{
+	fixture.users = 200;
+	assert_int_equal(logind_list_users(&fixture.logind), 0);
+	stop_bus();
+	run_until(&fixture.user_lists, 1);
+	assert_true(fixture.user_list_error < 0);
+}
+
 static void test_logind_restarts(void **state)
 {
 	list();
@@ -882,6 +984,10 @@ int main(void)
 		TEST(test_state_of_manager_is_not_available),
 		TEST(test_terminate_user),
 		TEST(test_kill_user),
+		TEST(test_list_users),
+		TEST(test_list_users_fails),
+		TEST(test_no_users),
+		TEST(test_bus_stops_while_users_are_listed),
 		TEST(test_logind_restarts),
 		TEST(test_no_logind),
 		cmocka_unit_test_setup_teardown(test_no_bus, setup_without_bus, teardown),

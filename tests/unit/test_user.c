@@ -275,13 +275,12 @@ static const struct hv_logoff_report *request(const char *user)
 		assert_int_equal(resolver_start(&fixture.resolver, user), 0);
 	while (fake.engine.resolving)
 		assert_true(sd_event_run(fixture.event, BOUND) > 0);
-	if (fake.list_due)
-		answer_list();
+	run_for(0);
 	assert_int_equal(fixture.report.state, HV_LOGOFF_DONE);
 	return &fixture.report;
 }
 
-/* answer_list() gives the sessions the uids 1000 and 1001. */
+/* add_session() gives the sessions the uids 1000 and 1001. */
 static int setup_resolver(void **state)
 {
 	if (setup(state) < 0 || fake_system_init() < 0)

@@ -70,7 +70,7 @@ static int teardown(void **state)
 
 static void make(struct session *session, const char *id, const char *class, pid_t leader)
 {
-	assert_int_equal(session_init(session, id, 1001, "alice", class, "pts/0", leader), 0);
+	assert_int_equal(session_init(session, id, 1001, "alice", class, "", "pts/0", leader), 0);
 }
 
 static void found_as(const char *id, const char *class, pid_t leader)

@@ -16,6 +16,7 @@
 /* Documented in hv-logoffd(8). */
 #define REQUEST_MESSAGE_ID "3d2f6c1c2fd24a7a9a5b7a2f0e6f4b61"
 #define SESSION_MESSAGE_ID "b0a1d1a86f0f4d0e8d1b53d97a2c8e44"
+#define USER_MESSAGE_ID    "5f0c3a9d7be24c1d9e6a84f2d13b7c05"
 
 /* The message on one line; NULL if there is no memory. */
 __attribute__((format(printf, 1, 2))) static char *compose(const char *format, ...)
@@ -56,6 +57,48 @@ static int session_entry(const char *id, const struct session *session, const ch
 			       "HV_LOGOFF_TTY=%s", session->tty, NULL);
 }
 
+/* What became of the user's processes: a value of the field, and the end of a sentence. */
+static const struct user_outcome {
+	const char *name;
+	const char *detail;
+} user_outcomes[] = {
+	[HV_LOGOFF_MANAGER_ENDED] = {"manager-ended", "has no user manager any more"},
+	[HV_LOGOFF_MANAGER_FAILED] = {"manager-failed", "still has a user manager"},
+	[HV_LOGOFF_RETURNED] = {"returned", "has logged on again"},
+	[HV_LOGOFF_LINGERING] = {"lingering", "lingers and keeps the user manager"},
+	[HV_LOGOFF_OUTSIDE] = {"outside", "has processes without a session"},
+};
+
+static int user_entry(const char *id, const struct outcome *outcome)
+{
+	const struct user_outcome *entry = &user_outcomes[outcome->outcome];
+	_cleanup_free_ char *message = compose("User %s (UID %u) %s.", outcome->user,
+					       (unsigned int)outcome->uid, entry->detail);
+
+	if (!message)
+		return -ENOMEM;
+	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE,
+			       "MESSAGE_ID=" USER_MESSAGE_ID, "HV_LOGOFF_REQUEST_ID=%s", id,
+			       "HV_LOGOFF_OUTCOME=%s", entry->name, "HV_LOGOFF_USER=%s",
+			       outcome->user, "HV_LOGOFF_UID=%u", (unsigned int)outcome->uid,
+			       "HV_LOGOFF_SESSION=%s", outcome->session, "HV_LOGOFF_PROCESSES=%u",
+			       outcome->processes, NULL);
+}
+
+static void log_lost_entry(const char *id, const char *outcome, int error)
+{
+	log_message(LOG_WARNING, "Cannot write the journal entry \"%s\" of logoff request %s: %s.",
+		    outcome, id, strerror(-error));
+}
+
+void audit_user(const char *id, const struct outcome *outcome)
+{
+	int r = user_entry(id, outcome);
+
+	if (r < 0)
+		log_lost_entry(id, user_outcomes[outcome->outcome].name, r);
+}
+
 void audit_entry(const char *id, const struct session *session, const char *outcome,
 		 const char *detail)
 {
@@ -66,7 +109,5 @@ void audit_entry(const char *id, const struct session *session, const char *outc
 	else
 		r = request_entry(id, outcome, detail);
 	if (r < 0)
-		log_message(LOG_WARNING,
-			    "Cannot write the journal entry \"%s\" of logoff request %s: %s.",
-			    outcome, id, strerror(-r));
+		log_lost_entry(id, outcome, r);
 }

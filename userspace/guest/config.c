@@ -269,6 +269,17 @@ static int set_escalate(struct parser *parser, const char *value)
 	return 0;
 }
 
+static int set_include_lingering(struct parser *parser, const char *value)
+{
+	parser->config->include_lingering = !strcmp(value, "yes");
+	if (!parser->config->include_lingering && strcmp(value, "no") != 0)
+		report_error(parser,
+			     "\"%s\" is neither yes nor no; use IncludeLingering=yes to end the "
+			     "programs of lingering users, IncludeLingering=no otherwise.",
+			     value);
+	return 0;
+}
+
 static int set_notice(struct parser *parser, const char *value)
 {
 	parser->config->notice = !strcmp(value, "yes");
@@ -307,9 +318,13 @@ static const struct setting {
 	const char *key;
 	int (*set)(struct parser *parser, const char *value);
 } settings[] = {
-	{LOGOFF, "Classes", set_classes},      {LOGOFF, "ExemptUsers", set_exempt_users},
-	{LOGOFF, "EscalateSec", set_escalate}, {LOGOFF, "Notice", set_notice},
-	{LOGOFF, "Message", set_message},      {KVP, "Enabled", set_kvp},
+	{LOGOFF, "Classes", set_classes},
+	{LOGOFF, "ExemptUsers", set_exempt_users},
+	{LOGOFF, "EscalateSec", set_escalate},
+	{LOGOFF, "IncludeLingering", set_include_lingering},
+	{LOGOFF, "Notice", set_notice},
+	{LOGOFF, "Message", set_message},
+	{KVP, "Enabled", set_kvp},
 };
 
 /* Cuts trailing blanks off @text and returns its first character that is not blank. */
@@ -343,7 +358,8 @@ static int parse_setting(struct parser *parser, const char *key, const char *val
 	}
 	report_error(parser,
 		     "Unknown setting \"%s\"; [" LOGOFF "] has the settings Classes=, "
-		     "ExemptUsers=, EscalateSec=, Notice= and Message=, [" KVP "] has Enabled=.",
+		     "ExemptUsers=, EscalateSec=, IncludeLingering=, Notice= and Message=, [" KVP
+		     "] has Enabled=.",
 		     key);
 	return 0;
 }

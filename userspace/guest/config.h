@@ -21,6 +21,7 @@ struct config {
 	char **classes;                   /* of the sessions that are ended */
 	struct exempt_user *exempt_users; /* the last one has no name */
 	unsigned int escalate;            /* seconds before each stronger method */
+	bool include_lingering;           /* whether managers of lingering users are stopped */
 	bool notice;                      /* whether users are notified */
 	char *message;                    /* the notice if the host sends no message */
 	bool kvp;                         /* whether requests by KVP are accepted */

@@ -45,6 +45,13 @@ static int op_resolve(void *userdata, const char *user)
 	return resolver_start(&daemon->resolver, user);
 }
 
+static int op_list_users(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	return logind_list_users(&daemon->logind);
+}
+
 static int op_list(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -175,10 +182,17 @@ static void op_audit(void *userdata, const char *id, const struct session *sessi
 	audit_entry(id, session, outcome, detail);
 }
 
+static void op_audit_user(void *userdata, const char *id, const struct outcome *outcome)
+{
+	(void)userdata;
+	audit_user(id, outcome);
+}
+
 static const struct engine_ops engine_ops = {
 	.now = op_now,
 	.wake = op_wake,
 	.resolve = op_resolve,
+	.list_users = op_list_users,
 	.list = op_list,
 	.begin = op_begin,
 	.signal = op_signal,
@@ -195,6 +209,7 @@ static const struct engine_ops engine_ops = {
 	.find_outside = op_find_outside,
 	.notify = op_notify,
 	.audit = op_audit,
+	.audit_user = op_audit_user,
 };
 
 static void op_list_later(void *userdata)
@@ -249,6 +264,14 @@ static bool has_ended(void *userdata, const char *id, uid_t uid)
 	return scope_has_ended(SCOPE_ROOT, id, uid);
 }
 
+static void on_users_listed(void *userdata, const struct listed_user *users, size_t count,
+			    int error)
+{
+	struct daemon *daemon = userdata;
+
+	engine_users_listed(&daemon->engine, users, count, error);
+}
+
 static void on_listed(void *userdata, struct session_list *list, int error)
 {
 	struct daemon *daemon = userdata;
@@ -268,10 +291,12 @@ static void on_found(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
 
-	if (session)
-		watch_found(&daemon->watch, session);
-	else
+	if (!session) {
 		op_list_later(daemon);
+		return;
+	}
+	watch_found(&daemon->watch, session);
+	engine_found(&daemon->engine, session);
 }
 
 static void on_stopping(void *userdata, const char *id)
@@ -345,6 +370,7 @@ static const struct outside_ops outside_ops = {
 
 static const struct logind_handler logind_handler = {
 	.has_ended = has_ended,
+	.users_listed = on_users_listed,
 	.listed = on_listed,
 	.opened = on_opened,
 	.found = on_found,

@@ -3,11 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "returns.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
@@ -18,34 +18,18 @@
 /* Delay before the list after the last session has ended, to catch automatic logins. */
 #define SETTLE (500 * USEC_PER_MSEC)
 
-/* A request fails if more than this number of lists after the grace period have new sessions. */
-#define ROUNDS_MAX 5
+/* The delay between lists for new sessions, unless a list takes longer. */
+#define LIST_INTERVAL (500 * USEC_PER_MSEC)
 
-#define NO_ANSWER "systemd-logind does not answer; see the guest's journal."
+/* How long a user may take to return. */
+#define RETURN_TIME (3 * USEC_PER_SEC)
+
+/* The search for processes without a session: how long it takes, and its result is used. */
+#define OUTSIDE_TIMEOUT (3 * USEC_PER_SEC)
+#define OUTSIDE_AGE     (1 * USEC_PER_SEC)
 
 #define PERCENT_GRACE  10
 #define PERCENT_ENDING 99
-
-/* The last step that was taken to end a session; each step is stronger than the previous one. */
-enum step {
-	STEP_FOUND,
-	STEP_SIGNALED,
-	STEP_KILLED,
-	STEP_KILLED_BY_LOGIND,
-	STEP_STOPPED,
-	STEP_ENDED,
-};
-
-struct target {
-	struct session session;
-	enum step step;
-	uint64_t next; /* when the next step is due */
-};
-
-struct counts {
-	unsigned int found;
-	unsigned int ended;
-};
 
 void engine_init(struct engine *engine, const struct engine_ops *ops, void *userdata,
 		 const struct config *config)
@@ -63,45 +47,43 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* The process may have been stopped or frozen for any length of time before an event is handled. */
 static bool expired(const struct engine *engine)
 {
 	return now(engine) >= engine->deadline;
 }
 
-static struct counts count(const struct engine *engine)
+struct steps_context engine_steps_context(const struct engine *engine)
 {
-	struct counts counts = {.found = engine->target_count};
-
-	for (size_t i = 0; i < engine->target_count; i++)
-		counts.ended += engine->targets[i].step == STEP_ENDED;
-	return counts;
-}
-
-static struct target *find(const struct engine *engine, const char *id)
-{
-	for (size_t i = 0; i < engine->target_count; i++)
-		if (!strcmp(engine->targets[i].session.id, id))
-			return &engine->targets[i];
-	return NULL;
-}
-
-static struct managers_context managers_context(const struct engine *engine)
-{
-	return (struct managers_context){
+	return (struct steps_context){
 		.ops = engine->ops,
 		.userdata = engine->userdata,
 		.escalate = engine->config->escalate * USEC_PER_SEC,
 		.force = engine->request.flags & HV_LOGOFF_FORCE,
+		.include_lingering = engine->config->include_lingering ||
+				     engine->request.flags & HV_LOGOFF_INCLUDE_LINGERING,
 		.list_is_old = engine->list_is_old,
 	};
 }
 
 static bool managers_left(struct engine *engine)
 {
-	struct managers_context context = managers_context(engine);
+	const struct steps_context context = engine_steps_context(engine);
 
 	return managers_are_left(&engine->managers, &context);
+}
+
+/* Whether there is nothing to wait for, except that managers may be left. */
+static bool sessions_done(const struct engine *engine)
+{
+	struct target_counts counts = targets_count(&engine->targets);
+
+	return counts.ended + counts.given_up == counts.found;
 }
 
 static void audit(const struct engine *engine, const struct session *session, const char *outcome,
@@ -110,17 +92,24 @@ static void audit(const struct engine *engine, const struct session *session, co
 	engine->ops->audit(engine->userdata, engine->request.id, session, outcome, detail);
 }
 
+static void outside_users_done(struct outside_users *outside)
+{
+	for (size_t i = 0; i < outside->count; i++)
+		free((char *)outside->items[i].user);
+	free(outside->items);
+	*outside = (struct outside_users){0};
+}
+
 void engine_drop(struct engine *engine)
 {
 	if (engine->phase == ENGINE_IDLE)
 		return;
 	if (engine->no_logins)
 		engine->ops->end_no_logins(engine->userdata);
-	for (size_t i = 0; i < engine->target_count; i++)
-		session_done(&engine->targets[i].session);
-	free(engine->targets);
+	targets_done(&engine->targets);
 	session_list_done(&engine->others);
 	managers_done(&engine->managers);
+	outside_users_done(&engine->outside);
 	engine->ops->wake(engine->userdata, USEC_NEVER);
 	engine_init(engine, engine->ops, engine->userdata, engine->config);
 }
@@ -130,7 +119,7 @@ void engine_drop(struct engine *engine)
  * never decreases. If the daemon was stopped at the end of the grace period, this may run before
  * engine_tick().
  */
-static uint32_t percent(const struct engine *engine, struct counts counts)
+static uint32_t percent(const struct engine *engine, struct target_counts counts)
 {
 	uint64_t value = 0;
 
@@ -163,116 +152,151 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 		engine_drop(engine);
 }
 
-static void report_outcome(const struct engine *engine, const struct session *session,
-			   enum hv_logoff_outcome outcome)
+static void report_outcome(const struct engine *engine, const struct outcome *outcome)
 {
-	const struct outcome record = {
-		.outcome = outcome,
+	if (engine->transport->outcome)
+		engine->transport->outcome(engine->transport_data, outcome);
+}
+
+static void report_session(const struct engine *engine, const struct session *session,
+			   enum hv_logoff_outcome value)
+{
+	const struct outcome outcome = {
+		.outcome = value,
 		.uid = session->uid,
 		.user = session->user,
 		.session = session->id,
 	};
 
-	if (engine->transport->outcome)
-		engine->transport->outcome(engine->transport_data, &record);
+	report_outcome(engine, &outcome);
 }
 
-static void give_up(const struct engine *engine, const struct session *session)
+static void report_sessions_left(const struct engine *engine)
 {
-	audit(engine, session, "failed", "has not ended");
-	report_outcome(engine, session, HV_LOGOFF_FAILED);
-}
+	for (size_t i = 0; i < engine->targets.count; i++) {
+		const struct target *target = &engine->targets.items[i];
 
-/* Ends every request, except those whose transport does not wait for a result any more. */
-__attribute__((format(printf, 3, 4))) static void finish(struct engine *engine, uint32_t result,
-							 const char *format, ...)
-{
-	struct counts counts = count(engine);
-	struct hv_logoff_report done = {
-		.state = HV_LOGOFF_DONE,
-		.percent = result == HV_LOGOFF_S_OK ? 100 : percent(engine, counts),
-		.found = counts.found,
-		.ended = counts.ended,
-		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.ended : 0,
-		.result = result,
-	};
-	char text[HV_LOGOFF_TEXT_SIZE];
-	char outcome[16];
-	va_list arguments;
-
-	for (size_t i = 0; i < engine->target_count && done.failed > 0; i++)
-		if (engine->targets[i].step != STEP_ENDED)
-			give_up(engine, &engine->targets[i].session);
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	snprintf(outcome, sizeof(outcome), "0x%08" PRIx32, result);
-	audit(engine, NULL, outcome, text);
-	send_report(engine, &done, "%s", text);
-	engine_drop(engine);
-}
-
-/* The remaining sessions, as many as fit into @text. */
-static void list_remaining(const struct engine *engine, char *text, size_t size)
-{
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (size_t i = 0; i < engine->target_count && used < size; i++) {
-		const struct session *session = &engine->targets[i].session;
-
-		if (engine->targets[i].step != STEP_ENDED)
-			used += snprintf(text + used, size - used, "%s%s (%s)", used ? ", " : "",
-					 session->id, session->user);
+		if (target->step == TARGET_ENDED)
+			continue;
+		audit(engine, &target->session, "failed", "has not ended");
+		report_session(engine, &target->session, HV_LOGOFF_FAILED);
 	}
 }
 
-static void finish_with_success(struct engine *engine)
+static void report_selected(const struct engine *engine)
 {
-	char names[HV_LOGOFF_TEXT_SIZE];
-	unsigned int lingering;
-
-	lingering = managers_list(&engine->managers, true, names, sizeof(names));
-	finish(engine, HV_LOGOFF_S_OK, "All %u sessions have ended.%s%s", count(engine).found,
-	       lingering ? " Programs of lingering users still run: " : "", names);
+	for (size_t i = 0; i < engine->targets.count; i++)
+		report_session(engine, &engine->targets.items[i].session, HV_LOGOFF_SELECTED);
 }
 
-static void finish_with_managers_left(struct engine *engine)
+static void report_user(void *userdata, const struct outcome *outcome)
 {
-	char names[HV_LOGOFF_TEXT_SIZE];
+	const struct engine *engine = userdata;
+	bool dry_run = engine->request.flags & HV_LOGOFF_DRY_RUN;
 
-	managers_list(&engine->managers, false, names, sizeof(names));
-	finish(engine, HV_LOGOFF_E_TIMED_OUT,
-	       "All %u sessions have ended, but programs of their users still run: %s",
-	       count(engine).found, names);
+	/* Before, no manager is stopped. */
+	if (outcome->outcome == HV_LOGOFF_MANAGER_FAILED && engine->phase != ENGINE_ENDING)
+		return;
+	if (!dry_run)
+		engine->ops->audit_user(engine->userdata, engine->request.id, outcome);
+	report_outcome(engine, outcome);
+}
+
+/* Ends every request, except those whose transport does not wait for a result any more. */
+static void finish(struct engine *engine, const struct result *result)
+{
+	struct target_counts counts = targets_count(&engine->targets);
+	struct hv_logoff_report done = {
+		.state = HV_LOGOFF_DONE,
+		.percent = result->code == HV_LOGOFF_S_OK ? 100 : percent(engine, counts),
+		.found = counts.found,
+		.ended = counts.ended,
+		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.ended : 0,
+		.result = result->code,
+	};
+	char outcome[16];
+
+	if (done.failed > 0)
+		report_sessions_left(engine);
+	if (engine->request.flags & HV_LOGOFF_DRY_RUN && result->code == HV_LOGOFF_S_OK)
+		report_selected(engine);
+	result_for_each_user(engine, report_user, engine);
+	snprintf(outcome, sizeof(outcome), "0x%08" PRIx32, result->code);
+	audit(engine, NULL, outcome, result->text);
+	send_report(engine, &done, "%s", result->text);
+	engine_drop(engine);
+}
+
+__attribute__((format(printf, 2, 3))) static void fail(struct engine *engine, const char *format,
+						       ...)
+{
+	char text[HV_LOGOFF_TEXT_SIZE];
+	struct result result;
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	result_set(&result, HV_LOGOFF_E_EXCEPTION, "%s", text);
+	finish(engine, &result);
+}
+
+static void finish_with(struct engine *engine,
+			void (*describe)(struct result *result, const struct engine *engine))
+{
+	struct result result;
+
+	describe(&result, engine);
+	finish(engine, &result);
+}
+
+static bool has_recent_outside(const struct engine *engine)
+{
+	return engine->outside_found && now(engine) < engine->outside_found + OUTSIDE_AGE;
+}
+
+/* A request for one session does not report other processes of its user. */
+static void search_outside(struct engine *engine)
+{
+	if (engine->outside_searching || has_recent_outside(engine) || engine->request.session[0] ||
+	    !engine->ops->find_outside)
+		return;
+	engine->outside_searching = true;
+	if (engine->ops->find_outside(engine->userdata) < 0)
+		engine->outside_searching = false;
+}
+
+/* Finishes once the processes outside of sessions are known, too. */
+static void conclude(struct engine *engine,
+		     void (*describe)(struct result *result, const struct engine *engine))
+{
+	engine->conclusion = describe;
+	engine->conclude_at = now(engine) + OUTSIDE_TIMEOUT;
+	search_outside(engine);
+	/* The search may have been answered already. */
+	if (engine->conclusion && !engine->outside_searching)
+		finish_with(engine, describe);
 }
 
 static void finish_at_deadline(struct engine *engine)
 {
-	struct counts counts = count(engine);
-	char names[HV_LOGOFF_TEXT_SIZE];
-
-	list_remaining(engine, names, sizeof(names));
-	if (engine->resolving)
-		finish(engine, HV_LOGOFF_E_EXCEPTION,
-		       "The guest's name service did not answer in time.");
+	if (engine->conclusion)
+		finish_with(engine, engine->conclusion);
+	else if (engine->resolving)
+		fail(engine, "The guest's name service did not answer in time.");
 	else if (engine->phase == ENGINE_STARTING)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
-	else if (counts.ended == counts.found && managers_left(engine))
-		finish_with_managers_left(engine);
-	else if (counts.ended == counts.found)
-		finish_with_success(engine);
-	else if (engine->list_failed)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "%u of %u sessions are left. " NO_ANSWER,
-		       counts.found - counts.ended, counts.found);
+		fail(engine, RESULT_NO_ANSWER);
+	else if (sessions_done(engine) && targets_count(&engine->targets).given_up > 0)
+		finish_with(engine, result_of_loop);
+	else if (sessions_done(engine) && !managers_left(engine))
+		finish_with(engine, result_of_success);
 	else
-		finish(engine, HV_LOGOFF_E_TIMED_OUT, "%u of %u sessions are left: %s",
-		       counts.found - counts.ended, counts.found, names);
+		finish_with(engine, result_at_deadline);
 }
 
 static void report_progress(struct engine *engine)
 {
-	struct counts counts = count(engine);
+	struct target_counts counts = targets_count(&engine->targets);
 	struct hv_logoff_report progress = {
 		.state = engine->phase == ENGINE_GRACE ? HV_LOGOFF_GRACE : HV_LOGOFF_ENDING,
 		.percent = percent(engine, counts),
@@ -287,6 +311,8 @@ static void report_progress(struct engine *engine)
 		send_report(engine, &progress,
 			    "Waiting for the users; %u of %u sessions have ended.", counts.ended,
 			    counts.found);
+	else if (counts.found == 0)
+		send_report(engine, &progress, "Waiting for programs of users without a session.");
 	else if (counts.ended == counts.found && managers_left(engine))
 		send_report(engine, &progress,
 			    "All %u sessions have ended; waiting for programs of their users.",
@@ -306,6 +332,12 @@ static uint64_t next_percent(const struct engine *engine)
 	return engine->started + (part * grace + PERCENT_GRACE - 1) / PERCENT_GRACE;
 }
 
+/* A search that starts at this time is finished by the deadline. */
+static uint64_t outside_due(const struct engine *engine)
+{
+	return engine->deadline - OUTSIDE_TIMEOUT;
+}
+
 static void schedule(struct engine *engine)
 {
 	uint64_t time = engine->deadline;
@@ -314,24 +346,29 @@ static void schedule(struct engine *engine)
 		time = earlier(time, engine->list_at);
 	if (engine->phase == ENGINE_GRACE)
 		time = earlier(time, earlier(engine->grace_end, next_percent(engine)));
-	if (engine->phase == ENGINE_ENDING)
+	if (engine->conclusion)
+		time = earlier(time, engine->conclude_at);
+	if (engine->phase == ENGINE_ENDING) {
 		time = earlier(time, managers_next(&engine->managers));
-	for (size_t i = 0; i < engine->target_count && engine->phase == ENGINE_ENDING; i++)
-		time = earlier(time, engine->targets[i].next);
+		time = earlier(time, targets_next(&engine->targets));
+		if (now(engine) < outside_due(engine))
+			time = earlier(time, outside_due(engine));
+	}
 	engine->ops->wake(engine->userdata, time);
 }
 
 /* The request completes with a list, which must be requested once the last manager has stopped. */
 static void advance_managers(struct engine *engine)
 {
-	struct managers_context context = managers_context(engine);
-	struct counts counts = count(engine);
+	const struct steps_context context = engine_steps_context(engine);
 	bool wanted = managers_advance(&engine->managers, &context) && !engine->list_failed;
 
-	if (counts.ended == counts.found && !engine->listing && engine->list_at == USEC_NEVER)
-		wanted = wanted || !managers_are_left(&engine->managers, &context);
 	if (wanted)
-		engine->list_at = earlier(engine->list_at, now(engine));
+		engine->list_at =
+			earlier(engine->list_at, later(now(engine), engine->list_not_before));
+	if (sessions_done(engine) && !engine->listing && engine->list_at == USEC_NEVER &&
+	    !engine->conclusion && !managers_are_left(&engine->managers, &context))
+		engine->list_at = now(engine);
 }
 
 /* Called at the end of every function that changes the state. */
@@ -352,97 +389,56 @@ static void update(struct engine *engine)
 static void on_list_failed(struct engine *engine)
 {
 	engine->listing = false;
+	engine->listing_users = false;
 	engine->list_failed = true;
 	engine->list_is_old = true;
 	engine->list_at = now(engine) + RETRY;
 	if (engine->phase == ENGINE_STARTING &&
 	    engine->list_at > engine->first_list + LOGIND_TIMEOUT)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, NO_ANSWER);
+		fail(engine, RESULT_NO_ANSWER);
+}
+
+static bool needs_users(const struct engine *engine)
+{
+	const struct steps_context context = engine_steps_context(engine);
+
+	return !engine->users_listed &&
+	       (context.include_lingering ||
+		engine->request.flags & (HV_LOGOFF_REDELIVERED | HV_LOGOFF_DRY_RUN));
 }
 
 static void list(struct engine *engine)
 {
+	int r;
+
 	engine->listing = true;
+	engine->listing_users = needs_users(engine);
 	engine->list_is_old = false;
 	engine->list_at = USEC_NEVER;
-	if (engine->ops->list(engine->userdata) < 0)
+	engine->list_requested = now(engine);
+	if (engine->listing_users)
+		r = engine->ops->list_users(engine->userdata);
+	else
+		r = engine->ops->list(engine->userdata);
+	if (r < 0)
 		on_list_failed(engine);
 }
 
 static void mark_ended(struct engine *engine, struct target *target)
 {
-	target->step = STEP_ENDED;
-	target->next = USEC_NEVER;
+	target_end(target, now(engine));
+	if (target->ended_at && returns_are_possible(&target->session))
+		engine->returns_until = target->ended_at + RETURN_TIME;
 	managers_session_ended(&engine->managers, target->session.uid);
 	audit(engine, &target->session,
 	      engine->phase == ENGINE_ENDING ? "ended" : "ended-by-itself", "has ended");
 }
 
-/* Temporary failures: the session is still being opened, or the bus restarts. */
-static void retry_step(const struct engine *engine, struct target *target)
+static void advance_targets(struct engine *engine)
 {
-	if (target->step == STEP_STOPPED)
-		target->step = STEP_KILLED_BY_LOGIND;
-	else if (target->step == STEP_KILLED_BY_LOGIND)
-		target->step = STEP_KILLED;
-	else if (target->step == STEP_SIGNALED)
-		target->step = STEP_FOUND;
-	else
-		return;
-	target->next = now(engine) + RETRY;
-}
+	const struct steps_context context = engine_steps_context(engine);
 
-static void kill_session(const struct engine *engine, struct target *target, int number)
-{
-	if (engine->ops->kill_session(engine->userdata, &target->session, number) < 0)
-		retry_step(engine, target);
-}
-
-/*
- * logind sends the signals if the processes of the scope are not accessible. Processes that cannot
- * handle signals are killed without a delay.
- */
-static void signal_session(const struct engine *engine, struct target *target)
-{
-	int r = engine->ops->signal(engine->userdata, &target->session);
-
-	if (r == -EBUSY)
-		target->next = now(engine);
-	if (r > 0 || r == -EBUSY)
-		return;
-	kill_session(engine, target, SIGTERM);
-	kill_session(engine, target, SIGHUP);
-	kill_session(engine, target, SIGCONT);
-}
-
-static void take_next_step(const struct engine *engine, struct target *target)
-{
-	const struct session *session = &target->session;
-
-	if (target->step == STEP_FOUND)
-		engine->ops->begin(engine->userdata, session);
-	target->step++;
-	target->next = now(engine) + engine->config->escalate * USEC_PER_SEC;
-	if (target->step == STEP_SIGNALED && engine->request.flags & HV_LOGOFF_FORCE)
-		target->step = STEP_KILLED;
-	if (target->step == STEP_KILLED && engine->ops->kill(engine->userdata, session) < 0)
-		target->step = STEP_KILLED_BY_LOGIND;
-	if (target->step == STEP_SIGNALED) {
-		signal_session(engine, target);
-	} else if (target->step == STEP_KILLED_BY_LOGIND) {
-		kill_session(engine, target, SIGKILL);
-	} else if (target->step == STEP_STOPPED) {
-		engine->ops->stop_scope(engine->userdata, session);
-		target->next = USEC_NEVER;
-	}
-}
-
-/* A step may block, for example on a slow disk: the deadline is checked before each one. */
-static void take_next_steps(struct engine *engine)
-{
-	for (size_t i = 0; i < engine->target_count && !expired(engine); i++)
-		if (engine->targets[i].next <= now(engine))
-			take_next_step(engine, &engine->targets[i]);
+	targets_advance(&engine->targets, &context, engine->deadline);
 }
 
 /*
@@ -455,7 +451,7 @@ static void begin_ending(struct engine *engine)
 	engine->phase = ENGINE_ENDING;
 	report_progress(engine);
 	if (engine->phase == ENGINE_ENDING)
-		take_next_steps(engine);
+		advance_targets(engine);
 }
 
 static void notify_user(const struct engine *engine, const struct session *session)
@@ -467,7 +463,7 @@ static void notify_user(const struct engine *engine, const struct session *sessi
 
 	if (!engine->config->notice || engine->request.flags & HV_LOGOFF_DRY_RUN)
 		return;
-	if (time < engine->grace_end)
+	if (engine->phase != ENGINE_ENDING && time < engine->grace_end)
 		snprintf(text, sizeof(text),
 			 "%s\nYou will be logged off in %" PRIu64 " seconds. Save your work now.",
 			 message, (engine->grace_end - time + USEC_PER_SEC / 2) / USEC_PER_SEC);
@@ -476,25 +472,18 @@ static void notify_user(const struct engine *engine, const struct session *sessi
 	engine->ops->notify(engine->userdata, session, text);
 }
 
-static int add_target(struct engine *engine, struct session *session)
+/* Returns 0 or -ENOMEM. */
+static int add_target(struct engine *engine, struct session *session, uint64_t time)
 {
-	struct target *targets;
+	const struct target *target;
 
 	if (managers_add(&engine->managers, session->uid, session->user) < 0)
 		return -ENOMEM;
-	targets = reallocarray(engine->targets, engine->target_count + 1, sizeof(*targets));
-	if (!targets)
+	target = targets_add(&engine->targets, session, time);
+	if (!target)
 		return -ENOMEM;
-	engine->targets = targets;
-	targets[engine->target_count++] = (struct target){.session = *session};
-	*session = (struct session){0};
+	notify_user(engine, &target->session);
 	return 0;
-}
-
-/* From systemd 256 on, logind lists managers as sessions, but they do not mean a logged-on user. */
-static bool is_manager(const struct session *session)
-{
-	return !strncmp(session->class, "manager", strlen("manager"));
 }
 
 static bool listed(const struct session_list *list, const char *id)
@@ -505,70 +494,98 @@ static bool listed(const struct session_list *list, const char *id)
 	return false;
 }
 
-static bool selects_user(const struct engine *engine, const struct session *session)
+static bool selects_user(const struct engine *engine, uid_t uid, const char *name)
 {
 	const char *user = engine->request.user;
 
 	if (!user[0])
 		return true;
-	return engine->user_has_uid ? engine->uid == session->uid : !strcmp(user, session->user);
+	return engine->user_has_uid ? engine->uid == uid : !strcmp(user, name);
 }
 
 static bool selects(const struct engine *engine, const struct session *session)
 {
 	const char *id = engine->request.session;
 
-	return selects_user(engine, session) && (!id[0] || !strcmp(id, session->id));
+	return selects_user(engine, session->uid, session->user) &&
+	       (!id[0] || !strcmp(id, session->id));
 }
 
 static void mark_missing(struct engine *engine, const struct session_list *list)
 {
-	for (size_t i = 0; i < engine->target_count; i++)
-		if (engine->targets[i].step != STEP_ENDED &&
-		    !listed(list, engine->targets[i].session.id))
-			mark_ended(engine, &engine->targets[i]);
+	for (size_t i = 0; i < engine->targets.count; i++) {
+		struct target *target = &engine->targets.items[i];
+
+		if (target->step != TARGET_ENDED && !listed(list, target->session.id))
+			mark_ended(engine, target);
+	}
 }
 
-/* Adds new sessions and notifies their users. Returns the number of new sessions or -ENOMEM. */
+/* Sessions that were listed after the first end, and not before, may be those of a return. */
+static void mark_preceding(const struct engine *engine, struct session_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		list->items[i].precedes_end = engine->phase != ENGINE_ENDING;
+	for (size_t i = 0; i < list->count && engine->phase == ENGINE_ENDING; i++)
+		for (size_t j = 0; j < engine->others.count; j++) {
+			const struct session *other = &engine->others.items[j];
+
+			if (other->id && !strcmp(other->id, list->items[i].id))
+				list->items[i].precedes_end = other->precedes_end;
+		}
+}
+
+/* Adds new sessions and notifies their users. Returns 0 or -ENOMEM. */
 static int add_new(struct engine *engine, struct session_list *list)
 {
-	int added = 0;
+	uint64_t time = now(engine);
+	int r = 0;
 
 	engine->exempt = 0;
-	for (size_t i = 0; i < list->count; i++) {
-		if (is_manager(&list->items[i]) || !selects(engine, &list->items[i]))
+	for (size_t i = 0; i < list->count && r >= 0; i++) {
+		struct session *session = &list->items[i];
+
+		if (session_is_manager(session) || !selects(engine, session) ||
+		    returns_with(&engine->targets, session))
 			continue;
-		if (!session_is_eligible(&list->items[i], engine->config)) {
+		if (!session_is_eligible(session, engine->config))
 			engine->exempt++;
-			continue;
-		}
-		if (find(engine, list->items[i].id))
-			continue;
-		if (add_target(engine, &list->items[i]) < 0)
-			return -ENOMEM;
-		notify_user(engine, &engine->targets[engine->target_count - 1].session);
-		added++;
+		else if (!targets_find(&engine->targets, session->id))
+			r = add_target(engine, session, time);
 	}
-	return added;
+	return r;
 }
 
-/* Keeps what add_new() left in @list. */
+/* In a dry run, the targets are the sessions that would be ended. */
+static void count_sessions(struct engine *engine)
+{
+	const struct session_list *others = &engine->others;
+
+	managers_reset_sessions(&engine->managers);
+	for (size_t i = 0; i < engine->targets.count; i++) {
+		const struct target *target = &engine->targets.items[i];
+
+		if (target->step != TARGET_ENDED && !(engine->request.flags & HV_LOGOFF_DRY_RUN))
+			managers_session_found(&engine->managers, target->session.uid);
+	}
+	for (size_t i = 0; i < others->count; i++)
+		if (others->items[i].id && !session_is_manager(&others->items[i]))
+			managers_session_found(&engine->managers, others->items[i].uid);
+}
+
+/* Keeps what add_new() left in @list, without the targets, which may have ended. */
 static void keep_others(struct engine *engine, struct session_list *list)
 {
 	session_list_done(&engine->others);
 	engine->others = *list;
 	*list = (struct session_list){0};
-	managers_reset_sessions(&engine->managers);
-	for (size_t i = 0; i < engine->target_count; i++)
-		if (engine->targets[i].step != STEP_ENDED)
-			managers_session_found(&engine->managers, engine->targets[i].session.uid);
 	for (size_t i = 0; i < engine->others.count; i++) {
-		const struct session *session = &engine->others.items[i];
+		struct session *session = &engine->others.items[i];
 
-		/* logind may still list a target that has ended. */
-		if (session->id && !is_manager(session) && !find(engine, session->id))
-			managers_session_found(&engine->managers, session->uid);
+		if (session->id && targets_find(&engine->targets, session->id))
+			session_done(session);
 	}
+	count_sessions(engine);
 }
 
 static void drop_other(struct engine *engine, const char *id)
@@ -578,78 +595,59 @@ static void drop_other(struct engine *engine, const char *id)
 
 		if (!session->id || strcmp(session->id, id) != 0)
 			continue;
-		if (!is_manager(session))
+		if (!session_is_manager(session))
 			managers_session_ended(&engine->managers, session->uid);
 		session_done(session);
 	}
 }
 
-static void finish_without_target(struct engine *engine)
+/* Limits the lists while many sessions are opened. */
+static void list_new_sessions(struct engine *engine)
 {
-	const char *user = engine->request.user;
-	const char *session = engine->request.session;
+	if (engine->phase != ENGINE_GRACE && engine->phase != ENGINE_ENDING)
+		return;
+	engine->conclusion = NULL;
+	engine->list_at = earlier(engine->list_at, later(now(engine), engine->list_not_before));
+}
 
-	if (session[0] && engine->exempt > 0)
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "Session %s is exempt from logoffs.",
-		       session);
-	else if (engine->exempt > 0)
-		finish(engine, HV_LOGOFF_E_NO_SESSION,
-		       "User %s is only logged on in sessions that are exempt from logoffs.", user);
-	else if (session[0] && user[0])
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "User %s has no session %s.", user, session);
-	else if (session[0])
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "There is no session %s.", session);
+static bool waits_for_returns(const struct engine *engine)
+{
+	return now(engine) < engine->returns_until &&
+	       returns_are_missing(&engine->targets, &engine->others);
+}
+
+/* All sessions have ended and all managers have been stopped. */
+static void conclude_success(struct engine *engine)
+{
+	if (waits_for_returns(engine))
+		engine->list_at = earlier(engine->list_at, engine->returns_until);
+	else if (targets_count(&engine->targets).given_up > 0)
+		conclude(engine, result_of_loop);
+	else if (engine->targets.count == 0 && !managers_were_stopped(&engine->managers))
+		conclude(engine, result_without_sessions);
 	else
-		finish(engine, HV_LOGOFF_E_NO_SESSION,
-		       engine->user_has_uid ? "User %s is not logged on."
-					    : "There is no user %s in the guest.",
-		       user);
+		conclude(engine, result_of_success);
 }
 
-static void finish_without_sessions(struct engine *engine)
+/* The list of sessions is complete. */
+static void decide(struct engine *engine)
 {
-	const struct logoff_request *request = &engine->request;
+	bool done = sessions_done(engine);
 
-	/* The previous daemon may have ended sessions. */
-	if (request->flags & HV_LOGOFF_REDELIVERED && !(request->flags & HV_LOGOFF_DRY_RUN))
-		finish(engine, HV_LOGOFF_S_OK, "All sessions have ended.");
-	else if (request->user[0] || request->session[0])
-		finish_without_target(engine);
-	else if (engine->exempt > 0)
-		finish(engine, HV_LOGOFF_E_NO_SESSION,
-		       "Nobody is logged on, except in %u exempt sessions.", engine->exempt);
+	if (engine->request.flags & HV_LOGOFF_DRY_RUN)
+		conclude(engine, result_of_dry_run);
+	else if (done && !managers_left(engine))
+		conclude_success(engine);
+	else if (done || engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end)
+		begin_ending(engine);
 	else
-		finish(engine, HV_LOGOFF_E_NO_SESSION, "Nobody is logged on.");
-}
-
-static void finish_dry_run(struct engine *engine)
-{
-	char names[HV_LOGOFF_TEXT_SIZE];
-
-	for (size_t i = 0; i < engine->target_count; i++)
-		report_outcome(engine, &engine->targets[i].session, HV_LOGOFF_SELECTED);
-	list_remaining(engine, names, sizeof(names));
-	finish(engine, HV_LOGOFF_S_OK, "%u sessions would be ended: %s", count(engine).found,
-	       names);
-}
-
-static void finish_with_too_many(struct engine *engine)
-{
-	char names[HV_LOGOFF_TEXT_SIZE];
-
-	list_remaining(engine, names, sizeof(names));
-	finish(engine, HV_LOGOFF_E_EXCEPTION,
-	       "Sessions are opened as fast as they end; check for automatic logins. Left: %s",
-	       names);
+		engine->phase = ENGINE_GRACE;
 }
 
 /* The first list after the deadline only shows which sessions have ended. */
 void engine_listed(struct engine *engine, struct session_list *list, int error)
 {
-	struct counts counts;
-	int added;
-
-	if (!engine->listing)
+	if (!engine->listing || engine->listing_users)
 		return;
 	if (error < 0) {
 		on_list_failed(engine);
@@ -658,60 +656,113 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 	}
 	engine->listing = false;
 	engine->list_failed = false;
+	engine->conclusion = NULL;
+	engine->list_not_before =
+		now(engine) + later(LIST_INTERVAL, now(engine) - engine->list_requested);
 	mark_missing(engine, list);
 	if (expired(engine)) {
 		finish_at_deadline(engine);
 		return;
 	}
-	added = add_new(engine, list);
+	mark_preceding(engine, list);
+	if (add_new(engine, list) < 0) {
+		fail(engine, "Out of memory.");
+		return;
+	}
 	keep_others(engine, list);
-	counts = count(engine);
-	if (added < 0)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "Out of memory.");
-	else if (counts.found == 0)
-		finish_without_sessions(engine);
-	else if (engine->request.flags & HV_LOGOFF_DRY_RUN)
-		finish_dry_run(engine);
-	else if (counts.ended == counts.found && !managers_left(engine))
-		finish_with_success(engine);
-	else if (engine->phase == ENGINE_ENDING && added > 0 && ++engine->rounds > ROUNDS_MAX)
-		finish_with_too_many(engine);
-	else if (engine->phase == ENGINE_ENDING || now(engine) >= engine->grace_end ||
-		 counts.ended == counts.found)
-		begin_ending(engine);
-	else
-		engine->phase = ENGINE_GRACE;
+	decide(engine);
+	if (engine->list_is_old)
+		list_new_sessions(engine);
 	update(engine);
+}
+
+/* Whose manager is stopped although the request ends no session of this user. */
+static bool stops_manager(const struct engine *engine, const struct listed_user *user)
+{
+	const struct logoff_request *request = &engine->request;
+	const struct steps_context context = engine_steps_context(engine);
+
+	if (!selects_user(engine, user->uid, user->name) ||
+	    config_exempts(engine->config, user->uid, user->name))
+		return false;
+	if (user->lingers)
+		return context.include_lingering && !request->session[0];
+	/* The previous daemon may have ended the sessions. */
+	return request->flags & HV_LOGOFF_REDELIVERED && (!request->session[0] || request->user[0]);
+}
+
+void engine_users_listed(struct engine *engine, const struct listed_user *users, size_t count,
+			 int error)
+{
+	if (!engine->listing_users)
+		return;
+	if (error < 0) {
+		on_list_failed(engine);
+		update(engine);
+		return;
+	}
+	engine->listing = false;
+	engine->listing_users = false;
+	engine->users_listed = true;
+	for (size_t i = 0; i < count; i++)
+		if (managers_add_listed(&engine->managers, &users[i],
+					stops_manager(engine, &users[i])) < 0) {
+			fail(engine, "Out of memory.");
+			return;
+		}
+	engine->list_at = now(engine);
+	engine_tick(engine);
 }
 
 void engine_removed(struct engine *engine, const char *id)
 {
-	struct counts counts;
 	struct target *target;
 
 	if (engine->phase == ENGINE_IDLE)
 		return;
 	drop_other(engine, id);
-	target = find(engine, id);
-	if (!target || target->step == STEP_ENDED) {
-		update(engine);
-		return;
+	target = targets_find(&engine->targets, id);
+	if (target && target->step != TARGET_ENDED) {
+		mark_ended(engine, target);
+		if (sessions_done(engine)) {
+			engine->list_at = earlier(engine->list_at, now(engine) + SETTLE);
+			search_outside(engine);
+		}
 	}
-	mark_ended(engine, target);
-	counts = count(engine);
-	if (counts.ended == counts.found)
-		engine->list_at = earlier(engine->list_at, now(engine) + SETTLE);
 	update(engine);
 }
 
-/* Users who log on during the grace period are notified. Later sessions are in the last list. */
+/* engine_found() may not follow: logind may not answer, or the session ends at once. */
 void engine_opened(struct engine *engine)
 {
+	if (engine->phase == ENGINE_IDLE)
+		return;
 	engine->list_is_old = true;
-	if (engine->phase == ENGINE_GRACE)
-		engine_resync(engine);
-	else if (engine->phase != ENGINE_IDLE)
-		update(engine);
+	list_new_sessions(engine);
+	update(engine);
+}
+
+/* A session may even end before it is listed, with its user's manager. */
+void engine_found(struct engine *engine, const struct session *session)
+{
+	struct session copy;
+
+	if ((engine->phase != ENGINE_GRACE && engine->phase != ENGINE_ENDING) || expired(engine) ||
+	    targets_find(&engine->targets, session->id) || session_is_manager(session) ||
+	    !selects(engine, session) || !session_is_eligible(session, engine->config) ||
+	    returns_with(&engine->targets, session))
+		return;
+	if (session_init(&copy, session->id, session->uid, session->user, session->class,
+			 session->seat, session->tty, session->leader) < 0)
+		return;
+	if (add_target(engine, &copy, now(engine)) < 0)
+		session_done(&copy);
+	else
+		managers_session_found(&engine->managers, session->uid);
+	engine->conclusion = NULL;
+	if (engine->phase == ENGINE_ENDING)
+		begin_ending(engine);
+	update(engine);
 }
 
 void engine_resync(struct engine *engine)
@@ -725,21 +776,22 @@ void engine_resync(struct engine *engine)
 
 void engine_call_failed(struct engine *engine, const char *id, int error)
 {
-	struct target *target = find(engine, id);
+	const struct steps_context context = engine_steps_context(engine);
+	struct target *target = targets_find(&engine->targets, id);
 
-	if (!target || target->step == STEP_ENDED)
+	if (!target || target->step == TARGET_ENDED)
 		return;
 	if (error == -ENOENT) {
 		engine_removed(engine, id);
 		return;
 	}
-	retry_step(engine, target);
+	target_retry(target, &context);
 	update(engine);
 }
 
 void engine_manager_found(struct engine *engine, uid_t uid, int state)
 {
-	struct managers_context context = managers_context(engine);
+	const struct steps_context context = engine_steps_context(engine);
 
 	if (engine->phase == ENGINE_ENDING && !expired(engine))
 		managers_found(&engine->managers, &context, uid, state);
@@ -747,11 +799,40 @@ void engine_manager_found(struct engine *engine, uid_t uid, int state)
 		update(engine);
 }
 
+static int add_outside(struct outside_users *outside, const struct outside_user *user)
+{
+	struct outside_user *items;
+	char *name;
+
+	items = reallocarray(outside->items, outside->count + 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	outside->items = items;
+	name = strdup(user->user);
+	if (!name)
+		return -ENOMEM;
+	items[outside->count++] = (struct outside_user){
+		.uid = user->uid,
+		.user = name,
+		.processes = user->processes,
+	};
+	return 0;
+}
+
 void engine_outside_found(struct engine *engine, const struct outside_user *users, size_t count)
 {
-	(void)engine;
-	(void)users;
-	(void)count;
+	if (!engine->outside_searching)
+		return;
+	engine->outside_searching = false;
+	engine->outside_found = now(engine);
+	outside_users_done(&engine->outside);
+	for (size_t i = 0; i < count; i++)
+		if (selects_user(engine, users[i].uid, users[i].user) &&
+		    !config_exempts(engine->config, users[i].uid, users[i].user) &&
+		    add_outside(&engine->outside, &users[i]) < 0)
+			break;
+	if (engine->conclusion)
+		finish_with(engine, engine->conclusion);
 }
 
 void engine_tick(struct engine *engine)
@@ -762,10 +843,16 @@ void engine_tick(struct engine *engine)
 		finish_at_deadline(engine);
 		return;
 	}
+	if (engine->conclusion && now(engine) >= engine->conclude_at) {
+		finish_with(engine, engine->conclusion);
+		return;
+	}
 	if (engine->phase == ENGINE_GRACE && now(engine) >= engine->grace_end)
 		begin_ending(engine);
 	else if (engine->phase == ENGINE_ENDING)
-		take_next_steps(engine);
+		advance_targets(engine);
+	if (engine->phase == ENGINE_ENDING && now(engine) >= outside_due(engine))
+		search_outside(engine);
 	/* The request may have been dropped by a report. */
 	if (engine->phase != ENGINE_IDLE && !engine->listing && engine->list_at <= now(engine))
 		list(engine);
@@ -809,8 +896,7 @@ void engine_resolved(struct engine *engine, const uid_t *uid)
 void engine_resolve_failed(struct engine *engine, const char *name, int error)
 {
 	if (engine->resolving)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "Cannot look up user %s in the guest: %s.",
-		       name, strerror(-error));
+		fail(engine, "Cannot look up user %s in the guest: %s.", name, strerror(-error));
 }
 
 static void resolve_users(struct engine *engine)
@@ -866,7 +952,7 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	audit_request(engine);
 	r = begin_no_logins(engine);
 	if (r < 0)
-		finish(engine, HV_LOGOFF_E_EXCEPTION, "Cannot refuse logons: %s.", strerror(-r));
+		fail(engine, "Cannot refuse logons: %s.", strerror(-r));
 	else
 		resolve_users(engine);
 	return 0;
@@ -874,12 +960,16 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 
 static void cancel(struct engine *engine)
 {
+	struct result result;
+
 	if (engine->phase == ENGINE_GRACE && engine->config->notice)
-		for (size_t i = 0; i < engine->target_count; i++)
-			if (engine->targets[i].step != STEP_ENDED)
-				engine->ops->notify(engine->userdata, &engine->targets[i].session,
+		for (size_t i = 0; i < engine->targets.count; i++)
+			if (engine->targets.items[i].step != TARGET_ENDED)
+				engine->ops->notify(engine->userdata,
+						    &engine->targets.items[i].session,
 						    "The logoff was cancelled.");
-	finish(engine, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
+	result_set(&result, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
+	finish(engine, &result);
 }
 
 void engine_cancel(struct engine *engine, const struct logoff_transport *transport, uint32_t reason)

@@ -13,18 +13,12 @@
 #include <stdint.h>
 
 #include "managers.h"
+#include "outcome.h"
+#include "result.h"
 #include "session.h"
+#include "targets.h"
 #include "userspace/guest/config.h"
 #include "userspace/shared/logoff_request.h"
-
-/* What became of a session, or of a user's processes. */
-struct outcome {
-	enum hv_logoff_outcome outcome;
-	uid_t uid;
-	const char *user;       /* empty if unknown */
-	const char *session;    /* logind's id; empty if the outcome is about the user */
-	unsigned int processes; /* of HV_LOGOFF_OUTSIDE */
-};
 
 /* A user with processes without a session. */
 struct outside_user {
@@ -53,7 +47,7 @@ struct logoff_transport {
 
 /* What the engine needs from the daemon. */
 struct engine_ops {
-	/* Microseconds of a monotonic clock. */
+	/* Microseconds of a monotonic clock, never 0. */
 	uint64_t (*now)(void *userdata);
 	/* Call engine_tick() at @time; replaces the previous time. */
 	void (*wake)(void *userdata, uint64_t time);
@@ -62,6 +56,8 @@ struct engine_ops {
 	 * engine_resolved() or engine_resolve_failed() follows; or -errno.
 	 */
 	int (*resolve)(void *userdata, const char *user);
+	/* Request a list of all users. Returns 0, and engine_users_listed() follows; or -errno. */
+	int (*list_users)(void *userdata);
 	/* Request a list of all sessions. Returns 0, and engine_listed() follows; or -errno. */
 	int (*list)(void *userdata);
 	/* From now on, the request ends the session. May be called again for the same session. */
@@ -107,6 +103,8 @@ struct engine_ops {
 	/* Write a journal entry; @session is NULL if it is about the whole request. */
 	void (*audit)(void *userdata, const char *id, const struct session *session,
 		      const char *outcome, const char *detail);
+	/* Write a journal entry about an outcome of a user. */
+	void (*audit_user)(void *userdata, const char *id, const struct outcome *outcome);
 };
 
 enum engine_phase {
@@ -135,17 +133,30 @@ struct engine {
 	uid_t uid;           /* of the request's user */
 	uint64_t first_list; /* when it was requested */
 
-	struct target *targets;
-	size_t target_count;
+	struct targets targets;
 	unsigned int exempt;        /* selected sessions in the last list that may not be ended */
 	struct session_list others; /* in the last list, that the request does not end */
-	struct managers managers;   /* of the users of the targets */
+	struct managers managers;   /* of the users of the targets, and of listed users */
+	uint64_t returns_until;     /* users may return until then */
 
-	bool listing; /* waiting for engine_listed() */
+	bool listing;       /* waiting for engine_listed() or engine_users_listed() */
+	bool listing_users; /* waiting for engine_users_listed() */
+	bool users_listed;
 	uint64_t list_at;
-	bool list_failed;    /* the last list could not be read */
-	bool list_is_old;    /* sessions may have been opened since it was requested */
-	unsigned int rounds; /* lists with new sessions after the grace period */
+	uint64_t list_requested;
+	uint64_t list_not_before; /* for new sessions */
+	bool list_failed;         /* the last list could not be read */
+	bool list_is_old;         /* sessions may have been opened since it was requested */
+
+	/* Not NULL: what the request finishes with once the processes outside have been found. */
+	void (*conclusion)(struct result *result, const struct engine *engine);
+	uint64_t conclude_at; /* at the latest */
+	struct outside_users {
+		struct outside_user *items; /* users that the request selects */
+		size_t count;
+	} outside;
+	bool outside_searching;
+	uint64_t outside_found; /* when; 0: never */
 
 	struct hv_logoff_report last;
 };
@@ -171,14 +182,20 @@ bool engine_serves(const struct engine *engine, const struct logoff_transport *t
 void engine_cancel(struct engine *engine, const struct logoff_transport *transport,
 		   uint32_t reason);
 void engine_tick(struct engine *engine);
+struct steps_context engine_steps_context(const struct engine *engine);
 
 /* @uid of the request's user; NULL: there is no such user, or the request is for all users. */
 void engine_resolved(struct engine *engine, const uid_t *uid);
 /* It is not known whether @name, the request's user or an exempt one, exists. */
 void engine_resolve_failed(struct engine *engine, const char *name, int error);
+/* All users whom logind lists, or a negative @error. */
+void engine_users_listed(struct engine *engine, const struct listed_user *users, size_t count,
+			 int error);
 /* All sessions, or a negative @error. Sessions that the engine keeps are moved out of @list. */
 void engine_listed(struct engine *engine, struct session_list *list, int error);
+/* A session has been opened, which engine_found() may follow. */
 void engine_opened(struct engine *engine);
+void engine_found(struct engine *engine, const struct session *session);
 void engine_removed(struct engine *engine, const char *id);
 /* Signals from logind may have been missed. */
 void engine_resync(struct engine *engine);

@@ -27,6 +27,9 @@ struct manager {
 	uid_t uid;
 	char *user;
 	unsigned int sessions;
+	bool wanted;      /* the request stops it */
+	bool lingers;     /* as listed at the start of the request */
+	bool was_stopped; /* by the request */
 	enum manager_step step;
 	uint64_t next;        /* when to check it again; USEC_NEVER: waiting for an answer */
 	uint64_t escalate_at; /* when the next step is due */
@@ -48,21 +51,45 @@ static struct manager *find(const struct managers *managers, uid_t uid)
 	return NULL;
 }
 
-int managers_add(struct managers *managers, uid_t uid, const char *user)
+/* Returns NULL if memory is exhausted. */
+static struct manager *find_or_add(struct managers *managers, uid_t uid, const char *user)
 {
+	struct manager *manager = find(managers, uid);
 	struct manager *items;
 	char *name;
 
-	if (find(managers, uid))
-		return 0;
+	if (manager)
+		return manager;
 	items = reallocarray(managers->items, managers->count + 1, sizeof(*items));
 	if (!items)
-		return -ENOMEM;
+		return NULL;
 	managers->items = items;
 	name = strdup(user);
 	if (!name)
+		return NULL;
+	manager = &items[managers->count++];
+	*manager = (struct manager){.uid = uid, .user = name};
+	return manager;
+}
+
+int managers_add(struct managers *managers, uid_t uid, const char *user)
+{
+	struct manager *manager = find_or_add(managers, uid, user);
+
+	if (!manager)
 		return -ENOMEM;
-	items[managers->count++] = (struct manager){.uid = uid, .user = name};
+	manager->wanted = true;
+	return 0;
+}
+
+int managers_add_listed(struct managers *managers, const struct listed_user *user, bool stop)
+{
+	struct manager *manager = find_or_add(managers, user->uid, user->name);
+
+	if (!manager)
+		return -ENOMEM;
+	manager->wanted = manager->wanted || stop;
+	manager->lingers = user->lingers;
 	return 0;
 }
 
@@ -94,18 +121,18 @@ void managers_session_ended(struct managers *managers, uid_t uid)
 
 static bool is_left(const struct manager *manager)
 {
-	return manager->sessions == 0 && manager->step < STEP_GONE;
+	return manager->wanted && manager->sessions == 0 && manager->step < STEP_GONE;
 }
 
 /* Avoids calls to PID 1 and logind: most users without a session have no process either. */
-static void skip_if_idle(struct manager *manager, const struct managers_context *context)
+static void skip_if_idle(struct manager *manager, const struct steps_context *context)
 {
 	if (manager->step == STEP_NONE && is_left(manager) &&
 	    context->ops->user_runs(context->userdata, manager->uid) == 0)
 		manager->step = STEP_GONE;
 }
 
-bool managers_are_left(struct managers *managers, const struct managers_context *context)
+bool managers_are_left(struct managers *managers, const struct steps_context *context)
 {
 	bool left = false;
 
@@ -116,19 +143,28 @@ bool managers_are_left(struct managers *managers, const struct managers_context 
 	return left;
 }
 
-static void kill_user(struct manager *manager, const struct managers_context *context)
+bool managers_were_stopped(const struct managers *managers)
+{
+	for (size_t i = 0; i < managers->count; i++)
+		if (managers->items[i].was_stopped)
+			return true;
+	return false;
+}
+
+static void kill_user(struct manager *manager, const struct steps_context *context)
 {
 	manager->step = STEP_KILLED;
 	context->ops->kill_user(context->userdata, manager->uid);
 }
 
-static void stop(struct manager *manager, const struct managers_context *context, uint64_t now)
+static void stop(struct manager *manager, const struct steps_context *context, uint64_t now)
 {
 	if (context->ops->stop_manager(context->userdata, manager->uid) < 0) {
 		manager->next = now + RETRY;
 		return;
 	}
 	manager->step = STEP_STOPPED;
+	manager->was_stopped = true;
 	manager->next = now + POLL;
 	manager->escalate_at = now + context->escalate;
 	if (context->force)
@@ -136,7 +172,7 @@ static void stop(struct manager *manager, const struct managers_context *context
 }
 
 /* The slice becomes empty shortly before the manager's unit becomes inactive. */
-static void advance(struct manager *manager, const struct managers_context *context, uint64_t now)
+static void advance(struct manager *manager, const struct steps_context *context, uint64_t now)
 {
 	bool stopping = manager->step != STEP_NONE;
 
@@ -151,7 +187,7 @@ static void advance(struct manager *manager, const struct managers_context *cont
 		manager->next = now + RETRY;
 }
 
-bool managers_advance(struct managers *managers, const struct managers_context *context)
+bool managers_advance(struct managers *managers, const struct steps_context *context)
 {
 	uint64_t now = context->ops->now(context->userdata);
 	bool delayed = false;
@@ -172,7 +208,7 @@ bool managers_advance(struct managers *managers, const struct managers_context *
 	return delayed;
 }
 
-void managers_found(struct managers *managers, const struct managers_context *context, uid_t uid,
+void managers_found(struct managers *managers, const struct steps_context *context, uid_t uid,
 		    int state)
 {
 	struct manager *manager = find(managers, uid);
@@ -190,7 +226,8 @@ void managers_found(struct managers *managers, const struct managers_context *co
 		if (manager->step == STEP_KILLED)
 			context->ops->reset_manager(context->userdata, uid);
 		manager->step = STEP_GONE;
-	} else if (manager->step == STEP_NONE && state == MANAGER_LINGERS) {
+	} else if (manager->step == STEP_NONE && state == MANAGER_LINGERS &&
+		   !context->include_lingering) {
 		manager->step = STEP_LINGERS;
 	} else if (manager->step == STEP_NONE && context->list_is_old) {
 		manager->next = now;
@@ -209,21 +246,43 @@ uint64_t managers_next(const struct managers *managers)
 	return next;
 }
 
-unsigned int managers_list(const struct managers *managers, bool lingering, char *text, size_t size)
+static void set_outcome(struct outcome *outcome, const struct manager *manager,
+			enum hv_logoff_outcome value)
 {
-	unsigned int count = 0;
-	size_t used = 0;
+	*outcome = (struct outcome){
+		.outcome = value,
+		.uid = manager->uid,
+		.user = manager->user,
+		.session = "",
+	};
+}
 
-	text[0] = '\0';
-	for (size_t i = 0; i < managers->count; i++) {
-		const struct manager *manager = &managers->items[i];
+bool managers_get_outcome(const struct managers *managers, size_t index, struct outcome *outcome)
+{
+	const struct manager *manager = &managers->items[index];
 
-		if (lingering ? manager->step != STEP_LINGERS : !is_left(manager))
-			continue;
-		if (used < size)
-			used += snprintf(text + used, size - used, "%s%s", count ? ", " : "",
-					 manager->user);
-		count++;
-	}
-	return count;
+	if (manager->sessions > 0)
+		return false;
+	if (manager->step == STEP_LINGERS)
+		set_outcome(outcome, manager, HV_LOGOFF_LINGERING);
+	else if (is_left(manager))
+		set_outcome(outcome, manager, HV_LOGOFF_MANAGER_FAILED);
+	else if (manager->was_stopped)
+		set_outcome(outcome, manager, HV_LOGOFF_MANAGER_ENDED);
+	else
+		return false;
+	return true;
+}
+
+bool managers_get_prospect(const struct managers *managers, const struct steps_context *context,
+			   size_t index, struct outcome *outcome)
+{
+	const struct manager *manager = &managers->items[index];
+
+	if (manager->sessions > 0 || !manager->wanted || !manager->lingers ||
+	    context->ops->user_runs(context->userdata, manager->uid) == 0)
+		return false;
+	set_outcome(outcome, manager,
+		    context->include_lingering ? HV_LOGOFF_MANAGER_SELECTED : HV_LOGOFF_LINGERING);
+	return true;
 }

@@ -8,17 +8,18 @@
 #include "userspace/guest/config.h"
 
 int session_init(struct session *session, const char *id, uid_t uid, const char *user,
-		 const char *class, const char *tty, pid_t leader)
+		 const char *class, const char *seat, const char *tty, pid_t leader)
 {
 	*session = (struct session){
 		.id = strdup(id),
 		.uid = uid,
 		.user = strdup(user),
 		.class = strdup(class),
+		.seat = strdup(seat),
 		.tty = strdup(tty),
 		.leader = leader,
 	};
-	if (session->id && session->user && session->class && session->tty)
+	if (session->id && session->user && session->class && session->seat && session->tty)
 		return 0;
 	session_done(session);
 	return -ENOMEM;
@@ -29,6 +30,7 @@ void session_done(struct session *session)
 	free(session->id);
 	free(session->user);
 	free(session->class);
+	free(session->seat);
 	free(session->tty);
 	*session = (struct session){0};
 }
@@ -54,6 +56,11 @@ void session_list_done(struct session_list *list)
 		session_done(&list->items[i]);
 	free(list->items);
 	*list = (struct session_list){0};
+}
+
+bool session_is_manager(const struct session *session)
+{
+	return !strncmp(session->class, "manager", strlen("manager"));
 }
 
 bool session_is_eligible(const struct session *session, const struct config *config)

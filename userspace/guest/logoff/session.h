@@ -15,8 +15,11 @@ struct session {
 	uid_t uid;
 	char *user;
 	char *class;
+	char *seat;
 	char *tty;    /* below /dev, such as "pts/0" */
 	pid_t leader; /* 0 if unknown */
+	/* Set by the engine: it was listed before the request ended a session. */
+	bool precedes_end;
 };
 
 struct session_list {
@@ -25,13 +28,15 @@ struct session_list {
 };
 
 int session_init(struct session *session, const char *id, uid_t uid, const char *user,
-		 const char *class, const char *tty, pid_t leader);
+		 const char *class, const char *seat, const char *tty, pid_t leader);
 void session_done(struct session *session);
 
 /* Takes ownership of the strings of @session, even if it fails. Returns 0 or -ENOMEM. */
 int session_list_add(struct session_list *list, struct session *session);
 void session_list_done(struct session_list *list);
 
+/* From systemd 256 on, logind lists managers as sessions, but they do not mean a logged-on user. */
+bool session_is_manager(const struct session *session);
 /* Whether the configuration permits that a request ends it. */
 bool session_is_eligible(const struct session *session, const struct config *config);
 

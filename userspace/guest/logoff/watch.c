@@ -70,7 +70,7 @@ static int add(struct watch *watch, const struct session *session)
 		return -ENOMEM;
 	watch->sessions = sessions;
 	if (session_init(&copy, session->id, session->uid, session->user, session->class,
-			 session->tty, session->leader) < 0)
+			 session->seat, session->tty, session->leader) < 0)
 		return -ENOMEM;
 	sessions[watch->count++] = (struct watched){.session = copy, .lists = watch->lists};
 	return 0;

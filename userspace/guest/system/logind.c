@@ -49,6 +49,20 @@ struct listing {
 	size_t answered;
 };
 
+/* Whether each user lingers is a call of its own. */
+struct user_listing {
+	struct listed_user *users;
+	size_t count;
+	size_t answered;
+};
+
+/* A call about the user at @index of a listing, which may be in progress no longer. */
+struct linger_call {
+	struct logind *logind;
+	unsigned int listing;
+	size_t index;
+};
+
 /* A call about a session. */
 struct session_call {
 	struct logind *logind;
@@ -117,10 +131,10 @@ static void finish_listing(struct listing *listing, int error)
 }
 
 static int add_session(struct listing *listing, const char *id, uid_t uid, const char *user,
-		       const char *class, const char *tty, pid_t leader)
+		       const char *class, const char *seat, const char *tty, pid_t leader)
 {
 	struct session session;
-	int r = session_init(&session, id, uid, user, class, tty, leader);
+	int r = session_init(&session, id, uid, user, class, seat, tty, leader);
 
 	return r < 0 ? r : session_list_add(&listing->sessions, &session);
 }
@@ -134,18 +148,18 @@ static bool is_left_out(const struct listing *listing, const char *id, uid_t uid
 
 static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 {
-	const char *id, *user, *class, *tty;
+	const char *id, *user, *class, *seat, *tty;
 	uint32_t uid, leader;
 	int r;
 
 	r = sd_bus_message_enter_container(reply, 'a', "(sussussbto)");
 	if (r < 0)
 		return r;
-	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, NULL, &leader,
+	while ((r = sd_bus_message_read(reply, "(sussussbto)", &id, &uid, &user, &seat, &leader,
 					&class, &tty, NULL, NULL, NULL)) > 0) {
 		if (is_left_out(listing, id, uid))
 			continue;
-		r = add_session(listing, id, uid, user, class, tty, leader);
+		r = add_session(listing, id, uid, user, class, seat, tty, leader);
 		if (r < 0)
 			return r;
 	}
@@ -154,7 +168,7 @@ static int read_list_ex(struct listing *listing, sd_bus_message *reply)
 
 /* Properties that are not in the reply are "" or 0. */
 struct properties {
-	const char *id, *user, *class, *tty;
+	const char *id, *user, *class, *seat, *tty;
 	uint32_t uid, leader;
 };
 
@@ -189,6 +203,8 @@ static int read_property(sd_bus_message *reply, const char *key, void *userdata)
 		return sd_bus_message_read(reply, "v", "s", &properties->user);
 	if (!strcmp(key, "Class"))
 		return sd_bus_message_read(reply, "v", "s", &properties->class);
+	if (!strcmp(key, "Seat"))
+		return sd_bus_message_read(reply, "v", "(so)", &properties->seat, NULL);
 	if (!strcmp(key, "TTY"))
 		return sd_bus_message_read(reply, "v", "s", &properties->tty);
 	if (!strcmp(key, "Leader"))
@@ -198,7 +214,7 @@ static int read_property(sd_bus_message *reply, const char *key, void *userdata)
 
 static int read_properties(sd_bus_message *reply, struct properties *properties)
 {
-	*properties = (struct properties){.id = "", .user = "", .class = "", .tty = ""};
+	*properties = (struct properties){.id = "", .user = "", .class = "", .seat = "", .tty = ""};
 	return read_all(reply, read_property, properties);
 }
 
@@ -206,6 +222,12 @@ static bool has_ended(sd_bus_message *reply)
 {
 	return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
 	       sd_bus_message_is_method_error(reply, NO_SUCH_SESSION);
+}
+
+static bool is_unknown_user(sd_bus_message *reply)
+{
+	return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
+	       sd_bus_message_is_method_error(reply, NO_SUCH_USER);
 }
 
 /* A session that has ended since it was listed is not an error. */
@@ -222,7 +244,7 @@ static int handle_properties(const struct lookup *lookup, sd_bus_message *reply)
 	if (r < 0)
 		return r;
 	return add_session(lookup->listing, lookup->id, lookup->uid, lookup->user, properties.class,
-			   properties.tty, properties.leader);
+			   properties.seat, properties.tty, properties.leader);
 }
 
 static int look_up_more(struct listing *listing);
@@ -415,8 +437,8 @@ static void on_found(void *userdata, sd_bus_message *reply, int error)
 	if (reply && has_ended(reply))
 		return;
 	if (error < 0 || read_properties(reply, &found) < 0 ||
-	    session_init(&session, found.id, found.uid, found.user, found.class, found.tty,
-			 found.leader) < 0) {
+	    session_init(&session, found.id, found.uid, found.user, found.class, found.seat,
+			 found.tty, found.leader) < 0) {
 		logind->handler->found(logind->userdata, NULL);
 		return;
 	}
@@ -523,6 +545,132 @@ static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
+static void user_listing_free(struct logind *logind)
+{
+	struct user_listing *listing = logind->user_listing;
+
+	logind->user_listing = NULL;
+	for (size_t i = 0; listing && i < listing->count; i++)
+		free(listing->users[i].name);
+	if (listing)
+		free(listing->users);
+	free(listing);
+}
+
+static void finish_user_listing(struct logind *logind, int error)
+{
+	const struct user_listing *listing = logind->user_listing;
+
+	logind->handler->users_listed(logind->userdata, listing->users, listing->count,
+				      error < 0 ? error : 0);
+	user_listing_free(logind);
+}
+
+/* A user whom logind has dropped since does not linger. */
+static int read_linger(sd_bus_message *reply, int error)
+{
+	int lingers = 0;
+
+	if (reply && is_unknown_user(reply))
+		return 0;
+	if (error == 0 && sd_bus_message_read(reply, "v", "b", &lingers) < 0)
+		error = -EBADMSG;
+	return error < 0 ? error : lingers;
+}
+
+static void on_listed_user(void *userdata, sd_bus_message *reply, int error)
+{
+	const struct linger_call *call = userdata;
+	struct logind *logind = call->logind;
+	struct user_listing *listing = logind->user_listing;
+	int lingers = read_linger(reply, error);
+
+	if (!listing || call->listing != logind->user_listings)
+		return;
+	listing->users[call->index].lingers = lingers > 0;
+	listing->answered++;
+	if (lingers < 0 || listing->answered == listing->count)
+		finish_user_listing(logind, lingers);
+}
+
+static int add_listed_user(struct user_listing *listing, uid_t uid, const char *name)
+{
+	struct listed_user *users;
+
+	users = reallocarray(listing->users, listing->count + 1, sizeof(*users));
+	if (!users)
+		return -ENOMEM;
+	listing->users = users;
+	users[listing->count] = (struct listed_user){.uid = uid, .name = strdup(name)};
+	if (!users[listing->count].name)
+		return -ENOMEM;
+	listing->count++;
+	return 0;
+}
+
+static int get_listed_linger(struct logind *logind, size_t index, const char *path)
+{
+	struct linger_call *call = malloc(sizeof(*call));
+
+	if (call)
+		*call = (struct linger_call){logind, logind->user_listings, index};
+	return send_call(logind, NAME, path, PROPERTIES, "Get", on_listed_user, call, "ss", USER,
+			 "Linger");
+}
+
+static int read_users(struct logind *logind, sd_bus_message *reply)
+{
+	struct user_listing *listing = logind->user_listing;
+	const char *name, *path;
+	uint32_t uid;
+	int r;
+
+	r = sd_bus_message_enter_container(reply, 'a', "(uso)");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_read(reply, "(uso)", &uid, &name, &path)) > 0) {
+		r = add_listed_user(listing, uid, name);
+		if (r >= 0)
+			r = get_listed_linger(logind, listing->count - 1, path);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+static void on_users(void *userdata, sd_bus_message *reply, int error)
+{
+	const struct linger_call *call = userdata;
+	struct logind *logind = call->logind;
+
+	if (!logind->user_listing || call->listing != logind->user_listings)
+		return;
+	if (error == 0)
+		error = read_users(logind, reply);
+	else if (reply)
+		reply_error(logind, reply);
+	if (error < 0 || logind->user_listing->count == 0)
+		finish_user_listing(logind, error);
+}
+
+int logind_list_users(struct logind *logind)
+{
+	struct linger_call *call = malloc(sizeof(*call));
+	int r;
+
+	user_listing_free(logind);
+	logind->user_listings++;
+	logind->user_listing = calloc(1, sizeof(*logind->user_listing));
+	if (call)
+		*call = (struct linger_call){logind, logind->user_listings, 0};
+	r = send_call(logind, NAME, PATH, MANAGER, "ListUsers", on_users, call, "");
+	if (r >= 0 && !logind->user_listing)
+		r = -ENOMEM;
+	if (r < 0)
+		user_listing_free(logind);
+	return r;
+}
+
 /* The failure of waiting calls may open the next connection. */
 static void disconnect(struct logind *logind, bool failed)
 {
@@ -530,6 +678,7 @@ static void disconnect(struct logind *logind, bool failed)
 
 	listing_free(logind->listing);
 	logind->listing = NULL;
+	user_listing_free(logind);
 	logind->bus = NULL;
 	call_queue_done(&logind->queue, failed);
 	sd_bus_close_unref(bus);
@@ -655,19 +804,14 @@ static void report_manager(const struct user_call *call, int state)
 	call->logind->handler->manager_found(call->logind->userdata, call->uid, state);
 }
 
+/* Without the user in logind, only PID 1 has the manager. */
 static void on_linger(void *userdata, sd_bus_message *reply, int error)
 {
 	const struct user_call *call = userdata;
-	int lingers = 0;
+	int lingers = read_linger(reply, error);
 
-	if (error == 0 && sd_bus_message_read(reply, "v", "b", &lingers) < 0)
-		error = -EBADMSG;
-	/* Without the user in logind, only PID 1 has the manager. */
-	if (reply && (sd_bus_message_is_method_error(reply, SD_BUS_ERROR_UNKNOWN_OBJECT) ||
-		      sd_bus_message_is_method_error(reply, NO_SUCH_USER)))
-		report_manager(call, MANAGER_ACTIVE);
-	else if (error < 0)
-		report_manager(call, error);
+	if (lingers < 0)
+		report_manager(call, lingers);
 	else
 		report_manager(call, lingers ? MANAGER_LINGERS : MANAGER_ACTIVE);
 }

@@ -23,6 +23,9 @@ struct service {
 struct logind_handler {
 	/* Whether a session has ended, so that it is left out of the list. */
 	bool (*has_ended)(void *userdata, const char *id, uid_t uid);
+	/* The result of logind_list_users(). */
+	void (*users_listed)(void *userdata, const struct listed_user *users, size_t count,
+			     int error);
 	/* The result of logind_list(). Sessions that the handler leaves in @list are freed. */
 	void (*listed)(void *userdata, struct session_list *list, int error);
 	void (*opened)(void *userdata);
@@ -51,9 +54,11 @@ struct logind {
 	const struct logind_handler *handler;
 	void *userdata;
 	struct listing *listing; /* in progress, or NULL */
-	bool without_list_ex;    /* systemd before v256 */
-	bool logout_stops;       /* KillUserProcesses= */
-	bool failure_logged;     /* why it does not answer */
+	struct user_listing *user_listing;
+	unsigned int user_listings; /* so far */
+	bool without_list_ex;       /* systemd before v256 */
+	bool logout_stops;          /* KillUserProcesses= */
+	bool failure_logged;        /* why it does not answer */
 };
 
 /* The connection is opened on first use. */
@@ -63,8 +68,9 @@ void logind_done(struct logind *logind);
 
 /* Returns 0, or -errno if there is no bus. Every call has a timeout. */
 int logind_connect(struct logind *logind);
-/* Cancels the previous listing if it is still in progress. */
+/* Both cancel the previous listing if it is still in progress. */
 int logind_list(struct logind *logind);
+int logind_list_users(struct logind *logind);
 int logind_kill(struct logind *logind, const char *id, int number);
 int logind_stop_scope(struct logind *logind, const char *id);
 

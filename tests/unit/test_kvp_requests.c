@@ -156,6 +156,70 @@ static void test_states(void **state)
 	assert_published("id=a state=done percent=10 found=1 ended=0 failed=1 result=0xa0040202 ");
 }
 
+static void take_outcome(enum hv_logoff_outcome code)
+{
+	const struct outcome outcome = {
+		.outcome = code, .uid = 1000, .user = "anna", .session = ""};
+
+	fake.engine.transport->outcome(fake.engine.transport_data, &outcome);
+}
+
+/* The last answer has the numbers of users with each outcome; the next request starts at 0. */
+static void test_numbers_of_users(void **state)
+{
+	static const enum hv_logoff_outcome outcomes[] = {
+		HV_LOGOFF_FAILED,        HV_LOGOFF_SELECTED,         HV_LOGOFF_RETURNED,
+		HV_LOGOFF_RETURNED,      HV_LOGOFF_MANAGER_SELECTED, HV_LOGOFF_LINGERING,
+		HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE,          HV_LOGOFF_OUTSIDE,
+		HV_LOGOFF_OUTSIDE,
+	};
+
+	take("id=a do=logoff timeout=60");
+	run_for(1);
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		take_outcome(outcomes[i]);
+	engine_removed(&fake.engine, "c1");
+	run_for(10);
+	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
+			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
+	take("id=a do=forget");
+	add_session("c2", "anna", BY_NOTHING);
+	take("id=b do=logoff timeout=60");
+	run_for(1);
+	take_outcome(HV_LOGOFF_MANAGER_FAILED);
+	run_for(60);
+	assert_published(" found=1 ended=0 failed=1 managers-left=1 "
+			 "result=0xa0040202 accepts=2 ");
+}
+
+static void take_2(const char *fields)
+{
+	char value[KVP_TEXT_MAX + 1];
+
+	snprintf(value, sizeof(value), "v=2 issued=2026-11-22T16:00:00Z life=300 %s", fields);
+	kvp_requests_handle(&fixture.kvp, value);
+}
+
+static void test_version_2(void **state)
+{
+	take_2("id=a do=logoff include-lingering=yes user=\"jane doe\" message=Good night");
+	assert_int_equal(fake.requests, 1);
+	assert_int_equal(fake.last_request.flags, HV_LOGOFF_INCLUDE_LINGERING);
+	assert_string_equal(fake.last_request.user, "jane doe");
+	run_for(60);
+	assert_published("id=a state=done ");
+	take_2("id=b do=logoff user=\"jane");
+	assert_refused("b", "0x80070057", "ends with a quote");
+	assert_int_equal(fake.requests, 1);
+	/* A host cancels it with either version. */
+	take_2("id=c do=logoff no-logins=yes timeout=60 grace=30");
+	run_for(1);
+	assert_true(fake.no_logins);
+	take("id=c do=cancel");
+	assert_published("result=0x800704c7 ");
+	assert_false(fake.no_logins);
+}
+
 static void test_end_of_session(void **state)
 {
 	take("id=a do=logoff timeout=60");
@@ -583,6 +647,8 @@ int main(void)
 		TEST(test_idle),
 		TEST(test_logoff),
 		TEST(test_states),
+		TEST(test_numbers_of_users),
+		TEST(test_version_2),
 		TEST(test_end_of_session),
 		TEST(test_same_item_again),
 		TEST(test_cancel_in_grace),

@@ -53,7 +53,37 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 	return 0;
 }
 
-static const struct logoff_transport transport = {.report = handle_report};
+/* The answer has no outcome of a session, and only the number of users with each other outcome. */
+static void count_outcome(void *userdata, const struct outcome *outcome)
+{
+	struct kvp_users *users = &((struct kvp_requests *)userdata)->answer.users;
+
+	switch (outcome->outcome) {
+	case HV_LOGOFF_MANAGER_ENDED:
+	case HV_LOGOFF_MANAGER_SELECTED:
+		users->managers++;
+		break;
+	case HV_LOGOFF_MANAGER_FAILED:
+		users->managers_left++;
+		break;
+	case HV_LOGOFF_RETURNED:
+		users->returned++;
+		break;
+	case HV_LOGOFF_LINGERING:
+		users->lingering++;
+		break;
+	case HV_LOGOFF_OUTSIDE:
+		users->outside++;
+		break;
+	default:
+		break;
+	}
+}
+
+static const struct logoff_transport transport = {
+	.report = handle_report,
+	.outcome = count_outcome,
+};
 
 static bool is_running(const struct kvp_requests *kvp)
 {

@@ -225,6 +225,23 @@ static void test_frozen_slice_stays_frozen(void **state)
 	assert_int_equal(scope_signal(root, &session), 0);
 }
 
+static void test_thaw_of_user(void **state)
+{
+	pid_t pid;
+
+	if (!root)
+		skip();
+	pid = start_below(SCOPE "/a");
+	freeze(SCOPE "/a");
+	freeze(SLICE);
+	scope_user_thaw(root, UID);
+	while (is_frozen(SCOPE "/a"))
+		usleep(1000);
+	assert_int_equal(scope_signal(root, &session), 1);
+	assert_terminated(pid);
+	drop(SCOPE "/a");
+}
+
 static void test_stopped_process_is_continued(void **state)
 {
 	pid_t pid;
@@ -325,7 +342,122 @@ static void test_no_cgroup_v2(void **state)
 	assert_int_equal(scope_kill("/proc", &session), -EOPNOTSUPP);
 	assert_int_equal(scope_user_runs("/proc", UID), -EOPNOTSUPP);
 	assert_int_equal(scope_user_kill("/proc", UID), -EOPNOTSUPP);
-	assert_int_equal(scope_signal("/does/not/exist", &session), -ENOENT);
+	assert_int_equal(scope_signal("/does/not/exist", &session), -EOPNOTSUPP);
+	scope_user_thaw("/proc", UID);
+}
+
+/* Version 1, without and with a hierarchy of version 2. */
+
+#define FREEZER SCOPE_ROOT "/freezer/hvltest"
+#define LEGACY  SCOPE_ROOT "/systemd"
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_true(file && fputs(text, file) > 0 && fclose(file) == 0);
+}
+
+static bool has_freezer(void)
+{
+	mkdir(FREEZER, 0755);
+	return !access(FREEZER "/freezer.state", W_OK);
+}
+
+static bool is_frozen_by_v1(void)
+{
+	char text[16] = "";
+	FILE *file = fopen(FREEZER "/freezer.state", "r");
+
+	assert_true(file && fgets(text, sizeof(text), file));
+	fclose(file);
+	return !strcmp(text, "FROZEN\n");
+}
+
+static void freeze_by_v1(const pid_t *pids, size_t count)
+{
+	char text[16];
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "%d", (int)pids[i]);
+		write_file(FREEZER "/cgroup.procs", text);
+	}
+	write_file(FREEZER "/freezer.state", "FROZEN");
+	while (!is_frozen_by_v1())
+		usleep(1000);
+}
+
+static bool no_setup(void *data)
+{
+	(void)data;
+	return true;
+}
+
+/* Another process in the frozen group, which does not belong to the session, stays frozen. */
+static void test_process_frozen_by_version_1(void **state)
+{
+	pid_t pids[2];
+
+	if (!root || !has_freezer())
+		skip();
+	for (int killed = 0; killed < 2; killed++) {
+		pids[0] = start(killed);
+		pids[1] = start_child(no_setup, NULL);
+		freeze_by_v1(pids, 2);
+		if (killed && scope_kill(SCOPE_ROOT, &session) == -ENOENT)
+			kill(pids[0], SIGKILL);
+		else if (!killed)
+			assert_int_equal(scope_signal(SCOPE_ROOT, &session), 1);
+		if (killed)
+			assert_int_equal(wait_for_signal(pids[0]), SIGKILL);
+		else
+			assert_terminated(pids[0]);
+		assert_true(is_frozen_by_v1());
+		kill(pids[1], SIGKILL);
+		write_file(FREEZER "/freezer.state", "THAWED");
+		wait_for_signal(pids[1]);
+	}
+	rmdir(FREEZER);
+}
+
+/* logind signals the processes. */
+static void test_legacy_layout(void **state)
+{
+	static const char *const groups[] = {LEGACY "/user.slice", LEGACY SLICE, LEGACY SCOPE};
+	char folder[] = "/tmp/hvl-scope-XXXXXX";
+	char path[256];
+	char text[16];
+	pid_t pid;
+
+	if (access(LEGACY "/cgroup.procs", W_OK) || !has_freezer())
+		skip();
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/systemd", folder);
+	assert_int_equal(symlink(LEGACY, path), 0);
+	snprintf(path, sizeof(path), "%s/freezer", folder);
+	assert_int_equal(symlink(SCOPE_ROOT "/freezer", path), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		mkdir(groups[i], 0755);
+
+	pid = start_child(no_setup, NULL);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	write_file(LEGACY SCOPE "/cgroup.procs", text);
+	freeze_by_v1(&pid, 1);
+	kill(pid, SIGTERM);
+	assert_int_equal(scope_signal(folder, &session), -EOPNOTSUPP);
+	assert_int_equal(wait_for_signal(pid), SIGTERM);
+	assert_int_equal(scope_kill(folder, &session), -EOPNOTSUPP);
+	assert_int_equal(scope_user_runs(folder, UID), -EOPNOTSUPP);
+	assert_int_equal(scope_user_kill(folder, UID), -EOPNOTSUPP);
+
+	for (size_t i = ARRAY_SIZE(groups); i-- > 0;)
+		rmdir(groups[i]);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/systemd", folder);
+	unlink(path);
+	rmdir(folder);
+	write_file(FREEZER "/freezer.state", "THAWED");
+	rmdir(FREEZER);
 }
 
 static void test_unit_of_session(void **state)
@@ -362,6 +494,7 @@ int main(void)
 		TEST(test_processes_of_nested_groups_are_signalled),
 		TEST(test_frozen_group_is_thawed),
 		TEST(test_frozen_slice_stays_frozen),
+		TEST(test_thaw_of_user),
 		TEST(test_stopped_process_is_continued),
 		TEST(test_stubborn_process_is_killed),
 		TEST(test_empty_scope),
@@ -370,6 +503,8 @@ int main(void)
 		TEST(test_no_scope),
 		TEST(test_session_that_logind_does_not_list),
 		TEST(test_no_cgroup_v2),
+		TEST(test_process_frozen_by_version_1),
+		TEST(test_legacy_layout),
 		TEST(test_unit_of_session),
 		TEST(test_session_of_unit),
 	};

@@ -61,18 +61,62 @@ static char *group_of(const char *id, uid_t uid)
 	return group;
 }
 
-/* Opens the file @name of @group. Returns a descriptor or -errno; -EOPNOTSUPP without cgroup v2. */
-static int open_in(const char *root, const char *group, const char *name, int flags)
+/* The control groups of the machine. */
+struct tree {
+	char path[64]; /* of the hierarchy in which systemd keeps its units */
+	bool v2;       /* its version */
+	int freezer;   /* cgroup.procs of the root group of the version 1 freezer, or -1 */
+};
+
+static void tree_done(struct tree *tree)
+{
+	closep(&tree->freezer);
+}
+
+static bool mounted(const char *path, long magic)
+{
+	struct statfs kind;
+
+	return !statfs(path, &kind) && kind.f_type == magic;
+}
+
+static int open_freezer(const char *root)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/freezer", root);
+	if (!mounted(path, CGROUP_SUPER_MAGIC))
+		return -1;
+	strcat(path, "/cgroup.procs");
+	return open(path, O_WRONLY | O_CLOEXEC);
+}
+
+/*
+ * There are three layouts: version 2; version 2 next to other hierarchies of version 1 (hybrid);
+ * and version 1 (legacy).
+ */
+static int tree_init(struct tree *tree, const char *root)
+{
+	static const char *const v2[] = {"", "/unified"};
+
+	tree->freezer = open_freezer(root);
+	for (size_t i = 0; i < ARRAY_SIZE(v2); i++) {
+		snprintf(tree->path, sizeof(tree->path), "%s%s", root, v2[i]);
+		tree->v2 = mounted(tree->path, CGROUP2_SUPER_MAGIC);
+		if (tree->v2)
+			return 0;
+	}
+	snprintf(tree->path, sizeof(tree->path), "%s/systemd", root);
+	return mounted(tree->path, CGROUP_SUPER_MAGIC) ? 0 : -EOPNOTSUPP;
+}
+
+/* Opens the file @name of @group. Returns a descriptor or -errno. */
+static int open_in(const struct tree *tree, const char *group, const char *name, int flags)
 {
 	_cleanup_free_ char *path = NULL;
-	struct statfs kind;
 	int fd;
 
-	if (statfs(root, &kind) < 0)
-		return -errno;
-	if (kind.f_type != CGROUP2_SUPER_MAGIC)
-		return -EOPNOTSUPP;
-	if (asprintf(&path, "%s%s/%s", root, group, name) < 0) {
+	if (asprintf(&path, "%s%s/%s", tree->path, group, name) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
@@ -82,37 +126,30 @@ static int open_in(const char *root, const char *group, const char *name, int fl
 
 bool scope_has_ended(const char *root, const char *id, uid_t uid)
 {
+	_cleanup_(tree_done) struct tree tree;
 	_cleanup_free_ char *group = group_of(id, uid);
 	_cleanup_free_ char *state = NULL;
 	_cleanup_close_ int fd = -1;
 
-	if (!group)
+	if (tree_init(&tree, root) < 0 || !group)
 		return false;
-	fd = open_in(root, group, "", O_PATH | O_DIRECTORY);
+	fd = open_in(&tree, group, "", O_PATH | O_DIRECTORY);
 	return fd == -ENOENT && sd_session_get_state(id, &state) >= 0 && !strcmp(state, "closing");
 }
 
-/*
- * Returns whether the process was signaled. The PID may have been reused, so the control group is
- * checked once a pidfd refers to the process.
- */
-static bool signal_process(pid_t pid, const char *group)
-{
-	_cleanup_close_ int fd = pidfd_open(pid, 0);
+/* What to do with one process of @group. Returns a number to count, or -errno to stop. */
+typedef int (*process_function_t)(const struct tree *tree, pid_t pid, const char *group);
 
-	return fd >= 0 && process_is_in(pid, group) && !pidfd_send_signal(fd, SIGTERM, NULL, 0) &&
-	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
-}
-
-/* Signals the processes of one group. Returns their number or -errno. */
-static int signal_group(const char *root, const char *group)
+/* Calls @function for the processes of one group. Returns the sum of its results or -errno. */
+static int for_processes(const struct tree *tree, const char *group, process_function_t function)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	int count = 0;
+	int r = 0;
 	int pid;
 	int fd;
 
-	fd = open_in(root, group, "cgroup.procs", O_RDONLY);
+	fd = open_in(tree, group, "cgroup.procs", O_RDONLY);
 	if (fd < 0)
 		return fd;
 	file = fdopen(fd, "r");
@@ -121,27 +158,55 @@ static int signal_group(const char *root, const char *group)
 		return -ENOMEM;
 	}
 	/* 0 is a process in another PID namespace. */
-	while (fscanf(file, "%d", &pid) == 1)
-		count += pid > 0 && signal_process(pid, group);
+	while (r >= 0 && fscanf(file, "%d", &pid) == 1) {
+		r = pid > 0 ? function(tree, pid, group) : 0;
+		count += r;
+	}
+	if (r < 0)
+		return r;
 	return ferror(file) ? -EIO : count;
 }
 
-static bool is_frozen(const char *root, const char *group)
+/*
+ * Returns whether the process was signaled. The PID may have been reused, so the control group is
+ * checked once a pidfd refers to the process.
+ */
+static int signal_process(const struct tree *tree, pid_t pid, const char *group)
 {
-	_cleanup_close_ int fd = open_in(root, group, "cgroup.freeze", O_RDONLY);
+	_cleanup_close_ int fd = pidfd_open(pid, 0);
+
+	(void)tree;
+	return fd >= 0 && process_is_in(pid, group) && !pidfd_send_signal(fd, SIGTERM, NULL, 0) &&
+	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
+}
+
+/*
+ * Moves the process to the root group of the version 1 freezer, which cannot be frozen. Its own
+ * group may have processes that the request does not end.
+ */
+static int free_process(const struct tree *tree, pid_t pid, const char *group)
+{
+	if (dprintf(tree->freezer, "%d", (int)pid) >= 0 || errno == ESRCH)
+		return 0;
+	log_message(LOG_INFO, "Cannot thaw the processes of %s: %s.", group, strerror(errno));
+	return -errno;
+}
+
+static bool is_frozen(const struct tree *tree, const char *group)
+{
+	_cleanup_close_ int fd = open_in(tree, group, "cgroup.freeze", O_RDONLY);
 	char value;
 
 	return fd >= 0 && read(fd, &value, 1) == 1 && value == '1';
 }
 
-/* Frozen processes handle no signal except SIGKILL, so the group is thawed. */
-static void thaw(const char *root, const char *group)
+static void thaw(const struct tree *tree, const char *group)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (!is_frozen(root, group))
+	if (!is_frozen(tree, group))
 		return;
-	fd = open_in(root, group, "cgroup.freeze", O_WRONLY);
+	fd = open_in(tree, group, "cgroup.freeze", O_WRONLY);
 	if (fd >= 0 && write(fd, "0", 1) < 0)
 		log_message(LOG_INFO, "Cannot thaw %s: %s.", group, strerror(errno));
 }
@@ -174,7 +239,7 @@ static int groups_add(struct groups *groups, char *group)
 	return 0;
 }
 
-static int add_children(struct groups *groups, const char *root, const char *group)
+static int add_children(struct groups *groups, const struct tree *tree, const char *group)
 {
 	_cleanup_(closedirp) DIR *directory = NULL;
 	const struct dirent *entry;
@@ -182,7 +247,7 @@ static int add_children(struct groups *groups, const char *root, const char *gro
 	int r = 0;
 	int fd;
 
-	fd = open_in(root, group, "", O_RDONLY | O_DIRECTORY);
+	fd = open_in(tree, group, "", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	directory = fdopendir(fd);
@@ -201,38 +266,89 @@ static int add_children(struct groups *groups, const char *root, const char *gro
 	return r;
 }
 
+/* What to do with one group. Returns a number to count or -errno. */
+typedef int (*group_function_t)(const struct tree *tree, const char *group);
+
+/*
+ * Calls @function for @group and the groups below it. Returns the sum of its results; or -errno if
+ * @group cannot be read. Ignores groups that have been removed in the meantime, and threaded ones.
+ */
+static int for_groups(const struct tree *tree, const char *group, group_function_t function)
+{
+	_cleanup_(groups_done) struct groups groups = {0};
+	int count = 0;
+	int r;
+
+	r = groups_add(&groups, strdup(group));
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < groups.count; i++) {
+		r = function(tree, groups.items[i]);
+		if (r < 0 && i == 0)
+			return r;
+		count += r > 0 ? r : 0;
+		add_children(&groups, tree, groups.items[i]);
+	}
+	return count;
+}
+
+static int thaw_group(const struct tree *tree, const char *group)
+{
+	thaw(tree, group);
+	return 0;
+}
+
+static int free_group(const struct tree *tree, const char *group)
+{
+	return for_processes(tree, group, free_process);
+}
+
+static int signal_group(const struct tree *tree, const char *group)
+{
+	return for_processes(tree, group, signal_process);
+}
+
+/* Frozen processes handle no signal except SIGKILL; frozen by version 1, not even that. */
+static void thaw_groups(const struct tree *tree, const char *group)
+{
+	if (tree->freezer >= 0)
+		for_groups(tree, group, free_group);
+	if (tree->v2)
+		for_groups(tree, group, thaw_group);
+}
+
 /* A frozen slice is not thawed: it also has processes that the request does not end. */
-static bool slice_is_frozen(const char *root, uid_t uid)
+static bool slice_is_frozen(const struct tree *tree, uid_t uid)
 {
 	_cleanup_free_ char *slice = slice_of(uid);
 
-	return slice && (is_frozen(root, slice) || is_frozen(root, "/user.slice"));
+	return slice && (is_frozen(tree, slice) || is_frozen(tree, "/user.slice"));
 }
 
-/* Ignores groups that have been removed in the meantime, and threaded ones. */
 int scope_signal(const char *root, const struct session *session)
 {
-	_cleanup_(groups_done) struct groups groups = {0};
-	int count;
-	int r;
+	_cleanup_(tree_done) struct tree tree;
+	_cleanup_free_ char *group = group_of(session->id, session->uid);
+	int count = tree_init(&tree, root);
 
-	r = groups_add(&groups, group_of(session->id, session->uid));
-	if (r < 0)
+	if (count < 0)
+		return count;
+	if (!group)
 		return -EINVAL;
-	count = signal_group(root, groups.items[0]);
-	for (size_t i = 0; i < groups.count && count >= 0; i++) {
-		r = i > 0 ? signal_group(root, groups.items[i]) : 0;
-		count += r > 0 ? r : 0;
-		add_children(&groups, root, groups.items[i]);
-		thaw(root, groups.items[i]);
-	}
-	return count > 0 && slice_is_frozen(root, session->uid) ? -EBUSY : count;
+	count = tree.v2 ? for_groups(&tree, group, signal_group) : -EOPNOTSUPP;
+	thaw_groups(&tree, group);
+	return count > 0 && slice_is_frozen(&tree, session->uid) ? -EBUSY : count;
 }
 
-static int kill_group(const char *root, const char *group)
+static int kill_group(const struct tree *tree, const char *group)
 {
-	_cleanup_close_ int fd = open_in(root, group, "cgroup.kill", O_WRONLY);
+	_cleanup_close_ int fd = -1;
 
+	if (tree->freezer >= 0)
+		for_groups(tree, group, free_group);
+	if (!tree->v2)
+		return -EOPNOTSUPP;
+	fd = open_in(tree, group, "cgroup.kill", O_WRONLY);
 	if (fd < 0)
 		return fd;
 	return write(fd, "1", 1) == 1 ? 0 : -errno;
@@ -240,9 +356,13 @@ static int kill_group(const char *root, const char *group)
 
 int scope_kill(const char *root, const struct session *session)
 {
+	_cleanup_(tree_done) struct tree tree;
 	_cleanup_free_ char *group = group_of(session->id, session->uid);
+	int r = tree_init(&tree, root);
 
-	return group ? kill_group(root, group) : -EINVAL;
+	if (r < 0)
+		return r;
+	return group ? kill_group(&tree, group) : -EINVAL;
 }
 
 char *scope_manager_unit(uid_t uid)
@@ -264,28 +384,44 @@ static bool is_populated(int fd)
 
 int scope_user_runs(const char *root, uid_t uid)
 {
-	_cleanup_free_ char *group = slice_of(uid);
+	_cleanup_(tree_done) struct tree tree;
+	_cleanup_free_ char *slice = slice_of(uid);
 	_cleanup_close_ int fd = -1;
+	int r = tree_init(&tree, root);
 
-	if (!group)
-		return -ENOMEM;
-	fd = open_in(root, group, "cgroup.events", O_RDONLY);
+	if (r >= 0 && !tree.v2)
+		r = -EOPNOTSUPP;
+	if (r < 0 || !slice)
+		return r < 0 ? r : -ENOMEM;
+	fd = open_in(&tree, slice, "cgroup.events", O_RDONLY);
 	if (fd == -ENOENT)
 		return 0;
 	return fd < 0 ? fd : is_populated(fd);
 }
 
+void scope_user_thaw(const char *root, uid_t uid)
+{
+	_cleanup_(tree_done) struct tree tree;
+	_cleanup_free_ char *slice = slice_of(uid);
+
+	if (tree_init(&tree, root) >= 0 && slice)
+		thaw_groups(&tree, slice);
+}
+
 int scope_user_kill(const char *root, uid_t uid)
 {
+	_cleanup_(tree_done) struct tree tree;
 	_cleanup_free_ char *slice = slice_of(uid);
 	_cleanup_free_ char *unit = scope_manager_unit(uid);
 	_cleanup_free_ char *manager = NULL;
-	int r;
+	int r = tree_init(&tree, root);
 
+	if (r < 0)
+		return r;
 	if (!slice || !unit || asprintf(&manager, "%s/%s", slice, unit) < 0) {
 		manager = NULL;
 		return -ENOMEM;
 	}
-	r = kill_group(root, manager);
-	return r == -ENOENT ? kill_group(root, slice) : r;
+	r = kill_group(&tree, manager);
+	return r == -ENOENT || !tree.v2 ? kill_group(&tree, slice) : r;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The processes of a session, in the control group (v2) of its scope, and those of a user, in that
- * of the user's slice. @root is the mount point of the control groups: SCOPE_ROOT, except in tests.
- * All functions on control groups return -EOPNOTSUPP without version 2.
+ * The processes of a session, in the control group of its scope, and those of a user, in that of
+ * the user's slice. @root is where control groups are mounted: SCOPE_ROOT, except in tests. Where
+ * systemd keeps its units in version 1, processes are only thawed, and the functions return
+ * -EOPNOTSUPP.
  */
 #ifndef HVL_SCOPE_H
 #define HVL_SCOPE_H
@@ -33,7 +34,10 @@ bool scope_has_ended(const char *root, const char *id, uid_t uid);
  */
 int scope_signal(const char *root, const struct session *session);
 
-/* Kills every process and all that they start in the meantime. Returns 0 or -errno. */
+/*
+ * Kills every process and all that they start in the meantime. Thaws those that the freezer of
+ * version 1 has frozen. Returns 0 or -errno.
+ */
 int scope_kill(const char *root, const struct session *session);
 
 /* The name of the user's manager, such as "user@1000.service", allocated; or NULL. */
@@ -41,6 +45,9 @@ char *scope_manager_unit(uid_t uid);
 
 /* Whether a process runs in the user's slice. Returns 1, 0 or -errno. */
 int scope_user_runs(const char *root, uid_t uid);
+
+/* Thaws the user's slice and all groups below it, so that processes can handle signals. */
+void scope_user_thaw(const char *root, uid_t uid);
 
 /*
  * Kills the user's manager and all processes below it; without a manager, all processes in the

@@ -179,12 +179,14 @@ class Machine:
         return self.run(f"until {script}; do sleep 0.2; done", timeout=timeout)
 
     def sessions(self):
-        """The ids of the sessions that loginctl lists; its output is logged."""
+        """The ids of the sessions that loginctl lists, without those of user managers, which
+        systemd 256 and later list too; its output is logged."""
         text = self.run("loginctl list-sessions --no-pager")
         for line in text.splitlines():
             self.log("  guest| " + line)
         listed = self.run("loginctl list-sessions --no-legend --no-pager")
-        return [line.split()[0] for line in listed.splitlines() if line.strip()]
+        return [line.split()[0] for line in listed.splitlines()
+                if line.strip() and not any(field.startswith("manager") for field in line.split())]
 
     def open_session(self, kind, user):
         return self.run(f"open-session {kind} {user}").strip()

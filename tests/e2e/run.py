@@ -17,6 +17,7 @@ import traceback
 
 import administrators
 import cases
+import cgroup_v1
 import faults
 import health
 import kvp_logoff
@@ -94,6 +95,9 @@ WHOLE = Guest("logoff", "", (), clean)
 # Without the driver, only KVP is available. The daemon's state survives a reset.
 KVP_ONLY = Guest("kvp", " persistent", ("--no-offer", "logoff", "--persistent", "16"),
                  kvp_logoff.clean)
+V1 = " systemd.unified_cgroup_hierarchy=0 systemd.legacy_systemd_cgroup_controller="
+LEGACY = Guest("logoff", V1 + "1", (), clean)
+HYBRID = Guest("logoff", V1 + "0", (), clean)
 
 
 def suite(options):
@@ -116,6 +120,7 @@ class Lab:
         self.cmdline = (FOLDER.parent / "guest/cmdline").read_text().strip()
         # KASAN's shadow takes an eighth of the memory, and its quarantine much more.
         self.sanitizer = options.kernel == "sanitizer"
+        self.release = options.guest
         self.memory = ("1792", "1024") if self.sanitizer else ("768", "256")
         self.machine = None
         self.guest = WHOLE
@@ -295,6 +300,9 @@ class Lab:
         # The sanitizer kernel has no persistent memory.
         if not self.sanitizer:
             guests.append((KVP_ONLY, kvp_logoff.CASES))
+        # Debian 13's systemd does not support version 1 of control groups by default.
+        if not self.sanitizer and self.release == "bookworm":
+            guests += [(LEGACY, cgroup_v1.LEGACY), (HYBRID, cgroup_v1.HYBRID)]
         for self.guest, functions in guests:
             for function in functions:
                 name = function.__name__

@@ -23,6 +23,9 @@
 #define SLICE "/user.slice/user-3999999999.slice"
 #define SCOPE SLICE "/session-hvltest.scope"
 
+/* A group of the version 1 freezer. */
+#define FREEZER SCOPE_ROOT "/freezer/hvltest"
+
 static const char *root;
 static int lock = -1; /* so that only one such test at a time uses the groups */
 static struct session session = {.id = (char *)"hvltest", .uid = UID};
@@ -68,8 +71,32 @@ static int setup(void **state)
 	return 0;
 }
 
+static void write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_true(file && fputs(text, file) > 0 && fclose(file) == 0);
+}
+
+/* The processes that a failed test has left, which are frozen, would not end with the program. */
+static void drop_freezer(void)
+{
+	FILE *file = fopen(FREEZER "/cgroup.procs", "r");
+	int pid;
+
+	if (!file)
+		return;
+	while (fscanf(file, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	fclose(file);
+	write_file(FREEZER "/freezer.state", "THAWED");
+	while (rmdir(FREEZER) && errno == EBUSY)
+		usleep(1000);
+}
+
 static int teardown(void **state)
 {
+	drop_freezer();
 	if (!root)
 		return 0;
 	drop(SCOPE);
@@ -89,6 +116,7 @@ static bool enter_scope(void *data)
 	char path[256];
 	FILE *file;
 
+	closep(&lock);
 	if (*stubborn) {
 		signal(SIGTERM, SIG_IGN);
 		signal(SIGHUP, SIG_IGN);
@@ -106,9 +134,14 @@ static pid_t start(bool stubborn)
 
 static int wait_for_signal(pid_t pid)
 {
+	pid_t ended = 0;
 	int status;
 
-	assert_int_equal(waitpid(pid, &status, 0), pid);
+	for (int i = 0; i < 60000 && !ended; i++) {
+		ended = waitpid(pid, &status, WNOHANG);
+		usleep(ended ? 0 : 1000);
+	}
+	assert_int_equal(ended, pid);
 	assert_true(WIFSIGNALED(status));
 	return WTERMSIG(status);
 }
@@ -348,15 +381,7 @@ static void test_no_cgroup_v2(void **state)
 
 /* Version 1, without and with a hierarchy of version 2. */
 
-#define FREEZER SCOPE_ROOT "/freezer/hvltest"
-#define LEGACY  SCOPE_ROOT "/systemd"
-
-static void write_file(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_true(file && fputs(text, file) > 0 && fclose(file) == 0);
-}
+#define LEGACY SCOPE_ROOT "/systemd"
 
 static bool has_freezer(void)
 {
@@ -389,7 +414,7 @@ static void freeze_by_v1(const pid_t *pids, size_t count)
 
 static bool no_setup(void *data)
 {
-	(void)data;
+	closep(&lock);
 	return true;
 }
 
@@ -417,7 +442,6 @@ static void test_process_frozen_by_version_1(void **state)
 		write_file(FREEZER "/freezer.state", "THAWED");
 		wait_for_signal(pids[1]);
 	}
-	rmdir(FREEZER);
 }
 
 /* logind signals the processes. */
@@ -456,8 +480,6 @@ static void test_legacy_layout(void **state)
 	snprintf(path, sizeof(path), "%s/systemd", folder);
 	unlink(path);
 	rmdir(folder);
-	write_file(FREEZER "/freezer.state", "THAWED");
-	rmdir(FREEZER);
 }
 
 static void test_unit_of_session(void **state)

@@ -114,6 +114,8 @@ static int op_stop_manager(void *userdata, uid_t uid)
 {
 	struct daemon *daemon = userdata;
 
+	/* The user has no session left, so the slice has only what is to be stopped. */
+	scope_user_thaw(SCOPE_ROOT, uid);
 	return logind_terminate_user(&daemon->logind, uid);
 }
 

@@ -23,12 +23,15 @@ def user_units(machine):
     machine.run("rm /run/systemd/user/*.service")
 
 
+def systemctl(user):
+    return (f"runuser -u {user} -- env XDG_RUNTIME_DIR=/run/user/$(id -u {user}) "
+            "systemctl --user")
+
+
 def start(machine, user, unit):
     """Starts a unit in the user's manager, outside of all sessions; returns its main PID."""
-    systemctl = (f"runuser -u {user} -- env XDG_RUNTIME_DIR=/run/user/$(id -u {user}) "
-                 "systemctl --user")
-    machine.wait_run(f"{systemctl} start {unit}")
-    return machine.run(f"{systemctl} show -P MainPID {unit}").strip()
+    machine.wait_run(f"{systemctl(user)} start {unit}")
+    return machine.run(f"{systemctl(user)} show -P MainPID {unit}").strip()
 
 
 def runs(machine, pid):
@@ -48,7 +51,7 @@ def check_nothing_runs(machine, user, pid):
 
 @CASES.add
 def user_manager(machine):
-    """a program in user@.service: it has ended before S_OK, and a new logon gets a manager"""
+    """a program in user@.service has ended before S_OK; the next logon has a working manager"""
     with user_units(machine):
         machine.open_session("pam", "alice")
         machine.open_session("login", "bob")
@@ -59,6 +62,8 @@ def user_manager(machine):
         check_nothing_runs(machine, "alice", pid)
         machine.open_session("pam", "alice")
         same("the next manager", manager_state(machine, "alice"), "active")
+        same("its state", machine.run(f"{systemctl('alice')} is-system-running --wait || true")
+             .strip(), "running")
         start(machine, "alice", "app")
         check_result(machine, logoff(machine, force=True).finish(), S_OK)
         check_nothing_runs(machine, "alice", pid)

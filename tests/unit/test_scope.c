@@ -26,6 +26,11 @@
 /* A group of the version 1 freezer. */
 #define FREEZER SCOPE_ROOT "/freezer/hvltest"
 
+/* The hierarchy of units in the legacy layout. */
+#define LEGACY SCOPE_ROOT "/systemd"
+
+static const char *const legacy_groups[] = {LEGACY "/user.slice", LEGACY SLICE, LEGACY SCOPE};
+
 static const char *root;
 static int lock = -1; /* so that only one such test at a time uses the groups */
 static struct session session = {.id = (char *)"hvltest", .uid = UID};
@@ -97,6 +102,8 @@ static void drop_freezer(void)
 static int teardown(void **state)
 {
 	drop_freezer();
+	for (size_t i = ARRAY_SIZE(legacy_groups); i-- > 0;)
+		rmdir(legacy_groups[i]);
 	if (!root)
 		return 0;
 	drop(SCOPE);
@@ -381,8 +388,6 @@ static void test_no_cgroup_v2(void **state)
 
 /* Version 1, without and with a hierarchy of version 2. */
 
-#define LEGACY SCOPE_ROOT "/systemd"
-
 static bool has_freezer(void)
 {
 	mkdir(FREEZER, 0755);
@@ -447,7 +452,6 @@ static void test_process_frozen_by_version_1(void **state)
 /* logind signals the processes. */
 static void test_legacy_layout(void **state)
 {
-	static const char *const groups[] = {LEGACY "/user.slice", LEGACY SLICE, LEGACY SCOPE};
 	char folder[] = "/tmp/hvl-scope-XXXXXX";
 	char path[256];
 	char text[16];
@@ -460,8 +464,8 @@ static void test_legacy_layout(void **state)
 	assert_int_equal(symlink(LEGACY, path), 0);
 	snprintf(path, sizeof(path), "%s/freezer", folder);
 	assert_int_equal(symlink(SCOPE_ROOT "/freezer", path), 0);
-	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
-		mkdir(groups[i], 0755);
+	for (size_t i = 0; i < ARRAY_SIZE(legacy_groups); i++)
+		mkdir(legacy_groups[i], 0755);
 
 	pid = start_child(no_setup, NULL);
 	snprintf(text, sizeof(text), "%d", (int)pid);
@@ -474,8 +478,6 @@ static void test_legacy_layout(void **state)
 	assert_int_equal(scope_user_runs(folder, UID), -EOPNOTSUPP);
 	assert_int_equal(scope_user_kill(folder, UID), -EOPNOTSUPP);
 
-	for (size_t i = ARRAY_SIZE(groups); i-- > 0;)
-		rmdir(groups[i]);
 	unlink(path);
 	snprintf(path, sizeof(path), "%s/systemd", folder);
 	unlink(path);

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # image.sh MODULES MODULE BUILD OUT [RELEASE]: builds the initramfs that is the guest's root file
-# system: the base image of the Debian RELEASE, plus the kernel's own Hyper-V modules, hv_logoff.ko, the daemon, and the programs that
-# the tests run in the guest.
+# system: the base image of the Debian RELEASE, plus the kernel's own Hyper-V modules, hv_logoff.ko,
+# the daemon, and the programs that the tests run in the guest.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")

@@ -211,6 +211,9 @@ static void thaw(const struct tree *tree, const char *group)
 		log_message(LOG_INFO, "Cannot thaw %s: %s.", group, strerror(errno));
 }
 
+/* A user can create any number of groups below the user manager's. */
+#define GROUPS_MAX 4096
+
 struct groups {
 	char **items;
 	size_t count;
@@ -228,7 +231,7 @@ static int groups_add(struct groups *groups, char *group)
 {
 	char **items = NULL;
 
-	if (group)
+	if (group && groups->count < GROUPS_MAX)
 		items = reallocarray(groups->items, groups->count + 1, sizeof(*items));
 	if (!items) {
 		free(group);
@@ -271,7 +274,8 @@ typedef int (*group_function_t)(const struct tree *tree, const char *group);
 
 /*
  * Calls @function for @group and the groups below it. Returns the sum of its results; or -errno if
- * @group cannot be read. Ignores groups that have been removed in the meantime, and threaded ones.
+ * @group cannot be read. Ignores groups that have been removed in the meantime, threaded ones, and
+ * those beyond GROUPS_MAX.
  */
 static int for_groups(const struct tree *tree, const char *group, group_function_t function)
 {

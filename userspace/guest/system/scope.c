@@ -186,10 +186,13 @@ static int signal_process(const struct tree *tree, pid_t pid, const char *group)
  */
 static int free_process(const struct tree *tree, pid_t pid, const char *group)
 {
-	if (dprintf(tree->freezer, "%d", (int)pid) >= 0 || errno == ESRCH)
+	int r = dprintf(tree->freezer, "%d", (int)pid) < 0 ? -errno : 0;
+
+	if (r == -ESRCH)
 		return 0;
-	log_message(LOG_INFO, "Cannot thaw the processes of %s: %s.", group, strerror(errno));
-	return -errno;
+	if (r < 0)
+		log_message(LOG_INFO, "Cannot thaw the processes of %s: %s.", group, strerror(-r));
+	return r;
 }
 
 static bool is_frozen(const struct tree *tree, const char *group)

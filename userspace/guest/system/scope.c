@@ -84,11 +84,8 @@ static int open_freezer(const char *root)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/freezer", root);
-	if (!mounted(path, CGROUP_SUPER_MAGIC))
-		return -1;
-	strcat(path, "/cgroup.procs");
-	return open(path, O_WRONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "%s/freezer/cgroup.procs", root);
+	return mounted(path, CGROUP_SUPER_MAGIC) ? open(path, O_WRONLY | O_CLOEXEC) : -1;
 }
 
 /*

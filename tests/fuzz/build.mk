@@ -31,8 +31,9 @@ $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
 $(BUILD)/fuzz/fuzz_locks: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/log \
 	guest/transport/kvp_locks guest/transport/kvp_pool shared/text)
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
-$(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_journal \
-	guest/transport/kvp_pool shared/kvp_value shared/names shared/text shared/utc)
+$(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_pool \
+	shared/kvp_value shared/names shared/text shared/utc)
+$(BUILD)/fuzz/fuzz_journal: $(BUILD)/fuzz/userspace/guest/transport/journal.o
 $(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks: FUZZ_LIBS = $(LOGOFFD_LIBS)
 

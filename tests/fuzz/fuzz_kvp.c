@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* KVP in the guest: an input is used as a pool file, as a request's value, and as a journal. */
+/* KVP in the guest: an input is used as a pool file, and as a request's value. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 
-#include "fuzz.h"
-#include "userspace/guest/transport/kvp_journal.h"
+#include "folder.h"
 #include "userspace/guest/transport/kvp_pool.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/text.h"
@@ -13,42 +11,13 @@
 
 #define RECORD (KVP_KEY_SIZE + KVP_VALUE_SIZE)
 
-static char folder[64];
-
-static void make_folder(void)
-{
-	snprintf(folder, sizeof(folder), "%s/hv-logoff-fuzz-XXXXXX",
-		 access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-	must(mkdtemp(folder));
-}
-
-static void path_of(char path[128], const char *name)
-{
-	snprintf(path, 128, "%s/%s", folder, name);
-}
-
 static void remove_folder(void)
 {
-	static const char *const names[] = {".kvp_pool_1", KVP_JOURNAL_NAME,
-					    KVP_JOURNAL_NAME ".new"};
 	char path[128];
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		path_of(path, names[i]);
-		unlink(path);
-	}
+	path_of(path, ".kvp_pool_1");
+	unlink(path);
 	rmdir(folder);
-}
-
-static void write_file(const char *name, const void *bytes, size_t size)
-{
-	char path[128];
-	int fd;
-
-	path_of(path, name);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	must(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
-	close(fd);
 }
 
 static void must_be_file(const char *name, const void *bytes, size_t size)
@@ -176,41 +145,14 @@ static void try_value(const uint8_t *data, size_t size)
 	free(value);
 }
 
-/* A journal that is loaded and saved is unchanged when loaded again. */
-static void try_journal(const uint8_t *data, size_t size)
-{
-	static struct kvp_journal journal, saved;
-
-	write_file(KVP_JOURNAL_NAME, data, size);
-	if (kvp_journal_load(&journal, folder) < 0) {
-		must(journal.count == 0 && !journal.begun[0]);
-		return;
-	}
-	must(journal.count <= KVP_JOURNAL_MAX);
-	must(kvp_journal_save(&journal) == 0);
-	saved = journal;
-	kvp_journal_done(&journal);
-	must(kvp_journal_load(&journal, folder) == 0);
-	must(journal.floor == saved.floor && journal.count == saved.count);
-	must(!strcmp(journal.begun, saved.begun) && !strcmp(journal.answer.id, saved.answer.id));
-	for (unsigned int i = 0; i < journal.count; i++)
-		must(!strcmp(journal.entries[i].id, saved.entries[i].id) &&
-		     journal.entries[i].end == saved.entries[i].end);
-	kvp_journal_done(&journal);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = exact_copy(data, size);
 
-	if (!folder[0]) {
-		make_folder();
-		atexit(remove_folder);
-	}
+	make_folder(remove_folder);
 	if (size < KVP_VALUE_SIZE)
 		try_value(copy, size);
 	try_pool(copy, size);
-	try_journal(copy, size);
 	free(copy);
 	return 0;
 }

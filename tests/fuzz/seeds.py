@@ -341,10 +341,6 @@ KVP = {
     "pool-of-others": item("HvLogoffAnswer2") + item("HvLogoffAnswe"),
     "pool-torn": item("HvLogoffAnswer", b"idle") + item("Other")[:1000],
     "pool-twice": item("HvLogoffAnswer", b"a") + item("HvLogoffAnswer", b"b"),
-    "journal": b"hv-logoff kvp journal 1\nfloor 1795363200\nbegun b-2\n"
-               b"answer a-1 100 3 3 0 0x00000000 All 3 sessions have ended.\n"
-               b"id a-1 1795363500\nid b-2 1795363600\nend\n",
-    "journal-cut": b"hv-logoff kvp journal 1\nfloor 0\nid a-1 1795363500\n",
 }
 
 

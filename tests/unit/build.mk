@@ -28,8 +28,8 @@ $(BUILD)/asan/test_device: UNIT_LIBS = -Wl,--wrap=write
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 vmguestos registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
-$(filter %/test_engine %/test_kvp_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
-$(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_journal %/test_kvp_items,$(UNIT_PROGRAMS)): \
+$(filter %/test_engine %/test_kvp_requests %/test_device_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
+$(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_items %/test_journal %/test_device_requests,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o

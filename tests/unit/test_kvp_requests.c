@@ -62,7 +62,7 @@ static void start(void)
 static void restart(void)
 {
 	engine_drop(&fake.engine);
-	kvp_journal_done(&fixture.kvp.journal);
+	journal_done(&fixture.kvp.journal);
 	start();
 }
 
@@ -89,7 +89,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	fake_system_done();
-	kvp_journal_done(&fixture.kvp.journal);
+	journal_done(&fixture.kvp.journal);
 	remove_folder();
 	return 0;
 }
@@ -500,22 +500,22 @@ static void test_many_requests(void **state)
 {
 	fake.sessions[0].open = false;
 	mute_stderr();
-	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++) {
+	for (unsigned int i = 0; i < 2 * JOURNAL_MAX; i++) {
 		take_numbered(i);
 		run_for(1);
 	}
 	/* All expire at the same time: once the journal is full, the others are refused. */
-	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
+	assert_int_equal(fake.requests, JOURNAL_MAX + 1);
 	assert_published("result=0x800700b7 ");
 	restart();
-	for (unsigned int i = 0; i < 2 * KVP_JOURNAL_MAX; i++)
+	for (unsigned int i = 0; i < 2 * JOURNAL_MAX; i++)
 		take_numbered(i);
 	unmute_stderr();
-	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 1);
+	assert_int_equal(fake.requests, JOURNAL_MAX + 1);
 	/* A request issued later expires later, so it is accepted. */
 	kvp_requests_handle(&fixture.kvp,
 			    "v=1 id=x issued=2026-11-22T16:00:01Z life=300 do=logoff");
-	assert_int_equal(fake.requests, KVP_JOURNAL_MAX + 2);
+	assert_int_equal(fake.requests, JOURNAL_MAX + 2);
 }
 
 /* The sequence is the same in every run. */
@@ -619,7 +619,7 @@ static void test_journal_not_writable(void **state)
 static void test_journal_damaged(void **state)
 {
 	write_file(KVP_JOURNAL_NAME, "x", 1);
-	kvp_journal_done(&fixture.kvp.journal);
+	journal_done(&fixture.kvp.journal);
 	assert_int_equal(kvp_requests_init(&fixture.kvp, &kvp_requests_ops, NULL, &fake.engine,
 					   folder, BOOT),
 			 -EBADMSG);

@@ -2,16 +2,14 @@
 #include "kvp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "userspace/guest/log.h"
-#include "userspace/shared/util.h"
+#include "userspace/guest/system/boot_id.h"
 
 #define KVP_DEVICE "/dev/vmbus/hv_kvp"
-#define BOOT_ID    "/proc/sys/kernel/random/boot_id"
 
 static int64_t op_now(void *userdata)
 {
@@ -47,20 +45,6 @@ static void on_request(void *userdata, const char *value)
 	kvp_requests_handle(&transport->requests, value);
 }
 
-static int read_boot(char boot[KVP_ID_SIZE])
-{
-	_cleanup_close_ int fd = open(BOOT_ID, O_RDONLY | O_CLOEXEC);
-	ssize_t size;
-
-	if (fd < 0)
-		return -errno;
-	size = read(fd, boot, KVP_ID_SIZE - 1);
-	if (size < 0)
-		return -errno;
-	boot[size] = '\0';
-	return 0;
-}
-
 static bool pool_exists(void)
 {
 	struct kvp_pool pool = {.directory = KVP_DIRECTORY, .number = KVP_POOL_EXTERNAL};
@@ -76,8 +60,8 @@ bool kvp_transport_available(void)
 
 int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine)
 {
-	char boot[KVP_ID_SIZE];
-	int r = read_boot(boot);
+	char boot[BOOT_ID_SIZE];
+	int r = boot_id_read(boot);
 
 	if (r >= 0)
 		r = kvp_items_start(&transport->items, event, KVP_DIRECTORY, on_request, transport);

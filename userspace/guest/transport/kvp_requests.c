@@ -20,13 +20,44 @@ static void publish(struct kvp_requests *kvp)
 	kvp->ops->publish(kvp->userdata, value);
 }
 
+static struct journal_result to_journal(const struct kvp_answer *answer)
+{
+	struct journal_result result = {
+		.percent = answer->percent,
+		.found = answer->found,
+		.ended = answer->ended,
+		.failed = answer->failed,
+		.result = answer->result,
+	};
+
+	memcpy(result.id, answer->id, sizeof(answer->id));
+	memcpy(result.text, answer->text, sizeof(answer->text));
+	return result;
+}
+
+static struct kvp_answer from_journal(const struct journal_result *result)
+{
+	struct kvp_answer answer = {
+		.state = result->id[0] ? HV_LOGOFF_DONE : HV_LOGOFF_PENDING,
+		.percent = result->percent,
+		.found = result->found,
+		.ended = result->ended,
+		.failed = result->failed,
+		.result = result->result,
+	};
+
+	memcpy(answer.id, result->id, sizeof(answer.id) - 1);
+	memcpy(answer.text, result->text, sizeof(answer.text) - 1);
+	return answer;
+}
+
 /* Saves the answer, so that it is published again after a restart. */
 static int save_answer(struct kvp_requests *kvp)
 {
 	int r;
 
-	kvp->journal.answer = kvp->answer;
-	r = kvp_journal_save(&kvp->journal);
+	kvp->journal.answer = to_journal(&kvp->answer);
+	r = journal_save(&kvp->journal);
 	if (r < 0)
 		log_message(LOG_ERR, "Cannot write %s/" KVP_JOURNAL_NAME ": %s.",
 			    kvp->journal.directory, strerror(-r));
@@ -99,7 +130,7 @@ static void decline(struct kvp_requests *kvp, const struct kvp_answer *refusal)
 		/* The answer is that of the request in progress. It only adds the refused id. */
 		if (strcmp(refusal->id, "-") != 0 && strcmp(refusal->id, kvp->answer.id) != 0)
 			memcpy(kvp->answer.busy, refusal->id, sizeof(refusal->id));
-		kvp_journal_save(&kvp->journal);
+		journal_save(&kvp->journal);
 	} else {
 		kvp->answer = *refusal;
 		save_answer(kvp);
@@ -119,11 +150,11 @@ static bool is_fresh(const struct kvp_requests *kvp, const struct kvp_request *r
 	utc_format(issued_text, request->issued);
 	utc_format(now_text, now);
 	utc_format(booted_text, booted);
-	if (kvp_journal_knows(&kvp->journal, request->id))
+	if (journal_find(&kvp->journal, request->id))
 		kvp_refuse(refusal, request->id, KVP_E_EXISTS,
 			   "A request with this id was received before; use a new id for each "
 			   "request.");
-	else if (kvp_journal_may_know(&kvp->journal, end))
+	else if (journal_may_know(&kvp->journal, end))
 		kvp_refuse(refusal, request->id, KVP_E_EXISTS,
 			   "The request is so old that it may have been received before; issue "
 			   "a new one.");
@@ -168,7 +199,7 @@ static bool record_start(struct kvp_requests *kvp, const struct kvp_request *req
 	int r;
 
 	memcpy(kvp->journal.begun, request->id, sizeof(request->id));
-	r = kvp_journal_save(&kvp->journal);
+	r = journal_save(&kvp->journal);
 	if (r >= 0)
 		return true;
 	kvp->journal.begun[0] = '\0';
@@ -193,7 +224,7 @@ static void handle_logoff(struct kvp_requests *kvp, const struct kvp_request *re
 	struct kvp_answer refusal;
 	bool good = is_fresh(kvp, request, &refusal) && is_free(kvp, request, &refusal);
 
-	kvp_journal_add(&kvp->journal, request->id, request->issued + request->life);
+	journal_add(&kvp->journal, request->id, request->issued + request->life);
 	if (good && record_start(kvp, request, &refusal))
 		carry_out(kvp, request);
 	else
@@ -208,7 +239,7 @@ static void handle_cancel(struct kvp_requests *kvp, const struct kvp_request *re
 	if (is_fresh(kvp, request, &refusal))
 		kvp_refuse(&refusal, request->id, HV_LOGOFF_E_CANCELLED,
 			   "Cancelled before it was started; nobody was logged off.");
-	kvp_journal_add(&kvp->journal, request->id, request->issued + request->life);
+	journal_add(&kvp->journal, request->id, request->issued + request->life);
 	decline(kvp, &refusal);
 }
 
@@ -242,7 +273,7 @@ void kvp_requests_handle(struct kvp_requests *kvp, const char *value)
 /* The outcome of the sessions is unknown. */
 static void give_up(struct kvp_requests *kvp, const char *reason)
 {
-	char id[KVP_ID_SIZE];
+	char id[LOGOFF_ID_SIZE];
 
 	memcpy(id, kvp->journal.begun, sizeof(id));
 	kvp->journal.begun[0] = '\0';
@@ -259,7 +290,7 @@ static void explain(const char *directory, int error)
 			    "Cannot use %s/" KVP_JOURNAL_NAME ", which lists the received requests "
 			    "by KVP: %s. No requests by KVP are accepted until it is repaired, or "
 			    "removed while no request is in progress.",
-			    directory, error == -EBADMSG ? "it is damaged" : strerror(-error));
+			    directory, journal_explain(error));
 }
 
 int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *userdata,
@@ -269,12 +300,12 @@ int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *o
 
 	*kvp = (struct kvp_requests){.ops = ops, .userdata = userdata, .engine = engine};
 	strncpy(kvp->boot, boot, sizeof(kvp->boot) - 1);
-	r = kvp_journal_load(&kvp->journal, directory);
+	r = journal_load(&kvp->journal, directory, KVP_JOURNAL_NAME, NULL);
 	if (r < 0) {
 		explain(directory, r);
 		return r;
 	}
-	kvp->answer = kvp->journal.answer;
+	kvp->answer = from_journal(&kvp->journal.answer);
 	if (kvp->journal.begun[0])
 		give_up(kvp,
 			"hv-logoffd or the guest was restarted while it carried out the request; "
@@ -290,6 +321,6 @@ bool kvp_requests_done(struct kvp_requests *kvp)
 		give_up(kvp, "hv-logoffd was stopped while it carried out the request.");
 		publish(kvp);
 	}
-	kvp_journal_done(&kvp->journal);
+	journal_done(&kvp->journal);
 	return kvp->answer.id[0];
 }

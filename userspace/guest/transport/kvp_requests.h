@@ -8,9 +8,12 @@
 
 #include <stdint.h>
 
-#include "kvp_journal.h"
+#include "journal.h"
 #include "userspace/guest/logoff/engine.h"
 #include "userspace/shared/kvp_value.h"
+
+#define KVP_STATE_DIRECTORY "/var/lib/hv-logoff"
+#define KVP_JOURNAL_NAME    "kvp-journal"
 
 struct kvp_requests_ops {
 	/* Seconds since 1970, by this machine's clock: now, and when it was booted. */
@@ -25,7 +28,7 @@ struct kvp_requests {
 	void *userdata;
 	struct engine *engine;
 	char boot[KVP_ID_SIZE];
-	struct kvp_journal journal;
+	struct journal journal;
 	struct kvp_answer answer;
 };
 

@@ -11,6 +11,7 @@
 
 #include "audit.h"
 #include "log.h"
+#include "userspace/guest/system/boot_id.h"
 #include "userspace/guest/system/module.h"
 #include "userspace/guest/system/nologin.h"
 #include "userspace/guest/system/scope.h"
@@ -247,7 +248,7 @@ static void on_gone(void *userdata, int error)
 	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
 
 	if (stay) {
-		device_requests_done(&daemon->device);
+		device_requests_stop(&daemon->device);
 		error = daemon_await_device(daemon, daemon->device_file);
 	} else {
 		sd_notify(0, "STOPPING=1\nSTATUS=The device has disappeared.");
@@ -415,17 +416,20 @@ static int add_timer(struct daemon *daemon, sd_event_source **timer, uint64_t ac
 
 int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 {
-	int r;
+	char boot[BOOT_ID_SIZE] = "";
+	int r = boot_id_read(boot);
 
 	*daemon = (struct daemon){.event = sd_event_ref(event)};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
-	device_requests_init(&daemon->device, &daemon->engine, on_gone, daemon);
+	device_requests_init(&daemon->device, &daemon->engine, DEVICE_STATE_DIRECTORY, boot,
+			     on_gone, daemon);
 	outside_init(&daemon->outside, event, &outside_ops, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
 	/* Coarse enough for the kernel to coalesce wakeups of an idle machine. */
-	r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
+	if (r >= 0)
+		r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->list_timer, LIST_RETRY, on_list_time);
 	return r;

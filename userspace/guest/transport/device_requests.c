@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -19,9 +20,9 @@ static void notify_status(const char *text)
 	sd_notifyf(0, "STATUS=%s", line);
 }
 
-static int handle_report(void *userdata, const struct hv_logoff_report *report)
+static int send_report(const struct device_requests *requests,
+		       const struct hv_logoff_report *report)
 {
-	const struct device_requests *requests = userdata;
 	struct hv_logoff_report named = *report;
 	int r;
 
@@ -31,6 +32,47 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 	if (r < 0 && r != -ESTALE)
 		log_message(LOG_ERR, "The driver rejected a report: %s.", strerror(-r));
 	return r;
+}
+
+static void format_id(char id[LOGOFF_ID_SIZE], uint64_t number)
+{
+	snprintf(id, LOGOFF_ID_SIZE, "0x%016" PRIx64, number);
+}
+
+/* Until it is in the file, another daemon would continue the request. */
+static void record_result(struct device_requests *requests, const struct hv_logoff_report *report)
+{
+	struct journal_result result = {
+		.percent = report->percent,
+		.found = report->found,
+		.ended = report->ended,
+		.failed = report->failed,
+		.result = report->result,
+	};
+	int r;
+
+	if (!requests->recorded)
+		return;
+	format_id(result.id, requests->id);
+	memcpy(result.text, report->text, sizeof(result.text));
+	journal_finish(&requests->journal, &result);
+	r = journal_save(&requests->journal);
+	if (r < 0)
+		log_message(LOG_ERR,
+			    "Cannot record the result of request %s in %s/" DEVICE_JOURNAL_NAME
+			    ": %s.",
+			    result.id, requests->directory, journal_explain(r));
+}
+
+/* The journal comes first: if this daemon ends in between, the next one reports the same result. */
+static int handle_report(void *userdata, const struct hv_logoff_report *report)
+{
+	struct device_requests *requests = userdata;
+
+	requests->last = *report;
+	if (report->state == HV_LOGOFF_DONE)
+		record_result(requests, report);
+	return send_report(requests, report);
 }
 
 /* An older driver does not accept every SESSION record. */
@@ -75,16 +117,18 @@ static const struct logoff_transport transport = {
 	.outcome = handle_outcome,
 };
 
-static void refuse(struct device_requests *requests, uint32_t result, const char *text)
+__attribute__((format(printf, 3, 4))) static void refuse(const struct device_requests *requests,
+							 uint32_t result, const char *format, ...)
 {
-	struct hv_logoff_report report = {
-		.header = {.type = HV_LOGOFF_REPORT, .size = sizeof(report)},
-		.state = HV_LOGOFF_DONE,
-		.result = result,
-	};
+	struct hv_logoff_report report = {.state = HV_LOGOFF_DONE, .result = result};
+	char text[2 * HV_LOGOFF_TEXT_SIZE];
+	va_list arguments;
 
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
 	text_clean_line(report.text, sizeof(report.text), text);
-	handle_report(requests, &report);
+	send_report(requests, &report);
 }
 
 /* Returns a sentence about a name that no user or session has, or NULL. */
@@ -113,38 +157,138 @@ static void drop_request(struct device_requests *requests)
 		engine_drop(requests->engine);
 }
 
-static void on_request(void *userdata, const struct hv_logoff_target *target)
+static void read_request(struct logoff_request *request, const struct hv_logoff_target *target)
 {
 	const struct hv_logoff_request *record = &target->request;
-	struct device_requests *requests = userdata;
-	const char *invalid;
-	struct logoff_request request = {
+
+	*request = (struct logoff_request){
 		.flags = record->flags,
 		.timeout = record->timeout,
 		.grace = record->grace,
 	};
+	format_id(request->id, record->header.id);
+	memcpy(request->message, record->message, sizeof(request->message) - 1);
+	memcpy(request->user, target->user, sizeof(request->user) - 1);
+	memcpy(request->session, target->session, sizeof(request->session) - 1);
+}
+
+/* A journal that was not usable may have been repaired. */
+static int load_journal(struct device_requests *requests)
+{
+	if (requests->journal.fd >= 0)
+		return 0;
+	return journal_load(&requests->journal, requests->directory, DEVICE_JOURNAL_NAME,
+			    requests->boot);
+}
+
+/* The request is accepted once it is in the file, so that no later daemon starts it again. */
+static int record_request(struct device_requests *requests, const char *id)
+{
+	int r = load_journal(requests);
+
+	if (r < 0)
+		return r;
+	journal_add(&requests->journal, id, 0);
+	r = journal_save(&requests->journal);
+	if (r < 0)
+		journal_remove(&requests->journal, id);
+	return r;
+}
+
+static void start_request(struct device_requests *requests, const struct logoff_request *request)
+{
+	int r = 0;
+
+	if (!(request->flags & HV_LOGOFF_DRY_RUN)) {
+		if (!journal_find(&requests->journal, request->id))
+			r = record_request(requests, request->id);
+		requests->recorded = r >= 0;
+	}
+	if (r >= 0) {
+		engine_request(requests->engine, &transport, requests, request);
+		return;
+	}
+	log_message(LOG_ERR,
+		    "Refused request %s: cannot record it in %s/" DEVICE_JOURNAL_NAME ": %s.",
+		    request->id, requests->directory, journal_explain(r));
+	refuse(requests, HV_LOGOFF_E_EXCEPTION,
+	       "The guest cannot record the request in %s/" DEVICE_JOURNAL_NAME ": %s.",
+	       requests->directory, journal_explain(r));
+}
+
+/* Nothing is carried out, whatever the repeated request contains. */
+static void replay(const struct device_requests *requests, const struct journal_result *result)
+{
+	struct hv_logoff_report report = {
+		.state = HV_LOGOFF_DONE,
+		.percent = result->percent,
+		.found = result->found,
+		.ended = result->ended,
+		.failed = result->failed,
+		.result = result->result,
+		.flags = HV_LOGOFF_REPLAYED,
+	};
+
+	log_message(LOG_INFO, "Request %s is complete already; its result is reported again.",
+		    result->id);
+	memcpy(report.text, result->text, sizeof(report.text));
+	send_report(requests, &report);
+}
+
+/* The id decides: a request that is known is not compared with the earlier one. */
+static void on_request(void *userdata, const struct hv_logoff_target *target)
+{
+	struct device_requests *requests = userdata;
+	const struct journal_entry *entry;
+	struct logoff_request request;
+	const char *invalid;
 
 	/* The driver has only one request at a time, so its previous one is no longer valid. */
 	drop_request(requests);
-	requests->id = record->header.id;
-	snprintf(request.id, sizeof(request.id), "0x%016" PRIx64, (uint64_t)record->header.id);
-	memcpy(request.message, record->message, sizeof(request.message) - 1);
-	memcpy(request.user, target->user, sizeof(request.user) - 1);
-	memcpy(request.session, target->session, sizeof(request.session) - 1);
+	requests->id = target->request.header.id;
+	requests->recorded = false;
+	requests->last = (struct hv_logoff_report){0};
+	read_request(&request, target);
 	invalid = find_invalid_name(&request);
-	if (invalid)
-		refuse(requests, HV_LOGOFF_E_INVALIDARG, invalid);
-	else if (engine_request(requests->engine, &transport, requests, &request) == -EBUSY)
+	load_journal(requests);
+	entry = journal_find(&requests->journal, request.id);
+	/* A daemon has started it, and may have ended sessions. */
+	if (entry)
+		request.flags |= HV_LOGOFF_REDELIVERED;
+	if (entry && entry->result.id[0])
+		replay(requests, &entry->result);
+	else if (invalid)
+		refuse(requests, HV_LOGOFF_E_INVALIDARG, "%s", invalid);
+	else if (requests->engine->phase != ENGINE_IDLE)
 		refuse(requests, HV_LOGOFF_E_BUSY,
 		       "A logoff request from another transport is in progress.");
+	else
+		start_request(requests, &request);
+}
+
+/* The driver has completed the request itself, with this result. */
+static void record_abandoned(struct device_requests *requests, uint32_t reason)
+{
+	struct hv_logoff_report report = requests->last;
+	bool suspend = reason == HV_LOGOFF_CANCEL_SUSPEND;
+
+	report.state = HV_LOGOFF_DONE;
+	report.result = suspend ? HV_LOGOFF_E_EXCEPTION : HV_LOGOFF_E_TIMED_OUT;
+	text_clean_line(report.text, sizeof(report.text),
+			suspend ? "The guest was suspended."
+				: "hv-logoffd did not report a result in time.");
+	record_result(requests, &report);
 }
 
 static void on_cancel(void *userdata, const struct hv_logoff_cancel *cancel)
 {
 	struct device_requests *requests = userdata;
 
-	if (cancel->header.id == requests->id)
-		engine_cancel(requests->engine, &transport, cancel->reason);
+	if (cancel->header.id != requests->id)
+		return;
+	engine_cancel(requests->engine, &transport, cancel->reason);
+	if (cancel->reason != HV_LOGOFF_CANCEL_HOST)
+		record_abandoned(requests, cancel->reason);
 }
 
 static void on_gone(void *userdata, int error)
@@ -163,24 +307,42 @@ static const struct device_handler handler = {
 };
 
 void device_requests_init(struct device_requests *requests, struct engine *engine,
+			  const char *directory, const char *boot,
 			  void (*gone)(void *userdata, int error), void *userdata)
 {
 	*requests = (struct device_requests){
 		.device.fd = -1,
+		.journal.fd = -1,
 		.engine = engine,
+		.directory = directory,
 		.gone = gone,
 		.userdata = userdata,
 	};
+	strncpy(requests->boot, boot, sizeof(requests->boot) - 1);
 }
 
 int device_requests_start(struct device_requests *requests, int fd, sd_event *event)
 {
+	int r = load_journal(requests);
+
+	if (r < 0)
+		log_message(LOG_ERR,
+			    "Cannot use %s/" DEVICE_JOURNAL_NAME ", which lists the received "
+			    "requests of the logoff component: %s. These requests are refused "
+			    "until it is repaired, or removed while no request is in progress.",
+			    requests->directory, journal_explain(r));
 	return device_start(&requests->device, fd, event, &handler, requests);
+}
+
+void device_requests_stop(struct device_requests *requests)
+{
+	device_done(&requests->device);
 }
 
 void device_requests_done(struct device_requests *requests)
 {
-	device_done(&requests->device);
+	device_requests_stop(requests);
+	journal_done(&requests->journal);
 }
 
 uint64_t device_requests_current(const struct device_requests *requests)

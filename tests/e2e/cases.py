@@ -8,6 +8,7 @@ import random
 import time
 
 import administrators
+import at_most_once
 import health
 import kvp
 import sessions
@@ -366,6 +367,7 @@ CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
 CASES.extend(user_managers.CASES)
+CASES.extend(at_most_once.CASES)
 CASES.extend(kvp.CASES)
 
 

@@ -11,6 +11,7 @@ from cases import short_reattach_timeout
 from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, E_NOT_FOUND,
                     E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
                     wait_device_gone, wait_done)
+from machine import BOUND
 
 NAMES = {
     S_OK: "S_OK",
@@ -206,6 +207,27 @@ def suspended(machine, held):
 
 
 @contextlib.contextmanager
+def reopen_refused(machine, held):
+    closed = machine.send("wait", component="logoff", timeout=BOUND, **{"for": "closed"})
+    machine.rpc("refuse", component="logoff")
+    machine.rpc("inject", component="logoff", data="00", size=65536)
+    assert closed.finish()["ok"], "the guest did not close the channel"
+    yield
+    machine.rpc("accept", component="logoff")
+    machine.wait("logoff", "negotiated")
+    if held.state != "none":
+        wait_done(machine, held.id)
+
+
+@contextlib.contextmanager
+def journal_fails(machine, _held):
+    # A directory with the name of the file that would replace the journal.
+    machine.run("mkdir /run/hv-logoff/device-journal.new")
+    yield
+    machine.run("rmdir /run/hv-logoff/device-journal.new")
+
+
+@contextlib.contextmanager
 def no_memory(machine, _held):
     machine.run(f"cd {FAILSLAB}; echo 0 >verbose; echo N >ignore-gfp-wait; echo Y >task-filter;"
                 "echo -1 >times; echo 100 >probability;"
@@ -239,6 +261,8 @@ EVENTS = (
     Event(unloaded, (E_NOT_AVAIL,) + 3 * (DISP_E_EXCEPTION,) + (S_OK,)),
     Event(unbound, (E_NOT_AVAIL,) + 3 * (DISP_E_EXCEPTION,) + (S_OK,)),
     Event(suspended, (S_OK,) + 3 * (DISP_E_EXCEPTION,) + (S_OK,), needs_sanitizer=True),
+    Event(reopen_refused, (E_NOT_AVAIL,) + 3 * (DISP_E_EXCEPTION,) + (S_OK,)),
+    Event(journal_fails, (DISP_E_EXCEPTION,) + 4 * (S_OK,)),
     Event(no_memory, 5 * (S_OK,), needs_sanitizer=True),
 )
 
@@ -272,7 +296,7 @@ def run(machine, event, state):
     check_works(machine)
     # Without a channel the host completes the request itself.
     if not (event.happen is rescinded or
-            state == "none" and event.happen in (unloaded, unbound)):
+            state == "none" and event.happen in (unloaded, unbound, reopen_refused)):
         same("the number of COMPLETEs", held.completes(), 1)
 
 

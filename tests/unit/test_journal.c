@@ -102,6 +102,11 @@ static void test_round_trip(void **state)
 		.ended = 1,
 		.failed = 2,
 		.result = HV_LOGOFF_E_TIMED_OUT,
+		.users = {.managers = 1,
+			  .managers_left = 2,
+			  .returned = 3,
+			  .lingering = 4,
+			  .outside = 5},
 		.text = "2 of 3 are left: a (b)",
 	};
 
@@ -191,6 +196,7 @@ static void test_damaged(void **state)
 		"hv-logoff kvp journal 1\nfloor 0\nbegun\nend\n",
 		"hv-logoff kvp journal 1\nfloor 0\nanswer a 1 2 3\nend\n",
 		"hv-logoff kvp journal 1\nfloor 0\nwhat\nend\n",
+		"hv-logoff kvp journal 1\nfloor 0\nanswer a 0 0 0 0 0x0 users=1,2,3 x\nend\n",
 	};
 
 	journal_done(&journal);

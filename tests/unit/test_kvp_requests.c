@@ -182,6 +182,9 @@ static void test_numbers_of_users(void **state)
 	run_for(10);
 	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
 			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
+	restart();
+	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
+			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
 	take("id=a do=forget");
 	add_session("c2", "anna", BY_NOTHING);
 	take("id=b do=logoff timeout=60");

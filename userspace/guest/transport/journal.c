@@ -104,14 +104,25 @@ static void format_header(char header[NAME_SIZE], const struct journal *journal)
 		 journal->name);
 }
 
+static void print_users(FILE *file, const struct kvp_users *users)
+{
+	static const struct kvp_users none;
+
+	if (memcmp(users, &none, sizeof(none)) != 0)
+		fprintf(file, " users=%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32,
+			users->managers, users->managers_left, users->returned, users->lingering,
+			users->outside);
+}
+
 static void print_result(FILE *file, const char *keyword, const struct journal_result *result)
 {
-	if (result->id[0])
-		fprintf(file,
-			"%s %s %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " 0x%08" PRIx32
-			" %s\n",
-			keyword, result->id, result->percent, result->found, result->ended,
-			result->failed, result->result, result->text);
+	if (!result->id[0])
+		return;
+	fprintf(file, "%s %s %" PRIu32 " %" PRIu32 " %" PRIu32 " %" PRIu32 " 0x%08" PRIx32, keyword,
+		result->id, result->percent, result->found, result->ended, result->failed,
+		result->result);
+	print_users(file, &result->users);
+	fprintf(file, " %s\n", result->text);
 }
 
 static int print(FILE *file, const struct journal *journal)
@@ -172,6 +183,22 @@ int journal_save(const struct journal *journal)
 	return r;
 }
 
+/*
+ * Returns the text behind the numbers of users. A daemon before 1.2 reads them as part of the text,
+ * so that a journal is not damaged for it.
+ */
+static const char *load_users(struct kvp_users *users, const char *text)
+{
+	struct kvp_users found;
+	int end = 0;
+
+	if (sscanf(text, "users=%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 " %n",
+		   &found.managers, &found.managers_left, &found.returned, &found.lingering,
+		   &found.outside, &end) == 5)
+		*users = found;
+	return text + end;
+}
+
 /* The line, with its keyword. The counts must be such as the driver accepts. */
 static int load_result(struct journal_result *result, const char *line)
 {
@@ -184,7 +211,10 @@ static int load_result(struct journal_result *result, const char *line)
 	    !text || result->percent > 100 ||
 	    (uint64_t)result->ended + result->failed > result->found)
 		return -EBADMSG;
-	snprintf(result->text, sizeof(result->text), "%s", line + text);
+	line = load_users(&result->users, line + text);
+	if (!strncmp(line, "users=", 6))
+		return -EBADMSG;
+	snprintf(result->text, sizeof(result->text), "%s", line);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "userspace/shared/kvp_value.h"
 #include "userspace/shared/logoff_request.h"
 
 #define JOURNAL_MAX 256
@@ -21,7 +22,8 @@ struct journal_result {
 	uint32_t found;   /* numbers of sessions; ended + failed <= found */
 	uint32_t ended;
 	uint32_t failed;
-	uint32_t result; /* HRESULT */
+	uint32_t result;        /* HRESULT */
+	struct kvp_users users; /* only of answers by KVP */
 	char text[HV_LOGOFF_TEXT_SIZE];
 };
 

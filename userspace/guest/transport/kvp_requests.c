@@ -28,6 +28,7 @@ static struct journal_result to_journal(const struct kvp_answer *answer)
 		.ended = answer->ended,
 		.failed = answer->failed,
 		.result = answer->result,
+		.users = answer->users,
 	};
 
 	memcpy(result.id, answer->id, sizeof(answer->id));
@@ -44,6 +45,7 @@ static struct kvp_answer from_journal(const struct journal_result *result)
 		.ended = result->ended,
 		.failed = result->failed,
 		.result = result->result,
+		.users = result->users,
 	};
 
 	memcpy(answer.id, result->id, sizeof(answer.id) - 1);

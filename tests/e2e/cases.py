@@ -11,6 +11,7 @@ import administrators
 import at_most_once
 import health
 import kvp
+import returns
 import sessions
 import user_managers
 import versions
@@ -366,6 +367,7 @@ CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
+CASES.extend(returns.CASES)
 CASES.extend(user_managers.CASES)
 CASES.extend(at_most_once.CASES)
 CASES.extend(kvp.CASES)

@@ -106,7 +106,7 @@ def user_manager_stays(machine):
         check_result(machine, reply, S_OK)
         assert not runs(machine, pid), "a program still runs after S_OK"
         assert runs(machine, lingering), "a program of a lingering user has ended"
-        assert reply["text"].endswith("still run: bob"), reply["text"]
+        assert reply["text"].endswith("still run: bob."), reply["text"]
         machine.run("loginctl disable-linger bob; systemctl stop user@$(id -u bob)")
 
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "report.h"
 #include "returns.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
@@ -27,9 +28,6 @@
 /* The search for processes without a session: how long it takes, and its result is used. */
 #define OUTSIDE_TIMEOUT (3 * USEC_PER_SEC)
 #define OUTSIDE_AGE     (1 * USEC_PER_SEC)
-
-#define PERCENT_GRACE  10
-#define PERCENT_ENDING 99
 
 void engine_init(struct engine *engine, const struct engine_ops *ops, void *userdata,
 		 const struct config *config)
@@ -114,119 +112,6 @@ void engine_drop(struct engine *engine)
 	engine_init(engine, engine->ops, engine->userdata, engine->config);
 }
 
-/*
- * The grace period accounts for 0 to PERCENT_GRACE, the ended sessions for the rest. The percentage
- * never decreases. If the daemon was stopped at the end of the grace period, this may run before
- * engine_tick().
- */
-static uint32_t percent(const struct engine *engine, struct target_counts counts)
-{
-	uint64_t value = 0;
-
-	if (engine->phase == ENGINE_GRACE)
-		value = PERCENT_GRACE *
-			(earlier(now(engine), engine->grace_end) - engine->started) /
-			(engine->grace_end - engine->started);
-	else if (engine->phase == ENGINE_ENDING && counts.found > 0)
-		value = PERCENT_GRACE +
-			(uint64_t)(PERCENT_ENDING - PERCENT_GRACE) * counts.ended / counts.found;
-	return value > engine->last.percent ? value : engine->last.percent;
-}
-
-__attribute__((format(printf, 3, 4))) static void
-send_report(struct engine *engine, struct hv_logoff_report *report, const char *format, ...)
-{
-	char text[2 * HV_LOGOFF_TEXT_SIZE];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	report->header = (struct hv_logoff_header){
-		.type = HV_LOGOFF_REPORT,
-		.size = sizeof(*report),
-	};
-	text_clean_line(report->text, sizeof(report->text), text);
-	engine->last = *report;
-	if (engine->transport->report(engine->transport_data, report) == -ESTALE)
-		engine_drop(engine);
-}
-
-static void report_outcome(const struct engine *engine, const struct outcome *outcome)
-{
-	if (engine->transport->outcome)
-		engine->transport->outcome(engine->transport_data, outcome);
-}
-
-static void report_session(const struct engine *engine, const struct session *session,
-			   enum hv_logoff_outcome value)
-{
-	const struct outcome outcome = {
-		.outcome = value,
-		.uid = session->uid,
-		.user = session->user,
-		.session = session->id,
-	};
-
-	report_outcome(engine, &outcome);
-}
-
-static void report_sessions_left(const struct engine *engine)
-{
-	for (size_t i = 0; i < engine->targets.count; i++) {
-		const struct target *target = &engine->targets.items[i];
-
-		if (target->step == TARGET_ENDED)
-			continue;
-		audit(engine, &target->session, "failed", "has not ended");
-		report_session(engine, &target->session, HV_LOGOFF_FAILED);
-	}
-}
-
-static void report_selected(const struct engine *engine)
-{
-	for (size_t i = 0; i < engine->targets.count; i++)
-		report_session(engine, &engine->targets.items[i].session, HV_LOGOFF_SELECTED);
-}
-
-static void report_user(void *userdata, const struct outcome *outcome)
-{
-	const struct engine *engine = userdata;
-	bool dry_run = engine->request.flags & HV_LOGOFF_DRY_RUN;
-
-	/* Before, no manager is stopped. */
-	if (outcome->outcome == HV_LOGOFF_MANAGER_FAILED && engine->phase != ENGINE_ENDING)
-		return;
-	if (!dry_run)
-		engine->ops->audit_user(engine->userdata, engine->request.id, outcome);
-	report_outcome(engine, outcome);
-}
-
-/* Ends every request, except those whose transport does not wait for a result any more. */
-static void finish(struct engine *engine, const struct result *result)
-{
-	struct target_counts counts = targets_count(&engine->targets);
-	struct hv_logoff_report done = {
-		.state = HV_LOGOFF_DONE,
-		.percent = result->code == HV_LOGOFF_S_OK ? 100 : percent(engine, counts),
-		.found = counts.found,
-		.ended = counts.ended,
-		.failed = engine->phase == ENGINE_ENDING ? counts.found - counts.ended : 0,
-		.result = result->code,
-	};
-	char outcome[16];
-
-	if (done.failed > 0)
-		report_sessions_left(engine);
-	if (engine->request.flags & HV_LOGOFF_DRY_RUN && result->code == HV_LOGOFF_S_OK)
-		report_selected(engine);
-	result_for_each_user(engine, report_user, engine);
-	snprintf(outcome, sizeof(outcome), "0x%08" PRIx32, result->code);
-	audit(engine, NULL, outcome, result->text);
-	send_report(engine, &done, "%s", result->text);
-	engine_drop(engine);
-}
-
 __attribute__((format(printf, 2, 3))) static void fail(struct engine *engine, const char *format,
 						       ...)
 {
@@ -238,7 +123,7 @@ __attribute__((format(printf, 2, 3))) static void fail(struct engine *engine, co
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	result_set(&result, HV_LOGOFF_E_EXCEPTION, "%s", text);
-	finish(engine, &result);
+	report_result(engine, &result);
 }
 
 static void finish_with(struct engine *engine,
@@ -247,7 +132,7 @@ static void finish_with(struct engine *engine,
 	struct result result;
 
 	describe(&result, engine);
-	finish(engine, &result);
+	report_result(engine, &result);
 }
 
 static bool has_recent_outside(const struct engine *engine)
@@ -294,44 +179,6 @@ static void finish_at_deadline(struct engine *engine)
 		finish_with(engine, result_at_deadline);
 }
 
-static void report_progress(struct engine *engine)
-{
-	struct target_counts counts = targets_count(&engine->targets);
-	struct hv_logoff_report progress = {
-		.state = engine->phase == ENGINE_GRACE ? HV_LOGOFF_GRACE : HV_LOGOFF_ENDING,
-		.percent = percent(engine, counts),
-		.found = counts.found,
-		.ended = counts.ended,
-	};
-
-	if (progress.state == engine->last.state && progress.percent == engine->last.percent &&
-	    progress.found == engine->last.found)
-		return;
-	if (engine->phase == ENGINE_GRACE)
-		send_report(engine, &progress,
-			    "Waiting for the users; %u of %u sessions have ended.", counts.ended,
-			    counts.found);
-	else if (counts.found == 0)
-		send_report(engine, &progress, "Waiting for programs of users without a session.");
-	else if (counts.ended == counts.found && managers_left(engine))
-		send_report(engine, &progress,
-			    "All %u sessions have ended; waiting for programs of their users.",
-			    counts.found);
-	else
-		send_report(engine, &progress, "%u of %u sessions have ended.", counts.ended,
-			    counts.found);
-}
-
-/* The time at which the percentage of the grace period increases next. */
-static uint64_t next_percent(const struct engine *engine)
-{
-	uint64_t grace = engine->grace_end - engine->started;
-	uint64_t part = (now(engine) - engine->started) * PERCENT_GRACE / grace + 1;
-
-	/* Rounded up, so that the percentage has increased at that time. */
-	return engine->started + (part * grace + PERCENT_GRACE - 1) / PERCENT_GRACE;
-}
-
 /* A search that starts at this time is finished by the deadline. */
 static uint64_t outside_due(const struct engine *engine)
 {
@@ -345,7 +192,7 @@ static void schedule(struct engine *engine)
 	if (!engine->listing)
 		time = earlier(time, engine->list_at);
 	if (engine->phase == ENGINE_GRACE)
-		time = earlier(time, earlier(engine->grace_end, next_percent(engine)));
+		time = earlier(time, earlier(engine->grace_end, report_next(engine)));
 	if (engine->conclusion)
 		time = earlier(time, engine->conclude_at);
 	if (engine->phase == ENGINE_ENDING) {
@@ -969,7 +816,7 @@ static void cancel(struct engine *engine)
 						    &engine->targets.items[i].session,
 						    "The logoff was cancelled.");
 	result_set(&result, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
-	finish(engine, &result);
+	report_result(engine, &result);
 }
 
 void engine_cancel(struct engine *engine, const struct logoff_transport *transport, uint32_t reason)

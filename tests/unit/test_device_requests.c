@@ -459,6 +459,9 @@ static void test_dry_run_of_begun(void **state)
 	request(ID, 0);
 	run(5);
 	restart();
+	request(2, 0);
+	cancel(2, HV_LOGOFF_CANCEL_HOST);
+	assert_result(2, HV_LOGOFF_E_CANCELLED, "Cancelled by the host");
 	request(ID, HV_LOGOFF_DRY_RUN);
 	run(60);
 	assert_result(ID, HV_LOGOFF_S_OK, "1 sessions would be ended");
@@ -521,6 +524,7 @@ static void test_not_writable(void **state)
 	assert_int_equal(fake.requests, 0);
 	assert_int_equal(fixture.last.flags, 0);
 	/* It was never accepted. */
+	assert_false(is_recorded(ID));
 	complete(ID);
 }
 

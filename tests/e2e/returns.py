@@ -28,11 +28,11 @@ def autologin(machine, user, terminal):
 def stuck(machine, timeout=250):
     """A logoff that has ended all sessions but carol's, which ends after the context."""
     configure(machine, "EscalateSec=3600")
-    machine.open_session("stubborn", "carol")
+    session = machine.open_session("stubborn", "carol")
     request = logoff(machine, timeout=timeout)
     request.until(lambda event: event.get("state") == "ending")
     yield request
-    machine.run("pkill -KILL -u carol")
+    machine.run(f"loginctl kill-session --signal=KILL {session}")
 
 
 def check_return(machine, terminal):

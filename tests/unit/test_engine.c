@@ -1461,6 +1461,39 @@ static void test_loop_of_one_user(void **state)
 	assert_int_equal(fake.sessions[1].killed, 1);
 }
 
+/* On two terminals: reported once. */
+static void test_user_returns_twice(void **state)
+{
+	struct fake_session *target = add_at("1", "alice", "", "ttyS0");
+
+	target->returns = 1;
+	add_at("2", "alice", "", "hvc0")->uid = target->uid;
+	fake.sessions[1].returns = 1;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(fake.count, 4);
+	assert_user_outcomes(HV_LOGOFF_RETURNED, 1);
+	assert_string_equal(last()->text, "All 2 sessions have ended. Returned: alice.");
+}
+
+/* Logons with some seconds in between are no loop. */
+static void test_one_user_logs_on_often(void **state)
+{
+	static const char *const ids[] = {"u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"};
+	uid_t uid = add_session("1", "alice", BY_SIGNAL)->uid;
+
+	add_session("2", "bob", BY_NOTHING)->ends_at = fake.time + 50 * USEC_PER_SEC;
+	request(0, 60, 0, "");
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		run_for(4);
+		add_session(ids[i], "alice", BY_SIGNAL)->uid = uid;
+		engine_opened(&fake.engine);
+	}
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 10, 10, 0);
+}
+
 /* All have logged out, so the request goes on before the end of the grace period. */
 static void test_notice_after_early_end_of_grace(void **state)
 {
@@ -1910,6 +1943,8 @@ int main(void)
 		TEST(test_return_in_grace),
 		TEST(test_users_log_on_while_ending),
 		TEST(test_loop_of_one_user),
+		TEST(test_user_returns_twice),
+		TEST(test_one_user_logs_on_often),
 		TEST(test_notice_after_early_end_of_grace),
 		TEST(test_lists_are_limited),
 		TEST(test_session_slips_in),

@@ -1674,6 +1674,7 @@ static void test_redelivered_with_manager(void **state)
 	request(HV_LOGOFF_REDELIVERED, 60, 20, "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 0, 0, 0);
+	assert_string_equal(last()->text, "All sessions have ended. Programs have ended: alice.");
 	assert_lingering(manager, true);
 	assert_lingering(lingering, false);
 	reports.count = 0;

@@ -263,6 +263,9 @@ static void list(struct engine *engine)
 	engine->list_is_old = false;
 	engine->list_at = USEC_NEVER;
 	engine->list_requested = now(engine);
+	/* This may be the last list. */
+	if (engine->phase == ENGINE_ENDING && sessions_done(engine))
+		search_outside(engine);
 	if (engine->listing_users)
 		r = engine->ops->list_users(engine->userdata);
 	else

@@ -135,6 +135,8 @@ void result_of_success(struct result *result, const struct engine *engine)
 
 	if (found > 0)
 		result_set(result, HV_LOGOFF_S_OK, "All %u sessions have ended.", found);
+	else if (engine->request.flags & HV_LOGOFF_REDELIVERED)
+		result_set(result, HV_LOGOFF_S_OK, "All sessions have ended.");
 	else
 		result_set(result, HV_LOGOFF_S_OK, "Nobody was logged on.");
 	if (found == 0)

@@ -39,7 +39,8 @@ help:
 	@echo 'sudo make deps    install the build and test dependencies (apt-get)'
 	@echo 'make              build the driver, user space and the test host [KDIR=]'
 	@echo 'make demo         boot a guest, log users on, and log them off from the host'
-	@echo 'make test         run check, unit, matrix, fuzz, kunit, e2e and e2e-faults, and print a summary'
+	@echo 'make test         run check, unit, matrix, fuzz, kunit, e2e, e2e-faults and test-windows,'
+	@echo '                  and print a summary'
 	@echo 'make check        run the static checks'
 	@echo 'make format       run clang-format on user space and tests'
 	@echo 'make unit         run the unit tests'
@@ -49,6 +50,8 @@ help:
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
+	@echo 'make windows      cross-build for Windows into $(BUILD)/windows'
+	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
 	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE=DIR'
@@ -72,7 +75,8 @@ DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstra
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
-	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils
+	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils \
+	gcc-mingw-w64-x86-64-win32 wine wine64
 
 deps:
 	apt-get update
@@ -129,11 +133,12 @@ test:
 	$(MAKE) all || failed=1; \
 	for suite in check unit matrix "fuzz SECONDS=27" kunit "e2e KERNEL=6.1" \
 			"e2e KERNEL=6.12 CASES='core processors vmbus'" e2e-trixie \
-			"e2e-faults KERNEL=6.12 CASES=quick" "e2e KERNEL=sanitizer CASES=core"; do \
+			"e2e-faults KERNEL=6.12 CASES=quick" "e2e KERNEL=sanitizer CASES=core" \
+			test-windows; do \
 		eval $(MAKE) -k "$$suite" || failed=1; \
 	done; \
 	tests/summary $(BUILD)/results check unit matrix userspace fuzz kunit e2e-6.1 e2e-6.12 \
-		e2e-6.12-trixie faults-6.12 e2e-sanitizer || failed=1; \
+		e2e-6.12-trixie faults-6.12 e2e-sanitizer windows || failed=1; \
 	[[ -z $$failed ]]
 
 clean:

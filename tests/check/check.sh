@@ -15,15 +15,31 @@ files() {
 	find driver userspace tests .ci Makefile -type f "$@" | sort
 }
 
-mapfile -t programs < <(files -name '*.c' ! -path 'driver/*')
+# Compiled by mingw-w64 only.
+windows=(userspace/host/windows/*.c tests/wmi/*.c)
+mapfile -t programs < <(files -name '*.c' ! -path 'driver/*' |
+	grep -vxFf <(printf '%s\n' "${windows[@]}"))
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
 
+# tidy FLAG… -- PROGRAM…
 tidy() {
-	local output
-	output=$(printf '%s\0' "${programs[@]}" | xargs -0 -P "$(nproc)" -I {} \
-		clang-tidy --quiet {} -- -std=c17 "${flags[@]}" 2>&1) && return
+	local output options=()
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	output=$(printf '%s\0' "$@" | xargs -0 -P "$(nproc)" -I {} \
+		clang-tidy --quiet {} -- -std=c17 "${options[@]}" 2>&1) && return
 	grep -E ': (warning|error):' <<<"$output" || echo "$output"
 	return 1
+}
+
+tidy_windows() {
+	local cmocka
+	cmocka=$(tests/wmi/cmocka.sh) || return
+	tidy --target=x86_64-w64-mingw32 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -I. \
+		"-I$cmocka/include" -- "${windows[@]}"
 }
 
 licensed() {
@@ -40,7 +56,8 @@ cppchecked() {
 
 	cppcheck "${options[@]}" --suppress=resourceLeak:userspace/guest/system/module.c \
 		"--include=/usr/include/$(gcc -print-multiarch)/sys/queue.h" "${programs[@]}" || return
-	cppcheck "${options[@]}" --suppress=arithOperationsOnVoidPointer driver
+	cppcheck "${options[@]}" --suppress=arithOperationsOnVoidPointer driver || return
+	cppcheck "${options[@]}" -U__linux__ -D_WIN32 "${windows[@]}"
 }
 
 # The driver is checked by checkpatch.pl instead.
@@ -49,7 +66,8 @@ formatted() {
 }
 
 check 'checkpatch --strict: driver' tests/check/checkpatch.sh
-check 'clang-tidy: user space and tests' tidy
+check 'clang-tidy: user space and tests' tidy "${flags[@]}" -- "${programs[@]}"
+check 'clang-tidy: the code for Windows' tidy_windows
 check 'cppcheck' cppchecked
 check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"

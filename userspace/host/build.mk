@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # libvmguestos as a shared and a static library, and vmlogoff, linked with the static library.
 
+include userspace/host/windows/build.mk
+
 VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib

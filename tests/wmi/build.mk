@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Each test_NAME.c is a cmocka program for Windows, which runs under Wine.
+
+WINDOWS_TESTS := $(patsubst tests/wmi/%.c,%,$(wildcard tests/wmi/test_*.c))
+WINDOWS_PROGRAMS := $(WINDOWS_TESTS:%=$(WINDOWS)/%.exe)
+CMOCKA = $$(tests/wmi/cmocka.sh)
+
+# What the configure step of cmocka finds in mingw-w64.
+$(WINDOWS)/cmocka.o:
+	@mkdir -p $(@D)
+	$(MINGW)gcc -O1 -D__USE_MINGW_ANSI_STDIO=1 -DHAVE_INTTYPES_H -DHAVE_MALLOC_H -DHAVE_SIGNAL_H \
+		-DHAVE_STRINGS_H -DHAVE_TIME_H -DHAVE_UNISTD_H -DHAVE_SNPRINTF -DHAVE_VSNPRINTF \
+		-DHAVE_CLOCK_GETTIME -DHAVE_STRUCT_TIMESPEC -DHAVE_GCC_THREAD_LOCAL_STORAGE \
+		-DWORDS_SIZEOF_VOID_P=8 -I$(CMOCKA)/include -c -o $@ $(CMOCKA)/src/cmocka.c
+
+$(WINDOWS)/tests/wmi/%.o: WINDOWS_CPPFLAGS += -Wno-unused-parameter -I$(CMOCKA)/include
+# A test that corrupts memory or has undefined behavior ends with a trap.
+$(WINDOWS)/tests/wmi/%.o $(WMI_OBJECTS:%=$(WINDOWS)/trap/%): CFLAGS := -O1 -g \
+	-fsanitize=undefined -fsanitize-undefined-trap-on-error
+
+$(WINDOWS)/trap/%.o: %.c
+	@mkdir -p $(@D)
+	$(MINGW)gcc $(WINDOWS_CFLAGS) $(CFLAGS) $(WINDOWS_CPPFLAGS) -c -o $@ $<
+
+$(WINDOWS)/tests/wmi/%.version.o: userspace/host/windows/version.rc
+	@mkdir -p $(@D)
+	$(call windows-version,$*.exe,A test of hv-logoff)
+
+$(WINDOWS_PROGRAMS): $(WINDOWS)/%.exe: $(WINDOWS)/tests/wmi/%.o $(WINDOWS)/tests/wmi/%.version.o \
+		$(WMI_OBJECTS:%=$(WINDOWS)/trap/%) $(WINDOWS)/cmocka.o
+	$(MINGW)gcc $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS)
+
+windows-programs: $(WINDOWS_PROGRAMS)
+
+test-windows: windows windows-programs
+	tests/wmi/run.sh $(BUILD) $(WINDOWS_PROGRAMS)
+
+.PHONY: windows-programs test-windows

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run.sh BUILD PROGRAM…: runs test programs for Windows under Wine, and writes their TAP to standard
+# output and BUILD/results.
+set -euo pipefail
+
+build=$(realpath "${1:?}")
+shift
+mkdir -p "$build/results"
+rm -f "$build/results/windows.log"
+exec > >(tee "$build/results/windows.tap")
+# shellcheck source=../tap.sh
+. tests/tap.sh
+export WINEPREFIX=$build/windows/prefix WINEDEBUG=-all CMOCKA_MESSAGE_OUTPUT=TAP
+# Neither .NET, nor a browser, nor entries in the menu of a desktop.
+export WINEDLLOVERRIDES=mscoree,mshtml,winemenubuilder.exe=
+unset DISPLAY
+
+wine() {
+	timeout -k 5 "${bound:-120}" /usr/lib/wine/wine64 "$@" </dev/null
+}
+
+# A program that crashes ends, rather than wait for a debugger.
+make_prefix() {
+	rm -rf "$WINEPREFIX"
+	wine wineboot -i &&
+		wine reg add 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' \
+			/v Debugger /d '' /f &&
+		/usr/lib/wine/wineserver -w && : >"$WINEPREFIX/complete"
+}
+
+has_prefix() {
+	[[ -e $WINEPREFIX/complete ]] || make_prefix
+}
+
+# Whether the linker set what Windows needs to load a file at a random address and to forbid the
+# execution of data.
+is_hardened() {
+	local flags sections
+	flags=$(x86_64-w64-mingw32-objdump -p "$1" | sed -n '/^DllCharacteristics/,/^SizeOf/p')
+	[[ $flags == *HIGH_ENTROPY_VA*DYNAMIC_BASE*NX_COMPAT* ]] || { echo "$flags"; return 1; }
+	sections=$(x86_64-w64-mingw32-objdump -h "$1")
+	[[ $sections == *.reloc* && $sections == *.rsrc* ]] || { echo "$sections"; return 1; }
+}
+
+# Prints the TAP of a program, numbered with the other results.
+run_program() {
+	local name output status=0 planned=0 seen=0
+	name=$(basename "$1" .exe)
+	output=$(wine "$1" 2>>"$build/results/windows.log" | tr -d '\r') || status=$?
+	while IFS= read -r line; do
+		case $line in
+		ok\ [0-9]* | not\ ok\ [0-9]*)
+			tap_number=$((tap_number + 1)) seen=$((seen + 1))
+			[[ $line == ok* ]] || tap_failed=1
+			sed -E "s/^((not )?ok) [0-9]+ - /\1 $tap_number - $name: /" <<<"$line"
+			;;
+		1..*) planned=${line#1..} ;;
+		*) echo "# ${line#'# '}" ;;
+		esac
+	done <<<"$output"
+	check "$name: status $status after $seen of $planned tests" \
+		test "$status" = 0 -a "$seen" = "$planned"
+}
+
+stop_wine() {
+	/usr/lib/wine/wineserver -k || true
+}
+trap stop_wine EXIT
+
+check 'Wine: a prefix' has_prefix
+for program; do
+	check "$(basename "$program"): ASLR, NX and a version" is_hardened "$program"
+	run_program "$program"
+done
+plan

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Programs for Windows, cross-built by mingw-w64 into $(BUILD)/windows. They need no DLL that is not
+# part of Windows.
+
+MINGW ?= x86_64-w64-mingw32-
+WINDOWS := $(BUILD)/windows
+WINDOWS_CFLAGS = -std=c17 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -D__USE_MINGW_ANSI_STDIO=1 \
+	-Wall -Wextra $(WERROR) -fstack-protector-strong -I. -MMD -MP
+# ASLR in 64 bits, and no execution of data. GCC cannot emit the tables of Control Flow Guard.
+WINDOWS_LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--high-entropy-va,--nxcompat
+WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32
+WINDOWS_VERSION := 1.1.0
+
+$(WINDOWS)/%.o: %.c
+	@mkdir -p $(@D)
+	$(MINGW)gcc $(WINDOWS_CFLAGS) $(CFLAGS) $(WINDOWS_CPPFLAGS) -c -o $@ $<
+
+# $(call windows-version,NAME,DESCRIPTION): the version resource of a file.
+windows-version = $(MINGW)windres -O coff -DVERSION='$(WINDOWS_VERSION)' \
+	-DVERSION_NUMBERS='$(subst .,$(comma),$(WINDOWS_VERSION)),0' -DFILE='$(1)' -DDESCRIPTION='$(2)' \
+	userspace/host/windows/version.rc $@
+comma := ,
+
+WMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/windows/*.c))
+
+$(WINDOWS)/libwmi.a: $(WMI_OBJECTS:%=$(WINDOWS)/%)
+	rm -f $@
+	$(MINGW)ar rcs $@ $^
+
+windows: $(WINDOWS)/libwmi.a
+
+.PHONY: windows

@@ -188,10 +188,11 @@ void hvl_host_opened(struct hvl_core *core);
 void hvl_host_receive(struct hvl_core *core, const struct hvl_message *message, u32 length);
 bool hvl_host_transmit(struct hvl_core *core, struct hvl_message *message);
 
-/* daemon.c, called by the char device */
+/* daemon.c, called by the char device, except hvl_daemon_supports() */
 int hvl_daemon_attach(struct hvl_core *core);
 void hvl_daemon_detach(struct hvl_core *core);
 u32 hvl_daemon_version(struct hvl_core *core);
+bool hvl_daemon_supports(const struct hvl_core *core, bool target, u32 flags);
 int hvl_daemon_hello(struct hvl_core *core, const struct hv_logoff_hello *hello);
 int hvl_daemon_report(struct hvl_core *core, const struct hv_logoff_report *report);
 int hvl_daemon_session(struct hvl_core *core, const struct hv_logoff_session *session);

@@ -83,8 +83,40 @@ u32 hvl_daemon_version(struct hvl_core *core)
 	return version;
 }
 
-/* The flags of a TARGET that the driver passes on. */
+/* The flags of a TARGET that not every daemon supports, and their capabilities. */
+static const struct {
+	u32 flag;
+	u64 capability;
+} hvl_optional_flags[] = {
+	{ HV_LOGOFF_INCLUDE_LINGERING, HV_LOGOFF_CAN_INCLUDE_LINGERING },
+	{ HV_LOGOFF_NO_LOGINS, HV_LOGOFF_CAN_NO_LOGINS },
+};
+
 #define HVL_CAPABILITIES	(HV_LOGOFF_CAN_INCLUDE_LINGERING | HV_LOGOFF_CAN_NO_LOGINS)
+
+/**
+ * hvl_daemon_supports() - check whether the daemon supports a request
+ * @core: the component; a daemon is ready; the core's lock is held
+ * @target: it is a TARGET
+ * @flags: its flags, which the version of the host's messages has
+ *
+ * The daemon can be another one than when the version was negotiated.
+ *
+ * Return: whether it may be passed to the daemon.
+ */
+bool hvl_daemon_supports(const struct hvl_core *core, bool target, u32 flags)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&core->lock);
+	if (target && core->daemon_version < HV_LOGOFF_VERSION_1_1)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(hvl_optional_flags); i++)
+		if ((flags & hvl_optional_flags[i].flag) &&
+		    !(core->capabilities & hvl_optional_flags[i].capability))
+			return false;
+	return true;
+}
 
 /**
  * hvl_daemon_hello() - the daemon starts the handshake
@@ -292,11 +324,12 @@ unlock:
 
 static void hvl_consume_hello(struct hvl_core *core)
 {
+	const struct hvl_request *request = &core->request;
+
 	core->daemon = HVL_DAEMON_READY;
-	if (core->request.record == HV_LOGOFF_TARGET &&
-	    core->daemon_version < HV_LOGOFF_VERSION_1_1)
+	if (!hvl_daemon_supports(core, request->record == HV_LOGOFF_TARGET, request->flags))
 		hvl_request_finish(core, HV_LOGOFF_E_EXCEPTION, 0,
-				   "the daemon in the guest was replaced by one that is too old for the request");
+				   "the daemon in the guest was replaced by one that does not support the request");
 	if (hvl_request_in_flight(core))
 		hvl_request_arm(core);
 	/* A negotiation may be pending. */

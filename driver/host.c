@@ -108,9 +108,9 @@ static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *mes
 				 "no daemon is running in the guest");
 	else if (!core->version.major)
 		hvl_host_refuse(core, message, HV_LOGOFF_E_FAIL);
-	else if (op->op == HVL_OP_TARGET && core->daemon_version < HV_LOGOFF_VERSION_1_1)
+	else if (!hvl_daemon_supports(core, op->op == HVL_OP_TARGET, op->flags))
 		hvl_host_decline(core, message, HV_LOGOFF_E_NOT_AVAIL,
-				 "the daemon in the guest is too old for this request");
+				 "the daemon in the guest does not support this request");
 	else
 		hvl_request_accept(core, message);
 }

@@ -4,10 +4,11 @@
  */
 #include <linux/string.h>
 
+#include "growth.h"
 #include "wire.h"
 
 const struct hvl_version hvl_framework_versions[2] = { { 3, 0 }, { 1, 0 } };
-const struct hvl_version hvl_message_versions[2] = { { 1, 1 }, { 1, 0 } };
+const struct hvl_version hvl_message_versions[3] = { { 1, 2 }, { 1, 1 }, { 1, 0 } };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -144,28 +145,43 @@ bool hvl_answer_negotiate(const struct hvl_packet *request, struct hvl_packet *a
 	return true;
 }
 
-static __u16 op_size(__u32 op)
+/*
+ * The operations of the host. Before the negotiation, the version is 0.0, and those
+ * of 1.0 exist.
+ */
+static const struct {
+	struct hvl_version since;
+	struct hvl_size size;
+} ops[] = {
+	[HVL_OP_LOGOFF] = { { 0, 0 },
+		{ sizeof(struct hvl_logoff), sizeof(struct hvl_logoff) } },
+	[HVL_OP_CANCEL] = { { 0, 0 },
+		{ sizeof(struct hvl_op_header), sizeof(struct hvl_op_header) } },
+	[HVL_OP_QUERY] = { { 0, 0 },
+		{ sizeof(struct hvl_op_header), sizeof(struct hvl_op_header) } },
+	[HVL_OP_TARGET] = { { 1, 1 },
+		{ sizeof(struct hvl_target), sizeof(struct hvl_target) } },
+};
+
+static bool op_valid(const struct hvl_packet *packet, struct hvl_version version)
 {
-	switch (op) {
-	case HVL_OP_LOGOFF:
-		return sizeof(struct hvl_logoff);
-	case HVL_OP_CANCEL:
-	case HVL_OP_QUERY:
-		return sizeof(struct hvl_op_header);
-	case HVL_OP_TARGET:
-		return sizeof(struct hvl_target);
-	default:
-		return 0;
-	}
+	__u32 op = packet->body.op.op;
+
+	return op < COUNT(ops) &&
+	       hvl_version_since(version, ops[op].since.major, ops[op].since.minor) &&
+	       hvl_size_accepts(&ops[op].size, &packet->body, packet->header.size,
+				hvl_version_since(version, 1, 2));
 }
 
-static __u32 op_flags(__u32 op)
+static __u32 op_flags(__u32 op, struct hvl_version version)
 {
 	switch (op) {
 	case HVL_OP_LOGOFF:
 		return HV_LOGOFF_FORCE;
 	case HVL_OP_TARGET:
-		return HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN;
+		return HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN |
+		       (hvl_version_since(version, 1, 2) ?
+			HV_LOGOFF_INCLUDE_LINGERING | HV_LOGOFF_NO_LOGINS : 0);
 	default:
 		return 0;
 	}
@@ -198,12 +214,8 @@ __u32 hvl_check_request(const struct hvl_packet *packet, struct hvl_version vers
 	const struct hvl_op_header *op = &packet->body.op;
 
 	if (packet->header.type != HVL_MSGTYPE_LOGOFF ||
-	    packet->header.size < sizeof(*op) ||
-	    packet->header.size != op_size(op->op))
-		return HV_LOGOFF_E_FAIL;
-	if (op->op == HVL_OP_TARGET && !hvl_version_since(version, 1, 1))
-		return HV_LOGOFF_E_FAIL;
-	if (op->flags & ~op_flags(op->op))
+	    packet->header.size < sizeof(*op) || !op_valid(packet, version) ||
+	    op->flags & ~op_flags(op->op, version))
 		return HV_LOGOFF_E_FAIL;
 	if (!op->id)
 		return HV_LOGOFF_E_INVALIDARG;

@@ -78,6 +78,10 @@ struct hvl_negotiate {
 	struct hvl_version versions[HVL_VERSIONS_MAX];
 };
 
+/*
+ * Since version 1.2, bodies can grow: see growth.h. New fields of a request are
+ * appended to struct hvl_target, never to struct hvl_logoff, which it embeds.
+ */
 enum hvl_op {
 	HVL_OP_LOGOFF = 1,	/* host: struct hvl_logoff */
 	HVL_OP_CANCEL = 2,	/* host: struct hvl_op_header; answered by hvl_report */
@@ -92,7 +96,8 @@ enum hvl_op {
 /**
  * struct hvl_op_header - start of every body of HVL_MSGTYPE_LOGOFF, 16 bytes
  * @op: enum hvl_op
- * @flags: HVL_OP_LOGOFF: HV_LOGOFF_FORCE; HVL_OP_TARGET: also HV_LOGOFF_DRY_RUN;
+ * @flags: HVL_OP_LOGOFF: HV_LOGOFF_FORCE; HVL_OP_TARGET: also HV_LOGOFF_DRY_RUN and,
+ *	since 1.2, HV_LOGOFF_INCLUDE_LINGERING, HV_LOGOFF_NO_LOGINS;
  *	HVL_OP_COMPLETE: HVL_REPLAY; otherwise 0
  * @id: the request, chosen by the host, never 0, never used twice in a boot;
  *	0 in an HVL_OP_SESSION that belongs to no request
@@ -103,7 +108,10 @@ struct hvl_op_header {
 	__u64 id;
 } __packed __aligned(4); /* follows a header of 28 bytes */
 
-/* hvl_op_header.flags of a COMPLETE that answers a repeated request again */
+/*
+ * hvl_op_header.flags of a COMPLETE that answers a repeated request again, or whose
+ * result is that of an earlier run of the same id
+ */
 #define HVL_REPLAY		0x00000001
 
 /**
@@ -163,7 +171,8 @@ struct hvl_target {
  * @lost: messages of this op that were dropped between the previous one and this
  *	one, because the host did not read or the channel was reopened
  * @user: the user's name, NUL terminated
- * @session: logind's id of the session, NUL terminated
+ * @session: logind's id of the session, NUL terminated; since 1.2, empty if @outcome is
+ *	about a user, except with HV_LOGOFF_RETURNED: the session that was opened
  */
 struct hvl_session {
 	struct hvl_op_header header;
@@ -195,7 +204,7 @@ struct hvl_packet {
 
 /* Highest first. */
 extern const struct hvl_version hvl_framework_versions[2];
-extern const struct hvl_version hvl_message_versions[2];
+extern const struct hvl_version hvl_message_versions[3];
 
 /* Whether @version is @major.@minor or later; 0.0, none, is before any other. */
 static inline bool hvl_version_since(struct hvl_version version, __u16 major, __u16 minor)

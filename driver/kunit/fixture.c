@@ -178,6 +178,7 @@ void host_receives_session(struct kunit *test, u64 id, u32 uid, u32 lost)
 
 static void daemon_attaches_with(struct kunit *test, u32 version, u64 capabilities)
 {
+	const u64 known = HV_LOGOFF_CAN_INCLUDE_LINGERING | HV_LOGOFF_CAN_NO_LOGINS;
 	struct fixture *fixture = test->priv;
 	const struct hv_logoff_hello hello = {
 		.header.size = version < HV_LOGOFF_VERSION_1_2 ? HV_LOGOFF_HELLO_SIZE_1_0 :
@@ -191,6 +192,8 @@ static void daemon_attaches_with(struct kunit *test, u32 version, u64 capabiliti
 	daemon_reads(test, HV_LOGOFF_HELLO, 0);
 	KUNIT_EXPECT_EQ(test, fixture->record.hello.version, version);
 	KUNIT_EXPECT_EQ(test, fixture->record.hello.minimum, HV_LOGOFF_VERSION_1_0);
+	KUNIT_EXPECT_EQ(test, fixture->record.header.size, hello.header.size);
+	KUNIT_EXPECT_EQ(test, fixture->record.hello.capabilities, capabilities & known);
 }
 
 void daemon_attaches(struct kunit *test)
@@ -255,6 +258,19 @@ int daemon_reports_session(struct kunit *test, u64 id, u32 uid)
 	strscpy(session->user, "anna", sizeof(session->user));
 	strscpy(session->session, "c3", sizeof(session->session));
 	return hvl_daemon_session(fixture->core, session);
+}
+
+int daemon_reports_user(struct kunit *test, u64 id, u32 outcome, u32 uid)
+{
+	struct fixture *fixture = test->priv;
+
+	fixture->session = (struct hv_logoff_session){
+		.header.id = id,
+		.outcome = outcome,
+		.uid = uid,
+		.user = "anna",
+	};
+	return hvl_daemon_session(fixture->core, &fixture->session);
 }
 
 void both_are_ready(struct kunit *test)

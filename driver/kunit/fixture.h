@@ -57,6 +57,7 @@ void daemon_reads(struct kunit *test, u32 type, u64 id);
 void daemon_reads_nothing(struct kunit *test);
 int daemon_reports(struct kunit *test, u64 id, u32 state, u32 result);
 int daemon_reports_session(struct kunit *test, u64 id, u32 uid);
+int daemon_reports_user(struct kunit *test, u64 id, u32 outcome, u32 uid);
 
 /* Attaches a daemon and completes the host's negotiation. */
 void both_are_ready(struct kunit *test);

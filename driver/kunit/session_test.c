@@ -143,6 +143,82 @@ static void host_without_negotiation_receives_no_sessions(struct kunit *test)
 	host_receives_nothing(test);
 }
 
+static void outcomes_of_users_reach_the_host(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	const struct hvl_session *received = &fixture->tx.packet.body.session;
+	u32 outcome;
+
+	request_is_delivered(test);
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+		KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, outcome, 1000), 0);
+		host_receives_session(test, ID, 1000, 0);
+		KUNIT_EXPECT_EQ(test, received->outcome, outcome);
+		KUNIT_EXPECT_EQ(test, received->kind, 0);
+		KUNIT_EXPECT_STREQ(test, received->user, "anna");
+		KUNIT_EXPECT_STREQ(test, received->session, "");
+	}
+}
+
+static void host_of_1_1_receives_no_outcomes_of_users(struct kunit *test)
+{
+	u32 outcome;
+
+	request_is_delivered(test);
+	host_negotiates_version(test, (struct hvl_version){ 1, 1 });
+	host_receives_version(test, (struct hvl_version){ 1, 1 });
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++)
+		KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, outcome, 1), 0);
+	host_receives_nothing(test);
+	/* They are not counted as lost. */
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 2), 0);
+	host_receives_session(test, ID, 2, 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_user(test, OTHER_ID, HV_LOGOFF_OUTSIDE, 1), -ESTALE);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
+}
+
+/* The queue has outcomes that an earlier version, negotiated meanwhile, does not have. */
+static void negotiation_drops_what_the_version_does_not_have(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	unsigned int i;
+
+	request_is_delivered(test);
+	for (i = 0; i < HVL_SESSIONS_MAX + 3; i++)
+		KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, HV_LOGOFF_OUTSIDE, i), 0);
+	for (i = 0; i < 4; i++)
+		host_receives_session(test, ID, i, 0);
+	/* Three were lost before this one; the next has no such number. */
+	KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, HV_LOGOFF_LINGERING, 9000), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, ID, 9001), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, HV_LOGOFF_LINGERING, 9002), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9003), 0);
+	host_negotiates_version(test, (struct hvl_version){ 1, 1 });
+	host_receives_version(test, (struct hvl_version){ 1, 1 });
+	KUNIT_EXPECT_EQ(test, fixture->core->session_count, 2);
+	host_receives_session(test, ID, 9001, 3);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_session(test, 0, 9003, 0);
+	host_receives_nothing(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_session(test, 0, 9004), 0);
+	host_receives_session(test, 0, 9004, 0);
+}
+
+/* Nothing precedes the result any more. */
+static void result_does_not_wait_for_what_a_negotiation_drops(struct kunit *test)
+{
+	request_is_delivered(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, HV_LOGOFF_OUTSIDE, 1), 0);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	host_negotiates_version(test, (struct hvl_version){ 1, 1 });
+	host_receives_version(test, (struct hvl_version){ 1, 1 });
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	host_receives_nothing(test);
+}
+
 static void session_of_another_request_is_stale(struct kunit *test)
 {
 	request_is_delivered(test);
@@ -185,6 +261,10 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(host_of_1_0_receives_no_sessions),
 	KUNIT_CASE(host_of_a_later_major_version_receives_sessions),
 	KUNIT_CASE(host_without_negotiation_receives_no_sessions),
+	KUNIT_CASE(outcomes_of_users_reach_the_host),
+	KUNIT_CASE(host_of_1_1_receives_no_outcomes_of_users),
+	KUNIT_CASE(negotiation_drops_what_the_version_does_not_have),
+	KUNIT_CASE(result_does_not_wait_for_what_a_negotiation_drops),
 	KUNIT_CASE(session_of_another_request_is_stale),
 	KUNIT_CASE(unread_sessions_are_freed),
 	{}

@@ -57,9 +57,10 @@ static void session_must_reach_host(const struct hv_logoff_session *session)
 	memcpy(forwarded->user, session->user, sizeof(forwarded->user));
 	memcpy(forwarded->session, session->session, sizeof(forwarded->session));
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
-	/* A host of 1.1 gets no others. */
-	if (session->outcome <= HV_LOGOFF_SELECTED)
-		must(hvl_check_session(&packet));
+	must(hvl_check_session(&packet, hvl_message_versions[0]));
+	/* The driver sends it to a host of 1.1 only if that version has the outcome. */
+	must(hvl_check_session(&packet, hvl_message_versions[1]) ==
+	     (session->outcome <= HV_LOGOFF_SELECTED));
 }
 
 static void report_must_reach_host(const struct hv_logoff_report *report)
@@ -78,7 +79,7 @@ static void report_must_reach_host(const struct hv_logoff_report *report)
 	forwarded->result = report->result;
 	memcpy(forwarded->text, report->text, sizeof(forwarded->text));
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
-	must(hvl_check_report(&packet));
+	must(hvl_check_report(&packet, hvl_message_versions[0]));
 }
 
 /* Before 1.2 the size is exactly @first; since then it can be anything from @first on. */

@@ -63,6 +63,14 @@ static void negotiate(const struct hvl_packet *request, size_t count)
 		     offer->message_count);
 }
 
+/* Before 1.2 the size is exact; since then a message can be longer, with zeros. */
+static void must_have_size(const struct hvl_packet *packet, size_t size, struct hvl_version version)
+{
+	must(version.minor >= 2 ? packet->header.size >= size : packet->header.size == size);
+	for (size_t i = size; i < packet->header.size; i++)
+		must(!packet->body.bytes[i]);
+}
+
 /* The limits of docs/protocol.md. */
 static void must_be_request(const struct hvl_packet *packet, struct hvl_version version)
 {
@@ -73,17 +81,20 @@ static void must_be_request(const struct hvl_packet *packet, struct hvl_version 
 	must(packet->header.type == HVL_MSGTYPE_LOGOFF);
 	must(op->id != 0);
 	if (op->op == HVL_OP_CANCEL || op->op == HVL_OP_QUERY) {
-		must(packet->header.size == 16 && !op->flags);
+		must_have_size(packet, 16, version);
+		must(!op->flags);
 		return;
 	}
 	if (op->op == HVL_OP_TARGET) {
-		must(same(version, (struct hvl_version){1, 1}));
-		must(packet->header.size == 1368 && op->flags <= 3);
+		must(version.minor >= 1);
+		must_have_size(packet, 1368, version);
+		must(op->flags <= (version.minor >= 2 ? 15 : 3));
 		must(memchr(target->user, 0, HV_LOGOFF_USER_SIZE));
 		must(memchr(target->session, 0, HV_LOGOFF_SESSION_SIZE));
 	} else {
 		must(op->op == HVL_OP_LOGOFF);
-		must(packet->header.size == 1048 && op->flags <= HV_LOGOFF_FORCE);
+		must_have_size(packet, 1048, version);
+		must(op->flags <= HV_LOGOFF_FORCE);
 	}
 	must(logoff->timeout >= 1 && logoff->timeout <= 86400);
 	must(logoff->grace < logoff->timeout);
@@ -103,7 +114,7 @@ static void check_request(const struct hvl_packet *packet, struct hvl_version ve
 	hvl_build_refusal(&refusal, packet->header.type, packet->header.transaction, status);
 	must_answer(&refusal, packet);
 	must(refusal.header.size == 0 && refusal.header.status == status);
-	must(!hvl_check_report(&refusal) && !hvl_check_session(&refusal));
+	must(!hvl_check_report(&refusal, version) && !hvl_check_session(&refusal, version));
 }
 
 /* The guest accepts every request within the limits. */
@@ -125,12 +136,16 @@ static void try_valid_request(const uint8_t *data, size_t size)
 		logoff->grace = any.logoff.grace % logoff->timeout;
 		memcpy(logoff->message, any.logoff.message, sizeof(logoff->message) - 1);
 	}
-	version = hvl_message_versions[1];
+	version = hvl_message_versions[any.logoff.header.op / 4 % VERSIONS];
 	if (packet.body.op.op == HVL_OP_TARGET) {
-		version = hvl_message_versions[0];
-		packet.body.op.flags = any.logoff.header.flags & 3;
+		version = hvl_message_versions[any.logoff.header.op / 4 % 2];
+		packet.body.op.flags = any.logoff.header.flags & (version.minor >= 2 ? 15 : 3);
 		memcpy(target->user, any.user, sizeof(any.user) - 1);
 		memcpy(target->session, any.session, sizeof(any.session) - 1);
+	}
+	if (version.minor >= 2) {
+		packet.header.size += any.logoff.header.flags >> 16 & 0xff;
+		packet.header.pipe_size = HVL_IC_HEADER_SIZE + packet.header.size;
 	}
 	must(hvl_packet_check(&packet, hvl_packet_size(&packet)));
 	must(hvl_check_request(&packet, version) == HV_LOGOFF_S_OK);

@@ -33,22 +33,26 @@ def logoff(flags=0, timeout=60, grace=10, text="Save your work.", request=ID):
                                                              text.encode()))
 
 
-def target(flags=0, user=b"anna", session=b"c3", version=(1, 1), request=ID):
+def target(flags=0, user=b"anna", session=b"c3", version=(1, 1), request=ID, tail=b""):
     return packet(operation(6, flags, request) + struct.pack("<II1024s256s64s", 60, 10,
-                                                             b"Save your work.", user, session),
-                  message=version)
+                                                             b"Save your work.", user, session)
+                  + tail, message=version)
 
 
-def session(outcome, kind, request=ID, user=b"anna", name=b"c3", lost=0, op_flags=0):
+def session(outcome, kind, request=ID, user=b"anna", name=b"c3", lost=0, op_flags=0, tail=b""):
     return packet(operation(7, op_flags, request) + struct.pack("<IIII256s64s", outcome, kind,
-                                                                1000, lost, user, name),
+                                                                1000, lost, user, name) + tail,
                   flags=0, message=(1, 1))
 
 
-def report(op, state, result=0, flags=5, op_flags=0, counts=(3, 1, 1), percent=40):
+def report(op, state, result=0, flags=5, op_flags=0, counts=(3, 1, 1), percent=40, tail=b""):
     body = operation(op, op_flags) + struct.pack("<IIIIII256s", state, percent, *counts, result,
                                                  b"one is left")
-    return packet(body, status=result, flags=flags)
+    return packet(body + tail, status=result, flags=flags)
+
+
+LATER = bytes(8)  # fields of a later version that are not used
+USED = bytes(7) + b"x"
 
 
 REQUEST = {
@@ -71,6 +75,12 @@ REQUEST = {
     "target-everyone-dry": target(flags=2, user=b"", session=b""),
     "target-dry-force": target(flags=3),
     "target-flags": target(flags=4),
+    "target-all-flags": target(flags=15, version=(1, 2)),
+    "target-longer": target(version=(1, 2), tail=LATER),
+    "target-longer-used": target(version=(1, 2), tail=USED),
+    "target-longest": target(version=(1, 2), tail=bytes(2020 - 1368)),
+    "query-longer": packet(operation(3) + LATER, message=(1, 2)),
+    "negotiate-1-2": negotiation([(3, 0), (1, 0)], [(1, 2), (1, 1), (1, 0)]),
     "target-user-unterminated": target(user=b"x" * 256),
     "target-session-unterminated": target(session=b"x" * 64),
     "target-as-logoff": packet(operation(6) + struct.pack("<II1024s", 60, 10, b"")),
@@ -96,10 +106,19 @@ ANSWER = {
     "session-failed-kind": session(2, 1),
     "session-flags": session(1, 0, op_flags=1),
     "session-unterminated": session(1, 0, name=b"x" * 64),
+    "session-manager": session(4, 0, name=b""),
+    "session-manager-named": session(5, 0),
+    "session-returned": session(7, 0),
+    "session-outside-by-none": session(9, 0, request=0, name=b""),
+    "session-longer": session(8, 0, name=b"", tail=LATER),
+    "session-longer-used": session(1, 0, tail=USED),
+    "negotiated-1-2": negotiation([(3, 0)], [(1, 2)], flags=5),
     "refusal": packet(status=0x80070057, flags=5),
     "progress": report(4, 2, flags=0),
     "complete": report(5, 4, result=0xA0040202, counts=(3, 2, 1), percent=100),
     "complete-again": report(5, 4, op_flags=1, counts=(3, 3, 0), percent=100),
+    "complete-longer": report(5, 4, counts=(3, 3, 0), percent=100, tail=LATER),
+    "complete-longer-used": report(5, 4, counts=(3, 3, 0), percent=100, tail=USED),
     "complete-early": report(5, 3),
     "query": report(3, 1, counts=(0, 0, 0), percent=0),
     "cancel-late": report(2, 3),
@@ -125,9 +144,18 @@ def session_record(outcome, kind, request=ID, reserved=0, user=b"anna", name=b"c
                   request)
 
 
-REQUESTED = record(2, struct.pack("<IIII1024s", 1, 60, 10, 0, b"Save your work."))
-TARGETED = record(5, struct.pack("<IIII1024s256s64s", 2, 60, 10, 0, b"Save your work.", b"anna",
-                                 b"c3"))
+def requested(tail=b""):
+    return record(2, struct.pack("<IIII1024s", 1, 60, 10, 0, b"Save your work.") + tail)
+
+
+def targeted(flags=2, tail=b""):
+    return record(5, struct.pack("<IIII1024s256s64s", flags, 60, 10, 0, b"Save your work.",
+                                 b"anna", b"c3") + tail)
+
+
+REQUESTED = requested()
+TARGETED = targeted()
+CAN_ALL = struct.pack("<Q", 3)  # the capabilities
 CANCELLED = record(3, struct.pack("<II", 1, 0))
 
 RECORD = {
@@ -141,6 +169,7 @@ RECORD = {
     "grace": report_record(2, counts=(2, 0, 0), text=b"notifying the users"),
     "ending": report_record(3),
     "done": report_record(4, result=0xA0040202, counts=(2, 1, 1)),
+    "done-reserved": report_record(4, counts=(2, 2, 0), rest=struct.pack("<II", 0, 1)),
     "unpadded": report_record(3, text=b"ending\0x"),
     "unterminated": report_record(3, text=b"x" * 256),
     "result-early": report_record(3, result=0x80004005),
@@ -150,6 +179,11 @@ RECORD = {
     "session-failed": session_record(2, 0),
     "session-selected-by-none": session_record(3, 0, request=0),
     "session-failed-kind": session_record(2, 1),
+    "session-manager": session_record(4, 0, name=b""),
+    "session-manager-named": session_record(6, 0),
+    "session-returned": session_record(7, 0),
+    "session-outside-by-none": session_record(9, 0, request=0, name=b""),
+    "session-longer-used": session_record(1, 0, rest=USED),
     "session-reserved": session_record(1, 0, reserved=1),
     "session-unpadded": session_record(1, 0, user=b"anna\0x"),
     "session-unterminated": session_record(1, 0, name=b"x" * 64),
@@ -164,10 +198,6 @@ RECORD = {
     "report-longer": report_record(3, rest=bytes(400)),
     "report-between": report_record(3, rest=bytes(4)),
     "session-longer": session_record(1, 2, rest=bytes(48)),
-    "session-manager": session_record(4, 0, name=b""),
-    "session-manager-named": session_record(4, 0),
-    "session-returned": session_record(7, 0),
-    "session-outside-by-none": session_record(9, 0, request=0, name=b""),
     "session-later": session_record(10, 0, name=b""),
 }
 
@@ -181,7 +211,15 @@ DEVICE = {
     "cancel": records(hello(), REQUESTED, CANCELLED),
     "target": records(hello(version=0x10001), TARGETED, CANCELLED),
     "target-short": records(hello(version=0x10001), TARGETED[:1056]),
-    "hello-newer": records(hello(version=0x10002)),
+    "hello-newer": records(hello(version=0x10003)),
+    "target-1-2": records(hello(version=0x10002, rest=CAN_ALL), targeted(flags=15), CANCELLED),
+    "hello-1-2-short": records(hello(version=0x10002), TARGETED),
+    "hello-longer": records(hello(version=0x10002, rest=CAN_ALL + LATER), REQUESTED),
+    "hello-longer-used": records(hello(version=0x10002, rest=CAN_ALL + USED), REQUESTED),
+    "request-longer": records(hello(version=0x10002, rest=CAN_ALL), requested(tail=LATER)),
+    "request-longer-used": records(hello(version=0x10002, rest=CAN_ALL), requested(tail=USED)),
+    "request-longer-1-1": records(hello(version=0x10001), requested(tail=LATER)),
+    "target-longer": records(hello(version=0x10002, rest=CAN_ALL), targeted(tail=LATER)),
     "no-hello": records(REQUESTED),
     "hello-2-0-only": records(hello(version=0x20000)),
     "unknown-skipped": records(hello(), record(99, b"later"), CANCELLED),

@@ -24,7 +24,8 @@ static const struct {
 	{"exec", cli_exec, "NAME [--timeout S] -- SHELL COMMAND..."},
 	{"logoff", cli_logoff,
 	 "NAME [--timeout S] [--grace S] [--message TEXT] [--force] [--user USER] "
-	 "[--session SESSION] [--dry-run] [--id HEX] [--no-wait]"},
+	 "[--session SESSION] [--dry-run] [--include-lingering] [--no-logins] [--id HEX] "
+	 "[--no-wait]"},
 	{"watch", cli_watch, "NAME"},
 	{"cancel", cli_cancel, "NAME [ID]"},
 	{"query", cli_query, "NAME ID"},

@@ -5,6 +5,7 @@
 # and
 #   | op | name | ...
 #   | state | name | ...
+#   | outcome | name | ...
 BEGIN {
 	print "/* Generated from docs/ by tests/unit/layout.awk. */"
 	print "#include <stddef.h>"
@@ -41,7 +42,7 @@ name != "" && $1 == "|" && $2 ~ /^[0-9]+$/ {
 	printf "_Static_assert(sizeof(((struct %s *)0)->%s) == %d, \"%s\");\n", name, $6, $4, FILENAME
 	fields++
 }
-$1 == "|" && $2 ~ /^(op|state)$/ {
+$1 == "|" && $2 ~ /^(op|state|outcome)$/ {
 	finish()
 	prefix = $2 == "op" ? "HVL_OP_" : "HV_LOGOFF_"
 }

@@ -41,7 +41,7 @@ static void test_packets_fit(void **state)
 static void test_every_kind_occurs(void **state)
 {
 	unsigned int answered = 0, fatal = 0, unframed = 0, empty = 0, large = 0, logoff = 0;
-	unsigned int target = 0, unterminated = 0;
+	unsigned int target = 0, unterminated = 0, longer = 0, longer_used = 0;
 
 	storm_maker_init(&maker, 1);
 	for (int i = 0; i < PACKETS; i++) {
@@ -54,10 +54,12 @@ static void test_every_kind_occurs(void **state)
 		logoff += strcmp(packet.kind, "logoff") == 0;
 		target += strcmp(packet.kind, "target") == 0 && !packet.needs_answer;
 		unterminated += strcmp(packet.kind, "unterminated") == 0 && packet.needs_answer;
+		longer += strcmp(packet.kind, "longer") == 0 && !packet.needs_answer;
+		longer_used += strcmp(packet.kind, "longer") == 0 && packet.needs_answer;
 		assert_true(packet.fatal || packet.header.length8 <= (packet.length + 7) / 8 + 2);
 	}
 	assert_true(answered && fatal && unframed && empty && large && logoff);
-	assert_true(target && unterminated);
+	assert_true(target && unterminated && longer && longer_used);
 }
 
 static void frame(const struct hvl_packet *message)

@@ -8,11 +8,11 @@
 #include "userspace/shared/wire_host.h"
 
 #define ID       0x1122334455667788ULL
-#define VERSIONS 2
+#define VERSIONS 3
 
 static struct hvl_packet request, answer;
 static struct hvl_version framework, message;
-static const struct hvl_version version_1_1 = {1, 1}, version_1_0 = {1, 0};
+static const struct hvl_version version_1_2 = {1, 2}, version_1_1 = {1, 1}, version_1_0 = {1, 0};
 
 static bool is_version(struct hvl_version version, unsigned int major, unsigned int minor)
 {
@@ -74,12 +74,146 @@ static void build_report(void)
 	};
 }
 
+/* In both versions, which differ only in sizes and in outcomes of users. */
+static void assert_session(bool valid)
+{
+	assert_int_equal(hvl_check_session(&answer, version_1_1), valid);
+	assert_int_equal(hvl_check_session(&answer, version_1_2), valid);
+}
+
+static void assert_report(bool valid)
+{
+	assert_int_equal(hvl_check_report(&answer, version_1_0), valid);
+	assert_int_equal(hvl_check_report(&answer, version_1_2), valid);
+}
+
+static void resize(struct hvl_packet *packet, int bytes)
+{
+	packet->header.size += bytes;
+	packet->header.pipe_size += bytes;
+}
+
+/* Since 1.2, a message can be longer if what the reader does not define is zero. */
+static void assert_grows(bool (*is_valid)(struct hvl_version version), struct hvl_packet *packet)
+{
+	size_t size = packet->header.size;
+	__u8 *last = packet->body.bytes + sizeof(packet->body) - 1;
+
+	assert_true(is_valid(version_1_1) && is_valid(version_1_2));
+	resize(packet, -1);
+	assert_false(is_valid(version_1_1) || is_valid(version_1_2));
+	resize(packet, 2);
+	assert_true(!is_valid(version_1_1) && is_valid(version_1_2));
+	assert_true(is_valid((struct hvl_version){2, 0}));
+	packet->body.bytes[size] = 1;
+	assert_false(is_valid(version_1_2));
+	packet->body.bytes[size] = 0;
+	/* The longest packet. */
+	resize(packet, (int)(sizeof(packet->body) - size - 1));
+	assert_true(hvl_packet_check(packet, sizeof(*packet)));
+	assert_true(!is_valid(version_1_1) && is_valid(version_1_2));
+	*last = 0x80;
+	assert_false(is_valid(version_1_2));
+	/* Bytes after the message are not part of it. */
+	resize(packet, -1);
+	assert_true(is_valid(version_1_2));
+}
+
+static bool is_valid_request(struct hvl_version version)
+{
+	return hvl_check_request(&request, version) == HV_LOGOFF_S_OK;
+}
+
+static bool is_valid_report(struct hvl_version version)
+{
+	return hvl_check_report(&answer, version);
+}
+
+static bool is_valid_session(struct hvl_version version)
+{
+	return hvl_check_session(&answer, version);
+}
+
+static void test_requests_grow_since_1_2(void **state)
+{
+	build_logoff(60, 0);
+	assert_grows(is_valid_request, &request);
+	build_target("anna", "c3");
+	assert_grows(is_valid_request, &request);
+	hvl_build_op(&request, 1, HVL_OP_CANCEL, ID);
+	assert_grows(is_valid_request, &request);
+	hvl_build_op(&request, 1, HVL_OP_QUERY, ID);
+	assert_grows(is_valid_request, &request);
+}
+
+static void test_guest_messages_grow_since_1_2(void **state)
+{
+	for (__u32 op = HVL_OP_CANCEL; op <= HVL_OP_COMPLETE; op++) {
+		build_report();
+		answer.body.op.op = op;
+		answer.body.report.state = HV_LOGOFF_DONE;
+		assert_grows(is_valid_report, &answer);
+	}
+	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_NORMAL, 0);
+	assert_grows(is_valid_session, &answer);
+}
+
+static void test_flags_of_1_2(void **state)
+{
+	static const uint32_t flags[] = {HV_LOGOFF_INCLUDE_LINGERING, HV_LOGOFF_NO_LOGINS,
+					 HV_LOGOFF_INCLUDE_LINGERING | HV_LOGOFF_NO_LOGINS |
+						 HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN};
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		build_target("", "");
+		request.body.op.flags = flags[i];
+		assert_request(version_1_2, HV_LOGOFF_S_OK);
+		assert_request(version_1_1, HV_LOGOFF_E_FAIL);
+		build_logoff(60, 0);
+		request.body.op.flags = flags[i];
+		assert_request(version_1_2, HV_LOGOFF_E_FAIL);
+	}
+	for (uint32_t flag = 16; flag; flag <<= 1) {
+		build_target("", "");
+		request.body.op.flags = flag;
+		assert_request(version_1_2, HV_LOGOFF_E_FAIL);
+	}
+}
+
+static void test_outcomes_of_1_2(void **state)
+{
+	for (uint32_t outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+		build_session(outcome, 0, ID);
+		answer.body.session.session[0] = '\0';
+		assert_true(hvl_check_session(&answer, version_1_2));
+		assert_false(hvl_check_session(&answer, version_1_1));
+		/* Only a return is about a session as well. */
+		build_session(outcome, 0, ID);
+		assert_int_equal(hvl_check_session(&answer, version_1_2),
+				 outcome == HV_LOGOFF_RETURNED);
+		/* They are a request's, and have no kind. */
+		build_session(outcome, 0, 0);
+		answer.body.session.session[0] = '\0';
+		assert_session(false);
+		build_session(outcome, HV_LOGOFF_FORCED, ID);
+		answer.body.session.session[0] = '\0';
+		assert_session(false);
+	}
+}
+
+static void test_no_sessions_of_1_0(void **state)
+{
+	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_NORMAL, 0);
+	assert_false(hvl_check_session(&answer, version_1_0));
+	assert_false(hvl_check_session(&answer, (struct hvl_version){0, 0}));
+}
+
 static void test_documented_layouts(void **state)
 {
 	/* The assertions are static; this checks that there are any. */
 	assert_int_equal(LAYOUT_STRUCTS, 14);
-	assert_true(LAYOUT_FIELDS >= 70);
-	assert_int_equal(LAYOUT_VALUES, 12);
+	assert_true(LAYOUT_FIELDS >= 73);
+	assert_int_equal(LAYOUT_VALUES, 21);
 }
 
 static void test_highest_version_is_chosen(void **state)
@@ -87,24 +221,28 @@ static void test_highest_version_is_chosen(void **state)
 	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
 	assert_true(hvl_packet_check(&request, hvl_packet_size(&request)));
 	assert_true(answer_negotiate(VERSIONS));
-	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 1));
+	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 2));
 	assert_int_equal(answer.header.transaction, 9);
 	assert_int_equal(answer.header.flags, HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_RESPONSE);
 	assert_true(hvl_packet_check(&answer, hvl_packet_size(&answer)));
 	framework = message = (struct hvl_version){0, 0};
 	assert_true(hvl_check_negotiate_answer(&answer, hvl_message_versions, VERSIONS, &framework,
 					       &message));
-	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 1));
+	assert_true(is_version(framework, 3, 0) && is_version(message, 1, 2));
 }
 
-static void test_old_guest_or_host_uses_1_0(void **state)
+static void test_old_guest_or_host_uses_old_version(void **state)
 {
-	hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
-	assert_true(answer_negotiate(1));
-	assert_true(is_version(message, 1, 0));
-	hvl_build_negotiate(&request, 9, &version_1_0, 1);
-	assert_true(answer_negotiate(VERSIONS));
-	assert_true(is_version(message, 1, 0));
+	for (size_t known = 1; known <= VERSIONS; known++) {
+		const struct hvl_version *oldest = hvl_message_versions + VERSIONS - known;
+
+		hvl_build_negotiate(&request, 9, hvl_message_versions, VERSIONS);
+		assert_true(answer_negotiate(known));
+		assert_true(is_version(message, 1, (unsigned int)known - 1));
+		hvl_build_negotiate(&request, 9, oldest, known);
+		assert_true(answer_negotiate(VERSIONS));
+		assert_true(is_version(message, 1, (unsigned int)known - 1));
+	}
 	hvl_build_negotiate(&request, 9, &version_1_1, 1);
 	assert_false(answer_negotiate(1));
 	/* The guest has chosen a version that was not offered. */
@@ -256,8 +394,6 @@ static void test_targets(void **state)
 	assert_request(version_1_1, HV_LOGOFF_S_OK);
 	target->logoff.header.flags = HV_LOGOFF_FORCE | HV_LOGOFF_DRY_RUN;
 	assert_request(version_1_1, HV_LOGOFF_S_OK);
-	target->logoff.header.flags = 4;
-	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
 	build_target("anna", "c3");
 	request.header.size = sizeof(struct hvl_logoff);
 	assert_request(version_1_1, HV_LOGOFF_E_FAIL);
@@ -281,39 +417,39 @@ static void test_sessions(void **state)
 	struct hvl_session *session = &answer.body.session;
 
 	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_NORMAL, 0);
-	assert_true(hvl_check_session(&answer));
-	assert_false(hvl_check_report(&answer));
+	assert_session(true);
+	assert_report(false);
 	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_EXTERNAL, ID);
 	session->lost = 7;
-	assert_true(hvl_check_session(&answer));
+	assert_session(true);
 	build_session(HV_LOGOFF_FAILED, 0, ID);
-	assert_true(hvl_check_session(&answer));
+	assert_session(true);
 	build_session(HV_LOGOFF_SELECTED, 0, ID);
-	assert_true(hvl_check_session(&answer));
+	assert_session(true);
 	answer.header.size--;
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_SELECTED, 0, 0);
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_FAILED, HV_LOGOFF_FORCED, ID);
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_ENDED, HV_LOGOFF_EXTERNAL + 1, ID);
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(0, 0, ID);
-	assert_false(hvl_check_session(&answer));
-	build_session(HV_LOGOFF_SELECTED + 1, 0, ID);
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
+	build_session(HV_LOGOFF_OUTSIDE + 1, 0, ID);
+	assert_session(false);
 	build_session(HV_LOGOFF_ENDED, 0, ID);
 	session->header.flags = 1;
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_ENDED, 0, ID);
 	session->header.op = HVL_OP_COMPLETE;
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_ENDED, 0, ID);
 	memset(session->user, 'x', sizeof(session->user));
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 	build_session(HV_LOGOFF_ENDED, 0, ID);
 	memset(session->session, 'x', sizeof(session->session));
-	assert_false(hvl_check_session(&answer));
+	assert_session(false);
 }
 
 static void test_reports(void **state)
@@ -321,46 +457,46 @@ static void test_reports(void **state)
 	struct hvl_report *report = &answer.body.report;
 
 	build_report();
-	assert_true(hvl_check_report(&answer));
+	assert_report(true);
 	answer.header.size--;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->header.op = HVL_OP_LOGOFF;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->header.op = HVL_OP_COMPLETE;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	report->state = HV_LOGOFF_DONE;
-	assert_true(hvl_check_report(&answer));
+	assert_report(true);
 	report->state++;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->percent = 101;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->ended = 0xffffffff;
 	report->failed = 4;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->failed = 3;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->result = HV_LOGOFF_E_FAIL;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->header.id = 0;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	report->header.flags = HVL_REPLAY;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	report->header.op = HVL_OP_COMPLETE;
 	report->state = HV_LOGOFF_DONE;
-	assert_true(hvl_check_report(&answer));
+	assert_report(true);
 	report->header.flags |= 2;
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 	build_report();
 	memset(report->text, 'x', sizeof(report->text));
-	assert_false(hvl_check_report(&answer));
+	assert_report(false);
 }
 
 static void test_refusal_has_no_body(void **state)
@@ -378,7 +514,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_documented_layouts),
 		cmocka_unit_test(test_highest_version_is_chosen),
-		cmocka_unit_test(test_old_guest_or_host_uses_1_0),
+		cmocka_unit_test(test_old_guest_or_host_uses_old_version),
 		cmocka_unit_test(test_unknown_versions_are_ignored),
 		cmocka_unit_test(test_no_common_version),
 		cmocka_unit_test(test_invalid_version_counts_fail),
@@ -388,6 +524,11 @@ int main(void)
 		cmocka_unit_test(test_unknown_requests),
 		cmocka_unit_test(test_targets_require_1_1),
 		cmocka_unit_test(test_targets),
+		cmocka_unit_test(test_requests_grow_since_1_2),
+		cmocka_unit_test(test_guest_messages_grow_since_1_2),
+		cmocka_unit_test(test_flags_of_1_2),
+		cmocka_unit_test(test_outcomes_of_1_2),
+		cmocka_unit_test(test_no_sessions_of_1_0),
 		cmocka_unit_test(test_sessions),
 		cmocka_unit_test(test_reports),
 		cmocka_unit_test(test_refusal_has_no_body),

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "driver/growth.h"
 #include "util.h"
 
 static bool is_terminated(const char *text, size_t size)
@@ -70,11 +71,23 @@ void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, _
 	packet->body.op.id = id;
 }
 
-bool hvl_check_report(const struct hvl_packet *packet)
+/* Of the guest's messages. */
+static const struct hvl_size report_size = {sizeof(struct hvl_report), sizeof(struct hvl_report)};
+static const struct hvl_size session_size = {sizeof(struct hvl_session),
+					     sizeof(struct hvl_session)};
+
+static bool has_size(const struct hvl_packet *packet, const struct hvl_size *size,
+		     struct hvl_version version)
+{
+	return hvl_size_accepts(size, &packet->body, packet->header.size,
+				hvl_version_since(version, 1, 2));
+}
+
+bool hvl_check_report(const struct hvl_packet *packet, struct hvl_version version)
 {
 	const struct hvl_report *report = &packet->body.report;
 
-	if (packet->header.size != sizeof(*report))
+	if (!has_size(packet, &report_size, version))
 		return false;
 	if (report->header.op < HVL_OP_CANCEL || report->header.op > HVL_OP_COMPLETE)
 		return false;
@@ -88,17 +101,35 @@ bool hvl_check_report(const struct hvl_packet *packet)
 	       is_terminated(report->text, sizeof(report->text));
 }
 
-bool hvl_check_session(const struct hvl_packet *packet)
+static bool is_outcome(const struct hvl_session *session, struct hvl_version version)
+{
+	switch (session->outcome) {
+	case HV_LOGOFF_ENDED:
+		return session->kind <= HV_LOGOFF_EXTERNAL;
+	case HV_LOGOFF_FAILED:
+	case HV_LOGOFF_SELECTED:
+		return session->header.id && !session->kind;
+	case HV_LOGOFF_RETURNED:
+		return hvl_version_since(version, 1, 2) && session->header.id && !session->kind;
+	case HV_LOGOFF_MANAGER_ENDED:
+	case HV_LOGOFF_MANAGER_FAILED:
+	case HV_LOGOFF_MANAGER_SELECTED:
+	case HV_LOGOFF_LINGERING:
+	case HV_LOGOFF_OUTSIDE:
+		return hvl_version_since(version, 1, 2) && session->header.id && !session->kind &&
+		       !session->session[0];
+	default:
+		return false;
+	}
+}
+
+bool hvl_check_session(const struct hvl_packet *packet, struct hvl_version version)
 {
 	const struct hvl_session *session = &packet->body.session;
-	bool ended;
 
-	if (packet->header.size != sizeof(*session))
-		return false;
-	ended = session->outcome == HV_LOGOFF_ENDED;
-	return session->header.op == HVL_OP_SESSION && !session->header.flags &&
-	       session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_SELECTED &&
-	       (ended || session->header.id) && session->kind <= (ended ? HV_LOGOFF_EXTERNAL : 0) &&
+	return hvl_version_since(version, 1, 1) && has_size(packet, &session_size, version) &&
+	       session->header.op == HVL_OP_SESSION && !session->header.flags &&
+	       is_outcome(session, version) &&
 	       is_terminated(session->user, sizeof(session->user)) &&
 	       is_terminated(session->session, sizeof(session->session));
 }

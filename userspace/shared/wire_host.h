@@ -26,10 +26,11 @@ bool hvl_check_negotiate_answer(const struct hvl_packet *packet, const struct hv
 /* A request: LOGOFF, CANCEL, QUERY or TARGET. The caller fills in the rest of the body. */
 void hvl_build_op(struct hvl_packet *packet, __u8 transaction, enum hvl_op op, __u64 id);
 /*
- * Whether a PROGRESS, COMPLETE or SESSION, or an answer to CANCEL or QUERY, is valid. @packet has
- * passed hvl_packet_check(), and its type is HVL_MSGTYPE_LOGOFF.
+ * Whether a PROGRESS, COMPLETE or SESSION, or an answer to CANCEL or QUERY, is valid in @version,
+ * which was negotiated; 0.0 if none was. @packet has passed hvl_packet_check(), and its type is
+ * HVL_MSGTYPE_LOGOFF.
  */
-bool hvl_check_report(const struct hvl_packet *packet);
-bool hvl_check_session(const struct hvl_packet *packet);
+bool hvl_check_report(const struct hvl_packet *packet, struct hvl_version version);
+bool hvl_check_session(const struct hvl_packet *packet, struct hvl_version version);
 
 #endif /* HVL_WIRE_HOST_H */

@@ -251,8 +251,11 @@ static void print_session(const json_t *session)
 	const char *kind = text_of(session, "kind"), *id = text_of(session, "id");
 
 	bar_end();
-	printf("session %s of %s: %s", text_of(session, "session"), text_of(session, "user"),
-	       text_of(session, "outcome"));
+	if (*text_of(session, "session"))
+		printf("session %s of ", text_of(session, "session"));
+	else
+		printf("user ");
+	printf("%s: %s", text_of(session, "user"), text_of(session, "outcome"));
 	if (*kind)
 		printf(", %s", kind);
 	if (strcmp(id, "0x0") != 0)
@@ -302,6 +305,8 @@ int cli_logoff(int argc, char **argv)
 		{"session", required_argument, NULL, TEXT},
 		{"force", no_argument, NULL, FLAG},
 		{"dry-run", no_argument, NULL, FLAG},
+		{"include-lingering", no_argument, NULL, FLAG},
+		{"no-logins", no_argument, NULL, FLAG},
 		{"no-wait", no_argument, NULL, FLAG},
 		{0},
 	};

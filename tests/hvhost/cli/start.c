@@ -138,7 +138,7 @@ static bool parse_option(int option, const char *argument, struct machine_config
 		fprintf(stderr,
 			"hvhost: %s is not valid: --memory is %d to %d MiB, --persistent 1 to %d, "
 			"--cpus 1 to 4, --vmbus one of 4.0, 4.1, 5.0, 5.1, 5.2 and 5.3, "
-			"--message-version 1.0 or 1.1.\n",
+			"--message-version 1.0, 1.1 or 1.2.\n",
 			argument, MEMORY_MIN, MEMORY_MAX, PERSISTENT_MAX);
 	return good;
 }

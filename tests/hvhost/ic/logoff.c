@@ -146,12 +146,6 @@ static void expired(struct timer *timer)
 	arm_timer(logoff);
 }
 
-/* TARGET and SESSION exist since message version 1.1. */
-static bool supports_targets(const struct ic *ic)
-{
-	return hvl_version_since(ic->message, 1, 1);
-}
-
 static void closed(struct ic *ic)
 {
 	end_overdue(container_of(ic, struct ic_logoff, ic), UINT64_MAX, HV_LOGOFF_E_EXCEPTION,
@@ -216,7 +210,7 @@ static void session(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	struct logoff_request *request;
 	json_t *event;
 
-	if (!supports_targets(&logoff->ic) || !hvl_check_session(packet)) {
+	if (!hvl_check_session(packet, logoff->ic.message)) {
 		log_line("logoff: ignored an invalid SESSION.");
 		return;
 	}
@@ -297,7 +291,7 @@ static void received(struct ic *ic, const struct hvl_packet *packet, size_t leng
 		session(logoff, packet);
 		return;
 	}
-	if (!hvl_check_report(packet)) {
+	if (!hvl_check_report(packet, ic->message)) {
 		log_line("logoff: ignored an invalid report.");
 		return;
 	}
@@ -421,10 +415,22 @@ static const char *string(const json_t *command, const char *name)
 	return value ? value : "";
 }
 
+static bool is_set(const json_t *command, const char *name)
+{
+	return json_is_true(json_object_get(command, name));
+}
+
+/* The flags of a TARGET, besides FORCE. */
+static uint32_t target_flags(const json_t *command)
+{
+	return (is_set(command, "dry_run") ? HV_LOGOFF_DRY_RUN : 0) |
+	       (is_set(command, "include_lingering") ? HV_LOGOFF_INCLUDE_LINGERING : 0) |
+	       (is_set(command, "no_logins") ? HV_LOGOFF_NO_LOGINS : 0);
+}
+
 static bool has_target(const json_t *command)
 {
-	return *string(command, "user") || *string(command, "session") ||
-	       json_is_true(json_object_get(command, "dry_run"));
+	return *string(command, "user") || *string(command, "session") || target_flags(command);
 }
 
 static void build_logoff(struct hvl_packet *packet, const struct logoff_request *request,
@@ -436,35 +442,44 @@ static void build_logoff(struct hvl_packet *packet, const struct logoff_request 
 
 	hvl_build_op(packet, request->transaction, targeted ? HVL_OP_TARGET : HVL_OP_LOGOFF,
 		     request->id);
-	if (json_is_true(json_object_get(command, "force")))
+	if (is_set(command, "force"))
 		body->header.flags |= HV_LOGOFF_FORCE;
 	body->timeout = seconds(command, "timeout", TIMEOUT_DEFAULT);
 	body->grace = seconds(command, "grace", 0);
 	snprintf(body->message, sizeof(body->message), "%s", string(command, "message"));
 	if (!targeted)
 		return;
-	if (json_is_true(json_object_get(command, "dry_run")))
-		body->header.flags |= HV_LOGOFF_DRY_RUN;
+	body->header.flags |= target_flags(command);
 	snprintf(target->user, sizeof(target->user), "%s", string(command, "user"));
 	snprintf(target->session, sizeof(target->session), "%s", string(command, "session"));
+}
+
+/* Returns a sentence if the guest's message version does not support the command, or NULL. */
+static const char *find_unsupported(const struct ic *ic, const json_t *command)
+{
+	if (has_target(command) && !hvl_version_since(ic->message, 1, 1))
+		return "hv-logoff in the guest has message version 1.0, which can only log "
+		       "off all users.";
+	if (target_flags(command) & ~HV_LOGOFF_DRY_RUN && !hvl_version_since(ic->message, 1, 2))
+		return "hv-logoff in the guest has a message version before 1.2, which cannot "
+		       "end the managers of lingering users or prevent logons.";
+	return NULL;
 }
 
 /* Whether a message can express the command's target. If not, replies with an error. */
 static bool is_expressible(struct vm *vm, uint64_t client, const json_t *command)
 {
+	const char *unsupported = find_unsupported(&vm->logoff.ic, command);
+
 	if (strlen(string(command, "user")) >= HV_LOGOFF_USER_SIZE ||
 	    strlen(string(command, "session")) >= HV_LOGOFF_SESSION_SIZE) {
 		control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,
 			     "\"user\" must have at most 255 bytes, and \"session\" at most 63.");
 		return false;
 	}
-	if (has_target(command) && !supports_targets(&vm->logoff.ic)) {
-		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL,
-			     "hv-logoff in the guest has message version 1.0, which can only log "
-			     "off all users.");
-		return false;
-	}
-	return true;
+	if (unsupported)
+		control_fail(&vm->control, client, HV_LOGOFF_E_NOT_AVAIL, unsupported);
+	return !unsupported;
 }
 
 static bool add_waiter(struct logoff_request *request, uint64_t client)
@@ -482,7 +497,7 @@ void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
 {
 	struct ic_logoff *logoff = &vm->logoff;
 	uint64_t id = id_from_json(command);
-	bool wait = !json_is_true(json_object_get(command, "no_wait"));
+	bool wait = !is_set(command, "no_wait");
 	struct logoff_request *request;
 	struct hvl_packet packet;
 

@@ -100,7 +100,8 @@ static void make_target(struct storm_maker *maker, struct storm_packet *packet)
 	struct hvl_target *body = &message.body.target;
 
 	build_logoff(maker, &message, HVL_OP_TARGET);
-	body->logoff.header.flags |= random_below(random, 2) ? HV_LOGOFF_DRY_RUN : 0;
+	/* All flags, and one that does not exist. */
+	body->logoff.header.flags |= random_below(random, 32) & ~HV_LOGOFF_FORCE;
 	random_fill(random, body->user, random_below(random, sizeof(body->user)));
 	random_fill(random, body->session, random_below(random, sizeof(body->session)));
 	body->user[random_below(random, sizeof(body->user))] = 0;
@@ -218,6 +219,23 @@ static void make_wrong_size(struct storm_maker *maker, struct storm_packet *pack
 	}
 }
 
+/* Fields of a later version follow the message: zeros, or a byte that is not. */
+static void make_longer(struct storm_maker *maker, struct storm_packet *packet)
+{
+	struct storm_random *random = &maker->random;
+	size_t before, more;
+
+	make_valid(maker, packet);
+	before = packet->length;
+	more = 1 + random_below(random, (uint32_t)(HVL_PACKET_MAX - before));
+	memset(packet->data + before, 0, more);
+	if (random_below(random, 2))
+		packet->data[before + random_below(random, (uint32_t)more)] = 1;
+	packet->length += more;
+	header_of(packet)->size += (uint16_t)more;
+	header_of(packet)->pipe_size += (uint32_t)more;
+}
+
 static void make_truncated(struct storm_maker *maker, struct storm_packet *packet)
 {
 	make_valid(maker, packet);
@@ -299,7 +317,8 @@ static const struct {
 	{"negotiation", 40, make_negotiation, NULL},
 	{"invalid negotiation", 60, make_invalid_negotiation, NULL},
 	{"guest message", 40, make_guest_message, NULL},
-	{"mutated", 180, make_mutated, NULL},
+	{"mutated", 140, make_mutated, NULL},
+	{"longer", 40, make_longer, NULL},
 	{"wrong size", 120, make_wrong_size, NULL},
 	{"truncated", 80, make_truncated, NULL},
 	{"oversized", 40, make_oversized, NULL},
@@ -312,9 +331,9 @@ static const struct {
 };
 
 /*
- * Whether the protocol requires an immediate answer. The daemon decides whether
- * version 1.1 is negotiated, and so whether a TARGET is answered immediately:
- * such an answer is not required.
+ * Whether the protocol requires an immediate answer. The daemon decides which
+ * version is negotiated. A request that is valid in the highest one is refused, and
+ * so answered immediately, in an earlier one: such an answer is not required.
  */
 static bool needs_answer(const void *data, size_t length)
 {

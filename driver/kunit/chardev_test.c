@@ -413,6 +413,216 @@ static void sessions_are_checked(struct kunit *test)
 	close_device(test, opened);
 }
 
+/* A record, and fields that a later version has appended. */
+union longer {
+	struct hv_logoff_header header;
+	u8 bytes[HV_LOGOFF_RECORD_MAX];
+};
+
+/* Writes a copy of @record that has @size bytes, of which the last is @last. */
+static ssize_t write_longer(struct kunit *test, struct opened *opened, const void *record,
+			    size_t known, size_t size, u8 last)
+{
+	union longer *longer = kunit_kzalloc(test, sizeof(*longer), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, longer);
+	memcpy(longer->bytes, record, min(known, size));
+	longer->header.size = size;
+	if (size > known)
+		longer->bytes[size - 1] = last;
+	return write_bytes(test, opened, longer, size);
+}
+
+/* A later daemon falls back to what the driver accepts. */
+static void hello_of_a_later_version(struct kunit *test)
+{
+	struct opened *opened = open_device(test, O_NONBLOCK);
+	struct hv_logoff_hello later = hello, answer;
+
+	later.version = HV_LOGOFF_VERSION + 1;
+	later.capabilities = ~0ULL;
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, &later, 32, 40, 1), -EINVAL);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, &later, 32, HV_LOGOFF_RECORD_MAX, 1),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)), -EPROTO);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, &later, 32, HV_LOGOFF_RECORD_MAX, 0),
+			HV_LOGOFF_RECORD_MAX);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, 31), -EMSGSIZE);
+	KUNIT_EXPECT_EQ(test, read_bytes(test, opened, &answer, sizeof(answer)), sizeof(answer));
+	KUNIT_EXPECT_EQ(test, answer.header.size, sizeof(answer));
+	KUNIT_EXPECT_EQ(test, answer.version, HV_LOGOFF_VERSION);
+	KUNIT_EXPECT_EQ(test, answer.capabilities,
+			HV_LOGOFF_CAN_INCLUDE_LINGERING | HV_LOGOFF_CAN_NO_LOGINS);
+	close_device(test, opened);
+}
+
+static struct opened *open_with_version(struct kunit *test, u32 version)
+{
+	struct opened *opened = open_device(test, O_NONBLOCK);
+	struct hv_logoff_hello mine = hello;
+
+	mine.header.size = HV_LOGOFF_HELLO_SIZE_1_0;
+	mine.version = version;
+	KUNIT_ASSERT_EQ(test, write_bytes(test, opened, &mine, mine.header.size),
+			HV_LOGOFF_HELLO_SIZE_1_0);
+	KUNIT_ASSERT_EQ(test, read_bytes(test, opened, &mine, sizeof(mine)),
+			HV_LOGOFF_HELLO_SIZE_1_0);
+	KUNIT_EXPECT_EQ(test, mine.version, version);
+	return opened;
+}
+
+static void request_is_read(struct kunit *test, struct opened *opened)
+{
+	static struct hv_logoff_request request;
+
+	host_requests_logoff(test);
+	KUNIT_ASSERT_EQ(test, read_bytes(test, opened, &request, sizeof(request)),
+			sizeof(request));
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+}
+
+static void reports_grow_since_1_2(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *opened = open_and_handshake(test);
+	static const size_t sizes[] = { 296, 300, 304, 305, 352, 353, HV_LOGOFF_RECORD_MAX };
+	unsigned int i;
+
+	request_is_read(test, opened);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_report(test), 304, sizes[i], 0),
+				(ssize_t)sizes[i]);
+		host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+		if (sizes[i] > 304)
+			KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_report(test), 304,
+							   sizes[i], 1), -EINVAL);
+	}
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_report(test), 304, 295, 0), -EINVAL);
+	fixture->report.header.size = sizeof(fixture->report) - 1;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, &fixture->report, sizeof(fixture->report)),
+			-EINVAL);
+	host_receives_nothing(test);
+	close_device(test, opened);
+}
+
+static void replayed_result_reaches_the_host(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_report *report = &fixture->report;
+	struct opened *opened = open_and_handshake(test);
+
+	request_is_read(test, opened);
+	a_report(test);
+	report->flags = HV_LOGOFF_REPLAYED;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), -EINVAL);
+	report->state = HV_LOGOFF_DONE;
+	report->flags |= 2;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), -EINVAL);
+	report->flags = HV_LOGOFF_REPLAYED;
+	report->reserved = 1;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), -EINVAL);
+	report->reserved = 0;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)),
+			sizeof(*report));
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, HVL_REPLAY);
+	close_device(test, opened);
+}
+
+/* The flag belongs to one request. */
+static void result_is_not_replayed(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct opened *opened;
+
+	replayed_result_reaches_the_host(test);
+	opened = open_and_handshake(test);
+	host_sends(test, HVL_OP_LOGOFF, OTHER_ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, OTHER_ID);
+	host_receives(test, HVL_OP_PROGRESS, OTHER_ID, HV_LOGOFF_S_OK);
+	a_report(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, OTHER_ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, 0);
+	close_device(test, opened);
+}
+
+static void daemon_of_1_1_writes_the_first_sizes(struct kunit *test)
+{
+	struct opened *opened = open_with_version(test, HV_LOGOFF_VERSION_1_1);
+
+	request_is_read(test, opened);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_report(test), 304, 304, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_report(test), 304, 296, 0), 296);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_session(test), 352, 360, 0), -EINVAL);
+	KUNIT_EXPECT_EQ(test, write_longer(test, opened, a_session(test), 352, 352, 0), 352);
+	close_device(test, opened);
+}
+
+static void outcomes_of_users_need_1_2(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_session *session = &fixture->session;
+	struct opened *opened = open_with_version(test, HV_LOGOFF_VERSION_1_1);
+	u32 outcome;
+
+	request_is_read(test, opened);
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+		a_session(test);
+		session->header.id = ID;
+		session->outcome = outcome;
+		session->kind = 0;
+		memset(session->session, 0, sizeof(session->session));
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)),
+				-EINVAL);
+	}
+	close_device(test, opened);
+}
+
+static void outcomes_of_users_are_checked(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_session *session = &fixture->session;
+	struct opened *opened = open_and_handshake(test);
+	u32 outcome;
+
+	request_is_read(test, opened);
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+		bool returned = outcome == HV_LOGOFF_RETURNED;
+
+		a_session(test);
+		session->header.id = ID;
+		session->outcome = outcome;
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)),
+				-EINVAL);
+		session->kind = 0;
+		/* It has a session. */
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)),
+				returned ? (ssize_t)sizeof(*session) : -EINVAL);
+		memset(session->session, 0, sizeof(session->session));
+		session->header.id = 0;
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)),
+				-EINVAL);
+		session->header.id = ID;
+		if (!returned)
+			KUNIT_EXPECT_EQ(test, write_bytes(test, opened, session, sizeof(*session)),
+					sizeof(*session));
+		host_receives_session(test, ID, 1000, 0);
+	}
+	host_receives_nothing(test);
+	close_device(test, opened);
+}
+
+static void daemon_of_1_0_may_not_report_sessions(struct kunit *test)
+{
+	struct opened *opened = open_with_version(test, HV_LOGOFF_VERSION_1_0);
+
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, a_session(test),
+					  sizeof(struct hv_logoff_session)), -EINVAL);
+	close_device(test, opened);
+}
+
 static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(one_opener_at_a_time),
 	KUNIT_CASE(second_component_gets_the_device_when_the_first_is_gone),
@@ -425,6 +635,14 @@ static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(records_are_written_whole),
 	KUNIT_CASE(reports_are_checked),
 	KUNIT_CASE(sessions_are_checked),
+	KUNIT_CASE(hello_of_a_later_version),
+	KUNIT_CASE(reports_grow_since_1_2),
+	KUNIT_CASE(replayed_result_reaches_the_host),
+	KUNIT_CASE(result_is_not_replayed),
+	KUNIT_CASE(daemon_of_1_1_writes_the_first_sizes),
+	KUNIT_CASE(outcomes_of_users_need_1_2),
+	KUNIT_CASE(outcomes_of_users_are_checked),
+	KUNIT_CASE(daemon_of_1_0_may_not_report_sessions),
 	{}
 };
 

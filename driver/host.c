@@ -195,12 +195,13 @@ unlock:
 	spin_unlock(&core->lock);
 }
 
-/* A daemon does not support what a later version of the messages adds. */
+/* The daemon that is ready does not support what a later version of the messages adds. */
 static size_t hvl_host_skip_versions(const struct hvl_core *core)
 {
 	size_t skip = 0;
 
-	while (hvl_version_number(hvl_message_versions[skip]) > core->daemon_version)
+	while (skip < ARRAY_SIZE(hvl_message_versions) &&
+	       hvl_version_number(hvl_message_versions[skip]) > core->daemon_version)
 		skip++;
 	return skip;
 }
@@ -208,10 +209,11 @@ static size_t hvl_host_skip_versions(const struct hvl_core *core)
 /* Return: whether @message was filled with the answer to a negotiation. */
 static bool hvl_host_transmit_negotiation(struct hvl_core *core, struct hvl_message *message)
 {
-	size_t skip = hvl_host_skip_versions(core);
+	size_t skip;
 
 	if (!core->negotiation_pending || !hvl_daemon_ready(core))
 		return false;
+	skip = hvl_host_skip_versions(core);
 	core->negotiation_pending = false;
 	message->trans_id = core->negotiation.trans_id;
 	if (hvl_answer_negotiate(&core->negotiation.packet, &message->packet,

@@ -11,6 +11,8 @@ import administrators
 import at_most_once
 import health
 import kvp
+import nologin
+import outside
 import returns
 import sessions
 import user_managers
@@ -370,6 +372,8 @@ CASES.extend(sessions.CASES)
 CASES.extend(returns.CASES)
 CASES.extend(user_managers.CASES)
 CASES.extend(at_most_once.CASES)
+CASES.extend(outside.CASES)
+CASES.extend(nologin.CASES)
 CASES.extend(kvp.CASES)
 
 

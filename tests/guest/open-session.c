@@ -6,7 +6,7 @@
  *   login     a login on a terminal
  *   su        `su -l` on a terminal
  *   stubborn  a login on a terminal; the shell ignores SIGHUP and SIGTERM
- *   pam       only a PAM session and its leader, which is fast
+ *   pam       only a PAM session and its leader, which is fast; pam_nologin can refuse it
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -72,7 +72,7 @@ static _Noreturn void pam(const char *user, int notify_fd)
 
 	close(notify_fd);
 	if (pam_start("open-session", user, &conversation, &handle) != PAM_SUCCESS ||
-	    pam_open_session(handle, 0) != PAM_SUCCESS)
+	    pam_acct_mgmt(handle, 0) != PAM_SUCCESS || pam_open_session(handle, 0) != PAM_SUCCESS)
 		_exit(EXIT_FAILURE);
 	for (;;)
 		pause();

@@ -38,9 +38,12 @@ static struct fixture {
 	const char *manager_state; /* NULL: there is no such unit */
 	int lingers;               /* negative: logind does not know the user */
 	const char *user_error;
-	const char *standard_input; /* of a service; NULL: PID 1 fails */
-	unsigned int users;         /* that logind lists; every third one lingers */
-	unsigned int users_gone;    /* the first ones are dropped after that */
+	uint32_t service_uid;
+	const char *standard_input; /* of the service */
+	const char *service_error;  /* the property that PID 1 does not return, or "" */
+	unsigned int service_gets;
+	unsigned int users;      /* that logind lists; every third one lingers */
+	unsigned int users_gone; /* the first ones are dropped after that */
 	const char *linger_error;
 	unsigned int linger_calls;
 	unsigned int list_calls, list_ex_calls, kills, stops, subscriptions, gets, terminations,
@@ -250,19 +253,17 @@ static void append_user(sd_bus_message *reply, const char *id, unsigned int uid)
 	sd_bus_message_append(reply, "(uso)", uid, "alice", path);
 }
 
-static int reply_service(sd_bus_message *call)
+static int reply_service(sd_bus_message *call, const char *property)
 {
-	const char *interface;
-
-	assert_true(sd_bus_message_read(call, "s", &interface) > 0);
-	assert_string_equal(interface, "org.freedesktop.systemd1.Service");
 	assert_string_equal(sd_bus_message_get_path(call),
 			    "/org/freedesktop/systemd1/unit/getty_40tty1_2eservice");
-	if (!fixture.standard_input)
+	fixture.service_gets++;
+	if (!strcmp(property, fixture.service_error))
 		return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_INTERFACE, "no");
-	return sd_bus_reply_method_return(call, "a{sv}", 4, "User", "s", "alice", "UID", "u", 1000,
-					  "MainPID", "u", 4711, "StandardInput", "s",
-					  fixture.standard_input);
+	if (!strcmp(property, "UID"))
+		return sd_bus_reply_method_return(call, "v", "u", fixture.service_uid);
+	assert_string_equal(property, "StandardInput");
+	return sd_bus_reply_method_return(call, "v", "s", fixture.standard_input);
 }
 
 static int reply_property(sd_bus_message *call)
@@ -287,6 +288,8 @@ static int reply_property(sd_bus_message *call)
 			return sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_OBJECT, "no");
 		return sd_bus_reply_method_return(call, "v", "b", fixture.lingers);
 	}
+	if (!strcmp(interface, "org.freedesktop.systemd1.Service"))
+		return reply_service(call, property);
 	assert_string_equal(interface, MANAGER);
 	assert_string_equal(property, "KillUserProcesses");
 	fixture.gets++;
@@ -345,9 +348,7 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		return reply_list(call, fixture.sessions, "(sussussbto)", append_session_ex);
 	}
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "GetAll"))
-		return !strncmp(sd_bus_message_get_path(call), PATH, strlen(PATH))
-			       ? reply_properties(call)
-			       : reply_service(call);
+		return reply_properties(call);
 	if (sd_bus_message_is_method_call(call, "org.freedesktop.DBus.Properties", "Get"))
 		return reply_property(call);
 	if (sd_bus_message_is_method_call(call, MANAGER, "KillSession"))
@@ -931,29 +932,45 @@ static void test_bus_stops_during_list(void **state)
 	run_until(&fixture.stops_seen, 1);
 }
 
-static void look_up_service(const char *standard_input)
+static void look_up_service(uint32_t uid, bool terminal, const char *error)
 {
-	fixture.standard_input = standard_input;
-	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service"), 0);
+	fixture.service_uid = uid;
+	fixture.service_error = error;
+	fixture.service_gets = 0;
+	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service", terminal),
+			 0);
 	run_until(&fixture.services, fixture.services + 1);
 }
 
 static void test_service(void **state)
 {
-	look_up_service("tty-force");
+	fixture.standard_input = "tty-force";
+	look_up_service(1000, true, "");
 	assert_int_equal(fixture.found_service.uid, 1000);
-	assert_int_equal(fixture.found_service.main_pid, 4711);
+	assert_int_equal(fixture.service_gets, 1);
+	look_up_service(NO_UID, false, "");
+	assert_int_equal(fixture.found_service.uid, NO_UID);
+	assert_false(fixture.found_service.terminal);
+	assert_int_equal(fixture.service_gets, 1);
+	look_up_service(NO_UID, true, "");
+	assert_int_equal(fixture.found_service.uid, NO_UID);
 	assert_true(fixture.found_service.terminal);
-	look_up_service("null");
+	fixture.standard_input = "null";
+	look_up_service(NO_UID, true, "");
 	assert_false(fixture.found_service.terminal);
 	assert_int_equal(fixture.service_failures, 0);
-	look_up_service(NULL);
-	assert_int_equal(fixture.service_failures, 1);
-	/* The bus closes the connection. */
-	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service"), 0);
-	stop_bus();
-	run_until(&fixture.services, 4);
+	look_up_service(1000, true, "UID");
+	look_up_service(NO_UID, true, "StandardInput");
 	assert_int_equal(fixture.service_failures, 2);
+}
+
+static void test_bus_stops_during_lookup_of_service(void **state)
+{
+	fixture.service_error = "";
+	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service", true), 0);
+	stop_bus();
+	run_until(&fixture.services, 1);
+	assert_int_equal(fixture.service_failures, 1);
 }
 
 int main(void)
@@ -994,6 +1011,7 @@ int main(void)
 		TEST(test_bus_restarts),
 		TEST(test_bus_stops_during_list),
 		TEST(test_service),
+		TEST(test_bus_stops_during_lookup_of_service),
 	};
 
 	return cmocka_run_group_tests_name("logind", tests, NULL, NULL);

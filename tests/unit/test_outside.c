@@ -33,6 +33,7 @@ static struct fixture {
 	char directory[32];
 	char login_defs[48];
 	int processes; /* the directory */
+	pid_t parent;  /* of the processes that are added */
 
 	const struct fake_service *services;
 	bool pid1_hangs; /* accepts calls, but never answers */
@@ -55,7 +56,7 @@ struct passwd *getpwuid(uid_t uid)
 	return uid <= 1001 ? &user : NULL;
 }
 
-static int look_up_service(void *userdata, const char *unit)
+static int look_up_service(void *userdata, const char *unit, bool terminal)
 {
 	assert_ptr_equal(userdata, &fixture);
 	fixture.calls++;
@@ -65,6 +66,8 @@ static int look_up_service(void *userdata, const char *unit)
 		return 0;
 	for (const struct fake_service *s = fixture.services; s && s->unit; s++)
 		if (!strcmp(s->unit, unit)) {
+			/* It is only known if it was asked for. */
+			assert_true(terminal || !s->service.terminal);
 			outside_service_found(&fixture.outside, unit, &s->service);
 			return 0;
 		}
@@ -90,7 +93,7 @@ static int setup(void **state)
 {
 	sigset_t signals;
 
-	fixture = (struct fixture){.directory = "/tmp/test_outside.XXXXXX"};
+	fixture = (struct fixture){.directory = "/tmp/test_outside.XXXXXX", .parent = 1};
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	if (!mkdtemp(fixture.directory) || sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
@@ -147,9 +150,9 @@ static void add(pid_t pid, uid_t uid, dev_t terminal, const char *group)
 	snprintf(name, sizeof(name), "%d", pid);
 	assert_int_equal(mkdirat(fixture.processes, name, 0755), 0);
 	write_file(pid, "status",
-		   "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nTgid:\t%d\nPid:\t%d\n"
+		   "Name:\tx\nUmask:\t0022\nState:\tS (sleeping)\nPid:\t%d\nPPid:\t%d\n"
 		   "Uid:\t%u\t0\t0\t0\nGid:\t0\t0\t0\t0\nNSpid:\t%d\nVmPeak:\t1 kB\n",
-		   pid, pid, uid, pid);
+		   pid, fixture.parent, uid, pid);
 	write_file(pid, "stat", "%d (x) S 1 %d %d %u 0 0\n", pid, pid, pid, tty_nr(terminal));
 	write_file(pid, "cgroup", "0::%s\n", group);
 }
@@ -188,8 +191,8 @@ static void test_nobody(void **state)
 static void test_users(void **state)
 {
 	static const struct fake_service services[] = {
-		{"ssh.service", {.uid = NO_UID, .main_pid = 700}},
-		{"cron.service", {.uid = NO_UID, .main_pid = 500}},
+		{"ssh.service", {.uid = NO_UID}},
+		{"cron.service", {.uid = NO_UID}},
 		{0},
 	};
 
@@ -213,7 +216,7 @@ static void test_users(void **state)
 static void test_services_with_user(void **state)
 {
 	static const struct fake_service services[] = {
-		{"app.service", {.uid = 1000, .main_pid = 500}},
+		{"app.service", {.uid = 1000}},
 		{"memory.service", {.uid = 1001}},
 		{"x@1.service", {.uid = 61184}},
 		{0},
@@ -235,25 +238,34 @@ static void test_services_with_user(void **state)
 static void test_root(void **state)
 {
 	static const struct fake_service services[] = {
-		{"getty@tty1.service", {.uid = NO_UID, .main_pid = 500, .terminal = true}},
-		{"getty@tty2.service", {.uid = NO_UID, .main_pid = 510, .terminal = true}},
-		{"lightdm.service", {.uid = NO_UID, .main_pid = 520}},
-		{"dropbear.service", {.uid = NO_UID, .main_pid = 530}},
-		{"run-u1.service", {.uid = NO_UID, .main_pid = 540, .terminal = true}},
+		{"getty@tty1.service", {.uid = NO_UID, .terminal = true}},
+		{"getty@tty2.service", {.uid = NO_UID, .terminal = true}},
+		{"lightdm.service", {.uid = NO_UID}},
+		{"dropbear.service", {.uid = NO_UID}},
+		{"run-u1.service", {.uid = NO_UID, .terminal = true}},
 		{0},
 	};
 
 	fixture.services = services;
 	add(500, 0, TTY1, "/system.slice/system-getty.slice/getty@tty1.service");
+	add(510, 0, makedev(4, 2), "/system.slice/system-getty.slice/getty@tty2.service");
 	add(520, 0, 0, SYSTEM "lightdm.service");
-	add(521, 0, makedev(4, 7), SYSTEM "lightdm.service");
 	add(530, 0, 0, SYSTEM "dropbear.service");
 	add(540, 0, PTS0, SYSTEM "run-u1.service");
 	assert_found("");
-	add(510, 0, makedev(4, 2), "/system.slice/system-getty.slice/getty@tty2.service");
+	assert_int_equal(fixture.calls, 0);
+	fixture.parent = 520;
+	add(521, 0, makedev(4, 7), SYSTEM "lightdm.service");
+	assert_found("");
+	fixture.parent = 510;
 	add(511, 0, makedev(4, 2), "/system.slice/system-getty.slice/getty@tty2.service");
 	assert_found("0 root 1");
+	fixture.parent = 530;
 	add(531, 0, makedev(143, 1), SYSTEM "dropbear.service");
+	assert_found("0 root 2");
+	/* A kernel thread. */
+	fixture.parent = 2;
+	add(600, 1000, 0, "/");
 	assert_found("0 root 2");
 }
 
@@ -286,7 +298,7 @@ static void test_ended_and_nested_processes(void **state)
 /* A process that ends while its files are read. */
 static void test_missing_files(void **state)
 {
-	static const char *const names[] = {"status", "stat", "cgroup"};
+	static const char *const names[] = {"status", "cgroup"};
 	char path[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -359,11 +359,11 @@ static void on_outside_found(void *userdata, const struct outside_user *users, s
 	engine_outside_found(&daemon->engine, users, count);
 }
 
-static int op_look_up_service(void *userdata, const char *unit)
+static int op_look_up_service(void *userdata, const char *unit, bool terminal)
 {
 	struct daemon *daemon = userdata;
 
-	return logind_look_up_service(&daemon->logind, unit);
+	return logind_look_up_service(&daemon->logind, unit, terminal);
 }
 
 static const struct outside_ops outside_ops = {

@@ -78,6 +78,7 @@ struct user_call {
 /* A call about a service. */
 struct service_call {
 	struct logind *logind;
+	bool terminal; /* its standard input is of interest */
 	char unit[];
 };
 
@@ -172,29 +173,8 @@ struct properties {
 	uint32_t uid, leader;
 };
 
-/* Reads the value of @key, or skips it. */
-typedef int (*property_reader)(sd_bus_message *reply, const char *key, void *userdata);
-
-static int read_all(sd_bus_message *reply, property_reader reader, void *userdata)
+static int read_property(sd_bus_message *reply, const char *key, struct properties *properties)
 {
-	const char *key;
-	int r;
-
-	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
-	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
-		r = sd_bus_message_read(reply, "s", &key);
-		if (r >= 0)
-			r = reader(reply, key, userdata);
-		if (r >= 0)
-			r = sd_bus_message_exit_container(reply);
-	}
-	return r;
-}
-
-static int read_property(sd_bus_message *reply, const char *key, void *userdata)
-{
-	struct properties *properties = userdata;
-
 	if (!strcmp(key, "Id"))
 		return sd_bus_message_read(reply, "v", "s", &properties->id);
 	if (!strcmp(key, "User"))
@@ -214,8 +194,19 @@ static int read_property(sd_bus_message *reply, const char *key, void *userdata)
 
 static int read_properties(sd_bus_message *reply, struct properties *properties)
 {
+	const char *key;
+	int r;
+
 	*properties = (struct properties){.id = "", .user = "", .class = "", .seat = "", .tty = ""};
-	return read_all(reply, read_property, properties);
+	r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+	while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+		r = sd_bus_message_read(reply, "s", &key);
+		if (r >= 0)
+			r = read_property(reply, key, properties);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(reply);
+	}
+	return r;
 }
 
 static bool has_ended(sd_bus_message *reply)
@@ -895,36 +886,9 @@ int logind_reset_manager(struct logind *logind, uid_t uid)
 	return call_for_manager(logind, uid, "ResetFailedUnit", NULL);
 }
 
-static int read_service_property(sd_bus_message *reply, const char *key, void *userdata)
-{
-	struct service *service = userdata;
-	const char *input;
-	int r;
-
-	if (!strcmp(key, "UID"))
-		return sd_bus_message_read(reply, "v", "u", &service->uid);
-	if (!strcmp(key, "MainPID"))
-		return sd_bus_message_read(reply, "v", "u", &service->main_pid);
-	if (strcmp(key, "StandardInput") != 0)
-		return sd_bus_message_skip(reply, "v");
-	r = sd_bus_message_read(reply, "v", "s", &input);
-	if (r >= 0)
-		service->terminal = !strncmp(input, "tty", strlen("tty"));
-	return r;
-}
-
-static void on_service(void *userdata, sd_bus_message *reply, int error)
-{
-	const struct service_call *call = userdata;
-	const struct logind *logind = call->logind;
-	struct service service = {.uid = NO_UID};
-
-	if (error == 0)
-		error = read_all(reply, read_service_property, &service);
-	logind->handler->service_found(logind->userdata, call->unit, error < 0 ? NULL : &service);
-}
-
-int logind_look_up_service(struct logind *logind, const char *unit)
+/* One property, since PID 1 takes much longer to send all of a service. */
+static int get_of_service(struct logind *logind, const char *unit, const char *property,
+			  bool terminal, call_done_t done)
 {
 	_cleanup_free_ char *path = NULL;
 	struct service_call *call;
@@ -936,8 +900,47 @@ int logind_look_up_service(struct logind *logind, const char *unit)
 	call = malloc(sizeof(*call) + size);
 	if (call) {
 		call->logind = logind;
+		call->terminal = terminal;
 		memcpy(call->unit, unit, size);
 	}
-	return send_call(logind, PID1_NAME, path, PROPERTIES, "GetAll", on_service, call, "s",
-			 SERVICE);
+	return send_call(logind, PID1_NAME, path, PROPERTIES, "Get", done, call, "ss", SERVICE,
+			 property);
+}
+
+static void report_service(const struct service_call *call, const struct service *service)
+{
+	call->logind->handler->service_found(call->logind->userdata, call->unit, service);
+}
+
+static void on_standard_input(void *userdata, sd_bus_message *reply, int error)
+{
+	struct service service = {.uid = NO_UID};
+	const char *input = "";
+
+	if (error == 0)
+		error = sd_bus_message_read(reply, "v", "s", &input);
+	if (error >= 0)
+		service.terminal = !strncmp(input, "tty", strlen("tty"));
+	report_service(userdata, error < 0 ? NULL : &service);
+}
+
+static void on_service_uid(void *userdata, sd_bus_message *reply, int error)
+{
+	const struct service_call *call = userdata;
+	struct service service = {.uid = NO_UID};
+
+	if (error == 0)
+		error = sd_bus_message_read(reply, "v", "u", &service.uid);
+	if (error >= 0 && service.uid == NO_UID && call->terminal) {
+		error = get_of_service(call->logind, call->unit, "StandardInput", false,
+				       on_standard_input);
+		if (error >= 0)
+			return;
+	}
+	report_service(call, error < 0 ? NULL : &service);
+}
+
+int logind_look_up_service(struct logind *logind, const char *unit, bool terminal)
+{
+	return get_of_service(logind, unit, "UID", terminal, on_service_uid);
 }

@@ -15,9 +15,8 @@
 #define NO_UID ((uid_t)-1)
 
 struct service {
-	uid_t uid;      /* or NO_UID */
-	pid_t main_pid; /* or 0 */
-	bool terminal;  /* its standard input is one, as that of a login prompt */
+	uid_t uid;     /* or NO_UID */
+	bool terminal; /* its standard input is one, as that of a login prompt */
 };
 
 struct logind_handler {
@@ -81,7 +80,10 @@ int logind_terminate_user(struct logind *logind, uid_t uid);
 int logind_kill_user(struct logind *logind, uid_t uid, int number);
 int logind_reset_manager(struct logind *logind, uid_t uid);
 
-/* @unit is the name of a service. Returns 0, and service_found() follows; or -errno. */
-int logind_look_up_service(struct logind *logind, const char *unit);
+/*
+ * @unit is the name of a service. @terminal: whether its standard input is of interest, unless it
+ * has a uid. Returns 0, and service_found() follows; or -errno.
+ */
+int logind_look_up_service(struct logind *logind, const char *unit, bool terminal);
 
 #endif /* HVL_LOGIND_H */

@@ -28,9 +28,11 @@
 
 #define NO_SERVICE SIZE_MAX
 
+/* The parent of the kernel's threads. */
+#define KTHREADD 2
+
 /* A process that may be of a user without a session. */
 struct process {
-	pid_t pid;
 	uid_t uid;
 	bool has_pty;   /* its controlling terminal is a pseudoterminal */
 	size_t service; /* an index, or NO_SERVICE */
@@ -38,6 +40,7 @@ struct process {
 
 struct lookup {
 	char *unit;
+	bool terminal; /* whether its standard input is of interest */
 	bool pending;
 	bool found;
 	struct service service;
@@ -145,9 +148,9 @@ static void on_names(void *userdata, const struct user_result *results)
 }
 
 /*
- * A service's own processes have its uid. Others with that of root are also the service's, unless a
- * user has logged on in them: then they have a terminal. The main process of a service with a
- * terminal is a login prompt.
+ * A service's own processes have its uid. Processes of root are also the service's, unless root has
+ * logged on: on a pseudoterminal, or on the terminal of a login prompt. A display server has a
+ * terminal, too.
  */
 static bool is_outside(const struct outside_search *search, const struct process *process)
 {
@@ -160,8 +163,7 @@ static bool is_outside(const struct outside_search *search, const struct process
 		return false;
 	if (process->uid != 0)
 		return true;
-	return process->pid != lookup->service.main_pid &&
-	       (process->has_pty || lookup->service.terminal);
+	return process->has_pty || lookup->service.terminal;
 }
 
 static int compare_uids(const void *a, const void *b)
@@ -229,7 +231,8 @@ static void look_up_services(struct outside *outside)
 	for (size_t i = 0; i < search->lookup_count; i++) {
 		search->lookups[i].pending = true;
 		search->pending++;
-		r = outside->ops->look_up_service(outside->userdata, search->lookups[i].unit);
+		r = outside->ops->look_up_service(outside->userdata, search->lookups[i].unit,
+						  search->lookups[i].terminal);
 		if (r < 0)
 			outside_service_found(outside, search->lookups[i].unit, NULL);
 	}
@@ -350,28 +353,37 @@ static bool is_pty(dev_t terminal)
 	       major(terminal) < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT;
 }
 
+static dev_t read_terminal(const struct outside_search *search, const char *pid)
+{
+	_cleanup_fclose_ FILE *file = open_proc(search, pid, "stat");
+
+	return file ? process_stat_terminal(file) : 0;
+}
+
 /* Whether the process is of a user, as far as its own properties show. */
 static bool is_candidate(const struct outside_search *search, const char *pid,
 			 struct process *process)
 {
-	_cleanup_fclose_ FILE *status_file = open_proc(search, pid, "status");
-	_cleanup_fclose_ FILE *stat_file = open_proc(search, pid, "stat");
+	_cleanup_fclose_ FILE *file = open_proc(search, pid, "status");
 	struct process_status status;
 	dev_t terminal;
 
-	if (!status_file || !stat_file || !process_read_status(status_file, &status) ||
-	    status.ended || status.nested)
+	if (!file || !process_read_status(file, &status) || status.ended || status.nested ||
+	    status.parent == KTHREADD)
 		return false;
-	terminal = process_stat_terminal(stat_file);
 	process->uid = status.uid;
+	if (status.uid != 0 && status.uid >= search->uid_min && status.uid <= search->uid_max)
+		return true;
+	terminal = read_terminal(search, pid);
 	process->has_pty = is_pty(terminal);
-	return terminal || (status.uid >= search->uid_min && status.uid <= search->uid_max);
+	/* What PID 1 has started as root on a terminal is a login prompt, or another service. */
+	return terminal && !(status.uid == 0 && status.parent == 1);
 }
 
 /* The process may end while its files are read. Returns 0 or -errno. */
 static int look_at(struct outside_search *search, const char *pid)
 {
-	struct process process = {.pid = atoi(pid), .service = NO_SERVICE};
+	struct process process = {.service = NO_SERVICE};
 	_cleanup_fclose_ FILE *file = NULL;
 	_cleanup_free_ char *group = NULL;
 	char *service;
@@ -386,7 +398,11 @@ static int look_at(struct outside_search *search, const char *pid)
 	service = service_of(group);
 	if (service)
 		r = add_lookup(search, service, &process.service);
-	return r < 0 ? r : add_process(search, &process);
+	if (r < 0)
+		return r;
+	if (service && process.uid == 0 && !process.has_pty)
+		search->lookups[process.service].terminal = true;
+	return add_process(search, &process);
 }
 
 /* Returns 1 if there may be more processes, 0, or -errno. */
@@ -412,9 +428,10 @@ static int scan(struct outside_search *search)
 
 static void log_incomplete(int error)
 {
-	const char *reason = error == -E2BIG     ? "there are too many processes"
-			     : error == -ENOBUFS ? "there are processes in too many services"
-						 : strerror(-error);
+	const char *reason = error == -E2BIG       ? "there are too many processes"
+			     : error == -ENOBUFS   ? "there are processes in too many services"
+			     : error == -ETIMEDOUT ? "it took too long"
+						   : strerror(-error);
 
 	log_message(LOG_WARNING, "Not all processes without a session were found: %s.", reason);
 }

@@ -6,6 +6,7 @@
 #ifndef HVL_OUTSIDE_H
 #define HVL_OUTSIDE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
@@ -14,8 +15,8 @@
 #include "userspace/guest/logoff/engine.h"
 
 struct outside_ops {
-	/* Ask PID 1. Returns 0, and outside_service_found() follows; or -errno. */
-	int (*look_up_service)(void *userdata, const char *unit);
+	/* Ask PID 1 as logind_look_up_service(). outside_service_found() follows. */
+	int (*look_up_service)(void *userdata, const char *unit, bool terminal);
 	/* The result of outside_find(), ordered by uid. Only valid during the call. */
 	void (*found)(void *userdata, const struct outside_user *users, size_t count);
 };

@@ -99,6 +99,8 @@ bool process_read_status(FILE *file, struct process_status *status)
 			has_state = true;
 		} else if (sscanf(line, "Uid: %u", &status->uid) == 1) {
 			has_uid = true;
+		} else if (sscanf(line, "PPid: %d", &status->parent) == 1) {
+			continue;
 		} else if (!strncmp(line, "NSpid:", strlen("NSpid:"))) {
 			/* A PID for each namespace, from this one inwards. */
 			status->nested = sscanf(line, "NSpid: %*d %d", &inner) == 1;

@@ -24,9 +24,10 @@ char *process_cgroup_path(FILE *cgroup);
 
 /* From /proc/PID/status. */
 struct process_status {
-	uid_t uid;   /* the real one */
-	bool ended;  /* a zombie */
-	bool nested; /* in another PID namespace, as in a container */
+	pid_t parent; /* or 0 */
+	uid_t uid;    /* the real one */
+	bool ended;   /* a zombie */
+	bool nested;  /* in another PID namespace, as in a container */
 };
 
 /* Returns false unless @file, an open /proc/PID/status, has all fields. */

@@ -5,6 +5,7 @@ import contextlib
 
 from checks import E_NO_SESSION, S_OK, Cases, audited, check_result, configure, logoff, same
 from user_managers import check_nothing_runs, manager_state, runs, start, user_units
+from versions import users_of
 
 CASES = Cases()
 
@@ -48,6 +49,7 @@ def check_return(machine, terminal):
         check_result(machine, reply, S_OK)
         same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 2, 0))
         assert reply["text"].endswith(" Returned: alice."), reply["text"]
+        assert ("returned", "alice") in users_of(request), users_of(request)
         same("the sessions after the result", sessions(), second)
         same("starts of the getty after the first one",
              machine.run("systemctl show -P NRestarts autologin").strip(), "1")
@@ -105,8 +107,11 @@ def lingering_users(machine):
         assert "would be ended: alice." in reply["text"], reply["text"]
         assert all(runs(machine, pid) for pid in programs.values()), "a dry run ended a program"
         configure(machine)
-        reply = logoff(machine, include_lingering=True).finish()
+        request = logoff(machine, include_lingering=True)
+        reply = request.finish()
         check_result(machine, reply, S_OK)
+        same("the outcomes of users", sorted(users_of(request)),
+             [("manager-ended", "alice"), ("manager-ended", "bob")])
         same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (0, 0, 0))
         for user, pid in programs.items():
             check_nothing_runs(machine, user, pid)

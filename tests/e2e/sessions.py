@@ -3,14 +3,15 @@
 
 from checks import (E_TIMED_OUT, S_OK, Cases, check_result, configure, hang_up, leader, logoff,
                     same)
-from versions import ending, report, reports_of, watch
+from versions import OUTCOMES, ending, report, reports_of, watch
 
 CASES = Cases()
 
 
 def next_end(watcher):
     """The next session that the watcher is notified of; skips other events."""
-    return report(watcher.until(lambda event: event["event"] == "session"))
+    return report(watcher.until(lambda event: event["event"] == "session"
+                                and event["outcome"] in OUTCOMES))
 
 
 def check_nothing_else(machine, watcher):

@@ -16,7 +16,7 @@ files() {
 }
 
 # Compiled by mingw-w64 only.
-windows=(userspace/host/windows/*.c tests/wmi/*.c)
+windows=(userspace/host/windows/*.c tests/wmi/*.c tests/wmi/provider/*.c)
 mapfile -t programs < <(files -name '*.c' ! -path 'driver/*' |
 	grep -vxFf <(printf '%s\n' "${windows[@]}"))
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)

@@ -30,7 +30,16 @@ $(WINDOWS_PROGRAMS): $(WINDOWS)/%.exe: $(WINDOWS)/tests/wmi/%.o $(WINDOWS)/tests
 		$(WMI_OBJECTS:%=$(WINDOWS)/trap/%) $(WINDOWS)/cmocka.o
 	$(MINGW)gcc $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS)
 
-windows-programs: $(WINDOWS_PROGRAMS)
+# The stand-in for Hyper-V's WMI provider.
+HVWMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard tests/wmi/provider/*.c)) userspace/host/windows/wide.o
+$(WINDOWS)/tests/wmi/provider/version.o: userspace/host/windows/version.rc
+	@mkdir -p $(@D)
+	$(call windows-version,hvwmi.dll,The stand-in for the WMI provider of Hyper-V)
+$(WINDOWS)/hvwmi.dll: $(HVWMI_OBJECTS:%=$(WINDOWS)/%) $(WINDOWS)/tests/wmi/provider/version.o \
+		tests/wmi/provider/hvwmi.def
+	$(MINGW)gcc -shared $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS)
+
+windows-programs: $(WINDOWS_PROGRAMS) $(WINDOWS)/hvwmi.dll
 
 test-windows: windows windows-programs
 	tests/wmi/run.sh $(BUILD) $(WINDOWS_PROGRAMS)

@@ -132,11 +132,12 @@ static int parse_number(struct parser *parser, struct text *text)
 
 	for (digits = 0; *parser->at != ';'; digits++, parser->at++) {
 		const char *all = "0123456789abcdef0123456789ABCDEF";
-		const char *digit = *parser->at ? strchr(all, *parser->at) : NULL;
+		const char *found = *parser->at ? strchr(all, *parser->at) : NULL;
+		uint32_t digit = found ? (uint32_t)(found - all) % 16 : base;
 
-		if (!digit || digits == 8 || (digit - all) % 16 >= base)
+		if (digits == 8 || digit >= base)
 			return -EBADMSG;
-		code = code * base + (digit - all) % 16;
+		code = code * base + digit;
 	}
 	parser->at++;
 	return digits > 0 && is_char(code) ? append_utf8(text, code) : -EBADMSG;

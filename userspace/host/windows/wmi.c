@@ -142,10 +142,9 @@ void wmi_objects_free(struct wmi_objects *objects)
 	*objects = (struct wmi_objects){};
 }
 
-/* Waits for the result of a semisynchronous call, and adds its object to the operation's. */
-static HRESULT await_result(struct operation *operation, IWbemCallResult *result)
+/* Waits for the status of a semisynchronous call. */
+static HRESULT await_status(const struct operation *operation, IWbemCallResult *result)
 {
-	IWbemClassObject *object = NULL;
 	HRESULT hr, status = S_OK;
 
 	do {
@@ -153,10 +152,22 @@ static HRESULT await_result(struct operation *operation, IWbemCallResult *result
 			return E_ABORT;
 		hr = IWbemCallResult_GetCallStatus(result, SLICE_MS, &status);
 	} while (hr == WBEM_S_TIMEDOUT);
-	if (SUCCEEDED(hr))
-		hr = status;
-	if (SUCCEEDED(hr))
-		hr = IWbemCallResult_GetResultObject(result, 0, &object);
+	return SUCCEEDED(hr) ? status : hr;
+}
+
+/* Waits for the result of a semisynchronous call, and adds its object to the operation's. */
+static HRESULT await_result(struct operation *operation, IWbemCallResult *result)
+{
+	IWbemClassObject *object = NULL;
+	HRESULT hr = await_status(operation, result);
+
+	if (FAILED(hr))
+		return hr;
+	do {
+		if (operation->call.stop)
+			return E_ABORT;
+		hr = IWbemCallResult_GetResultObject(result, SLICE_MS, &object);
+	} while (hr == WBEM_S_TIMEDOUT);
 	return SUCCEEDED(hr) && object ? objects_add(&operation->objects, object) : hr;
 }
 

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The stand-in for WMI's client library: regsvr32 registers it as WbemLocator in a prefix of Wine,
+ * so that unmodified programs find root\virtualization\v2. All other namespaces are Wine's own.
+ */
+#include "table.h"
+
+#include <wchar.h>
+
+#include "host.h"
+#include "services.h"
+
+/* {4590f811-1d3a-11d0-891f-00aa004b2e24}, and Wine's library for it. */
+#define LOCATOR_KEY                                                                                \
+	L"Software\\Classes\\CLSID\\{4590f811-1d3a-11d0-891f-00aa004b2e24}\\InprocServer32"
+#define WINE_LIBRARY L"wbemprox.dll"
+
+#define HYPERV L"root\\virtualization\\v2"
+
+volatile LONG live_objects;
+
+static HMODULE module;
+
+static HRESULT WINAPI not_implemented(void)
+{
+	return E_NOTIMPL;
+}
+
+void complete_table(void *table, size_t size)
+{
+	void **slots = table;
+
+	for (size_t index = 0; index < size / sizeof(*slots); index++) {
+		if (!slots[index])
+			slots[index] = (void *)not_implemented;
+	}
+}
+
+HRESULT query_interface(void *object, REFIID own, REFIID iid, void **result)
+{
+	bool known = IsEqualIID(iid, own) || IsEqualIID(iid, &IID_IUnknown);
+
+	*result = known ? object : NULL;
+	if (known)
+		IUnknown_AddRef((IUnknown *)object);
+	return known ? S_OK : E_NOINTERFACE;
+}
+
+static HRESULT wine_locator(IWbemLocator **locator)
+{
+	HMODULE library = LoadLibraryW(WINE_LIBRARY);
+	HRESULT(WINAPI * get)
+	(REFCLSID, REFIID, void **) =
+		library ? (void *)GetProcAddress(library, "DllGetClassObject") : NULL;
+	_cleanup_release_ IClassFactory *factory = NULL;
+
+	if (!get || FAILED(get(&CLSID_WbemLocator, &IID_IClassFactory, (void **)&factory)) ||
+	    !factory)
+		return CLASS_E_CLASSNOTAVAILABLE;
+	return IClassFactory_CreateInstance(factory, NULL, &IID_IWbemLocator, (void **)locator);
+}
+
+static const WCHAR *namespace_in(const WCHAR *resource)
+{
+	const WCHAR *after =
+		wcsncmp(resource, L"\\\\", 2) == 0 ? wcschr(resource + 2, L'\\') : NULL;
+
+	return after ? after + 1 : resource;
+}
+
+static HRESULT WINAPI locator_query(IWbemLocator *iface, REFIID iid, void **object)
+{
+	return query_interface(iface, &IID_IWbemLocator, iid, object);
+}
+
+/* Locators and factories have no state. */
+static ULONG WINAPI static_add_ref(void *iface)
+{
+	(void)iface;
+	return InterlockedIncrement(&live_objects);
+}
+
+static ULONG WINAPI static_release(void *iface)
+{
+	(void)iface;
+	return InterlockedDecrement(&live_objects);
+}
+
+static HRESULT WINAPI locator_connect(IWbemLocator *iface, const BSTR resource, const BSTR user,
+				      const BSTR password, const BSTR locale, long flags,
+				      const BSTR authority, IWbemContext *context,
+				      IWbemServices **services)
+{
+	_cleanup_release_ IWbemLocator *wine = NULL;
+	bool hang;
+	HRESULT hr;
+
+	(void)iface;
+	if (_wcsicmp(namespace_in(resource), HYPERV) == 0) {
+		hr = host_connect_result(&hang);
+		if (hang)
+			host_hang();
+		*services = SUCCEEDED(hr) ? services_new() : NULL;
+		return hr;
+	}
+	hr = wine_locator(&wine);
+	return SUCCEEDED(hr) ? IWbemLocator_ConnectServer(wine, resource, user, password, locale,
+							  flags, authority, context, services)
+			     : hr;
+}
+
+static IWbemLocatorVtbl locator_table = {
+	.QueryInterface = locator_query,
+	.AddRef = (void *)static_add_ref,
+	.Release = (void *)static_release,
+	.ConnectServer = locator_connect,
+};
+
+static HRESULT WINAPI factory_query(IClassFactory *iface, REFIID iid, void **object)
+{
+	return query_interface(iface, &IID_IClassFactory, iid, object);
+}
+
+static HRESULT WINAPI factory_create(IClassFactory *iface, IUnknown *outer, REFIID iid,
+				     void **object)
+{
+	static IWbemLocator locator = {.lpVtbl = &locator_table};
+
+	(void)iface;
+	return outer ? CLASS_E_NOAGGREGATION : IWbemLocator_QueryInterface(&locator, iid, object);
+}
+
+static HRESULT WINAPI factory_lock(IClassFactory *iface, BOOL locked)
+{
+	(void)(locked ? static_add_ref(iface) : static_release(iface));
+	return S_OK;
+}
+
+static IClassFactoryVtbl factory_table = {
+	.QueryInterface = factory_query,
+	.AddRef = (void *)static_add_ref,
+	.Release = (void *)static_release,
+	.CreateInstance = factory_create,
+	.LockServer = factory_lock,
+};
+
+HRESULT WINAPI DllGetClassObject(REFCLSID clsid, REFIID iid, void **object)
+{
+	static IClassFactory factory = {.lpVtbl = &factory_table};
+
+	*object = NULL;
+	return IsEqualCLSID(clsid, &CLSID_WbemLocator)
+		       ? IClassFactory_QueryInterface(&factory, iid, object)
+		       : CLASS_E_CLASSNOTAVAILABLE;
+}
+
+HRESULT WINAPI DllCanUnloadNow(void)
+{
+	return S_FALSE;
+}
+
+static HRESULT register_as(const WCHAR *path)
+{
+	LSTATUS error = RegSetKeyValueW(HKEY_LOCAL_MACHINE, LOCATOR_KEY, NULL, REG_SZ, path,
+					(DWORD)((wcslen(path) + 1) * sizeof(*path)));
+
+	return HRESULT_FROM_WIN32(error);
+}
+
+HRESULT WINAPI DllRegisterServer(void)
+{
+	WCHAR path[MAX_PATH];
+
+	GetModuleFileNameW(module, path, ARRAY_SIZE(path));
+	return register_as(path);
+}
+
+HRESULT WINAPI DllUnregisterServer(void)
+{
+	return register_as(WINE_LIBRARY);
+}
+
+BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)
+{
+	(void)reserved;
+	if (reason == DLL_PROCESS_ATTACH) {
+		module = instance;
+		host_init();
+	}
+	return TRUE;
+}

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
+
+#include "item.h"
+
+#define INVALID_PARAMETER 32773
+#define NOT_FOUND         32779
+#define FAILED_JOB        32768
+#define JOB_STARTED       4096
+
+#define MAX_ITEMS     128
+#define MAX_JOBS      64
+#define MAX_DATA      1023
+#define SLOW_JOB_MS   1000
+#define STATE_RUNNING 2
+#define STATE_OFF     3
+
+struct items {
+	struct item list[MAX_ITEMS];
+	size_t count;
+};
+
+struct machine {
+	const WCHAR *name;
+	const WCHAR *id;
+	LONG state;
+	bool exchange; /* Data Exchange is enabled */
+	struct items host, guest, intrinsic;
+};
+
+struct job {
+	ULONGLONG end;
+	LONG error;
+};
+
+enum job_behavior { JOB_NORMAL, JOB_DIRECT, JOB_SLOW, JOB_FAILED, JOB_STUCK, JOB_GONE };
+
+static CRITICAL_SECTION lock; /* of everything below */
+static HANDLE reset_event;
+
+static struct machine machines[] = {
+	{.name = L"web1", .id = L"5F0C6A52-8D6E-4F6B-9A55-6A1E4F9D2C11", .state = STATE_RUNNING},
+	{.name = L"db1", .id = L"0D3A2B91-15A7-49C2-8B8C-1B7C2A8D0E21", .state = STATE_OFF},
+	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000001", .state = STATE_RUNNING},
+	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000002", .state = STATE_RUNNING},
+	{.name = L"old1", .id = L"7E57ED00-0000-4000-8000-000000000003", .state = STATE_RUNNING},
+};
+
+static struct {
+	HRESULT connect, query;
+	bool connect_hangs, query_hangs;
+	bool machines_hidden, vmms_missing;
+	LONG missing; /* the error for an item that is missing */
+	DWORD delay;
+	enum job_behavior job;
+	struct job jobs[MAX_JOBS];
+	size_t job_count;
+} host;
+
+static const struct method no_method[] = {{}};
+#define KVP_PARAMETERS                                                                             \
+	{                                                                                          \
+		{L"TargetSystem", CIM_REFERENCE},                                                  \
+		{                                                                                  \
+			L"DataItems", CIM_STRING | CIM_FLAG_ARRAY                                  \
+		}                                                                                  \
+	}
+static const struct method vmms_methods[] = {
+	{L"AddKvpItems", KVP_PARAMETERS},
+	{L"ModifyKvpItems", KVP_PARAMETERS},
+	{L"RemoveKvpItems", KVP_PARAMETERS},
+	{},
+};
+
+static struct item *find_item(struct items *items, const WCHAR *name)
+{
+	for (size_t index = 0; index < items->count; index++) {
+		if (_wcsicmp(items->list[index].name, name) == 0)
+			return &items->list[index];
+	}
+	return NULL;
+}
+
+static void set_item(struct items *items, const WCHAR *name, const WCHAR *data)
+{
+	struct item *item = find_item(items, name);
+
+	if (!item && items->count < MAX_ITEMS) {
+		item = &items->list[items->count++];
+		item->name = SysAllocString(name);
+		item->data = NULL;
+	}
+	if (!item)
+		return;
+	SysFreeString(item->data);
+	item->data = SysAllocString(data);
+}
+
+static void remove_item(struct items *items, struct item *item)
+{
+	item_clear(item);
+	*item = items->list[--items->count];
+}
+
+static void clear_items(struct items *items)
+{
+	while (items->count > 0)
+		item_clear(&items->list[--items->count]);
+}
+
+static void reset_machines(void)
+{
+	for (size_t index = 0; index < ARRAY_SIZE(machines); index++) {
+		struct machine *machine = &machines[index];
+
+		clear_items(&machine->host);
+		clear_items(&machine->guest);
+		clear_items(&machine->intrinsic);
+		machine->exchange = wcscmp(machine->name, L"old1") != 0;
+		set_item(&machine->guest, L"HostName", L"HV01 <\"&'>");
+		set_item(&machine->intrinsic, L"FullyQualifiedDomainName", machine->name);
+		set_item(&machine->intrinsic, L"OSName", L"Debian GNU/Linux");
+	}
+}
+
+static const struct {
+	const WCHAR *text;
+	HRESULT *hr;
+	HRESULT value;
+} results[] = {
+	{L"connect=dcom-denied", &host.connect, E_ACCESSDENIED},
+	{L"connect=namespace-denied", &host.connect, WBEM_E_ACCESS_DENIED},
+	{L"connect=no-role", &host.connect, WBEM_E_INVALID_NAMESPACE},
+	{L"connect=service-stopped", &host.connect, HRESULT_FROM_WIN32(ERROR_SERVICE_DISABLED)},
+	{L"connect=unavailable", &host.connect, HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE)},
+	{L"query=denied", &host.query, WBEM_E_ACCESS_DENIED},
+	{L"query=provider", &host.query, WBEM_E_PROVIDER_LOAD_FAILURE},
+};
+
+static const struct {
+	const WCHAR *text;
+	bool *flag;
+} flags[] = {
+	{L"connect=hang", &host.connect_hangs},
+	{L"query=hang", &host.query_hangs},
+	{L"machines=none", &host.machines_hidden},
+	{L"vmms=none", &host.vmms_missing},
+};
+
+static const WCHAR *const job_names[] = {
+	[JOB_DIRECT] = L"job=direct", [JOB_SLOW] = L"job=slow", [JOB_FAILED] = L"job=failed",
+	[JOB_STUCK] = L"job=stuck",   [JOB_GONE] = L"job=gone",
+};
+
+/* A word that is not known ends the process: a test with it would test something else. */
+static void apply_word(const WCHAR *word)
+{
+	bool known = swscanf(word, L"delay=%lu", &host.delay) == 1;
+
+	for (size_t index = 0; index < ARRAY_SIZE(results); index++) {
+		if (wcscmp(word, results[index].text) == 0) {
+			*results[index].hr = results[index].value;
+			known = true;
+		}
+	}
+	for (size_t index = 0; index < ARRAY_SIZE(flags); index++) {
+		if (wcscmp(word, flags[index].text) == 0)
+			*flags[index].flag = known = true;
+	}
+	for (size_t index = 1; index < ARRAY_SIZE(job_names); index++) {
+		if (wcscmp(word, job_names[index]) == 0) {
+			host.job = (enum job_behavior)index;
+			known = true;
+		}
+	}
+	if (wcscmp(word, L"generation=2012r2") == 0) {
+		host.missing = INVALID_PARAMETER;
+		known = true;
+	}
+	if (!known && wcscmp(word, L"generation=2016") != 0 &&
+	    wcscmp(word, L"generation=2025") != 0)
+		abort();
+}
+
+void WINAPI HvWmiReset(const WCHAR *behavior)
+{
+	WCHAR words[512] = L"";
+
+	EnterCriticalSection(&lock);
+	memset(&host, 0, sizeof(host));
+	host.missing = NOT_FOUND;
+	reset_machines();
+	_snwprintf(words, ARRAY_SIZE(words) - 1, L"%ls", behavior);
+	for (WCHAR *word = wcstok(words, L" "); word; word = wcstok(NULL, L" "))
+		apply_word(word);
+	LeaveCriticalSection(&lock);
+	PulseEvent(reset_event);
+}
+
+void WINAPI HvWmiGuestItem(const WCHAR *name, const WCHAR *data)
+{
+	EnterCriticalSection(&lock);
+	set_item(&machines[0].guest, name, data);
+	LeaveCriticalSection(&lock);
+}
+
+void host_init(void)
+{
+	WCHAR behavior[512] = L"";
+
+	InitializeCriticalSection(&lock);
+	reset_event = CreateEventW(NULL, TRUE, FALSE, NULL);
+	GetEnvironmentVariableW(L"HVWMI", behavior, ARRAY_SIZE(behavior));
+	HvWmiReset(behavior);
+}
+
+void host_hang(void)
+{
+	WaitForSingleObject(reset_event, INFINITE);
+}
+
+HRESULT host_connect_result(bool *hang)
+{
+	*hang = host.connect_hangs;
+	return host.connect;
+}
+
+HRESULT host_query_result(bool *hang)
+{
+	*hang = host.query_hangs;
+	return host.query;
+}
+
+DWORD host_delay(void)
+{
+	return host.delay;
+}
+
+/* The machine whose GUID is in a path, or NULL. */
+static struct machine *machine_in(const WCHAR *path)
+{
+	for (size_t index = 0; index < ARRAY_SIZE(machines); index++) {
+		if (wcsstr(path, machines[index].id))
+			return &machines[index];
+	}
+	return NULL;
+}
+
+static IWbemClassObject *computer_object(const WCHAR *id, const WCHAR *name, LONG state)
+{
+	IWbemClassObject *object = object_new(L"Msvm_ComputerSystem", no_method);
+
+	object_set_path(object, L"Name", id);
+	object_set_string(object, L"ElementName", name);
+	object_set_number(object, L"EnabledState", state, CIM_UINT16);
+	return object;
+}
+
+static IWbemClassObject *machine_object(const struct machine *machine)
+{
+	return computer_object(machine->id, machine->name, machine->state);
+}
+
+static SAFEARRAY *item_array(const struct items *items, unsigned int source)
+{
+	SAFEARRAY *array = SafeArrayCreateVector(VT_BSTR, 0, (ULONG)items->count);
+
+	for (LONG index = 0; index < (LONG)items->count; index++) {
+		_cleanup_bstr_ BSTR text = item_format(&items->list[index], source);
+
+		SafeArrayPutElement(array, &index, text);
+	}
+	return array;
+}
+
+static void set_machine_path(IWbemClassObject *object, const WCHAR *key,
+			     const struct machine *machine)
+{
+	WCHAR value[64];
+
+	_snwprintf(value, ARRAY_SIZE(value), L"Microsoft:%ls", machine->id);
+	object_set_path(object, key, value);
+}
+
+static IWbemClassObject *component_object(const struct machine *machine)
+{
+	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponent", no_method);
+
+	set_machine_path(object, L"DeviceID", machine);
+	object_set_number(object, L"EnabledState", 2, CIM_UINT16);
+	object_set_strings(object, L"GuestExchangeItems", item_array(&machine->guest, 1));
+	object_set_strings(object, L"GuestIntrinsicExchangeItems",
+			   item_array(&machine->intrinsic, 2));
+	return object;
+}
+
+static IWbemClassObject *setting_object(const struct machine *machine)
+{
+	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponentSettingData", no_method);
+
+	set_machine_path(object, L"InstanceID", machine);
+	object_set_strings(object, L"HostExchangeItems",
+			   machine->host.count ? item_array(&machine->host, 0) : NULL);
+	return object;
+}
+
+static IWbemClassObject *vmms_object(void)
+{
+	IWbemClassObject *object = object_new(L"Msvm_VirtualSystemManagementService", vmms_methods);
+
+	object_set_path(object, L"Name", L"vmms");
+	return object;
+}
+
+static size_t computers(IWbemClassObject *instances[MAX_RESULTS])
+{
+	size_t count = 0;
+
+	if (host.machines_hidden)
+		return 0;
+	instances[count++] = computer_object(L"HV01", L"HV01", STATE_RUNNING);
+	for (size_t index = 0; index < ARRAY_SIZE(machines); index++)
+		instances[count++] = machine_object(&machines[index]);
+	return count;
+}
+
+size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULTS])
+{
+	size_t count = 0;
+
+	EnterCriticalSection(&lock);
+	if (_wcsicmp(class, L"Msvm_ComputerSystem") == 0) {
+		count = computers(instances);
+	} else if (_wcsicmp(class, L"Msvm_VirtualSystemManagementService") == 0 &&
+		   !host.vmms_missing) {
+		instances[count++] = vmms_object();
+	}
+	LeaveCriticalSection(&lock);
+	return count;
+}
+
+/* The component exists while the machine runs, its settings always. */
+size_t host_associated(const WCHAR *path, const WCHAR *class,
+		       IWbemClassObject *instances[MAX_RESULTS])
+{
+	const struct machine *machine;
+	size_t count = 0;
+
+	EnterCriticalSection(&lock);
+	machine = machine_in(path);
+	if (machine && wcsstr(path, L"Msvm_ComputerSystem.") &&
+	    _wcsicmp(class, L"Msvm_KvpExchangeComponent") == 0 && machine->state == STATE_RUNNING &&
+	    machine->exchange)
+		instances[count++] = component_object(machine);
+	if (machine && wcsstr(path, L"Msvm_KvpExchangeComponent.") &&
+	    _wcsicmp(class, L"Msvm_KvpExchangeComponentSettingData") == 0)
+		instances[count++] = setting_object(machine);
+	LeaveCriticalSection(&lock);
+	return count;
+}
+
+static IWbemClassObject *job_object(unsigned long number)
+{
+	IWbemClassObject *object;
+	bool ended;
+	LONG error;
+	WCHAR id[16];
+
+	if (number >= host.job_count || host.job == JOB_GONE)
+		return NULL;
+	ended = host.job != JOB_STUCK && GetTickCount64() >= host.jobs[number].end;
+	error = ended ? host.jobs[number].error : 0;
+	object = object_new(L"Msvm_ConcreteJob", no_method);
+	_snwprintf(id, ARRAY_SIZE(id), L"%lu", number);
+	object_set_path(object, L"InstanceID", id);
+	object_set_number(object, L"JobState", !ended ? 4 : error ? 10 : 7, CIM_UINT16);
+	object_set_number(object, L"ErrorCode", error, CIM_UINT16);
+	object_set_string(object, L"ErrorDescription", error ? L"The stand-in fails." : L"");
+	return object;
+}
+
+static IWbemClassObject *find_object(const WCHAR *path)
+{
+	const struct machine *machine = machine_in(path);
+	unsigned long number;
+
+	if (wcscmp(path, L"Msvm_VirtualSystemManagementService") == 0 ||
+	    (wcsncmp(path, L"Msvm_VirtualSystemManagementService.", 36) == 0 && !host.vmms_missing))
+		return vmms_object();
+	if (swscanf(path, L"Msvm_ConcreteJob.InstanceID=\"%lu\"", &number) == 1)
+		return job_object(number);
+	if (machine && wcsncmp(path, L"Msvm_ComputerSystem.", 20) == 0 && !host.machines_hidden)
+		return machine_object(machine);
+	return NULL;
+}
+
+static const WCHAR *relative(const WCHAR *path)
+{
+	const WCHAR *colon = wcsncmp(path, L"\\\\", 2) == 0 ? wcschr(path, L':') : NULL;
+
+	return colon ? colon + 1 : path;
+}
+
+IWbemClassObject *host_object(const WCHAR *path)
+{
+	IWbemClassObject *object;
+
+	EnterCriticalSection(&lock);
+	object = find_object(relative(path));
+	LeaveCriticalSection(&lock);
+	return object;
+}
+
+enum kvp_method { KVP_ADD, KVP_MODIFY, KVP_REMOVE, KVP_NONE };
+
+/* Whether a method can do what it is asked to with an item: 0 or an error. */
+static LONG check_item(struct machine *machine, enum kvp_method method, const struct item *item)
+{
+	struct item *present = find_item(&machine->host, item->name);
+
+	if (SysStringLen(item->data) > MAX_DATA)
+		return INVALID_PARAMETER;
+	if (method == KVP_ADD)
+		return present || machine->host.count == MAX_ITEMS ? INVALID_PARAMETER : 0;
+	return method == KVP_MODIFY && !present ? host.missing : 0;
+}
+
+static void apply_item(struct machine *machine, enum kvp_method method, const struct item *item)
+{
+	struct item *present = find_item(&machine->host, item->name);
+
+	if (method != KVP_REMOVE)
+		set_item(&machine->host, item->name, item->data);
+	else if (present)
+		remove_item(&machine->host, present);
+}
+
+/* The last item is refused before anything is changed. */
+static LONG apply_items(struct machine *machine, enum kvp_method method, SAFEARRAY *array)
+{
+	LONG high = -1, error = 0;
+
+	SafeArrayGetUBound(array, 1, &high);
+	if (high < 0 || high >= MAX_ITEMS)
+		return INVALID_PARAMETER;
+	for (int pass = 0; pass < 2; pass++) {
+		for (LONG index = 0; index <= high && error == 0; index++) {
+			_cleanup_bstr_ BSTR text = NULL;
+			struct item item = {};
+
+			if (FAILED(SafeArrayGetElement(array, &index, &text)) ||
+			    !item_parse(&item, text))
+				error = INVALID_PARAMETER;
+			else if (pass == 0)
+				error = check_item(machine, method, &item);
+			else
+				apply_item(machine, method, &item);
+			item_clear(&item);
+		}
+	}
+	return error;
+}
+
+static LONG kvp_call(enum kvp_method method, IWbemClassObject *in)
+{
+	_cleanup_variant_ VARIANT target = {}, items = {};
+	struct machine *machine;
+
+	if (!in || FAILED(IWbemClassObject_Get(in, L"TargetSystem", 0, &target, NULL, NULL)) ||
+	    FAILED(IWbemClassObject_Get(in, L"DataItems", 0, &items, NULL, NULL)) ||
+	    V_VT(&target) != VT_BSTR || V_VT(&items) != (VT_ARRAY | VT_BSTR))
+		return INVALID_PARAMETER;
+	machine = machine_in(V_BSTR(&target));
+	if (!machine)
+		return INVALID_PARAMETER;
+	return host.job == JOB_FAILED ? FAILED_JOB : apply_items(machine, method, V_ARRAY(&items));
+}
+
+static void start_job(IWbemClassObject *out, LONG error)
+{
+	WCHAR path[128];
+
+	if (host.job_count == MAX_JOBS)
+		abort();
+	_snwprintf(path, ARRAY_SIZE(path),
+		   L"\\\\HV01\\root\\virtualization\\v2:Msvm_ConcreteJob.InstanceID=\"%u\"",
+		   (unsigned int)host.job_count);
+	host.jobs[host.job_count++] = (struct job){
+		.end = GetTickCount64() + (host.job == JOB_SLOW ? SLOW_JOB_MS : 0), .error = error};
+	object_set_string(out, L"Job", path);
+	object_set_number(out, L"ReturnValue", JOB_STARTED, CIM_UINT32);
+}
+
+static enum kvp_method method_of(const WCHAR *name)
+{
+	for (int index = 0; vmms_methods[index].name; index++) {
+		if (_wcsicmp(name, vmms_methods[index].name) == 0)
+			return (enum kvp_method)index;
+	}
+	return KVP_NONE;
+}
+
+HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
+		  IWbemClassObject **out)
+{
+	enum kvp_method kvp = method_of(method);
+	LONG error;
+
+	if (host.vmms_missing ||
+	    wcsncmp(relative(path), L"Msvm_VirtualSystemManagementService.", 36) != 0)
+		return WBEM_E_NOT_FOUND;
+	if (kvp == KVP_NONE)
+		return WBEM_E_INVALID_METHOD;
+	*out = object_new(L"__PARAMETERS", NULL);
+	EnterCriticalSection(&lock);
+	error = kvp_call(kvp, in);
+	if (host.job == JOB_DIRECT)
+		object_set_number(*out, L"ReturnValue", error, CIM_UINT32);
+	else
+		start_job(*out, error);
+	LeaveCriticalSection(&lock);
+	return S_OK;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The Hyper-V host that the stand-in plays: its machines, their key-value pairs and its jobs.
+ *
+ * HvWmiReset() of the DLL, or the variable HVWMI in the environment when it is loaded, sets how it
+ * behaves, as words that are separated by blanks:
+ *
+ *	generation=2012r2|2016|2025  what Modify of a missing item fails with: 32773 until 2012 R2,
+ *	                             32779 after it
+ *	connect=dcom-denied|namespace-denied|no-role|service-stopped|unavailable|hang
+ *	                             how ConnectServer() ends
+ *	query=denied|provider|hang   how queries end
+ *	machines=none                what UAC leaves an administrator who is not elevated: no
+ *	                             instance at all
+ *	vmms=none                    no Msvm_VirtualSystemManagementService
+ *	delay=MS                     how long each call takes, before its result is there
+ *	job=direct|slow|failed|stuck|gone
+ *	                             methods complete without a job; jobs take a second; they fail
+ *	                             with 32768; they never end; they disappear
+ *
+ * The machines: web1 (running), db1 (off), two named twin (running), old1 (running, without
+ * Data Exchange). The items of the guest web1 contain its host's name and what HvWmiGuestItem()
+ * sets.
+ */
+#ifndef HOST_H
+#define HOST_H
+
+#include "object.h"
+
+/* The result of ConnectServer() or a query, and whether it must not return before host_hang() does.
+ */
+HRESULT host_connect_result(bool *hang);
+HRESULT host_query_result(bool *hang);
+DWORD host_delay(void);
+
+/* Blocks until the next HvWmiReset(). */
+void host_hang(void);
+
+#define MAX_RESULTS 16
+
+/* All instances of a class: their number, at most MAX_RESULTS. */
+size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULTS]);
+
+/* The instances of @class that are associated with the one at @path. */
+size_t host_associated(const WCHAR *path, const WCHAR *class,
+		       IWbemClassObject *instances[MAX_RESULTS]);
+
+/* A class or an instance, or NULL. The path may begin with a host and a namespace. */
+IWbemClassObject *host_object(const WCHAR *path);
+
+/* Add-, Modify- and RemoveKvpItems. *@out has ReturnValue and Job. */
+HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
+		  IWbemClassObject **out);
+
+/* The functions that the DLL exports for tests. */
+void WINAPI HvWmiReset(const WCHAR *behavior);
+void WINAPI HvWmiGuestItem(const WCHAR *name, const WCHAR *data);
+
+void host_init(void);
+
+#endif /* HOST_H */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* IWbemClassObject: a class, an instance, or the parameters of a method. */
+#ifndef OBJECT_H
+#define OBJECT_H
+
+#include "table.h"
+
+/* A parameter of a method. @type is a CIMTYPE. */
+struct parameter {
+	const WCHAR *name;
+	CIMTYPE type;
+};
+
+#define MAX_PARAMETERS 4
+
+struct method {
+	const WCHAR *name;
+	struct parameter in[MAX_PARAMETERS]; /* up to one without a name */
+};
+
+/* An object without properties. @methods ends with one without a name, or is NULL. */
+IWbemClassObject *object_new(const WCHAR *class, const struct method *methods);
+
+/* Sets __PATH and __RELPATH of an instance with one key. */
+void object_set_path(IWbemClassObject *object, const WCHAR *key, const WCHAR *value);
+
+void object_set_string(IWbemClassObject *object, const WCHAR *name, const WCHAR *value);
+void object_set_number(IWbemClassObject *object, const WCHAR *name, LONG value, CIMTYPE type);
+/* Takes @array, which may be NULL. */
+void object_set_strings(IWbemClassObject *object, const WCHAR *name, SAFEARRAY *array);
+
+#endif /* OBJECT_H */

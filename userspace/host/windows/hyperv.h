@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Hyper-V by WMI: virtual machines and their key-value pairs. The connection is one to
+ * HYPERV_NAMESPACE. Strings are UTF-8.
+ */
+#ifndef HVL_HYPERV_H
+#define HVL_HYPERV_H
+
+#include "wmi.h"
+
+#define HYPERV_NAMESPACE "root\\virtualization\\v2"
+
+/* Msvm_ComputerSystem.EnabledState */
+#define HYPERV_RUNNING 2
+
+/* No machine at all is visible: the caller's token lacks the rights, as UAC leaves it. */
+#define HYPERV_E_ELEVATION   HRESULT_FROM_WIN32(740) /* ERROR_ELEVATION_REQUIRED */
+/* More than one machine has the name. */
+#define HYPERV_E_AMBIGUOUS   TYPE_E_AMBIGUOUSNAME
+/* No such machine, although others are visible. */
+#define HYPERV_E_UNKNOWN     ((HRESULT)0xa0040207) /* VM_E_VM_UNKNOWN */
+/* The machine is not running, so that it has no items of a guest. */
+#define HYPERV_E_NOT_RUNNING ((HRESULT)0xa0040206) /* VM_E_VM_NOT_RUNNING */
+/* Data Exchange is disabled for the machine. */
+#define HYPERV_E_NO_EXCHANGE ((HRESULT)0xa0040505) /* VM_E_ADDITIONS_FEATURE_NOT_AVAIL */
+
+struct hyperv_machine {
+	char *id;   /* GUID */
+	char *name; /* as displayed */
+	char *path; /* __PATH, for WMI */
+	uint32_t state;
+};
+
+void hyperv_machine_clear(struct hyperv_machine *machine);
+
+/*
+ * Finds a machine by its name, in any case, or by its GUID, with or without braces. @local:
+ * the connection is one to this computer.
+ */
+HRESULT hyperv_find(struct wmi *wmi, const char *name, bool local, const struct wmi_wait *wait,
+		    struct hyperv_machine *machine);
+
+/*
+ * What it means that @name was found @found times, among @visible instances: the host itself is
+ * always one. @token: whether the caller's token has the rights; true for another computer, where
+ * it cannot be known.
+ */
+HRESULT hyperv_find_result(size_t visible, size_t found, bool token);
+
+/* Whether a token (NULL: the caller's) is elevated, or in Hyper-V Administrators. */
+bool hyperv_token_has_rights(HANDLE token);
+
+struct hyperv_item {
+	char *name, *data;
+};
+
+struct hyperv_items {
+	struct hyperv_item *list;
+	size_t count;
+};
+
+void hyperv_items_clear(struct hyperv_items *items);
+
+/* NULL if there is no such item. Names are compared as Hyper-V does: in any case. */
+const char *hyperv_item_data(const struct hyperv_items *items, const char *name);
+
+/* The properties of Msvm_KvpExchangeComponent and of its settings that have items. */
+enum hyperv_source { HYPERV_GUEST, HYPERV_INTRINSIC, HYPERV_HOST };
+
+/* Reads the items of a running machine. An item that is not well-formed is left out. */
+HRESULT hyperv_items(struct wmi *wmi, const struct hyperv_machine *machine,
+		     enum hyperv_source source, const struct wmi_wait *wait,
+		     struct hyperv_items *items);
+
+/*
+ * Sets an item of the host for a machine, which need not run. S_OK after the job has completed, and
+ * E_INVALIDARG without a call for text that WMI cannot transport. Otherwise *@error has the error
+ * of the method or its job (32768 and above), if there was one, and the result is that for it.
+ */
+HRESULT hyperv_put_item(struct wmi *wmi, const struct hyperv_machine *machine, const char *name,
+			const char *data, const struct wmi_wait *wait, uint32_t *error);
+
+/* Removes an item of the host. S_OK too if there is none. */
+HRESULT hyperv_remove_item(struct wmi *wmi, const struct hyperv_machine *machine, const char *name,
+			   const struct wmi_wait *wait, uint32_t *error);
+
+#endif /* HVL_HYPERV_H */

@@ -126,7 +126,8 @@ def kvp_only_guest(machine):
     assert "hv_logoff" not in modules and "hv_utils" in modules, modules
     assert not machine.run("ls /dev/vmbus").split().count("hv_logoff"), "the device exists"
     seen = wait_idle(machine)
-    assert seen[-1]["v"] == "1" and seen[-1]["boot"] == boot_id(machine), seen[-1]
+    assert (seen[-1]["v"], seen[-1]["accepts"]) == ("1", "2"), seen[-1]
+    assert seen[-1]["boot"] == boot_id(machine), seen[-1]
 
 
 @CASES.add
@@ -276,7 +277,9 @@ def kvp_refused(machine):
     for result, options in ((E_STALE, {"offset": -400}), (E_SKEW, {"offset": 900}),
                             (DISP_E_EXCEPTION, {"boot": str(uuid.uuid4())}),
                             (E_INVALIDARG, {"timeout": "soon"}), (E_INVALIDARG, {"life": 0}),
-                            (E_INVALIDARG, {"colour": "blue"}), (E_REVISION, {"v": 2})):
+                            (E_INVALIDARG, {"colour": "blue"}), (E_REVISION, {"v": 3}),
+                            (E_INVALIDARG, {"no-logins": "yes"}),
+                            (E_INVALIDARG, {"v": 2, "user": '"alice'})):
         request_id = request(machine, **options)
         finish(machine, request_id, result)
     for value in ("", "log off everyone, please", "v=1", "\u00ff\u0001",

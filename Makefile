@@ -52,6 +52,7 @@ help:
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
 	@echo 'make windows      cross-build for Windows into $(BUILD)/windows'
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
+	@echo 'make bench        print ratios of times that are measured in a guest [KERNEL=] [ROUNDS=5]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
 	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE=DIR'

@@ -28,8 +28,7 @@ CASES = Cases()
 # These exercise most of the driver in the least time.
 CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegotiate", "unbind")
 # These depend on the release of systemd and util-linux in the guest.
-RELEASE = ("several_users", "cancel_in_grace", "session_end_kinds", "user_manager",
-           "user_manager_stubborn", "user_manager_stays", "nested_groups")
+RELEASE = ("several_users", "cancel_in_grace", "user_manager", "user_manager_stays", "nested_groups")
 GROUPS = {"core": CORE, "release": RELEASE}
 
 

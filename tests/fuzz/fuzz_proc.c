@@ -91,8 +91,8 @@ static void try_valid_cgroup_path(const uint8_t *data, size_t size)
 
 	if (size > NAME_MAX || memchr(data, '\n', size) || memchr(data, 0, size))
 		return;
-	length = snprintf(text, sizeof(text), "12:cpu:/%.*s\n1:name=systemd:" GROUP "\n0::/%.*s\n",
-			  (int)size, (const char *)data, (int)size, (const char *)data);
+	length = snprintf(text, sizeof(text), "12:cpu:/%.*s\n1:name=systemd:/\n0::" GROUP "\n",
+			  (int)size, (const char *)data);
 	file = open_text(text, length);
 	path = process_cgroup_path(file);
 	fclose(file);

@@ -313,7 +313,7 @@ static void test_missing_files(void **state)
 	assert_found("");
 }
 
-/* On cgroup v1 and in hybrid mode, systemd has a hierarchy of version 1. */
+/* With cgroup v1, and in hybrid mode; or on v2 with an unused hierarchy for old containers. */
 static void test_cgroup_v1(void **state)
 {
 	static const struct fake_service services[] = {
@@ -328,6 +328,14 @@ static void test_cgroup_v1(void **state)
 	add(501, 1000, 0, "");
 	write_file(501, "cgroup",
 		   "0::/\n1:name=systemd:/user.slice/user-1000.slice/session-1.scope\n");
+	add(502, 1000, 0, "");
+	write_file(502, "cgroup", "1:name=systemd:/\n0::/system.slice/app.service\n");
+	add(503, 1000, 0, "");
+	write_file(503, "cgroup",
+		   "0::/user.slice/user-1000.slice/session-1.scope\n1:name=systemd:/\n");
+	add(504, 1000, 0, "");
+	write_file(504, "cgroup",
+		   "1:name=systemd:/system.slice/app.service\n0::/system.slice/app.service\n");
 	assert_found("");
 	assert_int_equal(fixture.calls, 1);
 }

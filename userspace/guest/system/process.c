@@ -63,21 +63,20 @@ char *process_cgroup_path(FILE *cgroup)
 	_cleanup_free_ char *line = NULL;
 	char *path = NULL;
 	size_t size = 0;
-	ssize_t length;
 
-	while ((length = getline(&line, &size, cgroup)) > 0) {
-		const char *version1, *group;
+	while (getline(&line, &size, cgroup) > 0) {
+		const char *version2 = group_of_hierarchy(line, "");
+		const char *group = version2 ? version2 : group_of_hierarchy(line, "name=systemd");
 
-		if (line[length - 1] == '\n')
-			line[length - 1] = '\0';
-		/* Exists only where systemd does not use version 2 alone. */
-		version1 = group_of_hierarchy(line, "name=systemd");
-		group = version1 ? version1 : group_of_hierarchy(line, "");
 		if (!group)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		/* The hierarchy that systemd does not use has all processes in its root. */
+		if (path && !strcmp(group, "/"))
 			continue;
 		free(path);
 		path = strdup(group);
-		if (version1)
+		if (version2 && strcmp(group, "/") != 0)
 			break;
 	}
 	return path;

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
@@ -49,8 +50,10 @@ static char *wait_for_session(pid_t pid)
 			return session;
 		free(session);
 		session = NULL;
-		if (kill(pid, 0) < 0)
-			die("the session's process has exited");
+		if (waitpid(pid, NULL, WNOHANG) != 0) {
+			fprintf(stderr, "open-session: the session's process has exited\n");
+			exit(EXIT_FAILURE);
+		}
 		usleep(50000);
 	}
 }
@@ -69,11 +72,18 @@ static _Noreturn void pam(const char *user, int notify_fd)
 {
 	static const struct pam_conv conversation = {.conv = misc_conv};
 	pam_handle_t *handle = NULL;
+	int r;
 
 	close(notify_fd);
-	if (pam_start("open-session", user, &conversation, &handle) != PAM_SUCCESS ||
-	    pam_acct_mgmt(handle, 0) != PAM_SUCCESS || pam_open_session(handle, 0) != PAM_SUCCESS)
+	if (pam_start("open-session", user, &conversation, &handle) != PAM_SUCCESS)
 		_exit(EXIT_FAILURE);
+	r = pam_acct_mgmt(handle, 0);
+	if (r == PAM_SUCCESS)
+		r = pam_open_session(handle, 0);
+	if (r != PAM_SUCCESS) {
+		fprintf(stderr, "open-session: %s\n", pam_strerror(handle, r));
+		_exit(EXIT_FAILURE);
+	}
 	for (;;)
 		pause();
 }

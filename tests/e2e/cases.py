@@ -13,7 +13,6 @@ import health
 import kvp
 import nologin
 import outside
-import returns
 import sessions
 import user_managers
 import versions
@@ -368,7 +367,6 @@ CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
-CASES.extend(returns.CASES)
 CASES.extend(user_managers.CASES)
 CASES.extend(at_most_once.CASES)
 CASES.extend(outside.CASES)

@@ -115,7 +115,7 @@ def no_logins_dry_run(machine):
 def no_logins_impossible(machine):
     """/run/nologin cannot be created: the request fails, and nobody is logged off"""
     stays = machine.open_session("pam", "alice")
-    with drop_in(machine, "ReadWritePaths=", "ReadWritePaths=/var/lib"):
+    with drop_in(machine, "ReadWritePaths=", "ReadWritePaths=/var/lib", "ReadOnlyPaths=/run"):
         machine.run("systemctl restart hv-logoffd")
         machine.wait("logoff", "negotiated")
         reply = logoff(machine, no_logins=True).finish()

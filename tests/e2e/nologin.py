@@ -44,7 +44,7 @@ def inode(machine):
 
 @CASES.add
 def no_logins(machine):
-    """users are refused with the request's message until it is cancelled or complete, root is not"""
+    """users are refused with the message until the request is cancelled or complete, root is not"""
     machine.open_session("pam", "alice")
     request, request_id = without_logins(machine)
     same("the file", machine.run(f"cat {FILE}"), CONTENT)

@@ -24,9 +24,9 @@ def drop_in(machine, *lines):
     machine.run(f"rm -r {folder}; systemctl daemon-reload; systemctl restart hv-logoffd")
 
 
-def without_logins(machine, **options):
-    """Sends a request and waits for its grace period; returns the request and its id."""
-    return in_grace(machine, no_logins=True, message=TEXT, **options)
+def without_logins(machine):
+    """Sends a request and waits for its grace period, which does not end by itself in a test."""
+    return in_grace(machine, grace=1000, no_logins=True, message=TEXT)
 
 
 def check_absent(machine):
@@ -65,7 +65,7 @@ def no_logins(machine):
 def no_logins_daemon_killed(machine):
     """the daemon is killed: /run/nologin is removed, and made again by the next daemon"""
     machine.open_session("pam", "alice")
-    request, request_id = without_logins(machine, grace=1000)
+    request, request_id = without_logins(machine)
     first, before = inode(machine), daemon_pid(machine)
     machine.run("systemctl kill -s KILL hv-logoffd")
     until("another daemon", lambda: daemon_pid(machine) not in (before, "0"))

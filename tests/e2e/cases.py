@@ -13,6 +13,7 @@ import health
 import kvp
 import nologin
 import outside
+import returns
 import sessions
 import user_managers
 import versions
@@ -367,6 +368,7 @@ CASES.extend(vmguestos.CASES)
 CASES.extend(administrators.CASES)
 CASES.extend(versions.CASES)
 CASES.extend(sessions.CASES)
+CASES.extend(returns.CASES)
 CASES.extend(user_managers.CASES)
 CASES.extend(at_most_once.CASES)
 CASES.extend(outside.CASES)

@@ -205,11 +205,12 @@ def check_listed(machine, **wanted):
     same("the machines", {name: listed.get(name) for name in wanted}, wanted)
 
 
-def vmlogoff(machine):
+def vmlogoff(machine, *options):
     """Returns the exit status."""
-    return subprocess.run([built(machine, "vmlogoff"), machine.name], env=machine.environment,
-                          timeout=BOUND, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.DEVNULL, check=False).returncode
+    return subprocess.run([built(machine, "vmlogoff"), *options, machine.name],
+                          env=machine.environment, timeout=BOUND, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          check=False).returncode
 
 
 def check_1_0_host(other):
@@ -219,6 +220,8 @@ def check_1_0_host(other):
     same("the watcher's first event", watcher.next()["event"], "watching")
     session = other.open_session("pam", "bob")
     check_requires_1_1(other, session, "bob")
+    for option in ("--no-logins", "--include-lingering"):
+        same(f"the exit status of vmlogoff {option}", vmlogoff(other, "--via=vmbus", option), 9)
     same("the sessions", other.sessions(), [session])
     request = logoff(other, message="Good night.")
     check_result(other, request.finish(), S_OK)

@@ -378,6 +378,35 @@ def kvp_vmlogoff(machine):
     assert clean(machine)
 
 
+def users(last):
+    """The fields of an answer with numbers of users."""
+    names = ("managers", "managers-left", "returned", "lingering", "outside")
+    return {name: last[name] for name in names if name in last}
+
+
+@CASES.add
+def kvp_flags(machine):
+    """over KVP: names with blanks, no logons, numbers of users, programs of lingering users"""
+    vmguestos.check_names(machine)
+    vmguestos.check_no_logins(machine)
+    log_off_all(machine)
+    with vmguestos.other_users(machine):
+        machine.open_session("pam", "alice")
+        machine.open_session("pam", "bob")
+        request_id = request(machine, timeout=BOUND)
+        last = finish(machine, request_id, S_OK)[-1]
+        assert users(last) == {"managers": "1", "lingering": "1", "outside": "1"}, last
+        assert "bob" in last["text"] and "carol (1)" in last["text"], last
+        forget(machine, request_id)
+        request_id = request(machine, v=2, timeout=BOUND, **{"include-lingering": "yes"})
+        last = finish(machine, request_id, S_OK)[-1]
+        assert users(last) == {"managers": "1", "outside": "1"} and last["found"] == "0", last
+        machine.run("! systemctl -q is-active user@$(id -u bob)")
+        last = vmguestos.Vmlogoff(machine, "--include-lingering").finish(vmguestos.NO_SESSION)
+        assert "carol (1)" in last["text"], last
+    assert clean(machine)
+
+
 @CASES.add
 def kvp_and_component(machine):
     """requests over KVP and VMBus at once: the second one gets ERROR_BUSY, in either order"""

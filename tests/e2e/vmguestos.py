@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """libvmguestos and vmlogoff on the host."""
 
+import contextlib
 import json
 import os
 import signal
@@ -68,6 +69,50 @@ def check_cancelled_by_interrupt(machine):
     assert machine.sessions() == [session], "a session was ended"
 
 
+@contextlib.contextmanager
+def other_users(machine):
+    """bob lingers and has a manager; carol has a process that belongs to no session."""
+    machine.run("loginctl enable-linger bob; setsid setpriv --reuid carol --regid carol "
+                "--clear-groups sleep infinity >/dev/null 2>&1 & echo $! >/run/carol.pid")
+    machine.wait_run("systemctl -q is-active user@$(id -u bob)")
+    yield
+    machine.run("loginctl disable-linger bob; kill $(cat /run/carol.pid)")
+
+
+@contextlib.contextmanager
+def second_name(machine, name, user):
+    """Another name of the same uid, which may contain blanks."""
+    uid = machine.run(f"id -u {user}").strip()
+    machine.run(f"echo '{name}:x:{uid}:{uid}::/:/bin/sh' >>/etc/passwd")
+    yield
+    machine.run(f"sed -i '/^{name}:/d' /etc/passwd")
+
+
+def check_names(machine):
+    """--user selects by a name with a blank and by the uid; other sessions are unaffected."""
+    other = machine.open_session("pam", "bob")
+    with second_name(machine, "jane doe", "alice"):
+        for name in ("jane doe", machine.run("id -u alice").strip()):
+            machine.open_session("pam", "alice")
+            last = Vmlogoff(machine, "--user", name, "--timeout", "120").finish(OK)
+            assert (last["found"], last["ended"]) == (1, 1), last
+            assert machine.sessions() == [other], "the wrong session was ended"
+
+
+def check_no_logins(machine):
+    """/run/nologin has the message from the acceptance of a request to its end."""
+    machine.open_session("pam", "alice")
+    command = Vmlogoff(machine, "--no-logins", "--message", "Maintenance at noon.",
+                       "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    machine.run("grep -F 'Maintenance at noon.' /run/nologin")
+    command.interrupt()
+    command.finish(CANCELLED)
+    machine.wait_run("! test -e /run/nologin")
+    Vmlogoff(machine, "--no-logins", "--dry-run").finish(OK)
+    machine.wait_run("! test -e /run/nologin")
+
+
 def walk(machine, program, *arguments):
     environment = {**machine.environment, "HVHOST": os.path.abspath(machine.hvhost)}
     done = subprocess.run([built(machine, program), machine.name, *arguments], env=environment,
@@ -128,6 +173,34 @@ def vmlogoff_selected(machine):
     assert machine.sessions() == [alice], "the wrong user was logged off"
     Vmlogoff(machine, "--user", "bob").finish(NO_SESSION)
     Vmlogoff(machine, "--force").finish(OK)
+
+
+def outcomes(last):
+    return {(result["outcome"], result["user"]) for result in last["sessions"]}
+
+
+@CASES.add
+def vmlogoff_flags(machine):
+    """vmlogoff: names with blanks, no logons, outcomes of users, programs of lingering users"""
+    check_names(machine)
+    check_no_logins(machine)
+    Vmlogoff(machine, "--force").finish(OK)
+    with other_users(machine):
+        machine.open_session("pam", "alice")
+        last = Vmlogoff(machine, "--timeout", "120").finish(OK)
+        assert outcomes(last) == {("ended", "alice"), ("manager-ended", "alice"),
+                                  ("outside", "carol")}, last
+        machine.open_session("pam", "bob")
+        last = Vmlogoff(machine, "--timeout", "120").finish(OK)
+        assert outcomes(last) == {("ended", "bob"), ("lingering", "bob"),
+                                  ("outside", "carol")}, last
+        last = Vmlogoff(machine, "--include-lingering", "--dry-run").finish(OK)
+        assert outcomes(last) == {("manager-selected", "bob"), ("outside", "carol")}, last
+        last = Vmlogoff(machine, "--include-lingering", "--timeout", "120").finish(OK)
+        assert outcomes(last) == {("manager-ended", "bob"), ("outside", "carol")}, last
+        machine.run("! systemctl -q is-active user@$(id -u bob)")
+        last = Vmlogoff(machine, "--include-lingering").finish(NO_SESSION)
+        assert "carol (1)" in last["text"], last
 
 
 @CASES.add

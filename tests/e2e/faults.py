@@ -35,17 +35,17 @@ class Held:
     """A request that is kept in one state until release(). In the state "none", release() sends
     the request, so that it follows the event."""
 
-    def __init__(self, machine, state, timeout):
+    def __init__(self, machine, state, **options):
         self.machine = machine
         self.state = state
-        self.timeout = timeout
+        self.options = options
         self.request = None
         self.id = None
         self.release = None
         getattr(self, "hold_" + state)()
 
     def send(self, state, **options):
-        self.request = logoff(self.machine, timeout=self.timeout, **options)
+        self.request = logoff(self.machine, **self.options, **options)
         self.id = self.request.until(lambda event: event.get("state") == state)["id"]
 
     def signal_logind(self, signal):
@@ -57,7 +57,7 @@ class Held:
         self.release = self.send_late
 
     def send_late(self):
-        self.request = logoff(self.machine, timeout=self.timeout)
+        self.request = logoff(self.machine, **self.options)
 
     def hold_delivered(self):
         """The daemon waits for logind's list of sessions."""
@@ -115,6 +115,28 @@ def killed(machine, _held):
                 f"until [ {LOGOFFD_PID} != 0 -a {LOGOFFD_PID} != $before ] &&"
                 "      systemctl -q is-active hv-logoffd; do sleep 0.1; done")
     yield
+
+
+@contextlib.contextmanager
+def killed_no_logins(machine, held):
+    with killed(machine, held):
+        if held.state in ("delivered", "grace", "ending"):
+            machine.wait_run("grep -q hv-logoffd /run/nologin")
+        yield
+    machine.wait_run("! test -e /run/nologin")
+
+
+@contextlib.contextmanager
+def logon(machine, held):
+    # While logind is stopped, pam_systemd waits.
+    machine.run("rm -f /run/logon; (open-session pam bob; touch /run/logon) "
+                "</dev/null >/dev/null 2>&1 &")
+    if held.state != "delivered":
+        machine.wait_run("test -e /run/logon")
+    yield
+    machine.wait_run("test -e /run/logon")
+    if held.state in ("none", "grace", "ending"):
+        same("the sessions", machine.sessions(), [])
 
 
 @contextlib.contextmanager
@@ -245,11 +267,14 @@ class Event:
     timeout: int = LONG
     needs_sanitizer: bool = False  # only the sanitizer kernel can cause the event
     first: str = "true"  # runs before the request, because it takes longer than a grace period
+    options: dict = dataclasses.field(default_factory=dict)  # of the request
 
 
 EVENTS = (
     Event(closes, (E_NOT_AVAIL,) + 3 * (DISP_E_EXCEPTION,) + (S_OK,)),
     Event(killed, 5 * (S_OK,)),
+    Event(killed_no_logins, 5 * (S_OK,), options={"no_logins": True}),
+    Event(logon, 5 * (S_OK,)),
     Event(hangs, 4 * (E_TIMED_OUT,) + (S_OK,), SHORT),
     Event(logind_restarts, 5 * (S_OK,)),
     Event(logind_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT,
@@ -287,7 +312,7 @@ def check_works(machine):
 
 def run(machine, event, state):
     machine.run(event.first)
-    held = Held(machine, state, event.timeout * machine.pace)
+    held = Held(machine, state, timeout=event.timeout * machine.pace, **event.options)
     with event.happen(machine, held):
         held.release()
         reply = held.finish()

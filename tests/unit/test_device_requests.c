@@ -207,7 +207,7 @@ static void complete(uint64_t id)
 {
 	request(id, 0);
 	run(60);
-	assert_result(id, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(id, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(open_sessions(), 0);
 }
 
@@ -230,7 +230,7 @@ static void check_replay(void)
 
 	fixture.last = (struct hv_logoff_report){0};
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(fixture.last.percent, 100);
 	assert_int_equal(fixture.last.found, 1);
 	assert_int_equal(fixture.last.ended, 1);
@@ -299,9 +299,9 @@ static void test_other_content(void **state)
 {
 	complete(ID);
 	request_for(ID, HV_LOGOFF_DRY_RUN, "nobody");
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	request_for(ID, HV_LOGOFF_FORCE, "in:valid");
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(fake.requests, 1);
 }
 
@@ -334,7 +334,7 @@ static void test_repeated_to_1_1_driver(void **state)
 	complete(ID);
 	restart();
 	request(ID, 0);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(fixture.last.header.size, HV_LOGOFF_REPORT_SIZE_1_0);
 	assert_int_equal(fixture.last.flags, 0);
 	assert_int_equal(fake.requests, 1);
@@ -350,11 +350,11 @@ static void check_continued(uint32_t flags)
 	request(ID, flags);
 	assert_string_equal(fake.last_outcome, "redelivered");
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(fixture.last.flags, 0);
 	assert_int_equal(open_sessions(), 0);
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 static void test_begun_redelivered(void **state)
@@ -393,7 +393,7 @@ static void test_begun_on_new_device(void **state)
 	request(ID, 0);
 	assert_string_equal(fake.last_outcome, "redelivered");
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 /* A daemon before 1.2 has begun it, without a journal. */
@@ -404,7 +404,7 @@ static void test_redelivered_but_unknown(void **state)
 	assert_string_equal(fake.last_outcome, "redelivered");
 	run(60);
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 /* The result was recorded, and the daemon killed before the driver had it. */
@@ -414,7 +414,7 @@ static void test_result_recorded_but_not_reported(void **state)
 	restart();
 	add_session("c2", "bert", BY_SIGNAL);
 	request(ID, HV_LOGOFF_REDELIVERED);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(open_sessions(), 1);
 }
 
@@ -442,7 +442,7 @@ static void test_dry_run(void **state)
 {
 	request(ID, HV_LOGOFF_DRY_RUN);
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "1 sessions would be ended: c1 (anna)");
+	assert_result(ID, HV_LOGOFF_S_OK, "1 session would be ended: c1 (anna)");
 	assert_int_equal(fixture.sessions, 1);
 	assert_false(is_recorded(ID));
 	assert_int_equal(access(path_of(DEVICE_JOURNAL_NAME), F_OK), -1);
@@ -464,10 +464,10 @@ static void test_dry_run_of_begun(void **state)
 	assert_result(2, HV_LOGOFF_E_CANCELLED, "Cancelled by the host");
 	request(ID, HV_LOGOFF_DRY_RUN);
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "1 sessions would be ended");
+	assert_result(ID, HV_LOGOFF_S_OK, "1 session would be ended");
 	request(ID, 0);
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 /* A request that was refused was never accepted. */
@@ -496,7 +496,7 @@ static void test_repeated_while_busy(void **state)
 	complete(ID);
 	assert_int_equal(engine_request(&fake.engine, &other, NULL, &running), 0);
 	request(ID, 0);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(fixture.last.flags, HV_LOGOFF_REPLAYED);
 	assert_int_equal(fake.engine.phase, ENGINE_STARTING);
 }
@@ -538,16 +538,16 @@ static void test_begun_then_not_writable(void **state)
 	assert_int_equal(mkdir(path_of(DEVICE_JOURNAL_NAME ".new"), 0700), 0);
 	request(ID, HV_LOGOFF_REDELIVERED);
 	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	/* This daemon still has the result, and writes it with the next one. */
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	assert_int_equal(rmdir(path_of(DEVICE_JOURNAL_NAME ".new")), 0);
 	request(2, 0);
 	run(60);
 	restart();
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 static void test_damaged(void **state)
@@ -560,7 +560,7 @@ static void test_damaged(void **state)
 	assert_int_equal(fake.requests, 0);
 	request(2, HV_LOGOFF_DRY_RUN);
 	run(60);
-	assert_result(2, HV_LOGOFF_S_OK, "1 sessions would be ended");
+	assert_result(2, HV_LOGOFF_S_OK, "1 session would be ended");
 	/* It is repaired: no restart is necessary. */
 	assert_int_equal(unlink(path_of(DEVICE_JOURNAL_NAME)), 0);
 	complete(ID);
@@ -589,9 +589,9 @@ static void test_late_cancel(void **state)
 	cancel(ID, HV_LOGOFF_CANCEL_TIMEOUT);
 	assert_int_equal(device_requests_current(&fixture.requests), 2);
 	run(60);
-	assert_result(2, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_result(2, HV_LOGOFF_S_OK, "The session has ended.");
 	request(ID, 0);
-	assert_replayed(ID, HV_LOGOFF_S_OK, "All 1 sessions have ended.");
+	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 int main(void)

@@ -1069,7 +1069,7 @@ static void test_manager_that_is_killed(void **state)
 	run_for(9);
 	assert_int_equal(manager->killed, 0);
 	assert_string_equal(last()->text,
-			    "All 1 sessions have ended; waiting for programs of their users.");
+			    "1 of 1 sessions have ended; waiting for programs of their users.");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
 	assert_int_equal(manager->stopped, 1);
@@ -1096,7 +1096,7 @@ static void test_manager_that_never_ends(void **state)
 	request(0, 60, 0, "");
 	run_for(100);
 	assert_done(HV_LOGOFF_E_TIMED_OUT, 1, 1, 0);
-	assert_string_equal(last()->text, "All 1 sessions have ended, but programs of their users "
+	assert_string_equal(last()->text, "The session has ended, but programs "
 					  "still run: alice.");
 	assert_int_equal(fake.time, begin + 60 * USEC_PER_SEC);
 	assert_true(manager->killed > 0);
@@ -1286,7 +1286,7 @@ static void test_return(void **state)
 	request(0, 60, 0, "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_string_equal(last()->text, "All 1 sessions have ended. Returned: alice.");
+	assert_string_equal(last()->text, "The session has ended. Returned: alice.");
 	assert_user_outcomes(HV_LOGOFF_RETURNED, 1);
 	assert_int_equal(fake.outcome_uid, target->uid);
 	assert_string_equal(fake.outcome_session, fake.sessions[1].id);
@@ -1336,7 +1336,7 @@ static void test_where_returns_are_waited_for(void **state)
 		request(0, 60, 0, "");
 		run_for(60);
 		assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-		assert_string_equal(last()->text, "All 1 sessions have ended.");
+		assert_string_equal(last()->text, "The session has ended.");
 		assert_true(fake.time < begin + (cases[i].waits ? 4 : 1) * USEC_PER_SEC);
 		assert_true(fake.time >= begin + (cases[i].waits ? 3 : 0) * USEC_PER_SEC);
 	}
@@ -1405,7 +1405,7 @@ static void test_other_session_at_seat(void **state)
 	request_target(0, 0, "", "1");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_string_equal(last()->text, "All 1 sessions have ended.");
+	assert_string_equal(last()->text, "The session has ended.");
 	assert_user_outcomes(HV_LOGOFF_RETURNED, 0);
 }
 
@@ -1576,7 +1576,7 @@ static void test_include_lingering(void **state)
 	request(HV_LOGOFF_INCLUDE_LINGERING, 60, 0, "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_string_equal(last()->text, "All 1 sessions have ended.");
+	assert_string_equal(last()->text, "The session has ended.");
 	assert_lingering(manager, true);
 	assert_lingering(without, true);
 	assert_user_outcomes(HV_LOGOFF_MANAGER_ENDED, 2);
@@ -1645,14 +1645,14 @@ static void test_dry_run_with_lingering(void **state)
 	request_target(flags, 0, "", "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 0, 0);
-	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice). Programs of "
+	assert_string_equal(last()->text, "1 session would be ended: 1 (alice). Programs of "
 					  "lingering users still run: alice.");
 	assert_int_equal(fake.user_outcomes[HV_LOGOFF_LINGERING], 1);
 	reports.count = 0;
 	request_target(flags | HV_LOGOFF_INCLUDE_LINGERING, 0, "", "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 0, 0);
-	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice). Programs of "
+	assert_string_equal(last()->text, "1 session would be ended: 1 (alice). Programs of "
 					  "lingering users would be ended: alice, bob.");
 	assert_user_outcomes(HV_LOGOFF_MANAGER_SELECTED, 2);
 	reports.count = 0;
@@ -1746,13 +1746,13 @@ static void test_outside(void **state)
 	reports.count = 0;
 	request(HV_LOGOFF_DRY_RUN, 60, 0, "");
 	run_for(60);
-	assert_string_equal(last()->text, "1 sessions would be ended: 1 (alice)." OUTSIDE_TEXT);
+	assert_string_equal(last()->text, "1 session would be ended: 1 (alice)." OUTSIDE_TEXT);
 	reports.count = 0;
 	begin = fake.time;
 	request(0, 60, 0, "");
 	run_for(60);
 	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
-	assert_string_equal(last()->text, "All 1 sessions have ended." OUTSIDE_TEXT);
+	assert_string_equal(last()->text, "The session has ended." OUTSIDE_TEXT);
 	assert_int_equal(fake.user_outcomes[HV_LOGOFF_OUTSIDE], 6);
 	/* The search is no delay: once for each request, and while other things are waited for. */
 	assert_int_equal(fake.searches, 3);
@@ -1794,7 +1794,7 @@ static void test_outside_of_target(void **state)
 	run_for(60);
 	fake.config.exempt_users = none;
 	assert_string_equal(last()->text,
-			    "All 1 sessions have ended. Processes without a session: UID 1501 "
+			    "The session has ended. Processes without a session: UID 1501 "
 			    "(1).");
 }
 

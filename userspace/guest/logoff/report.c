@@ -158,8 +158,8 @@ void report_progress(struct engine *engine)
 		send_report(engine, &progress, "Waiting for programs of users without a session.");
 	else if (counts.ended == counts.found && managers_are_left(&engine->managers, &context))
 		send_report(engine, &progress,
-			    "All %u sessions have ended; waiting for programs of their users.",
-			    counts.found);
+			    "%u of %u sessions have ended; waiting for programs of their users.",
+			    counts.ended, counts.found);
 	else
 		send_report(engine, &progress, "%u of %u sessions have ended.", counts.ended,
 			    counts.found);

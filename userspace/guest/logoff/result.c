@@ -129,12 +129,24 @@ static void append_all_users(struct result *result, const struct engine *engine)
 	append_users(result, engine, HV_LOGOFF_OUTSIDE, " Processes without a session: ");
 }
 
+/* @rest: of the sentence. */
+static void set_all_ended(struct result *result, uint32_t code, const struct engine *engine,
+			  const char *rest)
+{
+	unsigned int found = targets_count(&engine->targets).found;
+
+	if (found == 1)
+		result_set(result, code, "The session has ended%s", rest);
+	else
+		result_set(result, code, "All %u sessions have ended%s", found, rest);
+}
+
 void result_of_success(struct result *result, const struct engine *engine)
 {
 	unsigned int found = targets_count(&engine->targets).found;
 
 	if (found > 0)
-		result_set(result, HV_LOGOFF_S_OK, "All %u sessions have ended.", found);
+		set_all_ended(result, HV_LOGOFF_S_OK, engine, ".");
 	else if (engine->request.flags & HV_LOGOFF_REDELIVERED)
 		result_set(result, HV_LOGOFF_S_OK, "All sessions have ended.");
 	else
@@ -217,18 +229,19 @@ void result_of_dry_run(struct result *result, const struct engine *engine)
 		result_without_sessions(result, engine);
 		return;
 	}
-	result_set(result, HV_LOGOFF_S_OK, "%u sessions would be ended", found);
-	append(result, "%s", found > 0 ? ": " : "");
+	result_set(result, HV_LOGOFF_S_OK, "%u %s would be ended%s", found,
+		   found == 1 ? "session" : "sessions", found > 0 ? ": " : "");
 	append_left(result, engine);
 	append_all_users(result, engine);
 }
 
 static void set_managers_left(struct result *result, const struct engine *engine)
 {
-	result_set(result, HV_LOGOFF_E_TIMED_OUT, "All %u sessions have ended, but",
-		   targets_count(&engine->targets).found);
-	append_users(result, engine, HV_LOGOFF_MANAGER_FAILED,
-		     " programs of their users still run: ");
+	if (targets_count(&engine->targets).found > 0)
+		set_all_ended(result, HV_LOGOFF_E_TIMED_OUT, engine, ", but programs still run: ");
+	else
+		result_set(result, HV_LOGOFF_E_TIMED_OUT, "Programs still run: ");
+	append_users(result, engine, HV_LOGOFF_MANAGER_FAILED, "");
 }
 
 void result_at_deadline(struct result *result, const struct engine *engine)

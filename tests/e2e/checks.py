@@ -24,6 +24,10 @@ E_TIMED_OUT = 0xA0040202
 E_NOT_RUNNING = 0xA0040206
 E_NOT_AVAIL = 0xA0040505
 
+# Of entries in the journal, as in hv-logoffd(8).
+SESSION_MESSAGE_ID = "b0a1d1a86f0f4d0e8d1b53d97a2c8e44"
+USER_MESSAGE_ID = "5f0c3a9d7be24c1d9e6a84f2d13b7c05"
+
 DEVICE = "/dev/vmbus/hv_logoff"
 DRIVER = "/sys/bus/vmbus/drivers/hv_logoff"
 
@@ -92,14 +96,15 @@ def check_requires_1_1(machine, session, user):
     machine.log(reply["error"])
 
 
-def audited(machine, request_id):
-    """The sessions that the journal lists for one request."""
+def audited(machine, request_id, message_id=SESSION_MESSAGE_ID):
+    """The sessions that the journal lists for one request, in entries with this MESSAGE_ID."""
     text = machine.run("journalctl --sync; journalctl --no-pager -o json "
+                       f"MESSAGE_ID={message_id} "
                        f"HV_LOGOFF_REQUEST_ID=0x{int(request_id, 16):016x} "
                        "--output-fields=HV_LOGOFF_SESSION")
     entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    assert entries, f"the journal has no entry for request {request_id}"
-    return {entry["HV_LOGOFF_SESSION"] for entry in entries if "HV_LOGOFF_SESSION" in entry}
+    assert entries, f"the journal has no such entry for request {request_id}"
+    return {entry["HV_LOGOFF_SESSION"] for entry in entries}
 
 
 def configure(machine, *lines):

@@ -71,9 +71,9 @@ static struct fake_manager *manager_of(uid_t uid)
 
 struct fake_session *fake_session_by_id(const char *id)
 {
-	for (size_t i = 0; i < fake.count; i++)
-		if (!strcmp(fake.sessions[i].id, id))
-			return &fake.sessions[i];
+	for (size_t i = fake.count; i > 0; i--)
+		if (!strcmp(fake.sessions[i - 1].id, id))
+			return &fake.sessions[i - 1];
 	fail_msg("there is no session %s", id);
 	return NULL;
 }
@@ -452,7 +452,8 @@ void answer_list(void)
 		if (!target->open)
 			continue;
 		assert_int_equal(session_init(&session, target->id, target->uid, target->user,
-					      target->class, target->seat, target->tty, 0),
+					      target->class, target->seat, target->tty,
+					      target->leader),
 				 0);
 		assert_int_equal(session_list_add(&list, &session), 0);
 	}

@@ -23,6 +23,7 @@ struct fake_session {
 	const char *class;
 	const char *seat;
 	const char *tty;
+	pid_t leader;
 	enum ends_by ends_by;
 	bool open;
 	uint64_t opens_at;    /* later, unless 0 */

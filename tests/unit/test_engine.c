@@ -1839,6 +1839,24 @@ static void test_logon_before_result(void **state)
 	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
 }
 
+/* logind was restarted: it counts from c1 again. */
+static void test_reused_id(void **state)
+{
+	struct fake_session *target;
+
+	add_session("c1", "alice", BY_SIGNAL)->leader = 100;
+	add_session("2", "bob", BY_KILL);
+	request(0, 60, 0, "");
+	run_for(1);
+	target = add_session("c1", "carol", BY_SIGNAL);
+	target->leader = 200;
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 3, 3, 0);
+	assert_int_equal(target->notices, 1);
+	assert_int_equal(open_sessions(), 0);
+}
+
 static void test_summary(void **state)
 {
 	add_outside();
@@ -1963,6 +1981,7 @@ int main(void)
 		TEST(test_outside_of_target),
 		TEST(test_outside_without_answer),
 		TEST(test_logon_before_result),
+		TEST(test_reused_id),
 		TEST(test_summary),
 	};
 

@@ -336,10 +336,10 @@ static int add_target(struct engine *engine, struct session *session, uint64_t t
 	return 0;
 }
 
-static bool listed(const struct session_list *list, const char *id)
+static bool listed(const struct session_list *list, const struct session *session)
 {
 	for (size_t i = 0; i < list->count; i++)
-		if (list->items[i].id && !strcmp(list->items[i].id, id))
+		if (list->items[i].id && session_is_same(&list->items[i], session))
 			return true;
 	return false;
 }
@@ -366,7 +366,7 @@ static void mark_missing(struct engine *engine, const struct session_list *list)
 	for (size_t i = 0; i < engine->targets.count; i++) {
 		struct target *target = &engine->targets.items[i];
 
-		if (target->step != TARGET_ENDED && !listed(list, target->session.id))
+		if (target->step != TARGET_ENDED && !listed(list, &target->session))
 			mark_ended(engine, target);
 	}
 }
@@ -380,7 +380,7 @@ static void mark_preceding(const struct engine *engine, struct session_list *lis
 		for (size_t j = 0; j < engine->others.count; j++) {
 			const struct session *other = &engine->others.items[j];
 
-			if (other->id && !strcmp(other->id, list->items[i].id))
+			if (other->id && session_is_same(other, &list->items[i]))
 				list->items[i].precedes_end = other->precedes_end;
 		}
 }
@@ -400,7 +400,7 @@ static int add_new(struct engine *engine, struct session_list *list)
 			continue;
 		if (!session_is_eligible(session, engine->config))
 			engine->exempt++;
-		else if (!targets_find(&engine->targets, session->id))
+		else if (!targets_include(&engine->targets, session))
 			r = add_target(engine, session, time);
 	}
 	return r;
@@ -432,7 +432,7 @@ static void keep_others(struct engine *engine, struct session_list *list)
 	for (size_t i = 0; i < engine->others.count; i++) {
 		struct session *session = &engine->others.items[i];
 
-		if (session->id && targets_find(&engine->targets, session->id))
+		if (session->id && targets_include(&engine->targets, session))
 			session_done(session);
 	}
 	count_sessions(engine);
@@ -598,7 +598,7 @@ void engine_found(struct engine *engine, const struct session *session)
 	struct session copy;
 
 	if ((engine->phase != ENGINE_GRACE && engine->phase != ENGINE_ENDING) || expired(engine) ||
-	    targets_find(&engine->targets, session->id) || session_is_manager(session) ||
+	    targets_include(&engine->targets, session) || session_is_manager(session) ||
 	    !selects(engine, session) || !session_is_eligible(session, engine->config) ||
 	    returns_with(&engine->targets, session))
 		return;

@@ -28,7 +28,7 @@ bool returns_with(const struct targets *targets, const struct session *session)
 		const struct target *target = &targets->items[i];
 
 		if (target->ended_at && target->session.uid == session->uid &&
-		    strcmp(target->session.id, session->id) != 0 &&
+		    !session_is_same(&target->session, session) &&
 		    at_same_place(&target->session, session))
 			return true;
 	}

@@ -58,6 +58,11 @@ void session_list_done(struct session_list *list)
 	*list = (struct session_list){0};
 }
 
+bool session_is_same(const struct session *a, const struct session *b)
+{
+	return !strcmp(a->id, b->id) && (a->leader == b->leader || !a->leader || !b->leader);
+}
+
 bool session_is_manager(const struct session *session)
 {
 	return !strncmp(session->class, "manager", strlen("manager"));

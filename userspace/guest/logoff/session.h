@@ -35,6 +35,9 @@ void session_done(struct session *session);
 int session_list_add(struct session_list *list, struct session *session);
 void session_list_done(struct session_list *list);
 
+/* logind reuses ids after a restart: sessions with different leaders are different. */
+bool session_is_same(const struct session *a, const struct session *b);
+
 /* From systemd 256 on, logind lists managers as sessions, but they do not mean a logged-on user. */
 bool session_is_manager(const struct session *session);
 /* Whether the configuration permits that a request ends it. */

@@ -76,10 +76,18 @@ struct target *targets_add(struct targets *targets, struct session *session, uin
 
 struct target *targets_find(const struct targets *targets, const char *id)
 {
-	for (size_t i = 0; i < targets->count; i++)
-		if (!strcmp(targets->items[i].session.id, id))
-			return &targets->items[i];
+	for (size_t i = targets->count; i > 0; i--)
+		if (!strcmp(targets->items[i - 1].session.id, id))
+			return &targets->items[i - 1];
 	return NULL;
+}
+
+bool targets_include(const struct targets *targets, const struct session *session)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (session_is_same(&targets->items[i].session, session))
+			return true;
+	return false;
 }
 
 struct target_counts targets_count(const struct targets *targets)

@@ -48,7 +48,9 @@ void targets_done(struct targets *targets);
  * fast as the request ends them. Returns the target, or NULL if memory is exhausted.
  */
 struct target *targets_add(struct targets *targets, struct session *session, uint64_t now);
+/* The newest one with this id. */
 struct target *targets_find(const struct targets *targets, const char *id);
+bool targets_include(const struct targets *targets, const struct session *session);
 struct target_counts targets_count(const struct targets *targets);
 /* Lists those that have not ended, as many as fit into @text. */
 void targets_list(const struct targets *targets, char *text, size_t size);

@@ -58,7 +58,7 @@ static void raise_floor(struct journal *journal, int64_t end)
 		journal->floor = end;
 }
 
-/* Makes room for an entry. Returns false if that entry is itself the first. */
+/* Drops the entry whose life ends first. Returns false if that is the one to be added. */
 static bool drop_first(struct journal *journal, int64_t end)
 {
 	unsigned int first = 0;

@@ -27,9 +27,9 @@ def autologin(machine, user, terminal):
 
 
 @contextlib.contextmanager
-def stuck(machine, timeout=250):
+def stuck(machine, timeout=250, escalate=3600):
     """A logoff that has ended all sessions but carol's, which ends after the context."""
-    configure(machine, "EscalateSec=3600")
+    configure(machine, f"EscalateSec={escalate}")
     session = machine.open_session("stubborn", "carol")
     request = logoff(machine, timeout=timeout)
     request.until(lambda event: event.get("state") == "ending")
@@ -75,10 +75,13 @@ def returns_at_seat(machine):
 @CASES.add
 def logon_while_ending(machine):
     """a user logs on while another session is stuck: told, ended and counted"""
-    with stuck(machine) as request:
+    # The session may be found before the shell runs, which receives only SIGKILL then.
+    with stuck(machine, escalate=100) as request:
         machine.run("mkfifo /run/input; sleep infinity >/run/input & "
-                    "script -qec 'login -f bob' /run/bob.log </run/input >/dev/null 2>&1; "
-                    "kill $!; rm /run/input")
+                    "script -qec 'login -f bob' /run/bob.log </run/input &")
+        machine.wait_run("grep -q 'You are being logged off now' /run/bob.log")
+    machine.wait_run("! pgrep script")
+    machine.run("pkill -f 'sleep infinity'; rm /run/input")
     reply = request.finish()
     check_result(machine, reply, S_OK)
     same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 2, 0))

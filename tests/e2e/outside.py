@@ -32,7 +32,7 @@ NAMED = "Processes without a session: daemon (1), alice (2)."
 def processes(machine, commands):
     """Runs the commands in services; all of them must still run at the end."""
     for name, command in commands.items():
-        machine.run(f"systemd-run --quiet --unit=outside-{name} {command}")
+        machine.run(f"systemd-run --quiet --collect --unit=outside-{name} {command}")
     list_them = "ps -eo unit:25,pid,user,tty,comm | grep -E '^outside-.* sleep$'"
     machine.wait_run(f"test $({list_them} | wc -l) -eq {len(commands)}")
     before = machine.run(list_them)

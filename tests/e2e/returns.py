@@ -81,7 +81,7 @@ def logon_while_ending(machine):
                     "script -qefc 'login -f bob' /run/bob.log </run/input &")
         machine.wait_run("grep -q 'You are being logged off now' /run/bob.log")
     machine.wait_run("! pgrep script")
-    machine.run("pkill -f 'sleep infinity'; rm /run/input")
+    machine.run("pkill -f '[s]leep infinity'; rm /run/input")
     reply = request.finish()
     check_result(machine, reply, S_OK)
     same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 2, 0))

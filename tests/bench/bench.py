@@ -4,11 +4,8 @@
 its load change both times of a ratio. Writes TAP, with the ratios, to standard output and
 BUILD/results/bench-KERNEL.tap; a wrong result is a failure, a slow one is not."""
 
-import base64
-import gzip
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
@@ -18,11 +15,10 @@ sys.path.insert(0, str(FOLDER.parent / "e2e"))
 # pylint: disable=wrong-import-position
 from checks import S_OK, check_result, leader, logoff, same
 from run import argument_parser, run_suite, suite
+from versions import DAEMON, build_old, copy_into_guest, switch_to
 
-# The last commit whose daemon does not stop user managers.
-BEFORE_MANAGERS = "329e396e82f8a90de466d0dc4f65b817323f2a22"
-BEFORE_PATH = "/usr/local/lib/hv-logoffd-before"  # in the guest
-DAEMON_PATH = "/usr/sbin/hv-logoffd"
+# The last version whose daemon does not stop user managers.
+BEFORE = "without-managers"
 
 CLOSING = 3000  # sessions; logind's own limit, SessionsMax=, is 8192
 SESSIONS = "/run/systemd/sessions"
@@ -104,25 +100,8 @@ class Bench:
 
     # A logoff of users without a manager.
 
-    def copy_before(self):
-        built = subprocess.run([FOLDER / "daemon.sh", self.lab.hvhost.parent, BEFORE_MANAGERS],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                               check=False)
-        assert built.returncode == 0, built.stderr
-        file = pathlib.Path(built.stdout.splitlines()[-1])
-        text = base64.b64encode(gzip.compress(file.read_bytes())).decode()
-        self.machine.run(f"base64 -d <<end | gunzip >{BEFORE_PATH}\n{text}\nend\n"
-                         f"chmod 755 {BEFORE_PATH}")
-
-    def switch_to(self, daemon):
-        drop_in = "/run/systemd/system/hv-logoffd.service.d"
-        line = f"ExecStart=\nExecStart={daemon} --config=/dev/null"
-        self.machine.run(f"mkdir -p {drop_in}; printf '[Service]\n{line}\n' >{drop_in}/bench.conf;"
-                         "systemctl daemon-reload; systemctl restart hv-logoffd")
-        self.machine.wait("logoff", "negotiated")
-
-    def logoff_time(self, daemon):
-        self.switch_to(daemon)
+    def logoff_time(self, old):
+        switch_to(self.machine, old, daemon=old and DAEMON)
         for user in ("alice", "bob", "carol"):
             for kind in ("login", "pam"):
                 self.machine.open_session(kind, user)
@@ -135,16 +114,15 @@ class Bench:
 
     def managers(self):
         """A logoff of users without a manager, against the daemon that does not stop managers"""
-        self.copy_before()
+        copy_into_guest(self.machine, BEFORE, build_old(self.machine, BEFORE) / DAEMON)
         self.machine.run("systemctl mask --runtime user@.service; systemctl stop 'user@*.service'")
         times, base = [], []
         for number in range(self.rounds):
             # The order changes, so that a drift of the machine's speed affects both.
-            for daemon in sorted((DAEMON_PATH, BEFORE_PATH), reverse=number % 2):
-                (base if daemon == BEFORE_PATH else times).append(self.logoff_time(daemon))
-        self.machine.run("systemctl unmask --runtime user@.service;"
-                         "rm /run/systemd/system/hv-logoffd.service.d/bench.conf;"
-                         "systemctl daemon-reload; systemctl restart hv-logoffd")
+            for old in (BEFORE, None) if number % 2 else (None, BEFORE):
+                (base if old else times).append(self.logoff_time(old))
+        switch_to(self.machine)
+        self.machine.run("systemctl unmask --runtime user@.service")
         self.ratio("a logoff of six sessions without user managers, against the daemon that does "
                    "not stop managers", times, base)
 

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# build-old.sh VERSION BUILD KERNEL: builds the last driver and daemon whose message version is
-# VERSION (1.0 or 1.1), from the repository's history, for the kernel in the directory KERNEL. Prints
-# the directory with the results. build-old.sh VERSION --check: exits with 0 if the clone contains
-# that history.
+# build-old.sh VERSION BUILD KERNEL: builds the last driver and daemon of VERSION, from the
+# repository's history, for the kernel in the directory KERNEL. VERSION is a message version, 1.0 or
+# 1.1; or without-managers, when the daemon did not stop user managers. Prints the directory with the
+# results. build-old.sh VERSION --check: exits with 0 if the clone contains that history.
 set -euo pipefail
 
 declare -A last=(
 	[1.0]=142b17f4e9a75eea10f2082bb0e0018e4f54b6f0
 	[1.1]=c153fc060c0dad7f38853182da94fa5a197d3056
+	[without-managers]=329e396e82f8a90de466d0dc4f65b817323f2a22
 )
 version=${1:?} commit=${last[$1]:?no such version}
 here=$(dirname "$(realpath "$0")")

@@ -122,7 +122,7 @@ def can_build_old():
 
 
 def build_old(machine, old):
-    """Returns the directory with the driver and daemon of that message version."""
+    """Returns the directory with the driver and daemon of that version."""
     kernel = pathlib.Path(machine.started[0]).parent
     done = subprocess.run([BUILD_OLD, old, built(machine, "."), kernel],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)

@@ -9,29 +9,16 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 packages=systemd,systemd-sysv,libpam-systemd,dbus,udev,kmod,login,passwd,util-linux,procps,hyperv-daemons
 release=${1:-bookworm}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+# shellcheck source=../mirror.sh
+. "$here/../mirror.sh"
 
-# The sources.list lines, with the mirrors that this machine uses for bookworm.
+# The sources.list lines. Not each machine uses the updates.
 sources() {
-	# shellcheck disable=SC2016 # apt expands these
-	apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
-		--format '$(CODENAME) $(SITE) $(RELEASE) $(COMPONENT)' |
-	while read -r codename site suite component; do
-		[[ $codename == bookworm* && $component == main ]] || continue
-		echo "deb [signed-by=$keyring] $site ${suite/bookworm/"$release"} $component"
-	done | sort -u
-}
-
-# Without a network, this is unknown.
-is_missing() {
-	local folder missing=1 site suite
-	read -r _ _ site suite _ <<<"$1"
-	folder=$(mktemp -d)
-	! /usr/lib/apt/apt-helper download-file "$site/dists/$suite/Release" "$folder/Release" \
-		>"$folder/log" 2>&1 && grep -q ' 404 ' "$folder/log" && missing=0
-	rm -rf "$folder"
-	return $missing
+	local suffix site
+	for suffix in '' -security -updates; do
+		site=$(find_mirror "bookworm$suffix" 2>/dev/null) || continue
+		echo "deb [signed-by=$keyring] $site $release$suffix main"
+	done
 }
 
 make_base() {
@@ -61,16 +48,12 @@ base=$cache/guest-$release-$key.cpio.lz4
 exec 9>"$cache/guest-$release.lock"
 flock 9
 if [[ ! -s $base ]]; then
-	archives=$(sources)
-	if [[ -z $archives ]]; then
-		echo "apt has no index of a Debian bookworm archive: run 'sudo apt-get update'" >&2
-		exit 1
-	fi
-	if is_missing "$archives"; then
+	site=$(find_mirror bookworm)
+	if is_missing "$site" "$release"; then
 		echo "the mirror does not have Debian $release" >&2
 		exit 77
 	fi
 	echo "building the base image of a $release guest with mmdebstrap; this takes about a minute, once" >&2
-	make_base "$archives" "$base" 9>&-
+	make_base "$(sources)" "$base" 9>&-
 fi
 echo "$base"

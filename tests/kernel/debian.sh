@@ -8,8 +8,8 @@ set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 kernel=${1:?}
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+# shellcheck source=../mirror.sh
+. "$here/../mirror.sh"
 
 # The kernel comes from the last suite. bullseye's sparse misreads a structure that is both packed
 # and aligned, so everything except the kernel and its compiler comes from bookworm.
@@ -26,10 +26,7 @@ sources() {
 	for suite in $suites; do
 		archive=bookworm
 		[[ $suite != *-security ]] || archive=bookworm-security
-		# shellcheck disable=SC2016 # apt expands this
-		site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
-			"Codename: $archive" 'Component: main' | head -n 1)
-		[[ -n $site ]] || return
+		site=$(find_mirror "$archive") || return
 		echo "deb [signed-by=$keyring] $site $suite main"
 	done
 }
@@ -74,10 +71,6 @@ exec 9>"$cache/linux-$kernel.lock"
 flock 9
 if [[ ! -d $root ]]; then
 	archives=$(sources)
-	if [[ -z $archives ]]; then
-		echo "apt has no index of a Debian bookworm archive: run 'sudo apt-get update'" >&2
-		exit 1
-	fi
 	echo "unpacking Debian ${suites##* } with its kernel; this takes about a minute, once" >&2
 	rm -rf "$cache/linux-$kernel"-*
 	mkdir "$root.new"

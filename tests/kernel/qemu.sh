@@ -10,20 +10,11 @@ set -euo pipefail
 suite=trixie
 wanted=10
 binary=qemu-system-x86_64
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+# shellcheck source=../mirror.sh
+. "$(dirname "$(realpath "$0")")/../mirror.sh"
 
 installed_version() {
 	"$binary" --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\)\..*/\1/p'
-}
-
-# The sources.list line, with the mirror that this machine uses.
-source_line() {
-	local site
-	# shellcheck disable=SC2016 # apt expands this
-	site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
-		'Codename: bookworm' 'Component: main' | head -n 1)
-	[[ -z $site ]] || echo "deb [signed-by=$keyring] $site $suite main"
 }
 
 # Creates a script that runs QEMU with the loader, libraries and firmware of its own Debian.
@@ -41,12 +32,12 @@ END
 }
 
 make_root() {
-	local root=$1 archive=$2
+	local root=$1 site=$2
 	mmdebstrap --quiet --variant=extract --format=tar --include=qemu-system-x86 \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
-		"$suite" - - <<<"$archive" |
+		"$suite" - - <<<"deb [signed-by=$keyring] $site $suite main" |
 		tar -x -C "$root" --exclude='./dev/*' --no-same-owner || return
 	make_wrapper "$root"
 }
@@ -68,12 +59,11 @@ root=$cache/qemu-$key
 exec 9>"$cache/qemu.lock"
 flock 9
 if [[ ! -d $root ]]; then
-	archive=$(source_line)
-	[[ -n $archive ]] || fall_back "apt has no index of a Debian bookworm archive (run 'sudo apt-get update')"
+	site=$(find_mirror bookworm) || fall_back "Debian 13 can't be found"
 	echo "unpacking the QEMU of Debian 13 with mmdebstrap; this takes about a minute, once" >&2
 	rm -rf "$cache"/qemu-*/ "$root.new"
 	mkdir "$root.new"
-	make_root "$root.new" "$archive" >&2 || fall_back "Debian 13's QEMU can't be unpacked"
+	make_root "$root.new" "$site" >&2 || fall_back "Debian 13's QEMU can't be unpacked"
 	mv "$root.new" "$root"
 fi
 echo "$root/qemu"

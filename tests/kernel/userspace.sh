@@ -10,11 +10,11 @@ set -euo pipefail
 build=${1:?}
 here=$(dirname "$(realpath "$0")")
 source=$(realpath "$here/../..")
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+# shellcheck source=../mirror.sh
+. "$here/../mirror.sh"
 packages=make,mawk,gcc,libc6-dev,pkg-config,libsystemd-dev,libkmod-dev,libjansson-dev,libcmocka-dev
 packages+=,dbus-daemon
 programs=(/build/{hv-logoffd,vmlogoff,libvmguestos.so,libvmguestos.a})
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
 root=$cache/userspace-bullseye-$(sha256sum <"$0" | cut -c1-16)
 objects=$build/userspace-bullseye
 
@@ -22,23 +22,6 @@ mkdir -p "$build/results" "$cache"
 exec > >(tee "$build/results/userspace.tap")
 # shellcheck source=../tap.sh
 . "$here/../tap.sh"
-
-# The mirror that this machine uses.
-mirror() {
-	# shellcheck disable=SC2016 # apt expands this
-	apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
-		'Codename: bookworm' 'Component: main' | sed 's|/*$||;q'
-}
-
-# Whether the mirror reports that it no longer has bullseye. Without a network, this is unknown.
-is_gone() {
-	local folder gone=1
-	folder=$(mktemp -d)
-	! /usr/lib/apt/apt-helper download-file "$1/dists/bullseye/Release" "$folder/Release" \
-		>"$folder/log" 2>&1 && grep -q ' 404 ' "$folder/log" && gone=0
-	rm -rf "$folder"
-	return $gone
-}
 
 make_root() {
 	rm -rf "$cache"/userspace-bullseye-*
@@ -80,7 +63,7 @@ inside() {
 
 compile() {
 	if [[ ! -d $root ]]; then
-		[[ -n $1 ]] || { echo "apt has no index of a Debian mirror: run 'sudo apt-get update'"; return 1; }
+		[[ -n $1 ]] || find_mirror bookworm || return
 		make_root "$1" || return
 	fi
 	inside "${programs[@]}"
@@ -90,8 +73,8 @@ names=('Debian 11: user space builds' 'Debian 11: unit tests build and pass')
 exec 9>"$cache/userspace-bullseye.lock"
 flock 9
 site=
-[[ -d $root ]] || site=$(mirror)
-if [[ -n $site ]] && is_gone "$site"; then
+[[ -d $root ]] || site=$(find_mirror bookworm) || true
+if [[ -n $site ]] && is_missing "$site" bullseye; then
 	for name in "${names[@]}"; do
 		skip "$name" "$site no longer has bullseye"
 	done

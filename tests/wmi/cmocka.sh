@@ -5,20 +5,10 @@
 # once.
 set -euo pipefail
 
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/hv-logoff
+# shellcheck source=../mirror.sh
+. "$(dirname "$(realpath "$0")")/../mirror.sh"
 version=$(dpkg-query -W -f '${Version}' libcmocka-dev)
 sources=$cache/cmocka-$version
-
-# The sources.list line, with the mirror that this machine uses.
-source_line() {
-	local format suite
-	# shellcheck disable=SC2016 # apt expands this
-	format='$(SITE) $(CODENAME)'
-	suite=$(apt-get indextargets --format "$format" 'Created-By: Packages' 'Origin: Debian' \
-		'Component: main' | awk '$2 !~ /-/ && !found++')
-	[[ -n $suite ]] || { echo "apt has no index of Debian: run 'sudo apt-get update'" >&2; return 1; }
-	echo "deb-src $suite main"
-}
 
 # apt with its own list of sources, so that the machine's remains as it is.
 apt() {
@@ -28,8 +18,10 @@ apt() {
 }
 
 download() {
+	local site
+	site=$(find_mirror bookworm)
 	mkdir -p "$work/lists/partial"
-	source_line >"$work/sources.list"
+	echo "deb-src $site bookworm main" >"$work/sources.list"
 	apt update
 	(cd "$work" && apt source --download-only "cmocka=$version")
 	mkdir "$work/cmocka"

@@ -39,6 +39,16 @@ static inline void fclosep(FILE **file)
 		fclose(*file);
 }
 
+static inline uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* Microseconds of a clock that is never adjusted. */
 static inline uint64_t monotonic_usec(void)
 {

@@ -40,16 +40,6 @@ static uint64_t now(const struct engine *engine)
 	return engine->ops->now(engine->userdata);
 }
 
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t later(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
 /* The process may have been stopped or frozen for any length of time before an event is handled. */
 static bool expired(const struct engine *engine)
 {
@@ -143,8 +133,7 @@ static bool has_recent_outside(const struct engine *engine)
 /* A request for one session does not report other processes of its user. */
 static void search_outside(struct engine *engine)
 {
-	if (engine->outside_searching || has_recent_outside(engine) || engine->request.session[0] ||
-	    !engine->ops->find_outside)
+	if (engine->outside_searching || has_recent_outside(engine) || engine->request.session[0])
 		return;
 	engine->outside_searching = true;
 	if (engine->ops->find_outside(engine->userdata) < 0)
@@ -494,17 +483,23 @@ static void decide(struct engine *engine)
 		engine->phase = ENGINE_GRACE;
 }
 
-/* The first list after the deadline only shows which sessions have ended. */
-void engine_listed(struct engine *engine, struct session_list *list, int error)
+/* Whether a list could be read; otherwise it is requested again. */
+static bool is_answered(struct engine *engine, int error)
 {
-	if (!engine->listing || engine->listing_users)
-		return;
 	if (error < 0) {
 		on_list_failed(engine);
 		update(engine);
-		return;
+		return false;
 	}
 	engine->listing = false;
+	return true;
+}
+
+/* The first list after the deadline only shows which sessions have ended. */
+void engine_listed(struct engine *engine, struct session_list *list, int error)
+{
+	if (!engine->listing || engine->listing_users || !is_answered(engine, error))
+		return;
 	engine->list_failed = false;
 	engine->conclusion = NULL;
 	engine->list_not_before =
@@ -544,14 +539,8 @@ static bool stops_manager(const struct engine *engine, const struct listed_user 
 void engine_users_listed(struct engine *engine, const struct listed_user *users, size_t count,
 			 int error)
 {
-	if (!engine->listing_users)
+	if (!engine->listing_users || !is_answered(engine, error))
 		return;
-	if (error < 0) {
-		on_list_failed(engine);
-		update(engine);
-		return;
-	}
-	engine->listing = false;
 	engine->listing_users = false;
 	engine->users_listed = true;
 	for (size_t i = 0; i < count; i++)
@@ -774,8 +763,6 @@ static int begin_no_logins(struct engine *engine)
 	if (!(engine->request.flags & HV_LOGOFF_NO_LOGINS) ||
 	    engine->request.flags & HV_LOGOFF_DRY_RUN)
 		return 0;
-	if (!engine->ops->begin_no_logins)
-		return -EOPNOTSUPP;
 	r = engine->ops->begin_no_logins(engine->userdata,
 					 message[0] ? message : engine->config->message);
 	engine->no_logins = r >= 0;

@@ -88,14 +88,14 @@ struct engine_ops {
 	void (*reset_manager)(void *userdata, uid_t uid);
 	/*
 	 * Refuse logons from now on, with @text. Returns 0, also if they are already refused; or
-	 * -errno: the request then fails. NULL: not supported.
+	 * -errno: the request then fails.
 	 */
 	int (*begin_no_logins)(void *userdata, const char *text);
 	/* Follows begin_no_logins(), whatever the end of the request. */
 	void (*end_no_logins)(void *userdata);
 	/*
 	 * Find the users with processes without a session; replaces the previous search. Returns 0,
-	 * and engine_outside_found() follows within some seconds; or -errno. NULL: not supported.
+	 * and engine_outside_found() follows within some seconds; or -errno.
 	 */
 	int (*find_outside)(void *userdata);
 	/* Write @text to the session's terminal. */

@@ -8,14 +8,10 @@
 
 #include "engine.h"
 #include "userspace/shared/text.h"
+#include "userspace/shared/util.h"
 
 #define PERCENT_GRACE  10
 #define PERCENT_ENDING 99
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 static void audit(const struct engine *engine, const struct session *session, const char *outcome,
 		  const char *detail)

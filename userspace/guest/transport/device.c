@@ -50,7 +50,6 @@ static int handle_hello(struct device *device, const struct hv_logoff_hello *hel
 	if (hello->version < HV_LOGOFF_VERSION_1_0 || hello->version > HV_LOGOFF_VERSION)
 		return -EPROTONOSUPPORT;
 	device->version = hello->version;
-	device->capabilities = hello->capabilities;
 	device->handler->hello(device->userdata, device->version);
 	return 0;
 }

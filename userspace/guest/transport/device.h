@@ -25,8 +25,7 @@ struct device {
 	sd_event_source *source;
 	const struct device_handler *handler;
 	void *userdata;
-	uint32_t version;      /* common to both; 0 before the driver's HELLO */
-	uint64_t capabilities; /* HV_LOGOFF_CAN_* that both support */
+	uint32_t version; /* common to both; 0 before the driver's HELLO */
 };
 
 /* Returns a descriptor or -errno. */

@@ -2,6 +2,7 @@
 """Key-value pairs: hvhost's implementation with the guest's stock driver and stock daemon."""
 
 import base64
+import functools
 
 from checks import Cases, boot_id, offer, until
 from machine import Refused
@@ -71,6 +72,20 @@ def remove_all(machine):
     wait_pool(machine, {})
 
 
+def with_own_items(function):
+    """Decorator: the case starts without items of the host, and leaves none. A logoff by KVP
+    leaves the item of its last request."""
+    @functools.wraps(function)
+    def run(machine):
+        remove_all(machine)
+        try:
+            function(machine)
+        finally:
+            remove_all(machine)
+
+    return run
+
+
 def reboot(machine, how):
     """Reboots the guest by "shutdown" or "reset", and waits until it is up again."""
     before = boot_id(machine)
@@ -98,6 +113,7 @@ def kvp_intrinsic_items(machine):
 
 
 @CASES.add
+@with_own_items
 def kvp_host_items(machine):
     """items that the host adds, modifies or removes reach the guest's pool, even non-ASCII ones"""
     key, value = "test Ключ", "€ \U0001f600 ä"
@@ -109,7 +125,6 @@ def kvp_host_items(machine):
     assert machine.rpc("kvp_host_items")["items"] == {"test one": "1", key: value}
     machine.rpc("kvp_remove", name="test one")
     wait_pool(machine, {key: value})
-    remove_all(machine)
 
 
 @CASES.add
@@ -124,6 +139,7 @@ def kvp_guest_items(machine):
 
 
 @CASES.add
+@with_own_items
 def kvp_refusals(machine):
     """WMI's return values, and the maximum lengths of a key and a value"""
     check_refused(machine, INVALID_PARAMETER, "kvp_modify", name="test", data="")
@@ -143,6 +159,7 @@ def kvp_refusals(machine):
 
 
 @CASES.add
+@with_own_items
 def kvp_command_line(machine):
     """hvhost kvp: its output, and exit status 0 only for a return value of 0"""
     machine.command("kvp", "add", "test", "a value")
@@ -156,6 +173,7 @@ def kvp_command_line(machine):
 
 
 @CASES.add
+@with_own_items
 def kvp_without_daemon(machine):
     """hv_kvp_daemon is stopped: the host keeps the last items, and the next daemon gets changes"""
     known = machine.rpc("kvp_intrinsic_items")["items"]
@@ -164,17 +182,16 @@ def kvp_without_daemon(machine):
     machine.rpc("kvp_add", name="test", data="late")
     machine.run("systemctl start hv-kvp-daemon")
     wait_pool(machine, {"test": "late"})
-    remove_all(machine)
 
 
 @CASES.add
+@with_own_items
 def kvp_reboot(machine):
     """the host's items persist when the guest reboots, and when it is reset"""
     machine.rpc("kvp_add", name="test", data="stays")
     for how in ("shutdown", "reset"):
         reboot(machine, how)
         wait_pool(machine, {"test": "stays"})
-    remove_all(machine)
     machine.wait("logoff", "negotiated")
 
 

@@ -9,6 +9,7 @@
 void machine_config_done(struct machine_config *config)
 {
 	free(config->name);
+	free(config->guid);
 	free(config->directory);
 	free(config->kernel);
 	free(config->initrd);
@@ -20,14 +21,15 @@ void machine_config_done(struct machine_config *config)
 
 json_t *machine_config_to_json(const struct machine_config *config)
 {
-	return json_pack("{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:i, s:i, s:i, s:i, s:i, s:o, s:o}",
-			 "name", config->name, "directory", config->directory, "kernel",
-			 config->kernel, "initrd", config->initrd, "append", config->append,
-			 "no_offer", config->no_offer, "memory", (int)config->memory, "persistent",
-			 (int)config->persistent, "cpus", (int)config->cpus, "vmbus",
-			 (int)config->vmbus_version, "message", (int)config->message_version,
-			 "allow_users", id_list_to_json(&config->access.users), "allow_groups",
-			 id_list_to_json(&config->access.groups));
+	return json_pack(
+		"{s:s, s:s*, s:s, s:s, s:s*, s:s*, s:s*, s:i, s:i, s:i, s:i, s:i, s:o, s:o}",
+		"name", config->name, "guid", config->guid, "directory", config->directory,
+		"kernel", config->kernel, "initrd", config->initrd, "append", config->append,
+		"no_offer", config->no_offer, "memory", (int)config->memory, "persistent",
+		(int)config->persistent, "cpus", (int)config->cpus, "vmbus",
+		(int)config->vmbus_version, "message", (int)config->message_version, "allow_users",
+		id_list_to_json(&config->access.users), "allow_groups",
+		id_list_to_json(&config->access.groups));
 }
 
 static bool copy(char **to, const char *from)
@@ -41,26 +43,28 @@ static bool copy(char **to, const char *from)
 int machine_config_from_json(const json_t *json, struct machine_config *config)
 {
 	const char *name, *directory, *kernel, *initrd = NULL, *append = NULL;
-	const char *no_offer = NULL;
+	const char *no_offer = NULL, *guid = NULL;
 	const json_t *users, *groups;
 	int memory, persistent = 0, cpus, version, message;
 
 	*config = (struct machine_config){0};
-	if (json_unpack((json_t *)json,
-			"{s:s, s:s, s:s, s?:s, s?:s, s?:s, s:i, s?:i, s:i, s:i, s:i, s:o, s:o}",
-			"name", &name, "directory", &directory, "kernel", &kernel, "initrd",
-			&initrd, "append", &append, "no_offer", &no_offer, "memory", &memory,
-			"persistent", &persistent, "cpus", &cpus, "vmbus", &version, "message",
-			&message, "allow_users", &users, "allow_groups", &groups) < 0)
+	if (json_unpack(
+		    (json_t *)json,
+		    "{s:s, s?:s, s:s, s:s, s?:s, s?:s, s?:s, s:i, s?:i, s:i, s:i, s:i, s:o, s:o}",
+		    "name", &name, "guid", &guid, "directory", &directory, "kernel", &kernel,
+		    "initrd", &initrd, "append", &append, "no_offer", &no_offer, "memory", &memory,
+		    "persistent", &persistent, "cpus", &cpus, "vmbus", &version, "message",
+		    &message, "allow_users", &users, "allow_groups", &groups) < 0)
 		return -EINVAL;
 	config->memory = (unsigned int)memory;
 	config->persistent = (unsigned int)persistent;
 	config->cpus = (unsigned int)cpus;
 	config->vmbus_version = (uint32_t)version;
 	config->message_version = (uint32_t)message;
-	if (copy(&config->name, name) && copy(&config->directory, directory) &&
-	    copy(&config->kernel, kernel) && copy(&config->initrd, initrd) &&
-	    copy(&config->append, append) && copy(&config->no_offer, no_offer) &&
+	if (copy(&config->name, name) && copy(&config->guid, guid) &&
+	    copy(&config->directory, directory) && copy(&config->kernel, kernel) &&
+	    copy(&config->initrd, initrd) && copy(&config->append, append) &&
+	    copy(&config->no_offer, no_offer) &&
 	    id_list_from_json(users, &config->access.users) == 0 &&
 	    id_list_from_json(groups, &config->access.groups) == 0)
 		return 0;

@@ -16,6 +16,7 @@
 
 struct machine_config {
 	char *name;
+	char *guid;              /* made at the first start of the machine */
 	char *directory;         /* of this machine's files: control.sock, machine.json, logs */
 	char *kernel;            /* bzImage */
 	char *initrd;            /* one file, or NULL */

@@ -19,6 +19,7 @@ $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o $(BUILD)/asan/userspace/shared/wire_host.o
 $(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/vmbus/ring.o
 $(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/libvmguestos/registry.o
+$(BUILD)/asan/test_registry: UNIT_LIBS = -ljansson
 $(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/control/,permission.o peer.o)
 $(BUILD)/asan/test_permission: UNIT_LIBS = -ljansson
 $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asan/driver/wire.o \

@@ -146,6 +146,57 @@ static void test_no_access(void **state)
 	assert_lookup(without_access);
 }
 
+#define GUID "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+/* Writes a machine.json with @guid into a new machine @name. */
+static bool make_machine(const char *name, const char *guid)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/run/hvhost/%s", name);
+	if (!make(path))
+		return false;
+	snprintf(path, sizeof(path), "/run/hvhost/%s/machine.json", name);
+	file = fopen(path, "we");
+	return file && fprintf(file, "{\"name\": \"x\", \"guid\": %s}", guid) > 0 &&
+	       fclose(file) == 0;
+}
+
+static bool guid_is(const char *directory, const char *wanted)
+{
+	char guid[VMG_GUID_SIZE];
+
+	vmg_registry_guid(directory, guid);
+	return strcmp(guid, wanted) == 0;
+}
+
+static bool by_guid(void)
+{
+	return make_machine("good", "\"0F8FAD5B-D9CB-469F-A165-70867728950E\"") &&
+	       make_machine("number", "1") && make_machine("short", "\"0f8fad5b\"") &&
+	       make_machine("invalid", "\"0f8fad5b-d9cb-469f-a165-70867728950g\"") &&
+	       guid_is("/run/hvhost/good", GUID) && guid_is("/run/hvhost/number", "") &&
+	       guid_is("/run/hvhost/short", "") && guid_is("/run/hvhost/invalid", "") &&
+	       guid_is("/run/hvhost/roots", "") && is_found(GUID, "/run/hvhost/good") &&
+	       is_found("{0F8fad5b-d9cb-469f-a165-70867728950e}", "/run/hvhost/good") &&
+	       is_found("{" GUID, NULL) && is_found(GUID "}", NULL) && is_found("", NULL) &&
+	       is_found("0f8fad5b-d9cb-469f-a165-70867728950f", NULL) && is_found("{", NULL);
+}
+
+/* A name that looks like the GUID of another machine is the name. */
+static bool by_name_first(void)
+{
+	return make_machine("good", "\"" GUID "\"") && make("/run/hvhost/" GUID) &&
+	       is_found(GUID, "/run/hvhost/" GUID);
+}
+
+static void test_guid(void **state)
+{
+	assert_lookup(by_guid);
+	assert_lookup(by_name_first);
+}
+
 static void test_names(void **state)
 {
 	static const char *const invalid[] = {"",   ".",  "..",  "../tmp", "a/b",
@@ -170,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_names),      cmocka_unit_test(test_user),
 		cmocka_unit_test(test_root),       cmocka_unit_test(test_without_session),
 		cmocka_unit_test(test_hvhost_dir), cmocka_unit_test(test_no_access),
+		cmocka_unit_test(test_guid),
 	};
 
 	return cmocka_run_group_tests_name("registry", tests, NULL, NULL);

@@ -246,6 +246,42 @@ static void test_names(void **state)
 	free(names);
 }
 
+static void assert_machine(const char *found_by, const char *wanted_guid)
+{
+	char *name, *guid;
+	IVMGuestOS *guest;
+	IVMGuestOS2 *extended;
+
+	assert_int_equal(VMGuestOS_Find(found_by, &guest), S_OK);
+	extended = (IVMGuestOS2 *)guest;
+	assert_int_equal(IVMGuestOS2_get_Name(extended, &name), S_OK);
+	assert_int_equal(IVMGuestOS2_get_Guid(extended, &guid), S_OK);
+	assert_int_equal(IVMGuestOS2_get_Name(extended, NULL), E_POINTER);
+	assert_int_equal(IVMGuestOS2_get_Guid(extended, NULL), E_POINTER);
+	assert_string_equal(name, FAKE_HOST_NAME);
+	assert_string_equal(guid, wanted_guid);
+	free(name);
+	free(guid);
+	IVMGuestOS_Release(guest);
+}
+
+static void test_guid(void **state)
+{
+	static const char guid[] = "0f8fad5b-d9cb-469f-a165-70867728950e";
+	char path[160];
+	FILE *file;
+
+	assert_machine(FAKE_HOST_NAME, "");
+	snprintf(path, sizeof(path), "%s/machine.json", fake_host_directory());
+	file = fopen(path, "we");
+	assert_non_null(file);
+	fprintf(file, "{\"guid\": \"%s\"}", guid);
+	fclose(file);
+	assert_machine(FAKE_HOST_NAME, guid);
+	assert_machine(guid, guid);
+	unlink(path);
+}
+
 static void test_not_running(void **state)
 {
 	IVMGuestOS2 *guest = find();
@@ -1952,6 +1988,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		REGISTRY(test_unknown_machine),
 		REGISTRY(test_names),
+		REGISTRY(test_guid),
 		REGISTRY(test_not_running),
 		REGISTRY(test_path_too_long),
 		HOST(test_access_denied),

@@ -81,6 +81,7 @@ int cli_status(int argc, char **argv)
 	if (!is_ok(reply))
 		return EXIT_FAILURE;
 	printf("state      %s\n", text_of(reply, "state"));
+	printf("guid       %s\n", text_of(reply, "guid"));
 	printf("vmbus      %s\n", json_is_null(json_object_get(reply, "vmbus"))
 					  ? "not connected"
 					  : text_of(reply, "vmbus"));

@@ -191,6 +191,31 @@ static bool parse_again(int argc, char **argv, struct machine_config *config)
 	return false;
 }
 
+/* The kernel makes a random UUID for each reader. */
+static char *new_guid(void)
+{
+	_cleanup_close_ int fd = open("/proc/sys/kernel/random/uuid", O_RDONLY | O_CLOEXEC);
+	char guid[VMG_GUID_SIZE] = "";
+
+	return fd >= 0 && read(fd, guid, sizeof(guid) - 1) > 0 ? strdup(guid) : NULL;
+}
+
+/* A machine keeps its GUID when it is started with other options. */
+static bool set_guid(struct machine_config *config)
+{
+	_cleanup_(machine_config_done) struct machine_config saved;
+
+	if (config->guid)
+		return true;
+	if (machine_config_load(config->directory, &saved) == 0) {
+		config->guid = saved.guid;
+		saved.guid = NULL;
+	}
+	if (!config->guid)
+		config->guid = new_guid();
+	return config->guid;
+}
+
 static bool parse(int argc, char **argv, struct machine_config *config)
 {
 	_cleanup_free_ char *registry = NULL;
@@ -208,6 +233,8 @@ static bool parse(int argc, char **argv, struct machine_config *config)
 	    asprintf(&config->directory, "%s/%s", registry, config->name) < 0)
 		return false;
 	if (!config->kernel && !parse_again(argc, argv, config))
+		return false;
+	if (!set_guid(config))
 		return false;
 	config->access.owner = geteuid();
 	return true;

@@ -28,6 +28,7 @@ static void status_command(struct vm *vm, uint64_t client, const json_t *request
 			   "vmbus", "cpus", (int)vm->config->cpus, "components", components,
 			   "console_bytes", (json_int_t)vm->control.console.bytes, "exits",
 			   (json_int_t)exits);
+	json_object_set_new(status, "guid", json_string(vm->config->guid));
 	json_object_set_new(status, "permission",
 			    json_string(permissions[control_permission(&vm->control, client)]));
 	if (vm->bus.version)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* IVMGuestOS: a machine that was looked up by its name. */
+/* IVMGuestOS: a machine that was looked up by its name or its GUID. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -32,6 +32,7 @@ struct guest_os {
 	atomic_uint references;
 	char *name;
 	char *directory;
+	char guid[VMG_GUID_SIZE];
 
 	pthread_mutex_t lock; /* protects the following */
 	uint32_t last_cookie;
@@ -220,6 +221,24 @@ static HRESULT unadvise(IVMGuestOS2 *This, uint32_t cookie)
 	return S_OK;
 }
 
+static HRESULT copy_string(const char *text, char **out)
+{
+	if (!out)
+		return E_POINTER;
+	*out = strdup(text);
+	return *out ? S_OK : E_OUTOFMEMORY;
+}
+
+static HRESULT get_name(IVMGuestOS2 *This, char **out)
+{
+	return copy_string(guest_of(This)->name, out);
+}
+
+static HRESULT get_guid(IVMGuestOS2 *This, char **out)
+{
+	return copy_string(guest_of(This)->guid, out);
+}
+
 static const IVMGuestOS2Vtbl vtbl = {
 	.QueryInterface = query_interface,
 	.AddRef = add_ref,
@@ -229,6 +248,8 @@ static const IVMGuestOS2Vtbl vtbl = {
 	.LogoffWithOptions = logoff_with_options,
 	.Advise = advise,
 	.Unadvise = unadvise,
+	.get_Name = get_name,
+	.get_Guid = get_guid,
 };
 
 HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
@@ -246,9 +267,14 @@ HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
 	atomic_init(&guest->references, 1);
 	pthread_mutex_init(&guest->lock, NULL);
 	LIST_INIT(&guest->listeners);
-	guest->name = strdup(name);
-	hr = guest->name ? vmg_hresult_of(vmg_registry_find(name, &guest->directory))
-			 : E_OUTOFMEMORY;
+	hr = vmg_hresult_of(vmg_registry_find(name, &guest->directory));
+	if (hr == S_OK) {
+		/* @name may be the GUID. */
+		guest->name = strdup(strrchr(guest->directory, '/') + 1);
+		vmg_registry_guid(guest->directory, guest->guid);
+		if (!guest->name)
+			hr = E_OUTOFMEMORY;
+	}
 	/* A missing directory means that the machine does not exist. */
 	if (hr == VM_E_VM_NOT_RUNNING)
 		hr = VM_E_VM_UNKNOWN;

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,7 +95,7 @@ static int find_in(const char *registry, const char *name, char **directory)
 	return ret == -EACCES ? -EACCES : -ENOENT;
 }
 
-int vmg_registry_find(const char *name, char **directory)
+static int find_name(const char *name, char **directory)
 {
 	_cleanup_(registries_done) struct registries registries;
 	int ret = find_registries(&registries);
@@ -107,6 +108,66 @@ int vmg_registry_find(const char *name, char **directory)
 	for (size_t i = 0; ret == -ENOENT && i < registries.count; i++)
 		ret = find_in(registries.paths[i], name, directory);
 	return ret;
+}
+
+/* Copies @text without braces, in lower case. Returns false unless it is a GUID. */
+static bool to_guid(char guid[VMG_GUID_SIZE], const char *text)
+{
+	static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	bool braces = text[0] == '{';
+
+	text += braces;
+	for (size_t i = 0; i < VMG_GUID_SIZE - 1; i++) {
+		if (form[i] == 'x' ? !isxdigit((unsigned char)text[i]) : text[i] != form[i])
+			return false;
+		guid[i] = (char)tolower((unsigned char)text[i]);
+	}
+	guid[VMG_GUID_SIZE - 1] = '\0';
+	return strcmp(text + VMG_GUID_SIZE - 1, braces ? "}" : "") == 0;
+}
+
+void vmg_registry_guid(const char *directory, char guid[VMG_GUID_SIZE])
+{
+	_cleanup_free_ char *path = NULL;
+	json_auto_t *config = NULL;
+	const char *text;
+
+	if (asprintf(&path, "%s/machine.json", directory) < 0)
+		path = NULL;
+	if (path)
+		config = json_load_file(path, 0, NULL);
+	text = json_string_value(json_object_get(config, "guid"));
+	if (!text || !to_guid(guid, text))
+		guid[0] = '\0';
+}
+
+static int find_guid(const char *wanted, char **directory)
+{
+	_cleanup_free_ char **names = NULL;
+	int ret = vmg_registry_names(&names);
+
+	for (char **name = names; ret == 0 && *name; name++) {
+		_cleanup_free_ char *found = NULL;
+		char guid[VMG_GUID_SIZE];
+
+		if (find_name(*name, &found) < 0)
+			continue;
+		vmg_registry_guid(found, guid);
+		if (strcmp(guid, wanted) == 0) {
+			*directory = found;
+			found = NULL;
+			return 0;
+		}
+	}
+	return ret < 0 ? ret : -ENOENT;
+}
+
+int vmg_registry_find(const char *name, char **directory)
+{
+	char guid[VMG_GUID_SIZE];
+	int ret = find_name(name, directory);
+
+	return ret == -ENOENT && to_guid(guid, name) ? find_guid(guid, directory) : ret;
 }
 
 struct entries {

@@ -273,13 +273,16 @@ typedef struct IVMGuestOS2Vtbl {
 	/* Calls @events from a thread of the library until Unadvise(). */
 	HRESULT (*Advise)(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *outCookie);
 	HRESULT (*Unadvise)(IVMGuestOS2 *This, uint32_t cookie);
+	/* The machine's name; and its GUID in lower case, without braces, "" if it has none. */
+	HRESULT (*get_Name)(IVMGuestOS2 *This, char **out);
+	HRESULT (*get_Guid)(IVMGuestOS2 *This, char **out);
 } IVMGuestOS2Vtbl;
 
 struct IVMGuestOS2 {
 	const IVMGuestOS2Vtbl *lpVtbl;
 };
 
-/* Gets the machine of that name, or returns VM_E_VM_UNKNOWN. */
+/* Gets the machine of that name, or of that GUID, or returns VM_E_VM_UNKNOWN. */
 VMGUESTOS_API HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **outGuestOS);
 /* Gets the names of all machines, sorted and NULL-terminated. A single free() releases them. */
 VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
@@ -310,6 +313,8 @@ VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 	VM_CALL_WITH(This, LogoffWithOptions, options, task)
 #define IVMGuestOS2_Advise(This, events, cookie) VM_CALL_WITH(This, Advise, events, cookie)
 #define IVMGuestOS2_Unadvise(This, cookie)       VM_CALL_WITH(This, Unadvise, cookie)
+#define IVMGuestOS2_get_Name(This, out)          VM_CALL_WITH(This, get_Name, out)
+#define IVMGuestOS2_get_Guid(This, out)          VM_CALL_WITH(This, get_Guid, out)
 
 #define IVMTask_QueryInterface(This, iid, out)  VM_CALL_WITH(This, QueryInterface, iid, out)
 #define IVMTask_AddRef(This)                    VM_CALL(This, AddRef)

@@ -38,12 +38,16 @@ static struct snapshot snapshot_of(IVMTask2 *task)
 	return snapshot;
 }
 
-/* Steals the reference to @json. */
-static void print_json(json_t *json)
+/* Adds the machine to @json. Steals the reference to it. */
+static void print_json(const struct show *show, json_t *json)
 {
 	json_auto_t *stolen = json;
-	_cleanup_free_ char *line = json_dumps(json, JSON_COMPACT);
+	_cleanup_free_ char *line = NULL;
 
+	json_object_set_new(json, "machine", json_string(show->machine));
+	if (show->guid && *show->guid)
+		json_object_set_new(json, "guid", json_string(show->guid));
+	line = json_dumps(json, JSON_COMPACT);
 	if (line)
 		puts(line);
 	fflush(stdout);
@@ -95,6 +99,8 @@ static bool has_changed(struct show *show, char **line)
 void show_done(struct show *show)
 {
 	free(show->last);
+	free(show->name);
+	free(show->guid);
 }
 
 void show_progress(struct show *show, IVMTask2 *task)
@@ -105,7 +111,7 @@ void show_progress(struct show *show, IVMTask2 *task)
 	if (!line || !has_changed(show, &line))
 		return;
 	if (show->format == SHOW_JSON)
-		print_json(snapshot_to_json("progress", &snapshot));
+		print_json(show, snapshot_to_json("progress", &snapshot));
 	else if (show->format == SHOW_BAR)
 		draw(&snapshot, show->last);
 	else
@@ -145,11 +151,10 @@ static void end_json(const struct show *show, HRESULT hr, const char *text, IVMT
 	json = task ? snapshot_to_json("result", &snapshot) : json_pack("{s:s}", "event", "result");
 	if (task)
 		json_object_set_new(json, "sessions", sessions_to_json(task));
-	json_object_set_new(json, "machine", json_string(show->machine));
 	json_object_set_new(json, "hresult", json_integer((uint32_t)hr));
 	json_object_set_new(json, "name", json_string(VMGuestOS_ErrorName(hr)));
 	json_object_set_new(json, "text", json_string(text));
-	print_json(json);
+	print_json(show, json);
 }
 
 static void print_success(const struct show *show, IVMTask2 *task)
@@ -206,28 +211,23 @@ void show_end(const struct show *show, HRESULT hr, const char *text, IVMTask2 *t
 void show_started(const struct show *show, IVMTask2 *task)
 {
 	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
-	json_t *json;
 
-	if (show->format != SHOW_JSON) {
+	if (show->format == SHOW_JSON)
+		print_json(show, snapshot_to_json("started", &snapshot));
+	else
 		printf("%s: logoff 0x%016" PRIx64 " started.\n", show->machine, snapshot.id);
-		return;
-	}
-	json = snapshot_to_json("started", &snapshot);
-	json_object_set_new(json, "machine", json_string(show->machine));
-	print_json(json);
 }
 
 static void event_json(const struct show *show, const char *when, const VMLogoffEvent *event)
 {
-	json_t *json =
-		json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "logoff", "machine",
-			  show->machine, "time", when, "type", kind_names[event->type], "user",
-			  event->user, "session", event->session, "uid", (json_int_t)event->uid,
-			  "lost", (json_int_t)event->lost);
+	json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I}", "event", "logoff", "time",
+				 when, "type", kind_names[event->type], "user", event->user,
+				 "session", event->session, "uid", (json_int_t)event->uid, "lost",
+				 (json_int_t)event->lost);
 
 	if (event->task)
 		json_object_set_new(json, "id", json_sprintf("0x%016" PRIx64, event->task));
-	print_json(json);
+	print_json(show, json);
 }
 
 static void event_line(const struct show *show, const char *when, const VMLogoffEvent *event)
@@ -263,8 +263,8 @@ void show_event(const struct show *show, const VMLogoffEvent *event)
 void show_reporting(const struct show *show, bool reports)
 {
 	if (show->format == SHOW_JSON)
-		print_json(json_pack("{s:s, s:s, s:b}", "event", "reporting", "machine",
-				     show->machine, "reports", (int)reports));
+		print_json(show,
+			   json_pack("{s:s, s:b}", "event", "reporting", "reports", (int)reports));
 	else if (reports)
 		fprintf(stderr, "vmlogoff: %s: the guest reports sessions that end.\n",
 			show->machine);
@@ -275,12 +275,13 @@ void show_reporting(const struct show *show, bool reports)
 			show->machine);
 }
 
-void show_machine(enum show_format format, const char *machine, HRESULT hr)
+void show_machine(const struct show *show, HRESULT hr)
 {
-	if (format == SHOW_JSON)
-		print_json(json_pack("{s:s, s:I, s:s}", "machine", machine, "hresult",
+	if (show->format == SHOW_JSON)
+		print_json(show,
+			   json_pack("{s:s, s:I, s:s}", "event", "machine", "hresult",
 				     (json_int_t)(uint32_t)hr, "name", VMGuestOS_ErrorName(hr)));
 	else
-		printf("%-24s %s\n", machine,
+		printf("%-24s %s\n", show->machine,
 		       hr == S_OK ? "Its users can be logged off." : VMGuestOS_ErrorText(hr));
 }

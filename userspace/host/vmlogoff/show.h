@@ -9,8 +9,9 @@ enum show_format { SHOW_LINES, SHOW_BAR, SHOW_JSON };
 
 struct show {
 	enum show_format format;
-	const char *machine;
-	char *last; /* the last progress line */
+	const char *machine; /* as typed, and once it was found its name */
+	char *name, *guid;   /* of the machine; NULL until it was found. "" if it has no GUID */
+	char *last;          /* the last progress line */
 };
 
 void show_done(struct show *show);
@@ -26,7 +27,7 @@ void show_started(const struct show *show, IVMTask2 *task);
 void show_event(const struct show *show, const VMLogoffEvent *event);
 /* Prints whether the guest reports sessions that end. */
 void show_reporting(const struct show *show, bool reports);
-/* Prints a machine's name, and the result of CanLogoff(). */
-void show_machine(enum show_format format, const char *machine, HRESULT hr);
+/* Prints the machine's name, and the result of CanLogoff(). */
+void show_machine(const struct show *show, HRESULT hr);
 
 #endif /* VMG_SHOW_H */

@@ -216,21 +216,31 @@ static HRESULT find(const char *name, IVMGuestOS2 **guest)
 	return hr;
 }
 
+static void show_guest(struct show *show, IVMGuestOS2 *guest)
+{
+	IVMGuestOS2_get_Guid(guest, &show->guid);
+	if (IVMGuestOS2_get_Name(guest, &show->name) == S_OK)
+		show->machine = show->name;
+}
+
 static int list(enum show_format format)
 {
-	const struct show show = {.format = format, .machine = "machines"};
+	const struct show failure = {.format = format, .machine = "machines"};
 	_cleanup_free_ char **names = NULL;
 	HRESULT hr = VMGuestOS_Names(&names);
 
 	if (FAILED(hr)) {
-		show_end(&show, hr, VMGuestOS_ErrorText(hr), NULL);
+		show_end(&failure, hr, VMGuestOS_ErrorText(hr), NULL);
 		return status_of(hr);
 	}
 	for (char **name = names; *name; name++) {
+		_cleanup_show_ struct show show = {.format = format, .machine = *name};
 		_cleanup_guest_ IVMGuestOS2 *guest = NULL;
 
 		hr = find(*name, &guest);
-		show_machine(format, *name, guest ? IVMGuestOS2_CanLogoff(guest) : hr);
+		if (guest)
+			show_guest(&show, guest);
+		show_machine(&show, guest ? IVMGuestOS2_CanLogoff(guest) : hr);
 	}
 	return EXIT_SUCCESS;
 }
@@ -364,6 +374,8 @@ static HRESULT run(const struct command *command)
 	_cleanup_guest_ IVMGuestOS2 *guest = NULL;
 	HRESULT hr = find(command->machine, &guest);
 
+	if (SUCCEEDED(hr))
+		show_guest(&show, guest);
 	if (SUCCEEDED(hr) && !command->watch)
 		return logoff(command, &show, guest, signals);
 	if (SUCCEEDED(hr))

@@ -15,9 +15,6 @@
 /* Bytes for each direction, including the page for the indices, in whole pages of the guest. */
 #define HVL_RING_SIZE		VMBUS_RING_SIZE(3 * HV_HYP_PAGE_SIZE)
 
-/* Bytes after each packet in the ring: VMBUS_PKT_TRAILER in drivers/hv. */
-#define HVL_TRAILER_SIZE	8
-
 /* Whatever the guest's page size, the largest message fits. */
 static_assert(sizeof(struct hv_ring_buffer) + sizeof(struct vmpacket_descriptor) +
 	      HVL_PACKET_MAX + HVL_TRAILER_SIZE < HVL_RING_SIZE);
@@ -122,72 +119,6 @@ static void hvl_channel_reset(struct hvl_channel *channel)
 	hvl_channel_reopen(channel);
 }
 
-/* Return: bytes in the ring that were not read yet, -EIO if an index is invalid. */
-static int hvl_channel_available(const struct hv_ring_buffer_info *ring)
-{
-	u32 read = ring->priv_read_index;
-	u32 write;
-
-	/* Pairs with the host's release: the packets up to the index are written. */
-	write = virt_load_acquire(&ring->ring_buffer->write_index);
-	if (write >= ring->ring_datasize || read >= ring->ring_datasize)
-		return -EIO;
-	return write >= read ? write - read : ring->ring_datasize - read + write;
-}
-
-/*
- * Removes the next packet from the ring, and copies as much of it to @rx as fits.
- *
- * The ring is read here because hv_pkt_iter_first() replaces a length that it rejects with a
- * guess, and its callers can't tell the two apart; 5.10's returns a pointer into the ring.
- * hv_pkt_iter_next() advances by the length in a descriptor of our own, which the host can't
- * change after the check.
- *
- * Return: 1 and the bytes in @rx, 0 when the ring is empty, -EIO when it is corrupt.
- */
-static int hvl_channel_receive(struct hvl_channel *channel, u32 *length)
-{
-	struct vmbus_channel *vmbus = channel->device->channel;
-	struct hv_ring_buffer_info *ring = &vmbus->inbound;
-	int available = hvl_channel_available(ring);
-	struct vmpacket_descriptor descriptor;
-	u32 size, offset;
-	const u8 *packet;
-
-	if (available <= 0)
-		return available;
-	if (available < sizeof(descriptor) + HVL_TRAILER_SIZE)
-		return -EIO;
-	/* The ring is mapped twice in a row: a packet never wraps. */
-	packet = ring->ring_buffer->buffer + ring->priv_read_index;
-	memcpy(&descriptor, packet, sizeof(descriptor));
-	/* Use only the copy from here on: the host may change the ring's contents. */
-	barrier();
-	size = descriptor.len8 << 3;
-	offset = descriptor.offset8 << 3;
-	if (offset < sizeof(descriptor) || offset > size ||
-	    size + HVL_TRAILER_SIZE > (u32)available)
-		return -EIO;
-	*length = min_t(u32, size - offset, sizeof(channel->rx.packet));
-	memset(&channel->rx, 0, sizeof(channel->rx));
-	memcpy(&channel->rx.packet, packet + offset, *length);
-	channel->rx.trans_id = descriptor.trans_id;
-	/* If another packet follows, this one's space has not been returned to the host yet. */
-	if (hv_pkt_iter_next(vmbus, &descriptor))
-		hv_pkt_iter_close(vmbus);
-	return 1;
-}
-
-/*
- * The host can also change the guest's index, and hv_ringbuffer_write() does not
- * check it in every kernel.
- */
-static bool hvl_channel_writable(const struct hv_ring_buffer_info *ring)
-{
-	return READ_ONCE(ring->ring_buffer->write_index) < ring->ring_datasize &&
-	       READ_ONCE(ring->ring_buffer->read_index) < ring->ring_datasize;
-}
-
 /*
  * Sends the core's pending messages. When this returns 0 or 1, the core's answer
  * has been sent, so hvl_host_receive() may be called.
@@ -208,7 +139,7 @@ static int hvl_channel_transmit(struct hvl_channel *channel)
 			channel->transmitting = hvl_host_transmit(channel->core, tx);
 		if (!channel->transmitting)
 			return 0;
-		if (!hvl_channel_writable(&vmbus->outbound))
+		if (!hvl_ring_writable(vmbus))
 			return -EIO;
 		ret = vmbus_sendpacket(vmbus, &tx->packet, hvl_packet_size(&tx->packet),
 				       tx->trans_id, VM_PKT_DATA_INBAND, 0);
@@ -233,7 +164,9 @@ static int hvl_channel_run(struct hvl_channel *channel)
 		/* The offer was rescinded: hvl_remove() follows. */
 		if (more == -ENODEV)
 			return -1;
-		ret = more < 0 ? more : hvl_channel_receive(channel, &length);
+		ret = more;
+		if (more >= 0)
+			ret = hvl_ring_receive(channel->device->channel, &channel->rx, &length);
 		if (ret < 0)
 			hvl_channel_reset(channel);
 		else if (ret)

@@ -16,8 +16,13 @@
 
 #include "wire.h"
 
+struct vmbus_channel;
+
 /* Seconds past a request's timeout after which the driver completes it itself. */
 #define HVL_OVERTIME_SECONDS	5
+
+/* Bytes after each packet in a ring: VMBUS_PKT_TRAILER in drivers/hv. */
+#define HVL_TRAILER_SIZE	8
 
 /* SESSION messages that are queued for a host that reads slowly. */
 #define HVL_SESSIONS_MAX	256
@@ -215,6 +220,10 @@ void hvl_session_queue(struct hvl_core *core, struct hvl_queued *queued);
 bool hvl_session_take(struct hvl_core *core, struct hvl_session *body);
 void hvl_session_drop_unsupported(struct hvl_core *core);
 void hvl_session_drop_all(struct hvl_core *core);
+
+/* ring.c, called by the channel */
+int hvl_ring_receive(struct vmbus_channel *vmbus, struct hvl_message *rx, u32 *length);
+bool hvl_ring_writable(const struct vmbus_channel *vmbus);
 
 /* chardev.c */
 int hvl_chardev_register(struct hvl_core *core, struct device *parent);

@@ -175,8 +175,9 @@ END
 Drivers: hv: logoff: Add KUnit suites
 
 The suites emulate the host and the daemon, and cover everything except
-the channel: negotiation, the states of a request, the records that the
-device accepts, and malformed messages. They need no offer.
+opening and closing the channel: negotiation, the states of a request,
+the records that the device accepts, malformed messages, and a ring that
+the host changes while it is read. They need no offer.
 END
 	documentation
 	maintain Documentation/ABI/testing/dev-vmbus-hv_logoff \

@@ -14,7 +14,7 @@
 
 #include "fake_host.h"
 #include "unit.h"
-#include "userspace/host/libvmguestos/transport/kvp.h"
+#include "userspace/host/libvmguestos/transport/kvp_machine.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
 #include "userspace/host/vmlogoff/status.h"
 #include "userspace/host/vmlogoff/suggest.h"

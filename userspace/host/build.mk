@@ -12,6 +12,9 @@ VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) 
 	$(patsubst %,userspace/shared/%.o,names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \
 	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
+# The part of it that needs no host.
+KVP_MACHINE_OBJECTS := $(patsubst %,userspace/host/libvmguestos/%.o,error hresult transport/kvp_machine) \
+	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden

@@ -30,23 +30,6 @@ void vmg_task_set_text(struct task *task, const char *text)
 	task->text = copy;
 }
 
-void vmg_task_set_too_old(struct task *task, uint32_t flags)
-{
-	_cleanup_free_ char *text = NULL;
-	const char *option = "names with blanks by KVP";
-
-	if (flags & VM_LOGOFF_INCLUDE_LINGERING)
-		option = "ending the programs of lingering users";
-	else if (flags & VM_LOGOFF_NO_LOGINS)
-		option = "preventing logins";
-	if (asprintf(&text,
-		     "hv-logoff in the guest is older than 1.2 and does not support %s; update it, "
-		     "or omit this option.",
-		     option) < 0)
-		text = NULL;
-	vmg_task_set_text(task, text);
-}
-
 void vmg_task_report(struct task *task, const struct report *report)
 {
 	task->percent = MAX(task->percent, (int32_t)MIN(MAX(report->percent, 0), 100));
@@ -55,6 +38,8 @@ void vmg_task_report(struct task *task, const struct report *report)
 	task->ended = report->ended;
 	task->failed = report->failed;
 	vmg_task_set_text(task, report->text);
+	if (report->complete)
+		vmg_task_end(task, report->error);
 }
 
 void vmg_task_end(struct task *task, HRESULT error)

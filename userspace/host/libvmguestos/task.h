@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "connection.h"
+#include "report.h"
 #include "sessions.h"
 #include "vmguestos.h"
 
@@ -53,18 +54,9 @@ struct task {
 	struct sessions sessions;
 };
 
-struct report {
-	VMLogoffState state;
-	int64_t percent;
-	uint32_t found, ended, failed;
-	const char *text; /* or NULL */
-};
-
 /* For the transports, with the lock held, except in start(). */
 void vmg_task_report(struct task *task, const struct report *report);
 void vmg_task_set_text(struct task *task, const char *text);
-/* Sets the text: the guest is older than 1.2, which an option with these flags requires. */
-void vmg_task_set_too_old(struct task *task, uint32_t flags);
 void vmg_task_end(struct task *task, HRESULT error);
 /* Ends the task because of @error, a negative errno of its connection. */
 void vmg_task_disconnected(struct task *task, int error);

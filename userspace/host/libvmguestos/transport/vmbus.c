@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "userspace/host/libvmguestos/error.h"
 #include "userspace/host/libvmguestos/json.h"
 #include "userspace/host/libvmguestos/task.h"
 #include "userspace/shared/names.h"
@@ -135,8 +136,12 @@ static int require_1_2(struct task *task, const VMLogoffOptions *options, int64_
 				"version");
 	if (is_1_2(version))
 		return 0;
-	if (*version)
-		vmg_task_set_too_old(task, options->flags);
+	if (*version) {
+		char text[256];
+
+		vmg_too_old_text(text, sizeof(text), options->flags);
+		vmg_task_set_text(task, text);
+	}
 	vmg_task_end(task, VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
 	return 0;
 }

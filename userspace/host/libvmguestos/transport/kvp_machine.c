@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "kvp_machine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/param.h>
+
+#include "userspace/host/libvmguestos/error.h"
+
+struct kvp_times vmg_kvp_times = {.poll_ms = 500, .life = 120, .backstop_ms = 30000};
+
+/* The guest's answer. */
+struct item {
+	struct kvp_answer answer;
+	char boot[KVP_ID_SIZE];
+	int64_t time; /* when it was written, by the guest's clock; 0 if unknown */
+};
+
+static bool parse_item(struct item *item, const struct kvp_guest_items *items)
+{
+	return kvp_answer_parse(&item->answer, item->boot, &item->time,
+				items->value(items, KVP_ANSWER_KEY)) == 0;
+}
+
+bool kvp_machine_is_available(const struct kvp_guest_items *items)
+{
+	struct item item;
+
+	return parse_item(&item, items);
+}
+
+static void set_text(struct kvp_machine *machine, const char *text)
+{
+	snprintf(machine->text, sizeof(machine->text), "%s", text);
+}
+
+/* With the text that is set. */
+static void complete(struct kvp_machine *machine, HRESULT error)
+{
+	machine->report.complete = true;
+	machine->report.error = error;
+	machine->report.state = vmLogoffState_Done;
+}
+
+static void end(struct kvp_machine *machine, HRESULT error, const char *text)
+{
+	set_text(machine, text);
+	complete(machine, error);
+}
+
+static void end_busy(struct kvp_machine *machine, const char *text)
+{
+	end(machine, HRESULT_FROM_WIN32(ERROR_BUSY), text);
+}
+
+static void copy(char *target, size_t size, const char *text)
+{
+	snprintf(target, size, "%s", text ? text : "");
+}
+
+void kvp_machine_init(struct kvp_machine *machine, struct kvp_host *host, uint64_t id,
+		      const VMLogoffOptions *options)
+{
+	struct logoff_request *request = &machine->request.logoff;
+
+	*machine = (struct kvp_machine){.host = host, .id = id, .flags = options->flags};
+	machine->report.text = machine->text;
+	if (options->flags & VM_LOGOFF_FORCE)
+		request->flags |= HV_LOGOFF_FORCE;
+	if (options->flags & VM_LOGOFF_DRY_RUN)
+		request->flags |= HV_LOGOFF_DRY_RUN;
+	if (options->flags & VM_LOGOFF_INCLUDE_LINGERING)
+		request->flags |= HV_LOGOFF_INCLUDE_LINGERING;
+	if (options->flags & VM_LOGOFF_NO_LOGINS)
+		request->flags |= HV_LOGOFF_NO_LOGINS;
+	request->timeout = options->timeout;
+	request->grace = options->grace;
+	copy(request->message, sizeof(request->message), options->message);
+	copy(request->user, sizeof(request->user), options->user);
+	copy(request->session, sizeof(request->session), options->session);
+}
+
+/* All requests share one item. */
+static HRESULT put(struct kvp_machine *machine, const char *value)
+{
+	struct kvp_host *host = machine->host;
+	HRESULT hr = host->put(host, KVP_REQUEST_KEY, value);
+
+	if (FAILED(hr))
+		set_text(machine, host->error_text(host));
+	return hr;
+}
+
+/* Formats a verb that applies to the current request. */
+static void format_verb(char value[KVP_TEXT_MAX + 1], const struct kvp_machine *machine,
+			enum kvp_verb verb)
+{
+	struct kvp_request request = machine->request;
+
+	request.verb = verb;
+	kvp_request_format(value, &request);
+}
+
+/* Whether the item still contains this request: another program may have replaced it. */
+static bool owns_item(struct kvp_machine *machine)
+{
+	struct kvp_host *host = machine->host;
+	char value[KVP_TEXT_MAX + 1], id[KVP_ID_SIZE + 5];
+
+	if (FAILED(host->get(host, KVP_REQUEST_KEY, value)))
+		return true;
+	snprintf(id, sizeof(id), " id=%s ", machine->request.id);
+	return strstr(value, id);
+}
+
+/* Sets the item to a verb for this request, unless another request has replaced it. */
+static void put_verb(struct kvp_machine *machine, enum kvp_verb verb)
+{
+	char value[KVP_TEXT_MAX + 1];
+
+	format_verb(value, machine, verb);
+	if (owns_item(machine))
+		put(machine, value);
+}
+
+static HRESULT issue(struct kvp_machine *machine, int64_t when, const char *boot)
+{
+	struct kvp_request *request = &machine->request;
+	struct kvp_host *host = machine->host;
+	char value[KVP_TEXT_MAX + 1];
+
+	machine->attempt++;
+	machine->begun = false;
+	machine->deadline = host->now_ms(host) + vmg_kvp_times.life * 1000LL;
+	snprintf(request->id, sizeof(request->id), "%016" PRIx64 "-%u", machine->id,
+		 machine->attempt);
+	copy(request->boot, sizeof(request->boot), boot);
+	request->issued = when;
+	request->life = vmg_kvp_times.life;
+	if (kvp_request_format(value, request) == 0)
+		return put(machine, value);
+	set_text(machine, "The request is too long for KVP; shorten the message.");
+	return E_INVALIDARG;
+}
+
+static bool is_in_progress(const struct kvp_answer *answer)
+{
+	return answer->id[0] && answer->state != HV_LOGOFF_DONE;
+}
+
+HRESULT kvp_machine_begin(struct kvp_machine *machine, const struct kvp_guest_items *items)
+{
+	struct kvp_host *host = machine->host;
+	struct item item;
+
+	if (!parse_item(&item, items))
+		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	if (is_in_progress(&item.answer)) {
+		end_busy(machine, KVP_BUSY_TEXT);
+		return S_OK;
+	}
+	if (kvp_request_version(&machine->request) > item.answer.accepts) {
+		vmg_too_old_text(machine->text, sizeof(machine->text), machine->flags);
+		return HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH);
+	}
+	/* The guest was running at item.time, and refuses requests issued before its boot. */
+	return issue(machine, MAX(host->time(host), item.time), item.boot);
+}
+
+/* The request is issued once more with the time of a guest whose clock differs. */
+static void issue_again(struct kvp_machine *machine, const struct item *item)
+{
+	HRESULT hr;
+
+	machine->text[0] = '\0';
+	hr = issue(machine, item->time, item->boot);
+	if (FAILED(hr))
+		complete(machine, hr);
+}
+
+/*
+ * Requests the guest to discard the answer. The item no longer requests a logoff, which a guest
+ * that is restored to an earlier state could carry out again.
+ */
+static void handle_done(struct kvp_machine *machine, const struct item *item)
+{
+	const struct kvp_answer *answer = &item->answer;
+	bool clocks_differ = answer->result == KVP_E_STALE || answer->result == KVP_E_SKEW;
+
+	if (clocks_differ && machine->attempt == 1 && !machine->cancelled && item->time) {
+		issue_again(machine, item);
+		return;
+	}
+	put_verb(machine, KVP_FORGET);
+	end(machine, (HRESULT)answer->result, answer->text);
+	/* hv-logoffd was replaced by an older one since the request was issued. */
+	if (answer->result == KVP_E_REVISION && kvp_request_version(&machine->request) > 1)
+		vmg_too_old_text(machine->text, sizeof(machine->text), machine->flags);
+}
+
+static void handle_answer(struct kvp_machine *machine, const struct item *item)
+{
+	const struct kvp_answer *answer = &item->answer;
+	struct report *report = &machine->report;
+	struct kvp_host *host = machine->host;
+
+	if (!machine->begun)
+		machine->deadline = host->now_ms(host) + machine->request.logoff.timeout * 1000LL +
+				    vmg_kvp_times.backstop_ms;
+	machine->begun = true;
+	report->percent = answer->percent;
+	report->found = answer->found;
+	report->ended = answer->ended;
+	report->failed = answer->failed;
+	if (answer->state == HV_LOGOFF_DONE) {
+		handle_done(machine, item);
+		return;
+	}
+	if (answer->state != HV_LOGOFF_PENDING)
+		report->state = (VMLogoffState)answer->state;
+	set_text(machine, answer->text);
+}
+
+static void end_refused(struct kvp_machine *machine)
+{
+	put_verb(machine, KVP_FORGET);
+	end_busy(machine, KVP_BUSY_TEXT);
+}
+
+/* A request that has not begun is withdrawn. */
+static void time_out(struct kvp_machine *machine)
+{
+	if (!machine->begun)
+		put_verb(machine, KVP_CANCEL);
+	end(machine, VM_E_TIMED_OUT,
+	    machine->begun ? "The guest did not answer in time; check that it is running."
+			   : "The guest did not accept the request; check that hv_kvp_daemon and "
+			     "hv-logoffd are running in it.");
+}
+
+void kvp_machine_poll(struct kvp_machine *machine, const struct kvp_guest_items *items)
+{
+	struct kvp_host *host = machine->host;
+	struct item item;
+
+	if (machine->report.complete)
+		return;
+	parse_item(&item, items);
+	if (strcmp(item.answer.id, machine->request.id) == 0)
+		handle_answer(machine, &item);
+	else if (strcmp(item.answer.busy, machine->request.id) == 0)
+		end_refused(machine);
+	else if (!machine->begun && !owns_item(machine))
+		end_busy(machine, "Another request has replaced this one.");
+	if (!machine->report.complete && host->now_ms(host) > machine->deadline)
+		time_out(machine);
+}
+
+void kvp_machine_fail(struct kvp_machine *machine, HRESULT error, const char *text)
+{
+	if (!machine->report.complete)
+		end(machine, error, text);
+}
+
+void kvp_machine_cancel(struct kvp_machine *machine, char value[KVP_TEXT_MAX + 1])
+{
+	machine->cancelled = true;
+	format_verb(value, machine, KVP_CANCEL);
+}

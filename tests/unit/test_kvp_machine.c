@@ -7,9 +7,10 @@
 #include "userspace/host/libvmguestos/transport/kvp_machine.h"
 #include "userspace/shared/utc.h"
 
-#define ID   "0000000000000abc"
-#define BOOT " boot=b0-1 time=2026-11-22T16:00:03Z"
-#define IDLE "v=1 state=idle accepts=2" BOOT
+#define ID        "0000000000000abc"
+#define BOOT      " boot=b0-1 time=2026-11-22T16:00:03Z"
+#define BUSY_TEXT "The guest is carrying out another request."
+#define IDLE      "v=1 state=idle accepts=2" BOOT
 
 static struct fake {
 	struct kvp_host iface;
@@ -240,7 +241,7 @@ static void busy_before_it_is_issued(void **state)
 
 	answer("v=1 id=other state=grace percent=4 text=");
 	assert_int_equal(begin_with(&options), S_OK);
-	assert_ended(HRESULT_FROM_WIN32(ERROR_BUSY), KVP_BUSY_TEXT);
+	assert_ended(HRESULT_FROM_WIN32(ERROR_BUSY), BUSY_TEXT);
 	assert_int_equal(fake.puts, 0);
 	/* An answer that is complete is of an earlier request. */
 	answer("v=1 id=other state=done result=0x00000000 text=");
@@ -251,7 +252,7 @@ static void busy_after_it_is_issued(void **state)
 {
 	begin();
 	poll_with("v=1 id=other state=ending busy=@ percent=4 text=");
-	assert_ended(HRESULT_FROM_WIN32(ERROR_BUSY), KVP_BUSY_TEXT);
+	assert_ended(HRESULT_FROM_WIN32(ERROR_BUSY), BUSY_TEXT);
 	assert_item("do=forget");
 }
 
@@ -271,6 +272,13 @@ static void another_request_replaces_it(void **state)
 	assert_false(machine.report.complete);
 	poll_with("v=1 id=@ state=done result=0x00000000 text=");
 	assert_ended(S_OK, "");
+	assert_string_equal(fake.item, other);
+	/* It is not issued again in place of the other one. */
+	answer(IDLE);
+	begin();
+	snprintf(fake.item, sizeof(fake.item), "%s", other);
+	poll_with("v=1 id=@ state=done result=0x80070576" BOOT " text=A.");
+	assert_ended(HRESULT_FROM_WIN32(ERROR_BUSY), "Another request has replaced this one.");
 	assert_string_equal(fake.item, other);
 	/* An id that is only part of another one is not this request's. */
 	begin();

@@ -560,8 +560,8 @@ static void take_field(struct answer_parser *parser, const char *name, const cha
 		take_id(parser->answer->id, value);
 	else if (!strcmp(name, "busy"))
 		take_id(parser->answer->busy, value);
-	else if (!strcmp(name, "boot"))
-		take_id(parser->boot, value);
+	else if (!strcmp(name, "boot") && !set_name(parser->boot, value))
+		parser->boot[0] = '\0';
 	else if (!strcmp(name, "time") && !utc_parse(parser->time, value))
 		*parser->time = 0;
 	else if (!strcmp(name, "text"))

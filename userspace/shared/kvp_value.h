@@ -87,7 +87,8 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 		       const char *boot, int64_t time);
 /*
  * Returns 0, or -EINVAL unless @value is an answer of version 1. Fields that are missing are empty
- * or 0 (but accepts is 1), and so are all fields after an error. An unknown state is
+ * or 0 (but accepts is 1), and so are all fields after an error. A boot id that a request cannot
+ * have is empty. An unknown state is
  * HV_LOGOFF_PENDING. The numbers are not checked.
  */
 int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t *time,

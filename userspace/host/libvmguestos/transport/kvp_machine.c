@@ -8,6 +8,9 @@
 
 #include "userspace/host/libvmguestos/error.h"
 
+#define BUSY_TEXT     "The guest is carrying out another request."
+#define REPLACED_TEXT "Another request has replaced this one."
+
 struct kvp_times vmg_kvp_times = {.poll_ms = 500, .life = 120, .backstop_ms = 30000};
 
 /* The guest's answer. */
@@ -157,7 +160,7 @@ HRESULT kvp_machine_begin(struct kvp_machine *machine, const struct kvp_guest_it
 	if (!parse_item(&item, items))
 		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	if (is_in_progress(&item.answer)) {
-		end_busy(machine, KVP_BUSY_TEXT);
+		end_busy(machine, BUSY_TEXT);
 		return S_OK;
 	}
 	if (kvp_request_version(&machine->request) > item.answer.accepts) {
@@ -173,6 +176,10 @@ static void issue_again(struct kvp_machine *machine, const struct item *item)
 {
 	HRESULT hr;
 
+	if (!owns_item(machine)) {
+		end_busy(machine, REPLACED_TEXT);
+		return;
+	}
 	machine->text[0] = '\0';
 	hr = issue(machine, item->time, item->boot);
 	if (FAILED(hr))
@@ -225,7 +232,7 @@ static void handle_answer(struct kvp_machine *machine, const struct item *item)
 static void end_refused(struct kvp_machine *machine)
 {
 	put_verb(machine, KVP_FORGET);
-	end_busy(machine, KVP_BUSY_TEXT);
+	end_busy(machine, BUSY_TEXT);
 }
 
 /* A request that has not begun is withdrawn. */
@@ -252,7 +259,7 @@ void kvp_machine_poll(struct kvp_machine *machine, const struct kvp_guest_items 
 	else if (strcmp(item.answer.busy, machine->request.id) == 0)
 		end_refused(machine);
 	else if (!machine->begun && !owns_item(machine))
-		end_busy(machine, "Another request has replaced this one.");
+		end_busy(machine, REPLACED_TEXT);
 	if (!machine->report.complete && host->now_ms(host) > machine->deadline)
 		time_out(machine);
 }

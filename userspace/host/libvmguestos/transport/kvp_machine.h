@@ -15,8 +15,6 @@
 #include "userspace/host/libvmguestos/report.h"
 #include "userspace/shared/kvp_value.h"
 
-#define KVP_BUSY_TEXT "The guest is carrying out another request."
-
 /* Variables, so that unit tests can shorten them. */
 struct kvp_times {
 	uint32_t poll_ms;     /* the interval at which the guest's items are read */
@@ -77,8 +75,8 @@ void kvp_machine_poll(struct kvp_machine *machine, const struct kvp_guest_items 
 void kvp_machine_fail(struct kvp_machine *machine, HRESULT error, const char *text);
 
 /*
- * Returns the item that cancels the request. From then on, it is not issued again. The outcome is
- * in a later answer.
+ * Returns the item that cancels the request, which is not complete. From then on, it is not issued
+ * again. The outcome is in a later answer.
  */
 void kvp_machine_cancel(struct kvp_machine *machine, char value[KVP_TEXT_MAX + 1]);
 

@@ -69,6 +69,7 @@ enum hvl_daemon {
  * @with_daemon: the attached daemon has read it
  * @cancelled: the host's CANCEL was acknowledged and passed to the daemon
  * @replayed: the result is that of an earlier run of the same id
+ * @declined: the daemon has not started it: the host can use the id again
  * @reattach: jiffies when the request fails unless a daemon is ready
  * @report: state, progress and result for the host
  * @message: for the users
@@ -87,6 +88,7 @@ struct hvl_request {
 	bool with_daemon;
 	bool cancelled;
 	bool replayed;
+	bool declined;
 	unsigned long reattach;
 	struct hvl_report report;
 	char message[HV_LOGOFF_MESSAGE_SIZE];

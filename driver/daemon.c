@@ -156,6 +156,9 @@ static void hvl_daemon_update(struct hvl_core *core, const struct hv_logoff_repo
 	note->failed = report->failed;
 	if (report->state == HV_LOGOFF_DONE) {
 		core->request.replayed = report->flags & HV_LOGOFF_REPLAYED;
+		/* Not if this or an earlier daemon has reported that it started. */
+		core->request.declined = report->flags & HV_LOGOFF_DECLINED &&
+					 note->state < HV_LOGOFF_GRACE;
 		hvl_request_finish(core, report->result, 0, report->text);
 		return;
 	}

@@ -90,12 +90,23 @@ static void hvl_host_repeat(struct hvl_core *core, const struct hvl_message *mes
 	answer->body.op.flags = HVL_REPLAY;
 }
 
+/*
+ * Whether a LOGOFF with this id repeats the current or last request. Since version 1.2,
+ * one that the daemon has declined is not known any more once the host has the result.
+ */
+static bool hvl_host_repeats(const struct hvl_core *core, u64 id)
+{
+	return id == core->request.id &&
+	       (!core->request.declined || core->complete_pending ||
+		!hvl_version_since(core->version, 1, 2));
+}
+
 /* LOGOFF and TARGET. */
 static void hvl_host_logoff(struct hvl_core *core, const struct hvl_message *message)
 {
 	const struct hvl_op_header *op = &message->packet.body.op;
 
-	if (op->id == core->request.id)
+	if (hvl_host_repeats(core, op->id))
 		hvl_host_repeat(core, message);
 	else if (hvl_request_in_flight(core) || core->complete_pending)
 		hvl_host_decline(core, message, HV_LOGOFF_E_BUSY,

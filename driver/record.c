@@ -57,15 +57,27 @@ static bool text_valid(const char *text, size_t size)
 	return true;
 }
 
+static bool report_flags_valid(const struct hv_logoff_report *report)
+{
+	switch (report->flags) {
+	case 0:
+		return true;
+	case HV_LOGOFF_REPLAYED:
+		return report->state == HV_LOGOFF_DONE;
+	case HV_LOGOFF_DECLINED:
+		return report->result && !report->found;
+	default:
+		return false;
+	}
+}
+
 static int check_report(const struct hv_logoff_report *report)
 {
-	bool done = report->state == HV_LOGOFF_DONE;
-
 	if (report->state < HV_LOGOFF_GRACE || report->state > HV_LOGOFF_DONE ||
 	    report->percent > 100 || report->ended > report->found ||
 	    report->failed > report->found - report->ended ||
-	    (!done && report->result) ||
-	    (report->flags & ~(done ? HV_LOGOFF_REPLAYED : 0)) || report->reserved ||
+	    (report->state != HV_LOGOFF_DONE && report->result) ||
+	    !report_flags_valid(report) || report->reserved ||
 	    !text_valid(report->text, sizeof(report->text)))
 		return -EINVAL;
 	return 0;

@@ -516,7 +516,7 @@ static void replayed_result_reaches_the_host(struct kunit *test)
 	report->flags = HV_LOGOFF_REPLAYED;
 	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), -EINVAL);
 	report->state = HV_LOGOFF_DONE;
-	report->flags |= 2;
+	report->flags |= HV_LOGOFF_DECLINED;
 	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), -EINVAL);
 	report->flags = HV_LOGOFF_REPLAYED;
 	report->reserved = 1;
@@ -543,6 +543,39 @@ static void result_is_not_replayed(struct kunit *test)
 	a_report(test);
 	KUNIT_EXPECT_EQ(test, daemon_reports(test, OTHER_ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
 	host_receives(test, HVL_OP_COMPLETE, OTHER_ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, 0);
+	close_device(test, opened);
+}
+
+static void only_what_was_not_started_is_declined(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	struct hv_logoff_report *report = &fixture->report;
+	struct opened *opened = open_and_handshake(test);
+
+	request_is_read(test, opened);
+#define REFUSED(change) do { \
+		a_report(test); \
+		report->state = HV_LOGOFF_DONE; \
+		report->found = 0; \
+		report->result = HV_LOGOFF_E_BUSY; \
+		report->flags = HV_LOGOFF_DECLINED; \
+		change; \
+		KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)), \
+				-EINVAL); \
+	} while (0)
+	REFUSED(report->result = HV_LOGOFF_S_OK);
+	REFUSED(report->found = 1);
+	REFUSED((report->state = HV_LOGOFF_GRACE, report->result = 0));
+	REFUSED(report->flags <<= 1);
+	REFUSED(report->flags |= 4);
+	REFUSED(report->reserved = 1);
+#undef REFUSED
+	host_receives_nothing(test);
+	report->reserved = 0;
+	KUNIT_EXPECT_EQ(test, write_bytes(test, opened, report, sizeof(*report)),
+			sizeof(*report));
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
 	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, 0);
 	close_device(test, opened);
 }
@@ -639,6 +672,7 @@ static struct kunit_case chardev_cases[] = {
 	KUNIT_CASE(reports_grow_since_1_2),
 	KUNIT_CASE(replayed_result_reaches_the_host),
 	KUNIT_CASE(result_is_not_replayed),
+	KUNIT_CASE(only_what_was_not_started_is_declined),
 	KUNIT_CASE(daemon_of_1_1_writes_the_first_sizes),
 	KUNIT_CASE(outcomes_of_users_need_1_2),
 	KUNIT_CASE(outcomes_of_users_are_checked),

@@ -154,6 +154,79 @@ static void declined_id_can_be_used_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture->record.request.flags, 0);
 }
 
+static int daemon_declines(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+	int ret;
+
+	fixture->report.flags = HV_LOGOFF_DECLINED;
+	ret = daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_E_BUSY);
+	fixture->report.flags = 0;
+	return ret;
+}
+
+static void id_that_the_daemon_declined_can_be_used_again(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	request_is_delivered(test);
+	KUNIT_EXPECT_EQ(test, daemon_declines(test), 0);
+	/* Repeated before the result is sent: one COMPLETE, and no new request. */
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, 0);
+	host_receives_nothing(test);
+	daemon_reads_nothing(test);
+	host_sends(test, HVL_OP_QUERY, ID);
+	host_receives(test, HVL_OP_QUERY, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.report.result, HV_LOGOFF_E_BUSY);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	KUNIT_EXPECT_EQ(test, fixture->record.request.flags, 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_DONE, HV_LOGOFF_S_OK), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	/* This time it was carried out. */
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, HVL_REPLAY);
+	daemon_reads_nothing(test);
+}
+
+static void request_that_was_started_is_not_declined(struct kunit *test)
+{
+	struct fixture *fixture = test->priv;
+
+	request_is_delivered(test);
+	KUNIT_EXPECT_EQ(test, daemon_reports(test, ID, HV_LOGOFF_GRACE, 0), 0);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	daemon_detaches(test);
+	daemon_attaches(test);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	KUNIT_EXPECT_EQ(test, daemon_declines(test), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
+	KUNIT_EXPECT_EQ(test, fixture->tx.packet.body.op.flags, HVL_REPLAY);
+	daemon_reads_nothing(test);
+}
+
+/* It may repeat a request before it has read the result, and does not expect that it starts. */
+static void host_of_1_1_gets_the_refusal_again(struct kunit *test)
+{
+	daemon_attaches(test);
+	host_negotiates_version(test, hvl_message_versions[1]);
+	host_receives_version(test, hvl_message_versions[1]);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	daemon_reads(test, HV_LOGOFF_REQUEST, ID);
+	host_receives(test, HVL_OP_PROGRESS, ID, HV_LOGOFF_S_OK);
+	KUNIT_EXPECT_EQ(test, daemon_declines(test), 0);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
+	host_sends(test, HVL_OP_LOGOFF, ID);
+	host_receives(test, HVL_OP_COMPLETE, ID, HV_LOGOFF_E_BUSY);
+	daemon_reads_nothing(test);
+}
+
 static void second_request_is_busy(struct kunit *test)
 {
 	request_is_delivered(test);
@@ -567,6 +640,9 @@ static struct kunit_case request_cases[] = {
 	KUNIT_CASE(logoff_without_daemon_is_not_available),
 	KUNIT_CASE(logoff_before_negotiation_is_refused),
 	KUNIT_CASE(declined_id_can_be_used_again),
+	KUNIT_CASE(id_that_the_daemon_declined_can_be_used_again),
+	KUNIT_CASE(request_that_was_started_is_not_declined),
+	KUNIT_CASE(host_of_1_1_gets_the_refusal_again),
 	KUNIT_CASE(second_request_is_busy),
 	KUNIT_CASE(request_is_in_flight_until_its_result_is_sent),
 	KUNIT_CASE(repeated_request_is_not_a_new_one),

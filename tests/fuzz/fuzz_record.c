@@ -23,8 +23,9 @@ static void must_be_report(const struct hv_logoff_report *report)
 	must(report->percent <= 100);
 	must((__u64)report->ended + report->failed <= report->found);
 	must(report->state == HV_LOGOFF_DONE || !report->result);
-	must(!report->flags ||
-	     (report->state == HV_LOGOFF_DONE && report->flags == HV_LOGOFF_REPLAYED));
+	must(!report->flags || report->state == HV_LOGOFF_DONE);
+	must(report->flags <= HV_LOGOFF_DECLINED);
+	must(report->flags != HV_LOGOFF_DECLINED || (report->result && !report->found));
 	must(!report->reserved);
 	must_be_padded(report->text, HV_LOGOFF_TEXT_SIZE);
 }
@@ -144,7 +145,12 @@ static void try_valid_report(const uint8_t *data, size_t size)
 	report->failed %= (__u64)report->found - report->ended + 1;
 	if (report->state != HV_LOGOFF_DONE)
 		report->result = 0;
-	report->flags &= report->state == HV_LOGOFF_DONE ? HV_LOGOFF_REPLAYED : 0;
+	if (report->state != HV_LOGOFF_DONE)
+		report->flags = 0;
+	else if (report->result && !report->found)
+		report->flags %= HV_LOGOFF_DECLINED + 1;
+	else
+		report->flags &= HV_LOGOFF_REPLAYED;
 	report->reserved = 0;
 	pad(report->text, sizeof(report->text));
 	must(hvl_record_check(&record, sizeof(*report), HV_LOGOFF_VERSION) == 0);

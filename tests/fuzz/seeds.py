@@ -194,6 +194,8 @@ RECORD = {
     "hello-1-1-long": hello(version=0x10001, rest=bytes(8)),
     "replayed": report_record(4, percent=100, rest=struct.pack("<II", 1, 0)),
     "replayed-early": report_record(3, rest=struct.pack("<II", 1, 0)),
+    "declined": report_record(4, 0x800700AA, (0, 0, 0), percent=0,
+                              rest=struct.pack("<II", 2, 0)),
     "report-flags": report_record(4, percent=100, rest=struct.pack("<II", 2, 0)),
     "report-longer": report_record(3, rest=bytes(400)),
     "report-between": report_record(3, rest=bytes(4)),

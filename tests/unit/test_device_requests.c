@@ -470,21 +470,60 @@ static void test_dry_run_of_begun(void **state)
 	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
-/* A request that was refused was never accepted. */
+/* The last request was refused at once: it was never accepted. */
+static void assert_declined(uint32_t result, const char *text)
+{
+	assert_result(ID, result, text);
+	assert_int_equal(fixture.last.flags, HV_LOGOFF_DECLINED);
+	assert_int_equal(fixture.last.found, 0);
+}
+
 static void test_refused(void **state)
 {
 	static const struct logoff_transport other = {0};
 	const struct logoff_request running = {.timeout = 60, .grace = 10};
 
 	request_for(ID, 0, "in:valid");
-	assert_result(ID, HV_LOGOFF_E_INVALIDARG, "not a user name");
+	assert_declined(HV_LOGOFF_E_INVALIDARG, "not a user name");
 	assert_false(is_recorded(ID));
 	assert_int_equal(engine_request(&fake.engine, &other, NULL, &running), 0);
 	request(ID, 0);
-	assert_result(ID, HV_LOGOFF_E_BUSY, "another transport");
+	assert_declined(HV_LOGOFF_E_BUSY, "another transport");
 	assert_false(is_recorded(ID));
 	engine_drop(&fake.engine);
 	complete(ID);
+}
+
+/* It was accepted, and an earlier daemon may have ended sessions. */
+static void test_redelivered_refused(void **state)
+{
+	static const struct logoff_transport other = {0};
+	const struct logoff_request running = {.timeout = 60, .grace = 10};
+
+	assert_int_equal(engine_request(&fake.engine, &other, NULL, &running), 0);
+	request(ID, HV_LOGOFF_REDELIVERED);
+	assert_result(ID, HV_LOGOFF_E_BUSY, "another transport");
+	assert_int_equal(fixture.last.flags, 0);
+	engine_drop(&fake.engine);
+}
+
+/* The driver was reloaded. The request is continued when the host sends it once more. */
+static void test_begun_refused(void **state)
+{
+	static const struct logoff_transport other = {0};
+	const struct logoff_request running = {.timeout = 60, .grace = 10};
+
+	request(ID, 0);
+	run(5);
+	restart();
+	assert_int_equal(engine_request(&fake.engine, &other, NULL, &running), 0);
+	request(ID, 0);
+	assert_declined(HV_LOGOFF_E_BUSY, "another transport");
+	engine_drop(&fake.engine);
+	request(ID, 0);
+	assert_string_equal(fake.last_outcome, "redelivered");
+	run(60);
+	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 }
 
 /* A finished request needs no engine. */
@@ -522,7 +561,7 @@ static void test_not_writable(void **state)
 	assert_result(ID, HV_LOGOFF_E_EXCEPTION, "cannot record the request in ");
 	assert_result(ID, HV_LOGOFF_E_EXCEPTION, "/device-journal: File too large.");
 	assert_int_equal(fake.requests, 0);
-	assert_int_equal(fixture.last.flags, 0);
+	assert_int_equal(fixture.last.flags, HV_LOGOFF_DECLINED);
 	/* It was never accepted. */
 	assert_false(is_recorded(ID));
 	complete(ID);
@@ -616,6 +655,8 @@ int main(void)
 		TEST(test_dry_run),
 		TEST(test_dry_run_of_begun),
 		TEST(test_refused),
+		TEST(test_redelivered_refused),
+		TEST(test_begun_refused),
 		TEST(test_repeated_while_busy),
 		TEST(test_other_boot),
 		TEST(test_not_writable),

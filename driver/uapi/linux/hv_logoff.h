@@ -75,8 +75,9 @@ enum hv_logoff_state {
 #define HV_LOGOFF_CAN_INCLUDE_LINGERING	0x0000000000000001ULL
 #define HV_LOGOFF_CAN_NO_LOGINS		0x0000000000000002ULL
 
-/* hv_logoff_report.flags, since 1.2: DONE repeats the result of an earlier run of this id */
-#define HV_LOGOFF_REPLAYED	0x00000001
+/* hv_logoff_report.flags, since 1.2, with DONE */
+#define HV_LOGOFF_REPLAYED	0x00000001	/* the result of an earlier run of this id */
+#define HV_LOGOFF_DECLINED	0x00000002	/* not started: the id can be used again */
 
 /* hv_logoff_cancel.reason */
 enum hv_logoff_cancel_reason {
@@ -210,7 +211,8 @@ struct hv_logoff_cancel {
  * @failed: of these, sessions that did not end in time; ended + failed <= found
  * @result: with HV_LOGOFF_DONE the HRESULT, otherwise 0
  * @text: human-readable: what is being done, or what failed
- * @flags: since 1.2; with HV_LOGOFF_DONE HV_LOGOFF_REPLAYED, otherwise 0
+ * @flags: since 1.2; with HV_LOGOFF_DONE HV_LOGOFF_REPLAYED or, if @result is an error
+ *	and @found is 0, HV_LOGOFF_DECLINED; otherwise 0
  * @reserved: since 1.2; 0
  *
  * A state or percentage below an earlier one is raised to the earlier one.

@@ -117,10 +117,18 @@ static const struct logoff_transport transport = {
 	.outcome = handle_outcome,
 };
 
+/*
+ * The driver delivers the request again if the host repeats it. Not one that an earlier daemon may
+ * have started: the driver would deliver it as a new one.
+ */
 __attribute__((format(printf, 3, 4))) static void refuse(const struct device_requests *requests,
 							 uint32_t result, const char *format, ...)
 {
-	struct hv_logoff_report report = {.state = HV_LOGOFF_DONE, .result = result};
+	struct hv_logoff_report report = {
+		.state = HV_LOGOFF_DONE,
+		.result = result,
+		.flags = requests->redelivered ? 0 : HV_LOGOFF_DECLINED,
+	};
 	char text[2 * HV_LOGOFF_TEXT_SIZE];
 	va_list arguments;
 
@@ -246,6 +254,7 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 	/* The driver has only one request at a time, so its previous one is no longer valid. */
 	drop_request(requests);
 	requests->id = target->request.header.id;
+	requests->redelivered = target->request.flags & HV_LOGOFF_REDELIVERED;
 	requests->recorded = false;
 	requests->last = (struct hv_logoff_report){0};
 	read_request(&request, target);

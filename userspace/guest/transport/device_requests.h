@@ -25,6 +25,7 @@ struct device_requests {
 	char boot[BOOT_ID_SIZE];
 	struct journal journal;       /* its fd is negative if it could not be loaded */
 	uint64_t id;                  /* of the last request, which may have completed */
+	bool redelivered;             /* an earlier daemon had it from the same driver */
 	bool recorded;                /* that request is in the journal */
 	struct hv_logoff_report last; /* the engine's last report on it */
 	void (*gone)(void *userdata, int error);

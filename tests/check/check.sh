@@ -38,8 +38,8 @@ tidy() {
 tidy_windows() {
 	local cmocka
 	cmocka=$(tests/wmi/cmocka.sh) || return
-	tidy --target=x86_64-w64-mingw32 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -I. \
-		"-I$cmocka/include" -- "${windows[@]}"
+	tidy --target=x86_64-w64-mingw32 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS \
+		-Iuserspace/host/windows/include -Idriver/uapi -I. "-I$cmocka/include" -- "${windows[@]}"
 }
 
 licensed() {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The guest's data in libvmguestos: its answer by KVP, and the results of its sessions. */
 #include "fuzz.h"
+#include "userspace/host/libvmguestos/json.h"
 #include "userspace/host/libvmguestos/sessions.h"
 #include "userspace/shared/kvp_value.h"
 
@@ -48,9 +49,10 @@ static void take_lines(struct sessions *sessions, const char *text, size_t size)
 		const char *end = memchr(text, '\n', size);
 		size_t length = end ? (size_t)(end - text) : size;
 		json_t *event = json_loadb(text, length, JSON_ALLOW_NUL, NULL);
+		VMSessionResult outcome;
 
-		if (event)
-			vmg_sessions_add(sessions, event);
+		if (vmg_json_session(&outcome, event))
+			vmg_sessions_add(sessions, &outcome);
 		json_decref(event);
 		length += end != NULL;
 		text += length;

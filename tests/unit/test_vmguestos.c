@@ -282,6 +282,38 @@ static void test_guid(void **state)
 	unlink(path);
 }
 
+/* Only the library for Windows reaches other computers. */
+static void test_hosts(void **state)
+{
+	static const VMHost this_one = {.size = sizeof(this_one), .name = ""},
+			    other = {.size = sizeof(other), .name = "hv01"},
+			    user = {.size = sizeof(user), .user = "HV01\\admin"},
+			    invalid[] = {{.size = 4},
+					 {.size = sizeof(invalid[0]), .name = "\xff"},
+					 {.size = sizeof(invalid[0]), .user = ""},
+					 {.size = sizeof(invalid[0]), .password = "x"}};
+	IVMGuestOS *guest;
+	char **names;
+
+	assert_int_equal(VMGuestOS_FindOn(&this_one, FAKE_HOST_NAME, &guest), S_OK);
+	IVMGuestOS_Release(guest);
+	assert_int_equal(VMGuestOS_NamesOn(&this_one, &names), S_OK);
+	assert_string_equal(names[0], FAKE_HOST_NAME);
+	free(names);
+	assert_int_equal(VMGuestOS_FindOn(&other, FAKE_HOST_NAME, &guest), E_NOTIMPL);
+	assert_null(guest);
+	assert_contains(VMGuestOS_LastErrorText(), "this computer");
+	assert_int_equal(VMGuestOS_NamesOn(&other, &names), E_NOTIMPL);
+	assert_null(names);
+	assert_int_equal(VMGuestOS_FindOn(&user, FAKE_HOST_NAME, &guest), E_NOTIMPL);
+	for (size_t i = 0; i < ARRAY_SIZE(invalid); i++) {
+		assert_int_equal(VMGuestOS_FindOn(&invalid[i], "x", &guest), E_INVALIDARG);
+		assert_int_equal(VMGuestOS_NamesOn(&invalid[i], &names), E_INVALIDARG);
+	}
+	assert_int_equal(VMGuestOS_FindOn(NULL, "nobody", &guest), VM_E_VM_UNKNOWN);
+	assert_string_equal(VMGuestOS_LastErrorText(), "");
+}
+
 static void test_not_running(void **state)
 {
 	IVMGuestOS2 *guest = find();
@@ -1989,6 +2021,7 @@ int main(void)
 		REGISTRY(test_unknown_machine),
 		REGISTRY(test_names),
 		REGISTRY(test_guid),
+		REGISTRY(test_hosts),
 		REGISTRY(test_not_running),
 		REGISTRY(test_path_too_long),
 		HOST(test_access_denied),

@@ -150,13 +150,13 @@ static void other_names(void **state)
 {
 	struct wmi *wmi = begin(L"");
 
-	assert_hresult(find_result(wmi, "twin", true), HYPERV_E_AMBIGUOUS);
+	assert_hresult(find_result(wmi, "twin", true), TYPE_E_AMBIGUOUSNAME);
 	assert_hresult(find_result(wmi, "a1a1a1a1-0000-4000-8000-000000000002", true), S_OK);
-	assert_hresult(find_result(wmi, "none", true), HYPERV_E_UNKNOWN);
-	assert_hresult(find_result(wmi, "", true), HYPERV_E_UNKNOWN);
-	assert_hresult(find_result(wmi, "x' OR '1'='1", true), HYPERV_E_UNKNOWN);
+	assert_hresult(find_result(wmi, "none", true), VM_E_VM_UNKNOWN);
+	assert_hresult(find_result(wmi, "", true), VM_E_VM_UNKNOWN);
+	assert_hresult(find_result(wmi, "x' OR '1'='1", true), VM_E_VM_UNKNOWN);
 	/* The host is an instance too, but no machine. */
-	assert_hresult(find_result(wmi, "HV01", true), HYPERV_E_UNKNOWN);
+	assert_hresult(find_result(wmi, "HV01", true), VM_E_VM_UNKNOWN);
 	wmi_free(wmi);
 }
 
@@ -165,14 +165,18 @@ static void no_machine_is_visible(void **state)
 {
 	struct wmi *wmi = begin(L"machines=none");
 
-	assert_hresult(find_result(wmi, "web1", true), HYPERV_E_ELEVATION);
-	assert_hresult(find_result(wmi, "web1", false), HYPERV_E_ELEVATION);
+	assert_hresult(find_result(wmi, "web1", true),
+		       HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED));
+	assert_hresult(find_result(wmi, "web1", false),
+		       HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED));
 	wmi_free(wmi);
-	assert_hresult(hyperv_find_result(0, 0, true), HYPERV_E_ELEVATION);
-	assert_hresult(hyperv_find_result(1, 0, false), HYPERV_E_ELEVATION);
-	assert_hresult(hyperv_find_result(1, 0, true), HYPERV_E_UNKNOWN);
+	assert_hresult(hyperv_find_result(0, 0, true),
+		       HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED));
+	assert_hresult(hyperv_find_result(1, 0, false),
+		       HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED));
+	assert_hresult(hyperv_find_result(1, 0, true), VM_E_VM_UNKNOWN);
 	assert_hresult(hyperv_find_result(2, 1, false), S_OK);
-	assert_hresult(hyperv_find_result(3, 2, true), HYPERV_E_AMBIGUOUS);
+	assert_hresult(hyperv_find_result(3, 2, true), TYPE_E_AMBIGUOUSNAME);
 }
 
 static HANDLE impersonation_token(HANDLE token)
@@ -244,8 +248,8 @@ static void machines_without_items(void **state)
 {
 	struct wmi *wmi = begin(L"");
 
-	assert_no_items(wmi, "db1", HYPERV_E_NOT_RUNNING);
-	assert_no_items(wmi, "old1", HYPERV_E_NO_EXCHANGE);
+	assert_no_items(wmi, "db1", VM_E_VM_NOT_RUNNING);
+	assert_no_items(wmi, "old1", VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
 	wmi_free(wmi);
 }
 

@@ -16,11 +16,6 @@
 #define LINE_MAX_BYTES (4 << 20) /* the longest line contains all KVP items of a guest */
 #define READ_BYTES     (64 << 10)
 
-int64_t vmg_now_ms(void)
-{
-	return (int64_t)(monotonic_usec() / USEC_PER_MSEC);
-}
-
 /* Also applies to connect(), which blocks while the host's backlog is full. */
 static int set_send_timeout(int fd)
 {

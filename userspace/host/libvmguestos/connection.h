@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "platform.h"
 #include "vmguestos.h"
 
 /* The time limit for a host to accept or refuse a command. */
@@ -33,7 +34,6 @@ int vmg_connection_receive(struct connection *connection, int64_t deadline, json
 /* Sends one command on a connection of its own and waits for the reply. Steals @request. */
 int vmg_connection_call(const char *directory, json_t *request, json_t **reply);
 
-int64_t vmg_now_ms(void);
 /* Returns 0 when @fd is readable, -ETIMEDOUT, or another negative errno. Ignores EINTR. */
 int vmg_poll(int fd, int64_t deadline);
 

@@ -1,42 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* IVMGuestOS: a machine that was looked up by its name or its GUID. */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
-#include <sys/queue.h>
 
-#include "connection.h"
 #include "error.h"
-#include "events.h"
 #include "iid.h"
-#include "json.h"
-#include "registry.h"
-#include "task.h"
-#include "transport/kvp.h"
+#include "machine.h"
 #include "userspace/shared/text.h"
-#include "userspace/shared/util.h"
 
-#define OPTIONS_SIZE_MAX 4096 /* an upper bound for future versions of VMLogoffOptions */
-
-/* One Advise() without its Unadvise(). */
-struct listener {
-	LIST_ENTRY(listener) entry;
-	uint32_t cookie;
-	struct events *events;
-};
+#define OPTIONS_SIZE_MAX 4096 /* an upper bound for future versions of the structures */
 
 struct guest_os {
 	IVMGuestOS2 iface;
 	atomic_uint references;
-	char *name;
-	char *directory;
-	char guid[VMG_GUID_SIZE];
-
-	pthread_mutex_t lock; /* protects the following */
-	uint32_t last_cookie;
-	LIST_HEAD(, listener) listeners;
+	struct machine *machine;
 };
 
 static struct guest_os *guest_of(IVMGuestOS2 *This)
@@ -44,37 +24,25 @@ static struct guest_os *guest_of(IVMGuestOS2 *This)
 	return (struct guest_os *)This;
 }
 
+static struct machine *machine_of(IVMGuestOS2 *This)
+{
+	return guest_of(This)->machine;
+}
+
 static uint32_t add_ref(IVMGuestOS2 *This)
 {
 	return atomic_fetch_add(&guest_of(This)->references, 1) + 1;
 }
 
-static void listener_free(struct listener *listener)
-{
-	vmg_events_stop(listener->events);
-	free(listener);
-}
-
-static void guest_free(struct guest_os *guest)
-{
-	struct listener *listener;
-
-	while ((listener = LIST_FIRST(&guest->listeners))) {
-		LIST_REMOVE(listener, entry);
-		listener_free(listener);
-	}
-	pthread_mutex_destroy(&guest->lock);
-	free(guest->name);
-	free(guest->directory);
-	free(guest);
-}
-
 static uint32_t release(IVMGuestOS2 *This)
 {
-	uint32_t left = atomic_fetch_sub(&guest_of(This)->references, 1) - 1;
+	struct guest_os *guest = guest_of(This);
+	uint32_t left = atomic_fetch_sub(&guest->references, 1) - 1;
 
-	if (left == 0)
-		guest_free(guest_of(This));
+	if (left == 0) {
+		vmg_machine_free(guest->machine);
+		free(guest);
+	}
 	return left;
 }
 
@@ -116,36 +84,45 @@ static bool are_valid(const VMLogoffOptions *options)
 	       is_name(options->session, VM_LOGOFF_SESSION_MAX);
 }
 
+/* Copies what a caller has of a structure, of which @smallest bytes are required. */
+static bool copy_structure(void *copy, size_t size, const void *given, size_t given_size,
+			   size_t smallest)
+{
+	const char *bytes = given;
+
+	if (given_size < smallest || given_size > OPTIONS_SIZE_MAX)
+		return false;
+	for (size_t i = size; i < given_size; i++) {
+		if (bytes[i])
+			return false;
+	}
+	memset(copy, 0, size);
+	memcpy(copy, given, MIN(given_size, size));
+	return true;
+}
+
 /*
  * A caller compiled with an older header has fewer members, which default to 0; one compiled with
  * a newer header has more, which must be 0.
  */
 static bool copy_options(VMLogoffOptions *copy, const VMLogoffOptions *options)
 {
-	const char *bytes = (const char *)options;
-
-	*copy = (VMLogoffOptions){0};
-	if (options->size < offsetof(VMLogoffOptions, user) || options->size > OPTIONS_SIZE_MAX)
-		return false;
-	for (size_t i = sizeof(*copy); i < options->size; i++) {
-		if (bytes[i])
-			return false;
-	}
-	memcpy(copy, options, MIN(options->size, sizeof(*copy)));
-	return are_valid(copy);
+	return copy_structure(copy, sizeof(*copy), options, options->size,
+			      offsetof(VMLogoffOptions, user)) &&
+	       are_valid(copy);
 }
 
 static HRESULT logoff_with_options(IVMGuestOS2 *This, const VMLogoffOptions *options, IVMTask **out)
 {
-	struct guest_os *guest = guest_of(This);
 	VMLogoffOptions copy;
 
 	if (!options || !out)
 		return E_POINTER;
 	*out = NULL;
+	vmg_last_error(NULL);
 	if (!copy_options(&copy, options))
 		return E_INVALIDARG;
-	return vmg_task_start(guest->name, guest->directory, &copy, out);
+	return vmg_machine_logoff(machine_of(This), &copy, out);
 }
 
 static HRESULT logoff(IVMGuestOS2 *This, IVMTask **out)
@@ -160,65 +137,22 @@ static HRESULT logoff(IVMGuestOS2 *This, IVMTask **out)
 
 static HRESULT can_logoff(IVMGuestOS2 *This)
 {
-	json_auto_t *reply = NULL;
-	int negotiated = 0, ret;
-
-	ret = vmg_connection_call(guest_of(This)->directory,
-				  json_pack("{s:s}", "command", "status"), &reply);
-	if (ret < 0)
-		return vmg_hresult_of(ret);
-	if (!json_is_true(json_object_get(reply, "ok")))
-		return vmg_hresult_in(reply);
-	/* Unlike a logoff, a status requires no permission. */
-	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
-		return E_ACCESSDENIED;
-	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
-	return negotiated ? S_OK : vmg_kvp_available(guest_of(This)->directory);
+	vmg_last_error(NULL);
+	return vmg_machine_can_logoff(machine_of(This));
 }
 
 static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *out)
 {
-	struct guest_os *guest = guest_of(This);
-	struct listener *listener;
-	HRESULT hr;
-
 	if (!events || !out)
 		return E_POINTER;
 	*out = 0;
 	vmg_last_error(NULL);
-	listener = calloc(1, sizeof(*listener));
-	if (!listener)
-		return E_OUTOFMEMORY;
-	hr = vmg_events_start(guest->directory, events, &listener->events);
-	if (FAILED(hr)) {
-		free(listener);
-		return hr;
-	}
-	pthread_mutex_lock(&guest->lock);
-	listener->cookie = ++guest->last_cookie;
-	LIST_INSERT_HEAD(&guest->listeners, listener, entry);
-	*out = listener->cookie;
-	pthread_mutex_unlock(&guest->lock);
-	return S_OK;
+	return vmg_machine_advise(machine_of(This), events, out);
 }
 
 static HRESULT unadvise(IVMGuestOS2 *This, uint32_t cookie)
 {
-	struct guest_os *guest = guest_of(This);
-	struct listener *listener;
-
-	pthread_mutex_lock(&guest->lock);
-	LIST_FOREACH(listener, &guest->listeners, entry) {
-		if (listener->cookie == cookie)
-			break;
-	}
-	if (listener)
-		LIST_REMOVE(listener, entry);
-	pthread_mutex_unlock(&guest->lock);
-	if (!listener)
-		return CONNECT_E_NOCONNECTION;
-	listener_free(listener);
-	return S_OK;
+	return vmg_machine_unadvise(machine_of(This), cookie);
 }
 
 static HRESULT copy_string(const char *text, char **out)
@@ -231,12 +165,12 @@ static HRESULT copy_string(const char *text, char **out)
 
 static HRESULT get_name(IVMGuestOS2 *This, char **out)
 {
-	return copy_string(guest_of(This)->name, out);
+	return copy_string(vmg_machine_name(machine_of(This)), out);
 }
 
 static HRESULT get_guid(IVMGuestOS2 *This, char **out)
 {
-	return copy_string(guest_of(This)->guid, out);
+	return copy_string(vmg_machine_guid(machine_of(This)), out);
 }
 
 static const IVMGuestOS2Vtbl vtbl = {
@@ -252,43 +186,60 @@ static const IVMGuestOS2Vtbl vtbl = {
 	.get_Guid = get_guid,
 };
 
-HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
+/* Whether @host, which may be NULL, is valid; an empty name is this computer, as NULL is. */
+static bool copy_host(VMHost *copy, const VMHost *host)
+{
+	*copy = (VMHost){.size = sizeof(*copy)};
+	if (host && !copy_structure(copy, sizeof(*copy), host, host->size, sizeof(*copy)))
+		return false;
+	if (copy->name && !*copy->name)
+		copy->name = NULL;
+	return is_text(copy->name, VM_HOST_NAME_MAX) && is_name(copy->user, VM_HOST_USER_MAX) &&
+	       is_text(copy->password, VM_HOST_USER_MAX) && !(copy->password && !copy->user);
+}
+
+HRESULT VMGuestOS_FindOn(const VMHost *host, const char *name, IVMGuestOS **out)
 {
 	struct guest_os *guest;
+	VMHost copy;
 	HRESULT hr;
 
 	if (!name || !out)
 		return E_POINTER;
 	*out = NULL;
+	vmg_last_error(NULL);
+	if (!copy_host(&copy, host))
+		return E_INVALIDARG;
 	guest = calloc(1, sizeof(*guest));
 	if (!guest)
 		return E_OUTOFMEMORY;
 	guest->iface.lpVtbl = &vtbl;
 	atomic_init(&guest->references, 1);
-	pthread_mutex_init(&guest->lock, NULL);
-	LIST_INIT(&guest->listeners);
-	hr = vmg_hresult_of(vmg_registry_find(name, &guest->directory));
-	if (hr == S_OK) {
-		/* @name may be the GUID. */
-		guest->name = strdup(strrchr(guest->directory, '/') + 1);
-		vmg_registry_guid(guest->directory, guest->guid);
-		if (!guest->name)
-			hr = E_OUTOFMEMORY;
-	}
-	/* A missing directory means that the machine does not exist. */
-	if (hr == VM_E_VM_NOT_RUNNING)
-		hr = VM_E_VM_UNKNOWN;
+	hr = vmg_machine_find(&copy, name, &guest->machine);
 	if (hr == S_OK)
 		*out = (IVMGuestOS *)&guest->iface;
 	else
-		guest_free(guest);
+		free(guest);
 	return hr;
+}
+
+HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
+{
+	return VMGuestOS_FindOn(NULL, name, out);
+}
+
+HRESULT VMGuestOS_NamesOn(const VMHost *host, char ***out)
+{
+	VMHost copy;
+
+	if (!out)
+		return E_POINTER;
+	*out = NULL;
+	vmg_last_error(NULL);
+	return copy_host(&copy, host) ? vmg_machine_names(&copy, out) : E_INVALIDARG;
 }
 
 HRESULT VMGuestOS_Names(char ***out)
 {
-	if (!out)
-		return E_POINTER;
-	*out = NULL;
-	return vmg_hresult_of(vmg_registry_names(out));
+	return VMGuestOS_NamesOn(NULL, out);
 }

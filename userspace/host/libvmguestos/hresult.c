@@ -12,6 +12,7 @@ static const struct {
 	const char *text;
 } codes[] = {
 	{S_OK, "S_OK", "The operation succeeded."},
+	{E_NOTIMPL, "E_NOTIMPL", "This host cannot do this."},
 	{E_NOINTERFACE, "E_NOINTERFACE", "The object has no such interface."},
 	{E_POINTER, "E_POINTER", "A required parameter is NULL."},
 	{E_FAIL, "E_FAIL", "The operation is no longer possible, or the guest refused it."},
@@ -25,6 +26,10 @@ static const struct {
 	 "The caller has no Execute access to this virtual machine."},
 	{E_OUTOFMEMORY, "E_OUTOFMEMORY", "There is not enough memory."},
 	{E_INVALIDARG, "E_INVALIDARG", "A parameter is out of range."},
+	{TYPE_E_AMBIGUOUSNAME, "TYPE_E_AMBIGUOUSNAME",
+	 "Several virtual machines have this name; use the GUID."},
+	{HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED), "ERROR_ELEVATION_REQUIRED",
+	 "The host shows this account no virtual machines; run this as an elevated administrator."},
 	{HRESULT_FROM_WIN32(ERROR_BUSY), "ERROR_BUSY",
 	 "Another logoff is in progress in this virtual machine; try again when it is complete."},
 	{HRESULT_FROM_WIN32(ERROR_NOT_FOUND), "ERROR_NOT_FOUND",

@@ -4,10 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
-#include "userspace/shared/names.h"
 #include "userspace/shared/text.h"
-#include "userspace/shared/util.h"
 
 /* Twice logind's default SessionsMax=, so that a guest cannot exhaust the host's memory. */
 #define SESSIONS_MAX 16384
@@ -25,16 +22,11 @@ void vmg_sessions_free(struct sessions *sessions)
 	free(sessions->results);
 }
 
-static bool result_init(VMSessionResult *result, const json_t *event)
+static bool result_init(VMSessionResult *result, const VMSessionResult *outcome)
 {
-	size_t outcome = 0;
-
-	if (!NAME_FIND(outcome_names, vmg_json_text(event, "outcome"), &outcome))
-		return false;
-	result->outcome = (VMSessionOutcome)outcome;
-	result->uid = vmg_json_count(event, "uid");
-	result->session = text_clean_line_dup(vmg_json_text(event, "session"));
-	result->user = text_clean_line_dup(vmg_json_text(event, "user"));
+	*result = *outcome;
+	result->session = text_clean_line_dup(outcome->session);
+	result->user = text_clean_line_dup(outcome->user);
 	return result->session && result->user;
 }
 
@@ -71,7 +63,7 @@ static bool reserve(struct sessions *sessions)
 		return true;
 	if (capacity > SESSIONS_MAX)
 		return false;
-	results = reallocarray(sessions->results, capacity, sizeof(*results));
+	results = realloc(sessions->results, capacity * sizeof(*results));
 	if (!results)
 		return false;
 	sessions->results = results;
@@ -79,11 +71,11 @@ static bool reserve(struct sessions *sessions)
 	return true;
 }
 
-void vmg_sessions_add(struct sessions *sessions, const json_t *event)
+void vmg_sessions_add(struct sessions *sessions, const VMSessionResult *outcome)
 {
-	VMSessionResult result = {0}, *known = NULL;
+	VMSessionResult result, *known = NULL;
 
-	if (result_init(&result, event)) {
+	if (result_init(&result, outcome)) {
 		known = find(sessions, &result);
 		if (!known && reserve(sessions)) {
 			known = &sessions->results[sessions->count++];
@@ -101,9 +93,10 @@ void vmg_sessions_add(struct sessions *sessions, const json_t *event)
 /* Copies @text to *@next and advances that. */
 static const char *append(char **next, const char *text)
 {
-	const char *copy = *next;
+	size_t size = strlen(text) + 1;
+	const char *copy = memcpy(*next, text, size);
 
-	*next = stpcpy(*next, text) + 1;
+	*next += size;
 	return copy;
 }
 

@@ -3,7 +3,6 @@
 #ifndef VMG_SESSIONS_H
 #define VMG_SESSIONS_H
 
-#include <jansson.h>
 #include <stddef.h>
 
 #include "vmguestos.h"
@@ -14,8 +13,8 @@ struct sessions {
 };
 
 void vmg_sessions_free(struct sessions *sessions);
-/* Adds or replaces an outcome. Ignores invalid events, and outcomes beyond a limit. */
-void vmg_sessions_add(struct sessions *sessions, const json_t *event);
+/* Adds or replaces an outcome, whose strings are cleaned. Ignores outcomes beyond a limit. */
+void vmg_sessions_add(struct sessions *sessions, const VMSessionResult *outcome);
 /* See IVMTask2's get_SessionResults(). */
 HRESULT vmg_sessions_copy(const struct sessions *sessions, VMSessionResult **out, uint32_t *count);
 

@@ -2,11 +2,9 @@
 /* IVMTask, independent of the transport. */
 #include "task.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
-#include <sys/random.h>
 
 #include "error.h"
 #include "iid.h"
@@ -49,15 +47,7 @@ void vmg_task_end(struct task *task, HRESULT error)
 	task->state = vmLogoffState_Done;
 	if (error == S_OK)
 		task->percent = 100;
-	/* Wakes up all threads that poll the descriptor. */
 	task->transport->complete(task);
-}
-
-void vmg_task_disconnected(struct task *task, int error)
-{
-	if (error == -EPIPE)
-		vmg_task_set_text(task, "The machine ended before it answered.");
-	vmg_task_end(task, vmg_hresult_of(error));
 }
 
 /* Locks the task after processing everything received so far. */
@@ -65,14 +55,14 @@ static struct task *lock(IVMTask2 *This)
 {
 	struct task *task = task_of(This);
 
-	pthread_mutex_lock(&task->lock);
+	vmg_lock_take(&task->lock);
 	task->transport->process(task);
 	return task;
 }
 
 static void unlock(struct task *task)
 {
-	pthread_mutex_unlock(&task->lock);
+	vmg_lock_give(&task->lock);
 }
 
 static HRESULT copy_string(const char *text, char **out)
@@ -89,11 +79,10 @@ static uint32_t add_ref(IVMTask2 *This)
 static void task_free(struct task *task)
 {
 	task->transport->release(task);
-	pthread_mutex_destroy(&task->lock);
+	vmg_lock_done(&task->lock);
 	vmg_sessions_free(&task->sessions);
 	free(task->text);
 	free(task->description);
-	free(task->directory);
 	free(task);
 }
 
@@ -136,7 +125,7 @@ static HRESULT cancel(IVMTask2 *This)
 static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
 {
 	int64_t deadline = milliseconds < 0 ? -1 : vmg_now_ms() + milliseconds;
-	int ret = 0;
+	HRESULT hr = S_OK;
 
 	if (milliseconds < -1 || milliseconds > WAIT_MS_MAX)
 		return E_INVALIDARG;
@@ -146,11 +135,11 @@ static HRESULT wait_for_completion(IVMTask2 *This, int32_t milliseconds)
 
 		unlock(task);
 		/* A timeout is not an error; the caller checks IsComplete. */
-		if (complete || ret == -ETIMEDOUT)
+		if (complete || hr == VM_E_TIMED_OUT)
 			return S_OK;
-		ret = vmg_poll(task->descriptor, deadline);
-		if (ret < 0 && ret != -ETIMEDOUT)
-			return vmg_hresult_of(ret);
+		hr = task->transport->wait(task, deadline);
+		if (FAILED(hr) && hr != VM_E_TIMED_OUT)
+			return hr;
 	}
 }
 
@@ -309,6 +298,8 @@ static HRESULT get_descriptor(IVMTask2 *This, int *out)
 {
 	if (!out)
 		return E_POINTER;
+	if (task_of(This)->descriptor < 0)
+		return E_NOTIMPL;
 	*out = task_of(This)->descriptor;
 	return S_OK;
 }
@@ -352,14 +343,13 @@ static uint64_t new_id(void)
 	uint64_t id = 0;
 
 	while (id == 0) {
-		if (getrandom(&id, sizeof(id), 0) < 0 && errno != EINTR)
+		if (vmg_random(&id, sizeof(id)) < 0)
 			break;
 	}
 	return id;
 }
 
-static struct task *task_new(const char *name, const char *directory,
-			     const struct transport *transport)
+static struct task *task_new(const char *name, const struct transport *transport)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
@@ -367,50 +357,34 @@ static struct task *task_new(const char *name, const char *directory,
 		return NULL;
 	task->iface.lpVtbl = &vtbl;
 	atomic_init(&task->references, 1);
-	pthread_mutex_init(&task->lock, NULL);
+	vmg_lock_init(&task->lock);
 	task->transport = transport;
-	task->connection.fd = task->descriptor = -1;
+	task->descriptor = -1;
 	task->id = new_id();
-	task->directory = strdup(directory);
 	if (asprintf(&task->description, "Logging off the users of %s", name) < 0)
 		task->description = NULL;
-	if (task->id && task->directory && task->description)
+	if (task->id && task->description)
 		return task;
 	task_free(task);
 	return NULL;
 }
 
-static HRESULT start(const char *name, const char *directory, const struct transport *transport,
-		     const VMLogoffOptions *options, IVMTask **out)
+HRESULT vmg_task_start(const struct transport *transport, const struct machine *machine,
+		       const VMLogoffOptions *options, IVMTask **out)
 {
-	struct task *task = task_new(name, directory, transport);
+	struct task *task = task_new(vmg_machine_name(machine), transport);
 	HRESULT hr;
 
 	if (!task)
 		return E_OUTOFMEMORY;
-	hr = transport->start(task, options);
+	hr = transport->start(task, machine, options);
 	if (hr == S_OK) {
 		*out = (IVMTask *)&task->iface;
 		return hr;
 	}
-	/* If neither transport is available, the first error's text is kept. */
+	/* If no transport is available, the first error's text is kept. */
 	if (task->text && (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL || !*VMGuestOS_LastErrorText()))
 		vmg_last_error(task->text);
 	release(&task->iface);
-	return hr;
-}
-
-HRESULT vmg_task_start(const char *name, const char *directory, const VMLogoffOptions *options,
-		       IVMTask **out)
-{
-	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
-
-	vmg_last_error(NULL);
-	if (!(options->flags & VM_LOGOFF_VIA_KVP))
-		hr = start(name, directory, &vmg_vmbus, options, out);
-	if (hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL && !(options->flags & VM_LOGOFF_VIA_VMBUS))
-		hr = start(name, directory, &vmg_kvp, options, out);
-	if (hr == S_OK)
-		vmg_last_error(NULL);
 	return hr;
 }

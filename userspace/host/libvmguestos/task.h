@@ -3,48 +3,47 @@
 #ifndef VMG_TASK_H
 #define VMG_TASK_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
-#include "connection.h"
+#include "machine.h"
+#include "platform.h"
 #include "report.h"
 #include "sessions.h"
-#include "vmguestos.h"
 
 struct task;
 
-/* Calls of all functions except cancel() are serialized. */
+/* Calls of all functions except wait() and cancel() are serialized. */
 struct transport {
 	/*
-	 * Sends the request and sets the task's descriptor, which becomes readable when process()
+	 * Sends the request. May set the task's descriptor, which becomes readable when process()
 	 * has something to do. An error is returned to the caller and does not end the task.
 	 */
-	HRESULT (*start)(struct task *task, const VMLogoffOptions *options);
+	HRESULT(*start)
+	(struct task *task, const struct machine *machine, const VMLogoffOptions *options);
 	/* Processes what has been received, without waiting. */
 	void (*process)(struct task *task);
+	/*
+	 * Waits until process() has something to do or the task is complete. VM_E_TIMED_OUT at
+	 * @deadline, a vmg_now_ms() or -1 for no limit. May return S_OK early.
+	 */
+	HRESULT (*wait)(struct task *task, int64_t deadline);
 	HRESULT (*cancel)(struct task *task);
-	/* Called when the task is complete: makes its descriptor permanently readable. */
+	/* Called when the task is complete: ends all wait(), now and later. */
 	void (*complete)(struct task *task);
 	/* Frees the transport's resources of the task. */
 	void (*release)(struct task *task);
 };
-
-/* The logoff component, and key-value pairs. */
-extern const struct transport vmg_vmbus, vmg_kvp;
 
 struct task {
 	IVMTask2 iface;
 	atomic_uint references;
 	const struct transport *transport;
 	uint64_t id;
-	char *directory;
 	char *description;
-	int descriptor;
+	int descriptor; /* -1 if there is none */
 
-	pthread_mutex_t lock; /* protects the following */
-	struct connection connection;
-	struct kvp *kvp; /* of the transport vmg_kvp */
-	bool accepted;   /* of vmg_vmbus: the host has sent the request to the guest */
+	vmg_lock lock; /* protects the following */
+	void *data;    /* the transport's */
 	bool complete;
 	HRESULT error;
 	VMLogoffState state;
@@ -58,15 +57,13 @@ struct task {
 void vmg_task_report(struct task *task, const struct report *report);
 void vmg_task_set_text(struct task *task, const char *text);
 void vmg_task_end(struct task *task, HRESULT error);
-/* Ends the task because of @error, a negative errno of its connection. */
-void vmg_task_disconnected(struct task *task, int error);
 
 /*
- * Requests a logoff from the host of the machine @name, whose directory is @directory. Returns a
- * task once the host has sent the request to the guest; before that, an error, and its text in
- * vmg_last_error().
+ * Requests a logoff from the host of @machine. Returns a task once the host has sent the request to
+ * the guest; before that, an error, and its text in vmg_last_error(). The text is not set if the
+ * transport is not available and another one has set it.
  */
-HRESULT vmg_task_start(const char *name, const char *directory, const VMLogoffOptions *options,
-		       IVMTask **out);
+HRESULT vmg_task_start(const struct transport *transport, const struct machine *machine,
+		       const VMLogoffOptions *options, IVMTask **out);
 
 #endif /* VMG_TASK_H */

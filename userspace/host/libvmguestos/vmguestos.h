@@ -20,33 +20,39 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#ifdef _WIN32
+#include <windows.h>
+
+#include <olectl.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+#ifdef _WIN32
+#define VMGUESTOS_API
+#else
 #define VMGUESTOS_API __attribute__((visibility("default")))
 
-/* The return type of most functions. A negative value is a failure. */
+/* What <windows.h> defines. HRESULT is the return type of most functions; negative is a failure. */
 typedef int32_t HRESULT;
 
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
 #define FAILED(hr)    ((HRESULT)(hr) < 0)
 
-#define S_OK                             ((HRESULT)0x00000000)
-#define E_NOINTERFACE                    ((HRESULT)0x80004002)
-#define E_POINTER                        ((HRESULT)0x80004003)
-#define E_FAIL                           ((HRESULT)0x80004005)
-#define DISP_E_EXCEPTION                 ((HRESULT)0x80020009)
-#define E_ACCESSDENIED                   ((HRESULT)0x80070005)
-#define E_OUTOFMEMORY                    ((HRESULT)0x8007000e)
-#define E_INVALIDARG                     ((HRESULT)0x80070057)
-#define CONNECT_E_NOCONNECTION           ((HRESULT)0x80040200)
-#define CONNECT_E_CANNOTCONNECT          ((HRESULT)0x80040202)
-#define VM_E_TIMED_OUT                   ((HRESULT)0xa0040202)
-#define VM_E_VM_NOT_RUNNING              ((HRESULT)0xa0040206)
-#define VM_E_VM_UNKNOWN                  ((HRESULT)0xa0040207)
-#define VM_E_ADDITIONS_FEATURE_NOT_AVAIL ((HRESULT)0xa0040505)
+#define S_OK                    ((HRESULT)0x00000000)
+#define E_NOTIMPL               ((HRESULT)0x80004001)
+#define E_NOINTERFACE           ((HRESULT)0x80004002)
+#define E_POINTER               ((HRESULT)0x80004003)
+#define E_FAIL                  ((HRESULT)0x80004005)
+#define DISP_E_EXCEPTION        ((HRESULT)0x80020009)
+#define TYPE_E_AMBIGUOUSNAME    ((HRESULT)0x8002802c)
+#define CONNECT_E_NOCONNECTION  ((HRESULT)0x80040200)
+#define CONNECT_E_CANNOTCONNECT ((HRESULT)0x80040202)
+#define E_ACCESSDENIED          ((HRESULT)0x80070005)
+#define E_OUTOFMEMORY           ((HRESULT)0x8007000e)
+#define E_INVALIDARG            ((HRESULT)0x80070057)
 
 #define HRESULT_FROM_WIN32(error)   ((HRESULT)(0x80070000 | (error)))
 #define ERROR_ACCESS_DENIED         0x0005
@@ -67,7 +73,18 @@ typedef struct IID {
 	uint8_t Data4[8];
 } IID;
 
-extern VMGUESTOS_API const IID IID_IUnknown;    /* 00000000-0000-0000-c000-000000000046 */
+extern VMGUESTOS_API const IID IID_IUnknown; /* 00000000-0000-0000-c000-000000000046 */
+#endif
+
+#ifndef ERROR_ELEVATION_REQUIRED /* mingw-w64 does not define it */
+#define ERROR_ELEVATION_REQUIRED 0x02e4
+#endif
+
+#define VM_E_TIMED_OUT                   ((HRESULT)0xa0040202)
+#define VM_E_VM_NOT_RUNNING              ((HRESULT)0xa0040206)
+#define VM_E_VM_UNKNOWN                  ((HRESULT)0xa0040207)
+#define VM_E_ADDITIONS_FEATURE_NOT_AVAIL ((HRESULT)0xa0040505)
+
 extern VMGUESTOS_API const IID IID_IVMGuestOS;  /* 99fea0db-4880-499a-b6d8-73dff9bc91be */
 extern VMGUESTOS_API const IID IID_IVMTask;     /* ab72b222-6e9c-48ae-aa54-85e3e635767c */
 extern VMGUESTOS_API const IID IID_IVMGuestOS2; /* d135ada4-7314-4f00-9843-0b76d662e85b */
@@ -282,16 +299,32 @@ struct IVMGuestOS2 {
 	const IVMGuestOS2Vtbl *lpVtbl;
 };
 
+#define VM_HOST_NAME_MAX 255 /* bytes */
+#define VM_HOST_USER_MAX 511
+
+/* A Hyper-V host; only the library for Windows reaches others than this computer. */
+typedef struct VMHost {
+	uint32_t size;        /* sizeof(VMHost); may grow at its end, as VMLogoffOptions does */
+	const char *name;     /* UTF-8, or NULL: this computer */
+	const char *user;     /* DOMAIN\\user or user@domain; NULL: the caller's own account */
+	const char *password; /* of @user; or NULL */
+} VMHost;
+
 /* Gets the machine of that name, or of that GUID, or returns VM_E_VM_UNKNOWN. */
 VMGUESTOS_API HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **outGuestOS);
 /* Gets the names of all machines, sorted and NULL-terminated. A single free() releases them. */
 VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
+/* The same on a host; NULL is this computer. On Linux, another one is E_NOTIMPL. */
+VMGUESTOS_API HRESULT VMGuestOS_FindOn(const VMHost *host, const char *name,
+				       IVMGuestOS **outGuestOS);
+VMGUESTOS_API HRESULT VMGuestOS_NamesOn(const VMHost *host, char ***outNames);
 /* The name of a code, such as "VM_E_TIMED_OUT", and its meaning, a sentence. Never NULL. */
 VMGUESTOS_API const char *VMGuestOS_ErrorName(HRESULT hr);
 VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
 /*
- * The host's error message for this thread's last call of Logoff(), LogoffWithOptions() or
- * Advise(); "" if there is none. Valid until the next of these calls.
+ * The host's error message for this thread's last call of a function that finds machines, of
+ * Logoff(), LogoffWithOptions(), CanLogoff() or Advise(); "" if there is none. Valid until the next
+ * of these calls.
  */
 VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 

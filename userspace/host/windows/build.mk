@@ -5,7 +5,8 @@
 MINGW ?= x86_64-w64-mingw32-
 WINDOWS := $(BUILD)/windows
 WINDOWS_CFLAGS = -std=c17 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -D__USE_MINGW_ANSI_STDIO=1 \
-	-Wall -Wextra $(WERROR) -fstack-protector-strong -I. -MMD -MP
+	-Wall -Wextra $(WERROR) -fstack-protector-strong \
+	-Iuserspace/host/windows/include -Idriver/uapi -I. -MMD -MP
 # ASLR in 64 bits, and no execution of data. GCC cannot emit the tables of Control Flow Guard.
 WINDOWS_LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--high-entropy-va,--nxcompat
 WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32

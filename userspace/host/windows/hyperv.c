@@ -81,8 +81,9 @@ HRESULT hyperv_find_result(size_t visible, size_t found, bool token)
 	if (found == 1)
 		return S_OK;
 	if (found > 1)
-		return HYPERV_E_AMBIGUOUS;
-	return visible == 0 || !token ? HYPERV_E_ELEVATION : HYPERV_E_UNKNOWN;
+		return TYPE_E_AMBIGUOUSNAME;
+	return visible == 0 || !token ? HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED)
+				      : VM_E_VM_UNKNOWN;
 }
 
 static bool is_member(HANDLE token, DWORD group)
@@ -200,7 +201,8 @@ static HRESULT find_component(struct wmi *wmi, const struct hyperv_machine *mach
 
 	if (hr != (HRESULT)WBEM_E_NOT_FOUND)
 		return hr;
-	return machine->state == HYPERV_RUNNING ? HYPERV_E_NO_EXCHANGE : HYPERV_E_NOT_RUNNING;
+	return machine->state == HYPERV_RUNNING ? VM_E_ADDITIONS_FEATURE_NOT_AVAIL
+						: VM_E_VM_NOT_RUNNING;
 }
 
 /* The object that has the items of @source. */
@@ -267,7 +269,7 @@ static HRESULT result_of(uint32_t error)
 		return HRESULT_FROM_WIN32(ERROR_BUSY);
 	case 32775: /* invalid state */
 	case 32777: /* system is not available */
-		return HYPERV_E_NO_EXCHANGE;
+		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	case 32778: /* out of memory */
 		return E_OUTOFMEMORY;
 	case NOT_FOUND:

@@ -6,23 +6,20 @@
 #ifndef HVL_HYPERV_H
 #define HVL_HYPERV_H
 
+#include "userspace/host/libvmguestos/vmguestos.h"
 #include "wmi.h"
 
 #define HYPERV_NAMESPACE "root\\virtualization\\v2"
 
+/*
+ * Errors of these functions, in addition to those of wmi.h: VM_E_VM_UNKNOWN,
+ * HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED) if no machine at all is visible: the caller's token
+ * lacks the rights, as UAC leaves it, TYPE_E_AMBIGUOUSNAME, VM_E_VM_NOT_RUNNING, and
+ * VM_E_ADDITIONS_FEATURE_NOT_AVAIL if Data Exchange is disabled for the machine.
+ */
+
 /* Msvm_ComputerSystem.EnabledState */
 #define HYPERV_RUNNING 2
-
-/* No machine at all is visible: the caller's token lacks the rights, as UAC leaves it. */
-#define HYPERV_E_ELEVATION   HRESULT_FROM_WIN32(740) /* ERROR_ELEVATION_REQUIRED */
-/* More than one machine has the name. */
-#define HYPERV_E_AMBIGUOUS   TYPE_E_AMBIGUOUSNAME
-/* No such machine, although others are visible. */
-#define HYPERV_E_UNKNOWN     ((HRESULT)0xa0040207) /* VM_E_VM_UNKNOWN */
-/* The machine is not running, so that it has no items of a guest. */
-#define HYPERV_E_NOT_RUNNING ((HRESULT)0xa0040206) /* VM_E_VM_NOT_RUNNING */
-/* Data Exchange is disabled for the machine. */
-#define HYPERV_E_NO_EXCHANGE ((HRESULT)0xa0040505) /* VM_E_ADDITIONS_FEATURE_NOT_AVAIL */
 
 struct hyperv_machine {
 	char *id;   /* GUID */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "kvp_machine.h"
+#include "userspace/host/libvmguestos/hvhost.h"
 #include "userspace/host/libvmguestos/json.h"
 #include "userspace/shared/util.h"
 
@@ -22,7 +23,8 @@
 
 struct kvp {
 	struct kvp_host host;
-	struct connection *connection; /* the task's */
+	char *directory;
+	struct connection connection;
 	char error[256];
 	int timer;
 	bool pending; /* a command for the guest's items has no reply yet */
@@ -71,10 +73,10 @@ static json_t *item_command(const char *command, const char *name, const char *v
 
 static HRESULT send_and_wait(struct kvp *kvp, json_t *request, json_t **reply)
 {
-	int ret = vmg_connection_send(kvp->connection, request);
+	int ret = vmg_connection_send(&kvp->connection, request);
 
 	if (ret == 0)
-		ret = vmg_connection_receive(kvp->connection, vmg_now_ms() + VMG_REPLY_MS, reply);
+		ret = vmg_connection_receive(&kvp->connection, vmg_now_ms() + VMG_REPLY_MS, reply);
 	return ret < 0 ? vmg_hresult_of(ret) : hresult_in(*reply);
 }
 
@@ -148,7 +150,7 @@ static bool has_expired(const struct kvp *kvp)
 static void handle_reply(struct task *task, const json_t *reply)
 {
 	const struct items items = items_in(reply);
-	struct kvp *kvp = task->kvp;
+	struct kvp *kvp = task->data;
 	HRESULT hr = hresult_in(reply);
 
 	kvp->pending = false;
@@ -163,22 +165,22 @@ static void handle_reply(struct task *task, const json_t *reply)
 
 static void process(struct task *task)
 {
-	struct kvp *kvp = task->kvp;
+	struct kvp *kvp = task->data;
 	int ret = 0;
 
 	if (!task->complete && !kvp->pending && has_expired(kvp)) {
-		ret = vmg_connection_send(&task->connection, items_command("kvp_guest_items"));
+		ret = vmg_connection_send(&kvp->connection, items_command("kvp_guest_items"));
 		kvp->pending = ret == 0;
 	}
 	if (!task->complete && kvp->pending) {
 		json_auto_t *reply = NULL;
 
-		ret = vmg_connection_next(&task->connection, &reply);
+		ret = vmg_connection_next(&kvp->connection, &reply);
 		if (ret > 0)
 			handle_reply(task, reply);
 	}
 	if (ret < 0)
-		vmg_task_disconnected(task, ret);
+		vmg_hvhost_disconnected(task, ret);
 }
 
 static int add_source(int epoll, int fd)
@@ -190,8 +192,8 @@ static int add_source(int epoll, int fd)
 
 static int open_all(struct task *task)
 {
-	struct kvp *kvp = task->kvp;
-	int ret = vmg_connection_open(&task->connection, task->directory);
+	struct kvp *kvp = task->data;
+	int ret = vmg_connection_open(&kvp->connection, kvp->directory);
 
 	if (ret < 0)
 		return ret;
@@ -200,12 +202,12 @@ static int open_all(struct task *task)
 	if (kvp->timer < 0 || task->descriptor < 0)
 		return -errno;
 	ret = add_source(task->descriptor, kvp->timer);
-	return ret < 0 ? ret : add_source(task->descriptor, task->connection.fd);
+	return ret < 0 ? ret : add_source(task->descriptor, kvp->connection.fd);
 }
 
 static HRESULT begin(struct task *task)
 {
-	struct kvp *kvp = task->kvp;
+	struct kvp *kvp = task->data;
 	json_auto_t *reply = NULL;
 	struct items items;
 	HRESULT hr = call(kvp, items_command("kvp_guest_items"), &reply);
@@ -222,23 +224,27 @@ static HRESULT begin(struct task *task)
 	return hr;
 }
 
-static HRESULT start(struct task *task, const VMLogoffOptions *options)
+static HRESULT start(struct task *task, const struct machine *machine,
+		     const VMLogoffOptions *options)
 {
 	struct kvp *kvp = calloc(1, sizeof(*kvp));
 	int ret;
 
 	if (!kvp)
 		return E_OUTOFMEMORY;
-	task->kvp = kvp;
+	task->data = kvp;
 	*kvp = (struct kvp){
 		.host = {.get = get,
 			 .put = put,
 			 .error_text = error_text,
 			 .now_ms = now_ms,
 			 .time = real_time},
-		.connection = &task->connection,
+		.directory = strdup(vmg_hvhost_directory(machine)),
+		.connection.fd = -1,
 		.timer = -1,
 	};
+	if (!kvp->directory)
+		return E_OUTOFMEMORY;
 	kvp_machine_init(&kvp->machine, &kvp->host, task->id, options);
 	ret = open_all(task);
 	return ret < 0 ? vmg_hresult_of(ret) : begin(task);
@@ -247,40 +253,43 @@ static HRESULT start(struct task *task, const VMLogoffOptions *options)
 /* The command has a connection of its own: the task's may be waiting for another reply. */
 static HRESULT cancel(struct task *task)
 {
+	struct kvp *kvp = task->data;
 	char value[KVP_TEXT_MAX + 1];
 	json_auto_t *reply = NULL;
 	int ret;
 
-	pthread_mutex_lock(&task->lock);
-	kvp_machine_cancel(&task->kvp->machine, value);
-	pthread_mutex_unlock(&task->lock);
-	ret = vmg_connection_call(task->directory,
+	vmg_lock_take(&task->lock);
+	kvp_machine_cancel(&kvp->machine, value);
+	vmg_lock_give(&task->lock);
+	ret = vmg_connection_call(kvp->directory,
 				  item_command("kvp_modify", KVP_REQUEST_KEY, value), &reply);
 	return ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
 }
 
 static void complete(struct task *task)
 {
-	arm(task->kvp, 1);
+	arm(task->data, 1);
 }
 
 static void release(struct task *task)
 {
-	struct kvp *kvp = task->kvp;
+	struct kvp *kvp = task->data;
 
-	vmg_connection_close(&task->connection);
 	if (!kvp)
 		return;
+	vmg_connection_close(&kvp->connection);
 	if (kvp->timer >= 0)
 		close(kvp->timer);
 	if (task->descriptor >= 0)
 		close(task->descriptor);
+	free(kvp->directory);
 	free(kvp);
 }
 
 const struct transport vmg_kvp = {
 	.start = start,
 	.process = process,
+	.wait = vmg_hvhost_wait,
 	.cancel = cancel,
 	.complete = complete,
 	.release = release,

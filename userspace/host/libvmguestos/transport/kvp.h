@@ -2,7 +2,7 @@
 #ifndef VMG_KVP_H
 #define VMG_KVP_H
 
-#include "userspace/host/libvmguestos/task.h"
+#include "userspace/host/libvmguestos/vmguestos.h"
 
 /* Returns S_OK if the guest of the machine with that directory accepts requests by KVP. */
 HRESULT vmg_kvp_available(const char *directory);

@@ -9,10 +9,21 @@
 #include <sys/socket.h>
 
 #include "userspace/host/libvmguestos/error.h"
+#include "userspace/host/libvmguestos/hvhost.h"
 #include "userspace/host/libvmguestos/json.h"
-#include "userspace/host/libvmguestos/task.h"
 #include "userspace/shared/names.h"
 #include "userspace/shared/util.h"
+
+struct vmbus {
+	char *directory;
+	struct connection connection;
+	bool accepted; /* the host has sent the request to the guest */
+};
+
+static struct vmbus *vmbus_of(const struct task *task)
+{
+	return task->data;
+}
 
 static json_t *id_to_json(const struct task *task)
 {
@@ -53,14 +64,16 @@ static void handle_result(struct task *task, const json_t *reply)
 		handle_report(task, reply);
 	vmg_task_set_text(task, vmg_json_text(reply, "error"));
 	if (json_is_true(json_object_get(reply, "ok")))
-		task->accepted = true;
+		vmbus_of(task)->accepted = true;
 	vmg_task_end(task, vmg_hresult_in(reply));
 }
 
 static void handle_event(struct task *task, const json_t *event, const char *kind)
 {
-	if (strcmp(kind, "session") == 0)
-		vmg_sessions_add(&task->sessions, event);
+	VMSessionResult outcome;
+
+	if (strcmp(kind, "session") == 0 && vmg_json_session(&outcome, event))
+		vmg_sessions_add(&task->sessions, &outcome);
 	else if (strcmp(kind, "progress") == 0)
 		handle_report(task, event);
 }
@@ -72,7 +85,7 @@ static void handle(struct task *task, const json_t *object)
 	if (kind)
 		handle_event(task, object, kind);
 	else if (json_object_get(object, "components"))
-		task->accepted = true;
+		vmbus_of(task)->accepted = true;
 	else
 		handle_result(task, object);
 }
@@ -81,12 +94,12 @@ static void process(struct task *task)
 {
 	while (!task->complete) {
 		json_auto_t *object = NULL;
-		int ret = vmg_connection_next(&task->connection, &object);
+		int ret = vmg_connection_next(&vmbus_of(task)->connection, &object);
 
 		if (ret == 0)
 			break;
 		if (ret < 0)
-			vmg_task_disconnected(task, ret);
+			vmg_hvhost_disconnected(task, ret);
 		else
 			handle(task, object);
 	}
@@ -126,10 +139,11 @@ static int require_1_2(struct task *task, const VMLogoffOptions *options, int64_
 {
 	json_auto_t *status = NULL;
 	const char *version;
-	int ret = vmg_connection_send(&task->connection, json_pack("{s:s}", "command", "status"));
+	int ret = vmg_connection_send(&vmbus_of(task)->connection,
+				      json_pack("{s:s}", "command", "status"));
 
 	if (ret == 0)
-		ret = vmg_connection_receive(&task->connection, deadline, &status);
+		ret = vmg_connection_receive(&vmbus_of(task)->connection, deadline, &status);
 	if (ret < 0)
 		return ret;
 	version = vmg_json_text(json_object_get(json_object_get(status, "components"), "logoff"),
@@ -153,22 +167,23 @@ static int require_1_2(struct task *task, const VMLogoffOptions *options, int64_
 static int send_logoff(struct task *task, const VMLogoffOptions *options)
 {
 	int64_t deadline = vmg_now_ms() + VMG_REPLY_MS;
-	int ret = vmg_connection_open(&task->connection, task->directory);
+	int ret = vmg_connection_open(&vmbus_of(task)->connection, vmbus_of(task)->directory);
 
-	task->descriptor = task->connection.fd;
+	task->descriptor = vmbus_of(task)->connection.fd;
 	if (ret == 0 && options->flags & (VM_LOGOFF_INCLUDE_LINGERING | VM_LOGOFF_NO_LOGINS))
 		ret = require_1_2(task, options, deadline);
 	if (ret < 0 || task->complete)
 		return ret;
 	if (ret == 0)
-		ret = vmg_connection_send(&task->connection, logoff_command(task, options));
+		ret = vmg_connection_send(&vmbus_of(task)->connection,
+					  logoff_command(task, options));
 	if (ret == 0)
-		ret = vmg_connection_send(&task->connection,
+		ret = vmg_connection_send(&vmbus_of(task)->connection,
 					  json_pack("{s:s}", "command", "status"));
-	while (ret == 0 && !task->accepted && !task->complete) {
+	while (ret == 0 && !vmbus_of(task)->accepted && !task->complete) {
 		json_auto_t *object = NULL;
 
-		ret = vmg_connection_receive(&task->connection, deadline, &object);
+		ret = vmg_connection_receive(&vmbus_of(task)->connection, deadline, &object);
 		if (ret < 0)
 			break;
 		handle(task, object);
@@ -177,11 +192,21 @@ static int send_logoff(struct task *task, const VMLogoffOptions *options)
 	return ret;
 }
 
-static HRESULT start(struct task *task, const VMLogoffOptions *options)
+static HRESULT start(struct task *task, const struct machine *machine,
+		     const VMLogoffOptions *options)
 {
-	HRESULT hr = vmg_hresult_of(send_logoff(task, options));
+	struct vmbus *vmbus = calloc(1, sizeof(*vmbus));
+	HRESULT hr;
 
-	if (hr == S_OK && !task->accepted)
+	if (!vmbus)
+		return E_OUTOFMEMORY;
+	task->data = vmbus;
+	vmbus->connection.fd = -1;
+	vmbus->directory = strdup(vmg_hvhost_directory(machine));
+	if (!vmbus->directory)
+		return E_OUTOFMEMORY;
+	hr = vmg_hresult_of(send_logoff(task, options));
+	if (hr == S_OK && !vmbus_of(task)->accepted)
 		hr = task->error;
 	/* Data that arrived with the status has left the socket, so poll() would not report it. */
 	process(task);
@@ -192,7 +217,7 @@ static HRESULT cancel(struct task *task)
 {
 	json_auto_t *reply = NULL;
 	json_t *command = json_pack("{s:s, s:o}", "command", "cancel", "id", id_to_json(task));
-	int ret = vmg_connection_call(task->directory, command, &reply);
+	int ret = vmg_connection_call(vmbus_of(task)->directory, command, &reply);
 	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : vmg_hresult_in(reply);
 
 	/* The request is complete, and the guest does not have it any more. */
@@ -201,17 +226,24 @@ static HRESULT cancel(struct task *task)
 
 static void complete(struct task *task)
 {
-	shutdown(task->connection.fd, SHUT_RDWR);
+	shutdown(vmbus_of(task)->connection.fd, SHUT_RDWR);
 }
 
 static void release(struct task *task)
 {
-	vmg_connection_close(&task->connection);
+	struct vmbus *vmbus = vmbus_of(task);
+
+	if (!vmbus)
+		return;
+	vmg_connection_close(&vmbus->connection);
+	free(vmbus->directory);
+	free(vmbus);
 }
 
 const struct transport vmg_vmbus = {
 	.start = start,
 	.process = process,
+	.wait = vmg_hvhost_wait,
 	.cancel = cancel,
 	.complete = complete,
 	.release = release,

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the two transports through a control socket of hvhost have in common. */
+#ifndef VMG_HVHOST_H
+#define VMG_HVHOST_H
+
+#include "connection.h"
+#include "machine.h"
+#include "task.h"
+
+/* The directory of a machine. */
+const char *vmg_hvhost_directory(const struct machine *machine);
+
+/* A transport's wait(): until the task's descriptor is readable. */
+HRESULT vmg_hvhost_wait(struct task *task, int64_t deadline);
+/* Ends the task because of @error, a negative errno of its connection. */
+void vmg_hvhost_disconnected(struct task *task, int error);
+
+/* The logoff component, and key-value pairs. */
+extern const struct transport vmg_vmbus, vmg_kvp;
+
+#endif /* VMG_HVHOST_H */

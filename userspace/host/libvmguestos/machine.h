@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A virtual machine, as IVMGuestOS needs it: one of hvhost (hvhost.c), or one of Hyper-V
+ * (userspace/host/windows/machine.c). An error has its text in vmg_last_error().
+ */
+#ifndef VMG_MACHINE_H
+#define VMG_MACHINE_H
+
+#include "vmguestos.h"
+
+struct machine;
+
+/* @host: NULL for this computer. */
+HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **out);
+HRESULT vmg_machine_names(const VMHost *host, char ***out);
+void vmg_machine_free(struct machine *machine);
+
+const char *vmg_machine_name(const struct machine *machine);
+const char *vmg_machine_guid(const struct machine *machine);
+
+/* See IVMGuestOS2. Any thread may call these at any time. The parameters have been checked. */
+HRESULT vmg_machine_can_logoff(struct machine *machine);
+HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out);
+HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
+			   uint32_t *cookie);
+HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie);
+
+#endif /* VMG_MACHINE_H */

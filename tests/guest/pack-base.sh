@@ -45,7 +45,8 @@ for unit in getty.target serial-getty@.service timers.target kmod-static-nodes.s
 	ln -sfn /dev/null "$root/etc/systemd/system/$unit"
 done
 
+# A process that ends while its directory in /proc is listed would be an error.
 cd "$root"
-find . -path './dev/*' -prune -o -path './proc/*' -prune -o -path './sys/*' -prune -o -print0 |
+find . \( -path ./dev -o -path ./proc -o -path ./sys \) -prune -print0 -o -print0 |
 	cpio --null --create --format=newc --quiet | lz4 -l -9 -q >"$file"
 chmod 644 "$file"

@@ -114,6 +114,10 @@ static void reply_to_cancel(struct client *client)
 	char text[128];
 
 	snprintf(host.cancel, sizeof(host.cancel), "%s", client->line);
+	if (!host.negotiated) {
+		send_json(client->fd, refusal(0xa0040505, 0));
+		return;
+	}
 	snprintf(text, sizeof(text), "{\"ok\":true,\"hresult\":%u,\"state\":\"grace\"}\n",
 		 host.cancel_answer);
 	send_text(client->fd, text);

@@ -497,6 +497,59 @@ static void the_items_cannot_be_read(void **state)
 
 #define MACHINE(name) cmocka_unit_test_setup(name, setup)
 
+static HRESULT try_cancel(uint64_t id)
+{
+	return kvp_machine_cancel_any(&fake.iface, &fake.guest, id);
+}
+
+static void assert_not_cancelled(uint64_t id, HRESULT wanted)
+{
+	char item[KVP_TEXT_MAX + 1];
+
+	memcpy(item, fake.item, sizeof(item));
+	assert_int_equal(try_cancel(id), wanted);
+	assert_string_equal(fake.item, item);
+}
+
+/* From another process, which has no task. */
+static void cancel_of_any_task(void **state)
+{
+	static const char *const answers[] = {IDLE, "v=1 id=@ state=grace" BOOT};
+	static const uint64_t ids[] = {0, 0xabc};
+
+	for (size_t i = 0; i < ARRAY_SIZE(answers) * ARRAY_SIZE(ids); i++) {
+		answer(IDLE);
+		fake.item[0] = '\0';
+		begin();
+		answer(answers[i % 2]);
+		assert_not_cancelled(0xab, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+		assert_int_equal(try_cancel(ids[i / 2]), S_OK);
+		assert_item("do=cancel");
+		assert_not_cancelled(0, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	}
+}
+
+static void cancel_without_a_request(void **state)
+{
+	assert_not_cancelled(0, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	begin();
+	answer("v=1 id=@ state=ending" BOOT);
+	assert_not_cancelled(0, E_FAIL);
+	answer("v=1 id=@ state=done result=0x00000000" BOOT);
+	assert_not_cancelled(0, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	answer("v=1 id=other state=grace busy=@" BOOT);
+	assert_not_cancelled(0, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	answer("v=1 state=idle accepts=2 boot=b0-2 time=2026-11-22T16:00:03Z");
+	assert_not_cancelled(0, HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	answer("");
+	assert_not_cancelled(0, VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	answer(IDLE);
+	fake.put_error = E_ACCESSDENIED;
+	assert_not_cancelled(0, E_ACCESSDENIED);
+	fake.get_error = VM_E_VM_NOT_RUNNING;
+	assert_not_cancelled(0, VM_E_VM_NOT_RUNNING);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -516,6 +569,8 @@ int main(void)
 		MACHINE(no_further_answer),
 		MACHINE(late_answer),
 		MACHINE(cancel_before_it_begins),
+		MACHINE(cancel_of_any_task),
+		MACHINE(cancel_without_a_request),
 		MACHINE(cancel_in_the_grace_period),
 		MACHINE(cancel_too_late),
 		MACHINE(malformed_answers),

@@ -155,6 +155,12 @@ static HRESULT unadvise(IVMGuestOS2 *This, uint32_t cookie)
 	return vmg_machine_unadvise(machine_of(This), cookie);
 }
 
+static HRESULT cancel_logoff(IVMGuestOS2 *This, uint64_t id)
+{
+	vmg_last_error(NULL);
+	return vmg_machine_cancel(machine_of(This), id);
+}
+
 static HRESULT copy_string(const char *text, char **out)
 {
 	if (!out)
@@ -184,6 +190,7 @@ static const IVMGuestOS2Vtbl vtbl = {
 	.Unadvise = unadvise,
 	.get_Name = get_name,
 	.get_Guid = get_guid,
+	.CancelLogoff = cancel_logoff,
 };
 
 /* Whether @host, which may be NULL, is valid; an empty name is this computer, as NULL is. */

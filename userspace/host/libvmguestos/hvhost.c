@@ -127,6 +127,17 @@ HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *optio
 	return hr;
 }
 
+/* A guest with the component can also have a request by KVP. */
+HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+{
+	HRESULT hr = vmg_vmbus_cancel(machine->directory, id), by_kvp;
+
+	if (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL && hr != HRESULT_FROM_WIN32(ERROR_NOT_FOUND))
+		return hr;
+	by_kvp = vmg_kvp_cancel(machine->directory, id);
+	return by_kvp == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : by_kvp;
+}
+
 HRESULT vmg_machine_can_logoff(struct machine *machine)
 {
 	json_auto_t *reply = NULL;

@@ -15,6 +15,9 @@ HRESULT vmg_hvhost_wait(struct task *task, int64_t deadline);
 /* Ends the task because of @error, a negative errno of its connection. */
 void vmg_hvhost_disconnected(struct task *task, int error);
 
+/* Cancels a logoff through the component, see IVMGuestOS2's CancelLogoff(). */
+HRESULT vmg_vmbus_cancel(const char *directory, uint64_t id);
+
 /* The logoff component, and key-value pairs. */
 extern const struct transport vmg_vmbus, vmg_kvp;
 

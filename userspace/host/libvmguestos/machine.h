@@ -21,6 +21,7 @@ const char *vmg_machine_guid(const struct machine *machine);
 /* See IVMGuestOS2. Any thread may call these at any time. The parameters have been checked. */
 HRESULT vmg_machine_can_logoff(struct machine *machine);
 HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out);
+HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id);
 HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
 			   uint32_t *cookie);
 HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie);

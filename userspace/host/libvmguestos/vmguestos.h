@@ -293,6 +293,11 @@ typedef struct IVMGuestOS2Vtbl {
 	/* The machine's name; and its GUID in lower case, without braces, "" if it has none. */
 	HRESULT (*get_Name)(IVMGuestOS2 *This, char **out);
 	HRESULT (*get_Guid)(IVMGuestOS2 *This, char **out);
+	/*
+	 * Cancels the logoff with that ID, or with 0 the one in progress, of any program. E_FAIL:
+	 * sessions are being ended. ERROR_NOT_FOUND: there is none.
+	 */
+	HRESULT (*CancelLogoff)(IVMGuestOS2 *This, uint64_t id);
 } IVMGuestOS2Vtbl;
 
 struct IVMGuestOS2 {
@@ -348,6 +353,7 @@ VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
 #define IVMGuestOS2_Unadvise(This, cookie)       VM_CALL_WITH(This, Unadvise, cookie)
 #define IVMGuestOS2_get_Name(This, out)          VM_CALL_WITH(This, get_Name, out)
 #define IVMGuestOS2_get_Guid(This, out)          VM_CALL_WITH(This, get_Guid, out)
+#define IVMGuestOS2_CancelLogoff(This, id)       VM_CALL_WITH(This, CancelLogoff, id)
 
 #define IVMTask_QueryInterface(This, iid, out)  VM_CALL_WITH(This, QueryInterface, iid, out)
 #define IVMTask_AddRef(This)                    VM_CALL(This, AddRef)

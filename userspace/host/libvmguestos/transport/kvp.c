@@ -224,6 +224,14 @@ static HRESULT begin(struct task *task)
 	return hr;
 }
 
+static const struct kvp_host host = {
+	.get = get,
+	.put = put,
+	.error_text = error_text,
+	.now_ms = now_ms,
+	.time = real_time,
+};
+
 static HRESULT start(struct task *task, const struct machine *machine,
 		     const VMLogoffOptions *options)
 {
@@ -234,11 +242,7 @@ static HRESULT start(struct task *task, const struct machine *machine,
 		return E_OUTOFMEMORY;
 	task->data = kvp;
 	*kvp = (struct kvp){
-		.host = {.get = get,
-			 .put = put,
-			 .error_text = error_text,
-			 .now_ms = now_ms,
-			 .time = real_time},
+		.host = host,
 		.directory = strdup(vmg_hvhost_directory(machine)),
 		.connection.fd = -1,
 		.timer = -1,
@@ -305,5 +309,21 @@ HRESULT vmg_kvp_available(const char *directory)
 	items = items_in(reply);
 	if (hr == S_OK && !kvp_machine_is_available(&items.iface))
 		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	return hr;
+}
+
+HRESULT vmg_kvp_cancel(const char *directory, uint64_t id)
+{
+	struct kvp kvp = {.host = host};
+	json_auto_t *reply = NULL;
+	struct items items;
+	HRESULT hr = vmg_hresult_of(vmg_connection_open(&kvp.connection, directory));
+
+	if (hr == S_OK)
+		hr = call(&kvp, items_command("kvp_guest_items"), &reply);
+	items = items_in(reply);
+	if (hr == S_OK)
+		hr = kvp_machine_cancel_any(&kvp.host, &items.iface, id);
+	vmg_connection_close(&kvp.connection);
 	return hr;
 }

@@ -275,3 +275,47 @@ void kvp_machine_cancel(struct kvp_machine *machine, char value[KVP_TEXT_MAX + 1
 	machine->cancelled = true;
 	format_verb(value, machine, KVP_CANCEL);
 }
+
+/* Whether @request is an attempt of the task with that id; 0: of any. */
+static bool is_of_task(const struct kvp_request *request, uint64_t id)
+{
+	char prefix[24];
+
+	snprintf(prefix, sizeof(prefix), "%016" PRIx64 "-", id);
+	return !id || strncmp(request->id, prefix, strlen(prefix)) == 0;
+}
+
+/* Whether the guest can still carry out @request, or does so. */
+static bool is_pending(const struct kvp_request *request, const struct item *item)
+{
+	const struct kvp_answer *answer = &item->answer;
+
+	if (strcmp(answer->id, request->id) == 0)
+		return answer->state != HV_LOGOFF_DONE;
+	return strcmp(answer->busy, request->id) != 0 &&
+	       (!*request->boot || strcmp(request->boot, item->boot) == 0);
+}
+
+HRESULT kvp_machine_cancel_any(struct kvp_host *host, const struct kvp_guest_items *items,
+			       uint64_t id)
+{
+	char value[KVP_TEXT_MAX + 1];
+	struct kvp_answer refusal;
+	struct kvp_request request;
+	struct item item;
+	HRESULT hr;
+
+	if (!parse_item(&item, items))
+		return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	hr = host->get(host, KVP_REQUEST_KEY, value);
+	if (FAILED(hr))
+		return hr;
+	if (kvp_request_parse(&request, value, &refusal) < 0 || request.verb != KVP_LOGOFF ||
+	    !is_of_task(&request, id) || !is_pending(&request, &item))
+		return HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+	if (strcmp(item.answer.id, request.id) == 0 && item.answer.state == HV_LOGOFF_ENDING)
+		return E_FAIL;
+	request.verb = KVP_CANCEL;
+	kvp_request_format(value, &request);
+	return host->put(host, KVP_REQUEST_KEY, value);
+}

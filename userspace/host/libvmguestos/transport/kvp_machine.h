@@ -80,4 +80,11 @@ void kvp_machine_fail(struct kvp_machine *machine, HRESULT error, const char *te
  */
 void kvp_machine_cancel(struct kvp_machine *machine, char value[KVP_TEXT_MAX + 1]);
 
+/*
+ * Cancels the request in progress, which may be another program's, unless @id is neither 0 nor that
+ * of its task. E_FAIL if sessions are being ended, ERROR_NOT_FOUND if there is no such request.
+ */
+HRESULT kvp_machine_cancel_any(struct kvp_host *host, const struct kvp_guest_items *items,
+			       uint64_t id);
+
 #endif /* VMG_KVP_MACHINE_H */

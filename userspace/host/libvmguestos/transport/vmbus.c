@@ -25,9 +25,9 @@ static struct vmbus *vmbus_of(const struct task *task)
 	return task->data;
 }
 
-static json_t *id_to_json(const struct task *task)
+static json_t *id_to_json(uint64_t id)
 {
-	return json_sprintf("%#llx", (unsigned long long)task->id);
+	return json_sprintf("%#llx", (unsigned long long)id);
 }
 
 /* The enums of vmguestos.h have the numbers of linux/hv_logoff.h. */
@@ -109,7 +109,7 @@ static json_t *logoff_command(const struct task *task, const VMLogoffOptions *op
 {
 	json_t *command = json_pack(
 		"{s:s, s:o, s:I, s:I, s:b, s:s*, s:s*, s:s*}", "command", "logoff", "id",
-		id_to_json(task), "timeout", (json_int_t)options->timeout, "grace",
+		id_to_json(task->id), "timeout", (json_int_t)options->timeout, "grace",
 		(json_int_t)options->grace, "force", (int)(options->flags & VM_LOGOFF_FORCE),
 		"message", options->message, "user", options->user, "session", options->session);
 
@@ -213,12 +213,21 @@ static HRESULT start(struct task *task, const struct machine *machine,
 	return hr;
 }
 
-static HRESULT cancel(struct task *task)
+HRESULT vmg_vmbus_cancel(const char *directory, uint64_t id)
 {
 	json_auto_t *reply = NULL;
-	json_t *command = json_pack("{s:s, s:o}", "command", "cancel", "id", id_to_json(task));
-	int ret = vmg_connection_call(vmbus_of(task)->directory, command, &reply);
-	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : vmg_hresult_in(reply);
+	json_t *command = json_pack("{s:s}", "command", "cancel");
+	int ret;
+
+	if (id)
+		json_object_set_new(command, "id", id_to_json(id));
+	ret = vmg_connection_call(directory, command, &reply);
+	return ret < 0 ? vmg_hresult_of(ret) : vmg_hresult_in(reply);
+}
+
+static HRESULT cancel(struct task *task)
+{
+	HRESULT hr = vmg_vmbus_cancel(vmbus_of(task)->directory, task->id);
 
 	/* The request is complete, and the guest does not have it any more. */
 	return hr == HRESULT_FROM_WIN32(ERROR_NOT_FOUND) ? E_FAIL : hr;

@@ -19,6 +19,9 @@ $(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wi
 $(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,host/libvmguestos/json \
 	host/libvmguestos/sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
+$(BUILD)/fuzz/fuzz_vmlogoff: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,shared/text \
+	$(addprefix host/vmlogoff/,command request system_posix))
+$(BUILD)/fuzz/fuzz_vmlogoff: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \

@@ -16,8 +16,6 @@
 #include "unit.h"
 #include "userspace/host/libvmguestos/transport/kvp_machine.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
-#include "userspace/host/vmlogoff/status.h"
-#include "userspace/host/vmlogoff/suggest.h"
 #include "userspace/shared/kvp_value.h"
 
 /* The time limit for an event that must occur. */
@@ -1837,6 +1835,25 @@ static void assert_busy(IVMTask2 *task)
 	IVMTask2_Release(task);
 }
 
+/* By a process that has no task; the component has no request. */
+static void test_kvp_cancel_any(void **state)
+{
+	IVMTask2 *task = logoff();
+	IVMGuestOS2 *guest = find();
+	uint64_t id;
+
+	IVMTask2_get_ID(task, &id);
+	assert_int_equal(IVMGuestOS2_CancelLogoff(guest, id + 1),
+			 HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	assert_int_equal(IVMGuestOS2_CancelLogoff(guest, id), S_OK);
+	fake_host_kvp_wait("do=cancel");
+	fake_host_kvp_set_answer("v=1 id=@ state=done result=0x800704c7 text=Cancelled.");
+	assert_int_equal(IVMTask2_WaitForCompletion(task, LIMIT_MS), S_OK);
+	assert_int_equal(error_of(task), HRESULT_FROM_WIN32(ERROR_CANCELLED));
+	IVMTask2_Release(task);
+	IVMGuestOS2_Release(guest);
+}
+
 static void test_kvp_busy(void **state)
 {
 	IVMTask2 *task;
@@ -1965,52 +1982,6 @@ static void test_codes(void **state)
 	assert_non_null(VMGuestOS_ErrorText((HRESULT)0x80001234));
 }
 
-static void test_statuses(void **state)
-{
-	static const HRESULT codes[] = {
-		S_OK,
-		DISP_E_EXCEPTION,
-		HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION),
-		VM_E_TIMED_OUT,
-		HRESULT_FROM_WIN32(ERROR_CANCELLED),
-		HRESULT_FROM_WIN32(ERROR_BUSY),
-		VM_E_VM_UNKNOWN,
-		VM_E_VM_NOT_RUNNING,
-		VM_E_ADDITIONS_FEATURE_NOT_AVAIL,
-		E_ACCESSDENIED,
-		E_INVALIDARG,
-		E_FAIL,
-		E_OUTOFMEMORY,
-		HRESULT_FROM_WIN32(ERROR_TIMEOUT),
-		HRESULT_FROM_WIN32(ERROR_TIME_SKEW),
-		HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH),
-		HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS),
-	};
-	bool seen[256] = {[EXIT_FAILURE] = true};
-
-	for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
-		int status = status_of(codes[i]);
-
-		assert_in_range(status, 0, 63);
-		assert_false(seen[status]);
-		seen[status] = true;
-	}
-	assert_int_equal(status_of(S_OK), 0);
-	assert_int_equal(status_of((HRESULT)0x80001234), EXIT_FAILURE);
-}
-
-static void test_similar_names(void **state)
-{
-	assert_true(suggest_is_similar("wbe1", "web1"));
-	assert_true(suggest_is_similar("web2", "web1"));
-	assert_true(suggest_is_similar("Web1", "web1"));
-	assert_true(suggest_is_similar("we", "web1"));
-	assert_true(suggest_is_similar("databse", "database"));
-	assert_false(suggest_is_similar("mail", "web1"));
-	assert_false(suggest_is_similar("", "web1"));
-	assert_false(suggest_is_similar("x", "web1"));
-}
-
 #define HOST(name)     cmocka_unit_test_setup_teardown(name, setup_host, teardown)
 #define KVP(name)      cmocka_unit_test_setup_teardown(name, setup_kvp, teardown)
 #define REGISTRY(name) cmocka_unit_test_setup_teardown(name, setup_registry, teardown)
@@ -2075,14 +2046,13 @@ int main(void)
 		KVP(test_kvp_users_in_answer),
 		KVP(test_transports),
 		KVP(test_kvp_cancel),
+		KVP(test_kvp_cancel_any),
 		KVP(test_kvp_busy),
 		KVP(test_kvp_clocks),
 		KVP(test_kvp_no_answer),
 		KVP(test_kvp_machine_stops),
 		KVP(test_threads_on_one_kvp_task),
 		cmocka_unit_test(test_codes),
-		cmocka_unit_test(test_statuses),
-		cmocka_unit_test(test_similar_names),
 	};
 
 	return cmocka_run_group_tests_name("vmguestos", tests, NULL, NULL);

@@ -39,10 +39,9 @@ $(BUILD)/vmlogoff: $(VMLOGOFF_OBJECTS:%=$(BUILD)/%) $(BUILD)/libvmguestos.a
 
 all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 
-# The unit tests of libvmguestos also run with ThreadSanitizer.
+# The unit tests of libvmguestos and vmlogoff also run with ThreadSanitizer.
 TSAN_CFLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
-VMGUESTOS_TEST := tests/unit/fake_host.o userspace/host/vmlogoff/status.o userspace/host/vmlogoff/suggest.o \
-	$(VMGUESTOS_OBJECTS)
+VMGUESTOS_TEST := tests/unit/fake_host.o $(VMGUESTOS_OBJECTS)
 $(BUILD)/tsan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(TSAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
@@ -51,7 +50,19 @@ $(BUILD)/asan/test_vmguestos: $(VMGUESTOS_TEST:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_vmguestos: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUESTOS_TEST:%=$(BUILD)/tsan/%)
 	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
-unit: $(BUILD)/tsan/test_vmguestos
+# test_vmlogoff runs the vmlogoff next to it.
+VMLOGOFF_TEST := tests/unit/fake_fleet.o $(filter-out %/vmlogoff.o,$(VMLOGOFF_OBJECTS)) \
+	$(filter-out $(VMLOGOFF_OBJECTS),$(VMGUESTOS_OBJECTS))
+$(BUILD)/asan/vmlogoff: $(patsubst %,$(BUILD)/asan/%,$(sort $(VMLOGOFF_OBJECTS) $(VMGUESTOS_OBJECTS)))
+	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
+$(BUILD)/tsan/vmlogoff: $(patsubst %,$(BUILD)/tsan/%,$(sort $(VMLOGOFF_OBJECTS) $(VMGUESTOS_OBJECTS)))
+	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
+$(BUILD)/asan/test_vmlogoff: $(VMLOGOFF_TEST:%=$(BUILD)/asan/%) | $(BUILD)/asan/vmlogoff
+$(BUILD)/asan/test_vmlogoff: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
+$(BUILD)/tsan/test_vmlogoff: $(BUILD)/tsan/tests/unit/test_vmlogoff.o $(VMLOGOFF_TEST:%=$(BUILD)/tsan/%) \
+		| $(BUILD)/tsan/vmlogoff
+	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
+unit: $(BUILD)/tsan/test_vmguestos $(BUILD)/tsan/test_vmlogoff
 
 install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 	install -D -m 755 $(BUILD)/vmlogoff $(DESTDIR)$(PREFIX)/bin/vmlogoff

@@ -28,6 +28,7 @@ int status_of(HRESULT hr)
 		{HRESULT_FROM_WIN32(ERROR_TIME_SKEW), 15},
 		{HRESULT_FROM_WIN32(ERROR_REVISION_MISMATCH), 16},
 		{HRESULT_FROM_WIN32(ERROR_ALREADY_EXISTS), 17},
+		{HRESULT_FROM_WIN32(ERROR_NOT_FOUND), 18},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
@@ -35,4 +36,32 @@ int status_of(HRESULT hr)
 			return statuses[i].status;
 	}
 	return EXIT_FAILURE;
+}
+
+bool status_is_nothing(HRESULT hr)
+{
+	return hr == HRESULT_FROM_WIN32(ERROR_NO_SUCH_LOGON_SESSION) ||
+	       hr == HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+}
+
+int status_of_all(const struct machines *machines)
+{
+	int failure = EXIT_SUCCESS, nothing = EXIT_SUCCESS;
+	bool done = false;
+
+	for (size_t i = 0; i < machines->count; i++) {
+		HRESULT hr = machines->list[i].result;
+
+		if (hr == S_OK)
+			done = true;
+		else if (status_is_nothing(hr))
+			nothing = status_of(hr);
+		else if (failure == EXIT_SUCCESS || failure == status_of(hr))
+			failure = status_of(hr);
+		else
+			failure = EXIT_FAILURE;
+	}
+	if (failure != EXIT_SUCCESS)
+		return failure;
+	return done ? EXIT_SUCCESS : nothing;
 }

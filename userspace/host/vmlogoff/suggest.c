@@ -2,9 +2,13 @@
 #include "suggest.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/param.h>
+
+#include "userspace/shared/util.h"
 
 #define LENGTH_MAX 64
 
@@ -38,4 +42,42 @@ bool suggest_is_similar(const char *typed, const char *name)
 		return false;
 	return (length > 1 && strncasecmp(typed, name, length) == 0) ||
 	       distance(typed, name) <= MIN(length, MAX(length / 3, 2));
+}
+
+static size_t count_similar(const char *typed, char *const *names)
+{
+	size_t count = 0;
+
+	for (; *names; names++)
+		count += suggest_is_similar(typed, *names);
+	return count;
+}
+
+/* Appends a blank and @name to *@list, which is NULL after there was no memory. */
+static void append(char **list, const char *name)
+{
+	_cleanup_free_ char *before = *list;
+
+	if (!before || asprintf(list, "%s %s", before, name) < 0)
+		*list = NULL;
+}
+
+void suggest(struct show *show, const char *typed)
+{
+	_cleanup_free_ char **names = NULL;
+	_cleanup_free_ char *list = NULL;
+	size_t similar;
+
+	if (FAILED(VMGuestOS_Names(&names)) || !*names) {
+		show_note(show, "there are no machines.");
+		return;
+	}
+	list = strdup("");
+	similar = count_similar(typed, names);
+	for (char **name = names; *name; name++) {
+		if (!similar || suggest_is_similar(typed, *name))
+			append(&list, *name);
+	}
+	if (list)
+		show_note(show, similar ? "did you mean:%s?" : "available machines:%s", list);
 }

@@ -2,18 +2,16 @@
 /* vmlogoff --watch. The library's thread prints the events. */
 #include "watch.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "system.h"
 #include "userspace/shared/util.h"
 
 struct watcher {
 	IVMVirtualMachineEvents2 iface;
-	const struct show *show;
-	int ended; /* eventfd: OnEnd() was called */
+	struct show *show;
+	const struct machine *machine;
+	waitable ended; /* an event: OnEnd() was called */
 	HRESULT reason;
 };
 
@@ -48,13 +46,17 @@ static HRESULT on_guest_logoff(IVMVirtualMachineEvents2 *This, VMLogoffType type
 
 static HRESULT on_session_ended(IVMVirtualMachineEvents2 *This, const VMLogoffEvent *event)
 {
-	show_event(watcher_of(This)->show, event);
+	struct watcher *watcher = watcher_of(This);
+
+	show_event(watcher->show, watcher->machine, event);
 	return S_OK;
 }
 
 static HRESULT on_reporting(IVMVirtualMachineEvents2 *This, bool reports)
 {
-	show_reporting(watcher_of(This)->show, reports);
+	struct watcher *watcher = watcher_of(This);
+
+	show_reporting(watcher->show, watcher->machine, reports);
 	return S_OK;
 }
 
@@ -63,7 +65,8 @@ static HRESULT on_end(IVMVirtualMachineEvents2 *This, HRESULT reason)
 	struct watcher *watcher = watcher_of(This);
 
 	watcher->reason = reason;
-	return eventfd_write(watcher->ended, 1) < 0 ? E_FAIL : S_OK;
+	system_set(watcher->ended);
+	return S_OK;
 }
 
 static const IVMVirtualMachineEvents2Vtbl vtbl = {
@@ -76,23 +79,24 @@ static const IVMVirtualMachineEvents2Vtbl vtbl = {
 	.OnEnd = on_end,
 };
 
-HRESULT watch(const struct show *show, IVMGuestOS2 *guest, int signals)
+HRESULT watch(struct show *show, const struct machine *machine)
 {
-	struct watcher watcher = {.iface = {&vtbl}, .show = show, .ended = eventfd(0, EFD_CLOEXEC)};
-	struct pollfd ready[] = {{.fd = watcher.ended, .events = POLLIN},
-				 {.fd = signals, .events = POLLIN}};
+	waitable signals = system_catch_signals();
+	struct watcher watcher = {
+		.iface = {&vtbl}, .show = show, .machine = machine, .ended = system_event()};
+	waitable any[] = {watcher.ended, signals};
 	uint32_t cookie;
 	HRESULT hr = DISP_E_EXCEPTION;
 
-	if (watcher.ended < 0)
-		return hr;
-	hr = IVMGuestOS2_Advise(guest, (IVMVirtualMachineEvents *)&watcher.iface, &cookie);
+	if (watcher.ended >= 0 && signals >= 0)
+		hr = IVMGuestOS2_Advise(machine->guest, (IVMVirtualMachineEvents *)&watcher.iface,
+					&cookie);
 	if (SUCCEEDED(hr)) {
-		while (poll(ready, ARRAY_SIZE(ready), -1) < 0 && errno == EINTR)
-			;
-		IVMGuestOS2_Unadvise(guest, cookie);
+		system_wait(any, ARRAY_SIZE(any));
+		IVMGuestOS2_Unadvise(machine->guest, cookie);
 		hr = watcher.reason;
 	}
-	close(watcher.ended);
+	system_close(&watcher.ended);
+	system_close(&signals);
 	return hr;
 }

@@ -5,9 +5,9 @@
 #include "show.h"
 
 /*
- * Prints the sessions that end in @guest until @signals is readable (S_OK) or the library reports
- * the end of the events.
+ * Prints the sessions that end in the guest of @machine until SIGINT or SIGTERM arrives (S_OK) or
+ * the library reports the end of the events.
  */
-HRESULT watch(const struct show *show, IVMGuestOS2 *guest, int signals);
+HRESULT watch(struct show *show, const struct machine *machine);
 
 #endif /* VMG_WATCH_H */

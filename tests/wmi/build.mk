@@ -15,7 +15,7 @@ $(WINDOWS)/cmocka.o:
 
 $(WINDOWS)/tests/wmi/%.o: WINDOWS_CPPFLAGS += -Wno-unused-parameter -I$(CMOCKA)/include
 # A test that corrupts memory or has undefined behavior ends with a trap.
-$(WINDOWS)/tests/wmi/%.o $(WMI_OBJECTS:%=$(WINDOWS)/trap/%): CFLAGS := -O1 -g \
+$(WINDOWS)/tests/wmi/%.o $(WINDOWS_OBJECTS:%=$(WINDOWS)/trap/%): CFLAGS := -O1 -g \
 	-fsanitize=undefined -fsanitize-undefined-trap-on-error
 
 $(WINDOWS)/trap/%.o: %.c
@@ -27,11 +27,12 @@ $(WINDOWS)/tests/wmi/%.version.o: userspace/host/windows/version.rc
 	$(call windows-version,$*.exe,A test of hv-logoff)
 
 $(WINDOWS_PROGRAMS): $(WINDOWS)/%.exe: $(WINDOWS)/tests/wmi/%.o $(WINDOWS)/tests/wmi/%.version.o \
-		$(WMI_OBJECTS:%=$(WINDOWS)/trap/%) $(WINDOWS)/cmocka.o
+		$(WINDOWS_OBJECTS:%=$(WINDOWS)/trap/%) $(WINDOWS)/cmocka.o
 	$(MINGW)gcc $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS)
 
 # The stand-in for Hyper-V's WMI provider.
-HVWMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard tests/wmi/provider/*.c)) userspace/host/windows/wide.o
+HVWMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard tests/wmi/provider/*.c)) userspace/host/windows/wide.o \
+	$(KVP_VALUE_OBJECTS)
 $(WINDOWS)/tests/wmi/provider/version.o: userspace/host/windows/version.rc
 	@mkdir -p $(@D)
 	$(call windows-version,hvwmi.dll,The stand-in for the WMI provider of Hyper-V)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The Hyper-V part of the WMI layer, against the stand-in for Hyper-V's provider. */
+#include "tests/wmi/stand_in.h"
 #include "tests/wmi/windows_unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wchar.h>
 
 #include "userspace/host/windows/com.h"
 #include "userspace/host/windows/hyperv.h"
@@ -15,8 +15,10 @@
 static const struct wmi_wait bounded = {.ms = 60000};
 static const struct wmi_wait brief = {.ms = 200};
 
-static void(WINAPI *reset)(const WCHAR *behavior);
-static void(WINAPI *guest_item)(const WCHAR *name, const WCHAR *data);
+#define reset      stand_in.reset
+#define guest_item stand_in.guest_item
+
+static struct stand_in stand_in;
 
 static HRESULT connect_with(const struct wmi_wait *wait, struct wmi **wmi)
 {
@@ -389,26 +391,6 @@ static void other_namespaces(void **state)
 	wmi_free(wmi);
 }
 
-static HRESULT call_export(HMODULE library, const char *name)
-{
-	HRESULT(WINAPI * function)(void) = (void *)GetProcAddress(library, name);
-
-	return function ? function() : E_FAIL;
-}
-
-/* The stand-in is next to this program. */
-static HMODULE load_stand_in(void)
-{
-	WCHAR path[MAX_PATH];
-	DWORD length = GetModuleFileNameW(NULL, path, ARRAY_SIZE(path));
-	WCHAR *end = length < ARRAY_SIZE(path) ? wcsrchr(path, L'\\') : NULL;
-
-	if (!end || end + ARRAY_SIZE(L"\\hvwmi.dll") > path + ARRAY_SIZE(path))
-		return NULL;
-	wcscpy(end, L"\\hvwmi.dll");
-	return LoadLibraryW(path);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -431,14 +413,11 @@ int main(void)
 		cmocka_unit_test(the_service_is_stopped),
 		cmocka_unit_test(other_namespaces),
 	};
-	HMODULE library = load_stand_in();
 	int failed;
 
-	if (!library || FAILED(call_export(library, "DllRegisterServer")))
+	if (!stand_in_load(&stand_in))
 		return 1;
-	reset = (void *)GetProcAddress(library, "HvWmiReset");
-	guest_item = (void *)GetProcAddress(library, "HvWmiGuestItem");
 	failed = cmocka_run_group_tests_name("hyperv", tests, NULL, NULL);
-	call_export(library, "DllUnregisterServer");
+	stand_in_unload(&stand_in);
 	return failed;
 }

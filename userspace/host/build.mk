@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # libvmguestos as a shared and a static library, and vmlogoff, linked with the static library.
 
-include userspace/host/windows/build.mk
-
 VMGUESTOS_SONAME := libvmguestos.so.1
 VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
@@ -10,12 +8,15 @@ OBJCOPY ?= objcopy
 
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
+KVP_VALUE_OBJECTS := $(patsubst %,userspace/shared/%.o,kvp_value names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \
-	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
+	$(KVP_VALUE_OBJECTS)
 # The part of it that needs no host.
 KVP_MACHINE_OBJECTS := $(patsubst %,userspace/host/libvmguestos/%.o,error hresult transport/kvp_machine) \
-	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
+	$(KVP_VALUE_OBJECTS)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
+
+include userspace/host/windows/build.mk
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden
 

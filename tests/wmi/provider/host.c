@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
+#include "guest.h"
 #include "item.h"
 
 #define INVALID_PARAMETER 32773
@@ -13,11 +14,12 @@
 #define JOB_STARTED       4096
 
 #define MAX_ITEMS     128
-#define MAX_JOBS      64
+#define MAX_JOBS      256
 #define MAX_DATA      1023
 #define SLOW_JOB_MS   1000
 #define STATE_RUNNING 2
 #define STATE_OFF     3
+#define STATUS_USUAL  3 /* for a guest with Linux */
 
 struct items {
 	struct item list[MAX_ITEMS];
@@ -52,8 +54,10 @@ static struct machine machines[] = {
 
 static struct {
 	HRESULT connect, query;
+	unsigned int failing; /* queries that fail with @query; UINT_MAX for all */
 	bool connect_hangs, query_hangs;
 	bool machines_hidden, vmms_missing;
+	LONG status;  /* OperationalStatus */
 	LONG missing; /* the error for an item that is missing */
 	DWORD delay;
 	enum job_behavior job;
@@ -159,7 +163,8 @@ static const WCHAR *const job_names[] = {
 /* A word that is not known ends the process: a test with it would test something else. */
 static void apply_word(const WCHAR *word)
 {
-	bool known = swscanf(word, L"delay=%lu", &host.delay) == 1;
+	bool known = swscanf(word, L"delay=%lu", &host.delay) == 1 ||
+		     swscanf(word, L"status=%ld", &host.status) == 1 || guest_apply_word(word);
 
 	for (size_t index = 0; index < ARRAY_SIZE(results); index++) {
 		if (wcscmp(word, results[index].text) == 0) {
@@ -193,12 +198,27 @@ void WINAPI HvWmiReset(const WCHAR *behavior)
 	EnterCriticalSection(&lock);
 	memset(&host, 0, sizeof(host));
 	host.missing = NOT_FOUND;
+	host.status = STATUS_USUAL;
+	host.failing = UINT_MAX;
+	guest_reset();
 	reset_machines();
 	_snwprintf(words, ARRAY_SIZE(words) - 1, L"%ls", behavior);
 	for (WCHAR *word = wcstok(words, L" "); word; word = wcstok(NULL, L" "))
 		apply_word(word);
 	LeaveCriticalSection(&lock);
 	PulseEvent(reset_event);
+}
+
+unsigned int WINAPI HvWmiFailQueries(HRESULT hr, unsigned int count)
+{
+	unsigned int before;
+
+	EnterCriticalSection(&lock);
+	before = host.failing;
+	host.query = hr;
+	host.failing = count;
+	LeaveCriticalSection(&lock);
+	return before;
 }
 
 void WINAPI HvWmiGuestItem(const WCHAR *name, const WCHAR *data)
@@ -231,8 +251,16 @@ HRESULT host_connect_result(bool *hang)
 
 HRESULT host_query_result(bool *hang)
 {
+	HRESULT hr = S_OK;
+
+	EnterCriticalSection(&lock);
 	*hang = host.query_hangs;
-	return host.query;
+	if (host.failing > 0) {
+		hr = host.query;
+		host.failing -= host.failing != UINT_MAX;
+	}
+	LeaveCriticalSection(&lock);
+	return hr;
 }
 
 DWORD host_delay(void)
@@ -243,7 +271,7 @@ DWORD host_delay(void)
 /* The machine whose GUID is in a path, or NULL. */
 static struct machine *machine_in(const WCHAR *path)
 {
-	for (size_t index = 0; index < ARRAY_SIZE(machines); index++) {
+	for (size_t index = guest_has_moved(); index < ARRAY_SIZE(machines); index++) {
 		if (wcsstr(path, machines[index].id))
 			return &machines[index];
 	}
@@ -260,9 +288,19 @@ static IWbemClassObject *computer_object(const WCHAR *id, const WCHAR *name, LON
 	return object;
 }
 
+static bool is_web1(const struct machine *machine)
+{
+	return machine == &machines[0];
+}
+
+static LONG state_of(const struct machine *machine)
+{
+	return is_web1(machine) && guest_has_stopped() ? STATE_OFF : machine->state;
+}
+
 static IWbemClassObject *machine_object(const struct machine *machine)
 {
-	return computer_object(machine->id, machine->name, machine->state);
+	return computer_object(machine->id, machine->name, state_of(machine));
 }
 
 static SAFEARRAY *item_array(const struct items *items, unsigned int source)
@@ -286,10 +324,14 @@ static void set_machine_path(IWbemClassObject *object, const WCHAR *key,
 	object_set_path(object, key, value);
 }
 
-static IWbemClassObject *component_object(const struct machine *machine)
+static IWbemClassObject *component_object(struct machine *machine)
 {
 	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponent", no_method);
+	_cleanup_bstr_ BSTR answer = is_web1(machine) ? guest_answer() : NULL;
 
+	if (answer)
+		set_item(&machine->guest, L"HvLogoffAnswer", answer);
+	object_set_number_array(object, L"OperationalStatus", host.status);
 	set_machine_path(object, L"DeviceID", machine);
 	object_set_number(object, L"EnabledState", 2, CIM_UINT16);
 	object_set_strings(object, L"GuestExchangeItems", item_array(&machine->guest, 1));
@@ -323,7 +365,7 @@ static size_t computers(IWbemClassObject *instances[MAX_RESULTS])
 	if (host.machines_hidden)
 		return 0;
 	instances[count++] = computer_object(L"HV01", L"HV01", STATE_RUNNING);
-	for (size_t index = 0; index < ARRAY_SIZE(machines); index++)
+	for (size_t index = guest_has_moved(); index < ARRAY_SIZE(machines); index++)
 		instances[count++] = machine_object(&machines[index]);
 	return count;
 }
@@ -347,14 +389,14 @@ size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULT
 size_t host_associated(const WCHAR *path, const WCHAR *class,
 		       IWbemClassObject *instances[MAX_RESULTS])
 {
-	const struct machine *machine;
+	struct machine *machine;
 	size_t count = 0;
 
 	EnterCriticalSection(&lock);
 	machine = machine_in(path);
 	if (machine && wcsstr(path, L"Msvm_ComputerSystem.") &&
-	    _wcsicmp(class, L"Msvm_KvpExchangeComponent") == 0 && machine->state == STATE_RUNNING &&
-	    machine->exchange)
+	    _wcsicmp(class, L"Msvm_KvpExchangeComponent") == 0 &&
+	    state_of(machine) == STATE_RUNNING && machine->exchange)
 		instances[count++] = component_object(machine);
 	if (machine && wcsstr(path, L"Msvm_KvpExchangeComponent.") &&
 	    _wcsicmp(class, L"Msvm_KvpExchangeComponentSettingData") == 0)
@@ -435,7 +477,9 @@ static void apply_item(struct machine *machine, enum kvp_method method, const st
 
 	if (method != KVP_REMOVE)
 		set_item(&machine->host, item->name, item->data);
-	else if (present)
+	if (method != KVP_REMOVE && is_web1(machine) && wcscmp(item->name, L"HvLogoffRequest") == 0)
+		guest_receive(item->data);
+	if (method == KVP_REMOVE && present)
 		remove_item(&machine->host, present);
 }
 

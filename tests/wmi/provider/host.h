@@ -13,6 +13,8 @@
  *	machines=none                what UAC leaves an administrator who is not elevated: no
  *	                             instance at all
  *	vmms=none                    no Msvm_VirtualSystemManagementService
+ *	status=7|12|13               OperationalStatus of Data Exchange, otherwise 3
+ *	guest=…                      what web1's guest does with a request: see guest.h
  *	delay=MS                     how long each call takes, before its result is there
  *	job=direct|slow|failed|stuck|gone
  *	                             methods complete without a job; jobs take a second; they fail
@@ -20,7 +22,7 @@
  *
  * The machines: web1 (running), db1 (off), two named twin (running), old1 (running, without
  * Data Exchange). The items of the guest web1 contain its host's name and what HvWmiGuestItem()
- * sets.
+ * sets, and its hv-logoffd's answer.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -54,6 +56,8 @@ HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
 
 /* The functions that the DLL exports for tests. */
 void WINAPI HvWmiReset(const WCHAR *behavior);
+/* The next @count queries fail, UINT_MAX for all. Returns how many would have failed before. */
+unsigned int WINAPI HvWmiFailQueries(HRESULT hr, unsigned int count);
 void WINAPI HvWmiGuestItem(const WCHAR *name, const WCHAR *data);
 
 void host_init(void);

@@ -239,6 +239,16 @@ void object_set_number(IWbemClassObject *object, const WCHAR *name, LONG value, 
 	set(object, name, variant, type);
 }
 
+void object_set_number_array(IWbemClassObject *object, const WCHAR *name, LONG value)
+{
+	SAFEARRAY *array = SafeArrayCreateVector(VT_I4, 0, 1);
+	VARIANT variant = {.vt = VT_ARRAY | VT_I4, .parray = array};
+	LONG index = 0;
+
+	SafeArrayPutElement(array, &index, &value);
+	set(object, name, variant, CIM_UINT16 | CIM_FLAG_ARRAY);
+}
+
 void object_set_strings(IWbemClassObject *object, const WCHAR *name, SAFEARRAY *array)
 {
 	VARIANT variant = {.vt = array ? VT_ARRAY | VT_BSTR : VT_NULL, .parray = array};

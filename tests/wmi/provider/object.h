@@ -26,6 +26,8 @@ void object_set_path(IWbemClassObject *object, const WCHAR *key, const WCHAR *va
 
 void object_set_string(IWbemClassObject *object, const WCHAR *name, const WCHAR *value);
 void object_set_number(IWbemClassObject *object, const WCHAR *name, LONG value, CIMTYPE type);
+/* Sets an array of one 16-bit number. */
+void object_set_number_array(IWbemClassObject *object, const WCHAR *name, LONG value);
 /* Takes @array, which may be NULL. */
 void object_set_strings(IWbemClassObject *object, const WCHAR *name, SAFEARRAY *array);
 

@@ -22,12 +22,19 @@ windows-version = $(MINGW)windres -O coff -DVERSION='$(WINDOWS_VERSION)' \
 	userspace/host/windows/version.rc $@
 comma := ,
 
-WMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/windows/*.c))
+# libvmguestos for Windows, whose machines are those of Hyper-V. It is a static library: strings and
+# arrays that it returns are freed by the program's free().
+WINDOWS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/windows/*.c)) \
+	$(patsubst %,userspace/host/libvmguestos/%.o,guestos iid sessions task) $(KVP_MACHINE_OBJECTS)
 
-$(WINDOWS)/libwmi.a: $(WMI_OBJECTS:%=$(WINDOWS)/%)
+# utc.c uses functions of POSIX that have other names, or need a macro.
+$(WINDOWS)/userspace/shared/utc.o $(WINDOWS)/trap/userspace/shared/utc.o: WINDOWS_CPPFLAGS += \
+	-D_POSIX_C_SOURCE=200809L -Dtimegm=_mkgmtime
+
+$(WINDOWS)/libvmguestos.a: $(WINDOWS_OBJECTS:%=$(WINDOWS)/%)
 	rm -f $@
 	$(MINGW)ar rcs $@ $^
 
-windows: $(WINDOWS)/libwmi.a
+windows: $(WINDOWS)/libvmguestos.a
 
 .PHONY: windows

@@ -144,6 +144,49 @@ HRESULT hyperv_find(struct wmi *wmi, const char *name, bool local, const struct 
 	return hr;
 }
 
+void hyperv_machines_clear(struct hyperv_machines *machines)
+{
+	for (size_t index = 0; index < machines->count; index++)
+		hyperv_machine_clear(&machines->list[index]);
+	free(machines->list);
+	*machines = (struct hyperv_machines){};
+}
+
+static HRESULT add_machines(const struct wmi_objects *objects, struct hyperv_machines *machines)
+{
+	HRESULT hr = S_OK;
+
+	machines->list = calloc(objects->count + 1, sizeof(*machines->list));
+	if (!machines->list)
+		return E_OUTOFMEMORY;
+	for (size_t index = 0; index < objects->count && SUCCEEDED(hr); index++) {
+		struct hyperv_machine *machine = &machines->list[machines->count];
+
+		hr = read_machine(objects->items[index], machine);
+		if (SUCCEEDED(hr) && is_guid(machine->id))
+			machines->count++;
+		else
+			hyperv_machine_clear(machine);
+	}
+	return hr;
+}
+
+HRESULT hyperv_list(struct wmi *wmi, const struct wmi_wait *wait, struct hyperv_machines *machines)
+{
+	_cleanup_objects_ struct wmi_objects objects = {};
+	HRESULT hr = wmi_query(wmi, "SELECT * FROM Msvm_ComputerSystem", wait, &objects);
+
+	*machines = (struct hyperv_machines){};
+	/* The host itself is an instance, too. */
+	if (SUCCEEDED(hr) && objects.count == 0)
+		hr = HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED);
+	if (SUCCEEDED(hr))
+		hr = add_machines(&objects, machines);
+	if (FAILED(hr))
+		hyperv_machines_clear(machines);
+	return hr;
+}
+
 void hyperv_items_clear(struct hyperv_items *items)
 {
 	for (size_t index = 0; index < items->count; index++) {
@@ -194,15 +237,22 @@ static HRESULT associated(struct wmi *wmi, const char *path, const char *class,
 	return S_OK;
 }
 
+/* The machine may have been stopped, removed or moved to another host since it was found. */
 static HRESULT find_component(struct wmi *wmi, const struct hyperv_machine *machine,
 			      const struct wmi_wait *wait, IWbemClassObject **component)
 {
 	HRESULT hr = associated(wmi, machine->path, "Msvm_KvpExchangeComponent", wait, component);
+	_cleanup_release_ IWbemClassObject *now = NULL;
+	uint32_t state = 0;
 
 	if (hr != (HRESULT)WBEM_E_NOT_FOUND)
 		return hr;
-	return machine->state == HYPERV_RUNNING ? VM_E_ADDITIONS_FEATURE_NOT_AVAIL
-						: VM_E_VM_NOT_RUNNING;
+	hr = wmi_get(wmi, machine->path, wait, &now);
+	if (SUCCEEDED(hr))
+		hr = wmi_get_number(now, L"EnabledState", &state);
+	if (FAILED(hr))
+		return hr == (HRESULT)WBEM_E_NOT_FOUND ? HRESULT_FROM_WIN32(ERROR_NOT_FOUND) : hr;
+	return state == HYPERV_RUNNING ? VM_E_ADDITIONS_FEATURE_NOT_AVAIL : VM_E_VM_NOT_RUNNING;
 }
 
 /* The object that has the items of @source. */
@@ -248,6 +298,15 @@ HRESULT hyperv_items(struct wmi *wmi, const struct hyperv_machine *machine,
 		hr = parse_items(texts, count, items);
 	wmi_strings_free(texts, count);
 	return hr;
+}
+
+HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine,
+		      const struct wmi_wait *wait, uint32_t *status)
+{
+	_cleanup_release_ IWbemClassObject *component = NULL;
+	HRESULT hr = find_component(wmi, machine, wait, &component);
+
+	return SUCCEEDED(hr) ? wmi_get_first_number(component, L"OperationalStatus", status) : hr;
 }
 
 /* What the documentation of the methods calls the error. */

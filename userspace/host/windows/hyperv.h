@@ -14,8 +14,9 @@
 /*
  * Errors of these functions, in addition to those of wmi.h: VM_E_VM_UNKNOWN,
  * HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED) if no machine at all is visible: the caller's token
- * lacks the rights, as UAC leaves it, TYPE_E_AMBIGUOUSNAME, VM_E_VM_NOT_RUNNING, and
- * VM_E_ADDITIONS_FEATURE_NOT_AVAIL if Data Exchange is disabled for the machine.
+ * lacks the rights, as UAC leaves it, TYPE_E_AMBIGUOUSNAME, VM_E_VM_NOT_RUNNING,
+ * VM_E_ADDITIONS_FEATURE_NOT_AVAIL if Data Exchange is disabled for the machine, and
+ * HRESULT_FROM_WIN32(ERROR_NOT_FOUND) if a machine that was found is no longer on the host.
  */
 
 /* Msvm_ComputerSystem.EnabledState */
@@ -37,6 +38,16 @@ void hyperv_machine_clear(struct hyperv_machine *machine);
 HRESULT hyperv_find(struct wmi *wmi, const char *name, bool local, const struct wmi_wait *wait,
 		    struct hyperv_machine *machine);
 
+struct hyperv_machines {
+	struct hyperv_machine *list;
+	size_t count;
+};
+
+void hyperv_machines_clear(struct hyperv_machines *machines);
+
+/* All machines of the host, in no order. An error if none is visible to this account. */
+HRESULT hyperv_list(struct wmi *wmi, const struct wmi_wait *wait, struct hyperv_machines *machines);
+
 /*
  * What it means that @name was found @found times, among @visible instances: the host itself is
  * always one. @token: whether the caller's token has the rights; true for another computer, where
@@ -57,6 +68,16 @@ struct hyperv_items {
 };
 
 void hyperv_items_clear(struct hyperv_items *items);
+
+/* Msvm_KvpExchangeComponent.OperationalStatus[0]: 3 is usual for guests with Linux. */
+#define HYPERV_STATUS_OK         2
+#define HYPERV_STATUS_DEGRADED   3
+#define HYPERV_STATUS_PROTOCOL   7
+#define HYPERV_STATUS_NO_CONTACT 12
+#define HYPERV_STATUS_LOST       13
+
+HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine,
+		      const struct wmi_wait *wait, uint32_t *status);
 
 /* NULL if there is no such item. Names are compared as Hyper-V does: in any case. */
 const char *hyperv_item_data(const struct hyperv_items *items, const char *name);

@@ -98,10 +98,20 @@ static struct operation *operation_new(HRESULT (*run)(struct call *call, void *c
 	return NULL;
 }
 
+/* Milliseconds. */
+static DWORD time_left(const struct wmi_wait *wait)
+{
+	ULONGLONG now = GetTickCount64();
+
+	if (!wait->end)
+		return wait->ms;
+	return now >= wait->end ? 0 : (DWORD)min(wait->end - now, (ULONGLONG)wait->ms);
+}
+
 static HRESULT run_operation(struct wmi *wmi, struct operation *operation,
 			     const struct wmi_wait *wait)
 {
-	return caller_run(wmi->caller, &operation->call, wait->ms, wait->cancel);
+	return caller_run(wmi->caller, &operation->call, time_left(wait), wait->cancel);
 }
 
 /* An object in this process, as in WMI's own libraries, is no proxy and has no blanket. */
@@ -298,7 +308,7 @@ static bool is_computer_name(COMPUTER_NAME_FORMAT format, const WCHAR *host)
 	return GetComputerNameExW(format, name, &size) && _wcsicmp(name, host) == 0;
 }
 
-static bool is_this_computer(const char *host)
+bool wmi_is_this_computer(const char *host)
 {
 	_cleanup_bstr_ BSTR name = NULL;
 
@@ -349,7 +359,7 @@ static struct wmi *wmi_new(void)
 
 HRESULT wmi_connect(struct wmi **wmi, const struct wmi_target *target, const struct wmi_wait *wait)
 {
-	bool local = is_this_computer(target->host);
+	bool local = wmi_is_this_computer(target->host);
 	_cleanup_operation_ struct operation *operation = NULL;
 	HRESULT hr;
 
@@ -499,7 +509,7 @@ static HRESULT pause(ULONGLONG end, HANDLE cancel)
 HRESULT wmi_wait_for_job(struct wmi *wmi, const char *path, const struct wmi_wait *wait,
 			 struct wmi_job *job)
 {
-	ULONGLONG end = GetTickCount64() + wait->ms;
+	ULONGLONG end = GetTickCount64() + time_left(wait);
 	HRESULT hr;
 
 	*job = (struct wmi_job){};

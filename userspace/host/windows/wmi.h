@@ -34,9 +34,13 @@ struct wmi_target {
 	const char *password; /* of @user; copied, and overwritten when the connection is freed */
 };
 
+/* Whether a host's name, which may be NULL, is one of this computer. */
+bool wmi_is_this_computer(const char *host);
+
 struct wmi_wait {
 	DWORD ms;      /* the bound of one call, at most INT32_MAX */
 	HANDLE cancel; /* an event that ends the call, or NULL */
+	ULONGLONG end; /* the bound of all calls, by GetTickCount64(); 0 if there is none */
 };
 
 /* For tests: the port and the bound of the probe of another computer. */
@@ -100,6 +104,8 @@ bool wmi_job_succeeded(const struct wmi_job *job);
  */
 HRESULT wmi_get_string(IWbemClassObject *object, const WCHAR *name, char **text);
 HRESULT wmi_get_number(IWbemClassObject *object, const WCHAR *name, uint32_t *number);
+/* The first number of an array. */
+HRESULT wmi_get_first_number(IWbemClassObject *object, const WCHAR *name, uint32_t *number);
 /* An absent array has no elements. */
 HRESULT wmi_get_strings(IWbemClassObject *object, const WCHAR *name, char ***texts, size_t *count);
 HRESULT wmi_put_string(IWbemClassObject *object, const WCHAR *name, const char *text);

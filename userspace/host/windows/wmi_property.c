@@ -59,6 +59,24 @@ HRESULT wmi_get_number(IWbemClassObject *object, const WCHAR *name, uint32_t *nu
 	}
 }
 
+HRESULT wmi_get_first_number(IWbemClassObject *object, const WCHAR *name, uint32_t *number)
+{
+	_cleanup_variant_ VARIANT value = {};
+	LONG low = 0, element = 0;
+	HRESULT hr = get(object, name, &value);
+
+	if (FAILED(hr))
+		return hr;
+	/* Arrays of 16 bits are of 32 bits, too. */
+	if (V_VT(&value) != (VT_ARRAY | VT_I4))
+		return WBEM_E_TYPE_MISMATCH;
+	hr = SafeArrayGetLBound(V_ARRAY(&value), 1, &low);
+	if (SUCCEEDED(hr))
+		hr = SafeArrayGetElement(V_ARRAY(&value), &low, &element);
+	*number = (uint32_t)element;
+	return hr;
+}
+
 static HRESULT get_element(SAFEARRAY *array, LONG index, char **text)
 {
 	_cleanup_bstr_ BSTR wide = NULL;

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Machines of Hyper-V. Each call has a connection of its own to the host, and finds the machine by
+ * its GUID, which does not change when it is renamed.
+ */
+#include "machine.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "userspace/host/libvmguestos/error.h"
+#include "userspace/shared/util.h"
+
+#define TEXT_SIZE 512
+
+struct machine {
+	volatile LONG refs;
+	char *host, *user, *password; /* of VMHost; may be NULL */
+	char *name;
+	char guid[37]; /* in lower case */
+};
+
+struct machine *machine_ref(struct machine *machine)
+{
+	InterlockedIncrement(&machine->refs);
+	return machine;
+}
+
+void vmg_machine_free(struct machine *machine)
+{
+	if (InterlockedDecrement(&machine->refs) > 0)
+		return;
+	if (machine->password)
+		SecureZeroMemory(machine->password, strlen(machine->password));
+	free(machine->host);
+	free(machine->user);
+	free(machine->password);
+	free(machine->name);
+	free(machine);
+}
+
+const char *vmg_machine_name(const struct machine *machine)
+{
+	return machine->name;
+}
+
+const char *vmg_machine_guid(const struct machine *machine)
+{
+	return machine->guid;
+}
+
+static bool copy_text(char **copy, const char *text)
+{
+	*copy = text ? strdup(text) : NULL;
+	return *copy || !text;
+}
+
+static struct machine *machine_new(const VMHost *host)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+
+	if (!machine)
+		return NULL;
+	machine->refs = 1;
+	if (copy_text(&machine->host, host->name) && copy_text(&machine->user, host->user) &&
+	    copy_text(&machine->password, host->password))
+		return machine;
+	vmg_machine_free(machine);
+	return NULL;
+}
+
+void machine_wait_init(struct wmi_wait *wait, HANDLE cancel)
+{
+	*wait = (struct wmi_wait){
+		.ms = MACHINE_WAIT_MS, .cancel = cancel, .end = GetTickCount64() + MACHINE_WAIT_MS};
+}
+
+static HRESULT explain(enum remedy_step step, HRESULT hr, const char *host, const char *name,
+		       char *text, size_t size)
+{
+	if (hr == WMI_E_TIMEOUT)
+		hr = VM_E_TIMED_OUT;
+	if (FAILED(hr))
+		remedy_text(text, size, step, hr, host, name);
+	return hr;
+}
+
+HRESULT machine_error(const struct machine *machine, enum remedy_step step, HRESULT hr, char *text,
+		      size_t size)
+{
+	return explain(step, hr, machine->host, machine->name, text, size);
+}
+
+static HRESULT connect_to(const VMHost *host, struct wmi **wmi, const struct wmi_wait *wait)
+{
+	const struct wmi_target target = {
+		.host = host->name,
+		.space = HYPERV_NAMESPACE,
+		.user = host->user,
+		.password = host->password,
+	};
+
+	return wmi_connect(wmi, &target, wait);
+}
+
+/* Connects and finds a machine by its name or GUID. */
+static HRESULT open_named(const VMHost *host, const char *name, struct machine_link *link,
+			  const struct wmi_wait *wait, char *text, size_t size)
+{
+	HRESULT hr = connect_to(host, &link->wmi, wait);
+
+	link->found = (struct hyperv_machine){};
+	if (FAILED(hr))
+		return explain(REMEDY_CONNECT, hr, host->name, name, text, size);
+	hr = hyperv_find(link->wmi, name, wmi_is_this_computer(host->name), wait, &link->found);
+	if (FAILED(hr))
+		machine_close(link);
+	return explain(REMEDY_FIND, hr, host->name, name, text, size);
+}
+
+HRESULT machine_open(const struct machine *machine, struct machine_link *link,
+		     const struct wmi_wait *wait, char *text, size_t size)
+{
+	const VMHost host = {
+		.name = machine->host, .user = machine->user, .password = machine->password};
+	HRESULT hr = open_named(&host, machine->guid, link, wait, text, size);
+
+	/* It was found before. */
+	if (hr == VM_E_VM_UNKNOWN)
+		machine_error(machine, REMEDY_ITEMS, HRESULT_FROM_WIN32(ERROR_NOT_FOUND), text,
+			      size);
+	return hr;
+}
+
+void machine_close(struct machine_link *link)
+{
+	wmi_free(link->wmi);
+	link->wmi = NULL;
+	hyperv_machine_clear(&link->found);
+}
+
+static const char *item_value(const struct kvp_guest_items *iface, const char *name)
+{
+	const struct machine_items *items = (const struct machine_items *)iface;
+	const char *data = hyperv_item_data(&items->items, name);
+
+	return data ? data : "";
+}
+
+HRESULT machine_read(struct machine_link *link, const struct wmi_wait *wait,
+		     struct machine_items *items)
+{
+	items->iface.value = item_value;
+	return hyperv_items(link->wmi, &link->found, HYPERV_GUEST, wait, &items->items);
+}
+
+bool machine_explain(const struct machine *machine, struct machine_link *link,
+		     const struct wmi_wait *wait, char *text, size_t size)
+{
+	uint32_t status;
+
+	return SUCCEEDED(hyperv_status(link->wmi, &link->found, wait, &status)) &&
+	       remedy_status_text(text, size, status, machine->name);
+}
+
+static void lower(char guid[37], const char *text)
+{
+	for (size_t index = 0; index < 36; index++)
+		guid[index] = (char)tolower((unsigned char)text[index]);
+}
+
+HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **out)
+{
+	struct machine *machine = machine_new(host);
+	struct machine_link link;
+	char text[TEXT_SIZE] = "";
+	struct wmi_wait wait;
+	HRESULT hr;
+
+	if (!machine)
+		return E_OUTOFMEMORY;
+	machine_wait_init(&wait, NULL);
+	hr = open_named(host, name, &link, &wait, text, sizeof(text));
+	vmg_last_error(text);
+	if (FAILED(hr)) {
+		vmg_machine_free(machine);
+		return hr;
+	}
+	machine->name = link.found.name;
+	link.found.name = NULL;
+	lower(machine->guid, link.found.id);
+	machine_close(&link);
+	*out = machine;
+	return S_OK;
+}
+
+static int compare(const void *left, const void *right)
+{
+	const struct hyperv_machine *one = left, *other = right;
+
+	return strcmp(one->name, other->name);
+}
+
+/* Allocates one block with the pointers, followed by the names. */
+static char **join(const struct hyperv_machines *machines)
+{
+	size_t size = (machines->count + 1) * sizeof(char *);
+	char **names, *next;
+
+	for (size_t index = 0; index < machines->count; index++)
+		size += strlen(machines->list[index].name) + 1;
+	names = malloc(size);
+	if (!names)
+		return NULL;
+	next = (char *)(names + machines->count + 1);
+	for (size_t index = 0; index < machines->count; index++) {
+		size = strlen(machines->list[index].name) + 1;
+		names[index] = memcpy(next, machines->list[index].name, size);
+		next += size;
+	}
+	names[machines->count] = NULL;
+	return names;
+}
+
+HRESULT vmg_machine_names(const VMHost *host, char ***out)
+{
+	struct hyperv_machines machines = {};
+	char text[TEXT_SIZE] = "";
+	struct wmi_wait wait;
+	struct wmi *wmi;
+	HRESULT hr;
+
+	machine_wait_init(&wait, NULL);
+	hr = connect_to(host, &wmi, &wait);
+	if (SUCCEEDED(hr))
+		hr = hyperv_list(wmi, &wait, &machines);
+	hr = explain(wmi ? REMEDY_FIND : REMEDY_CONNECT, hr, host->name, NULL, text, sizeof(text));
+	vmg_last_error(text);
+	wmi_free(wmi);
+	if (SUCCEEDED(hr)) {
+		qsort(machines.list, machines.count, sizeof(*machines.list), compare);
+		*out = join(&machines);
+		hr = *out ? S_OK : E_OUTOFMEMORY;
+	}
+	hyperv_machines_clear(&machines);
+	return hr;
+}
+
+static HRESULT check_answer(const struct machine *machine, struct machine_link *link,
+			    const struct wmi_wait *wait, char *text, size_t size)
+{
+	struct machine_items items;
+	HRESULT hr = machine_read(link, wait, &items);
+
+	if (FAILED(hr))
+		return machine_error(machine, REMEDY_ITEMS, hr, text, size);
+	if (!kvp_machine_is_available(&items.iface)) {
+		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+		if (!machine_explain(machine, link, wait, text, size))
+			remedy_no_answer_text(text, size, machine->name);
+	}
+	hyperv_items_clear(&items.items);
+	return hr;
+}
+
+HRESULT vmg_machine_can_logoff(struct machine *machine)
+{
+	char text[TEXT_SIZE] = "";
+	struct machine_link link;
+	struct wmi_wait wait;
+	HRESULT hr;
+
+	machine_wait_init(&wait, NULL);
+	hr = machine_open(machine, &link, &wait, text, sizeof(text));
+	if (SUCCEEDED(hr)) {
+		hr = check_answer(machine, &link, &wait, text, sizeof(text));
+		machine_close(&link);
+	}
+	vmg_last_error(text);
+	return hr;
+}
+
+HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out)
+{
+	if (!(options->flags & VM_LOGOFF_VIA_VMBUS))
+		return vmg_task_start(&machine_kvp, machine, options, out);
+	vmg_last_error("Hyper-V does not offer the logoff component; requests to its machines go "
+		       "through key-value pairs (kvp).");
+	return E_NOTIMPL;
+}
+
+HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
+			   uint32_t *cookie)
+{
+	(void)machine;
+	(void)events;
+	(void)cookie;
+	vmg_last_error("Key-value pairs carry no events, and Hyper-V does not offer the logoff "
+		       "component, which does.");
+	return E_NOTIMPL;
+}
+
+HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie)
+{
+	(void)machine;
+	(void)cookie;
+	return CONNECT_E_NOCONNECTION;
+}

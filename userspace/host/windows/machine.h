@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A machine of Hyper-V, and the connection to its host. */
+#ifndef HVL_MACHINE_H
+#define HVL_MACHINE_H
+
+#include "hyperv.h"
+#include "remedy.h"
+#include "userspace/host/libvmguestos/machine.h"
+#include "userspace/host/libvmguestos/task.h"
+#include "userspace/host/libvmguestos/transport/kvp_machine.h"
+
+/* The time limit for a function of the library that asks the host. */
+#define MACHINE_WAIT_MS 60000
+
+/* Sets the bounds of the calls that follow. */
+void machine_wait_init(struct wmi_wait *wait, HANDLE cancel);
+
+struct machine *machine_ref(struct machine *machine);
+
+/* A connection to the host of a machine, and the machine as it is found there by its GUID. */
+struct machine_link {
+	struct wmi *wmi;
+	struct hyperv_machine found;
+};
+
+/*
+ * Returns an HRESULT of the API, and for an error its sentence: WMI_E_TIMEOUT becomes
+ * VM_E_TIMED_OUT.
+ */
+HRESULT machine_open(const struct machine *machine, struct machine_link *link,
+		     const struct wmi_wait *wait, char *text, size_t size);
+void machine_close(struct machine_link *link);
+
+/* The same conversion, and the sentence, for an error of the step. */
+HRESULT machine_error(const struct machine *machine, enum remedy_step step, HRESULT hr, char *text,
+		      size_t size);
+
+/*
+ * The sentence for a guest that does not answer: the state of Data Exchange is its reason, or
+ * unknown. Then there is no text, and the result is false.
+ */
+bool machine_explain(const struct machine *machine, struct machine_link *link,
+		     const struct wmi_wait *wait, char *text, size_t size);
+
+/* Items of the guest, for the state machine. */
+struct machine_items {
+	struct kvp_guest_items iface;
+	struct hyperv_items items;
+};
+
+HRESULT machine_read(struct machine_link *link, const struct wmi_wait *wait,
+		     struct machine_items *items);
+
+/* The transport of a task: key-value pairs by WMI. */
+extern const struct transport machine_kvp;
+
+#endif /* HVL_MACHINE_H */

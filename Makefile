@@ -126,21 +126,9 @@ $(E2E_KERNELS:%=hostile-%): hostile-%: $(BUILD)/hvhost $(BUILD)/guest-%$(guest-s
 	$(outer-root) tests/e2e/hostile.py --build $(BUILD) --kernel $* --guest $(GUEST) \
 		$(SEED:%=--seed %) $(PACKETS:%=--packets %)
 
-# A failing suite does not prevent the others from running. To limit the run time, only one kernel
-# runs all end-to-end cases; the others run a selection. make e2e runs all cases on each kernel.
 test: export WERROR = -Werror
 test:
-	@rm -rf $(BUILD)/results; failed=; \
-	$(MAKE) all || failed=1; \
-	for suite in check unit matrix "fuzz SECONDS=27" kunit "e2e KERNEL=6.1" \
-			"e2e KERNEL=6.12 CASES='core processors vmbus'" e2e-trixie \
-			"e2e-faults KERNEL=6.12 CASES=quick" "e2e KERNEL=sanitizer CASES=core" \
-			test-windows; do \
-		eval $(MAKE) -k "$$suite" || failed=1; \
-	done; \
-	tests/summary $(BUILD)/results check unit matrix userspace fuzz kunit e2e-6.1 e2e-6.12 \
-		e2e-6.12-trixie faults-6.12 e2e-sanitizer windows || failed=1; \
-	[[ -z $$failed ]]
+	@+MAKE="$(MAKE)" tests/suites.sh $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

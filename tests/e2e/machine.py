@@ -2,6 +2,7 @@
 """A guest on hvhost: its control socket, and shell commands inside it."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -181,12 +182,14 @@ class Machine:
     def sessions(self):
         """The ids of the sessions that loginctl lists, without those of user managers, which
         systemd 256 and later list too; its output is logged."""
+        # Without sessions, loginctl prints one line to say so. Otherwise the first line has the
+        # columns' names, and an empty line is before the number of sessions.
         text = self.run("loginctl list-sessions --no-pager")
         for line in text.splitlines():
             self.log("  guest| " + line)
-        listed = self.run("loginctl list-sessions --no-legend --no-pager")
-        return [line.split()[0] for line in listed.splitlines()
-                if line.strip() and not any(field.startswith("manager") for field in line.split())]
+        listed = text.splitlines()[1:]
+        return [line.split()[0] for line in itertools.takewhile(str.strip, listed)
+                if not any(field.startswith("manager") for field in line.split())]
 
     def open_session(self, kind, user):
         return self.run(f"open-session {kind} {user}").strip()

@@ -2,7 +2,9 @@
 # BUILD/kernel-K has three symbolic links for kernel K: vmlinuz, modules (the directory of its
 # modules), and build (what modules are built against).
 
-link-kernel = mkdir -p $@; ln -sfn $(1) $@/vmlinuz; ln -sfn $(2) $@/modules; ln -sfn $(3) $@/build
+link-kernel = mkdir -p $@; $(call link,$(1),vmlinuz); $(call link,$(2),modules); $(call link,$(3),build)
+# Another make may use the link: do not replace one that is right.
+link = [ $@/$(2) -ef $(1) ] || ln -sfn $(1) $@/$(2)
 
 $(KERNELS:%=$(BUILD)/kernel-%): $(BUILD)/kernel-%: FORCE
 	@[[ -n "$(call kernel-release,$*)" ]] || \

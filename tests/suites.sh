@@ -1,0 +1,57 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# suites.sh BUILD: runs all test suites, and prints the totals. A failing suite does not prevent the
+# others from running.
+#
+# Two suites run at a time: one with guests, which uses little more than one processor, and one of
+# the others, with a lower priority. What both use is built before.
+set -uo pipefail
+
+build=${1:?}
+here=$(dirname "$(realpath "$0")")
+
+# To limit the run time, only one kernel runs all end-to-end cases; the others run a selection.
+guests=("e2e KERNEL=6.1" "e2e KERNEL=6.12 CASES=processors" e2e-trixie
+	"e2e-faults KERNEL=6.12 CASES=quick" kunit "e2e KERNEL=sanitizer CASES=core")
+# The sanitizer kernel is compiled first, since guests wait for it.
+others=("$build/kernel-sanitizer" check unit matrix "fuzz SECONDS=27" test-windows)
+results=(check unit matrix userspace fuzz windows e2e-6.1 e2e-6.12 e2e-6.12-trixie faults-6.12
+	kunit e2e-sanitizer)
+
+# suite TARGET [VARIABLE=VALUE…]
+suite() {
+	# shellcheck disable=SC2086 # split into words
+	"${MAKE:-make}" -k $1
+}
+
+run_guests() {
+	local failed=0
+	for each in "${guests[@]}"; do
+		suite "$each" || failed=1
+	done
+	return $failed
+}
+
+# Prints the output of a suite when it has ended, so that it does not mix with that of the guests.
+run_others() {
+	local failed=0
+	for each in "${others[@]}"; do
+		suite "$each" >"$build/results/others.log" 2>&1 || failed=1
+		cat "$build/results/others.log"
+	done
+	return $failed
+}
+
+rm -rf "$build/results"
+mkdir -p "$build/results"
+failed=0
+suite "all $build/kernel-6.1 $build/kernel-6.12" || failed=1
+(
+	renice -n 19 -p "$BASHPID" >/dev/null
+	run_others
+) &
+others_job=$!
+run_guests || failed=1
+wait "$others_job" || failed=1
+"$here/summary" "$build/results" "${results[@]}" || failed=1
+exit $failed

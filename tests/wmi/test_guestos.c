@@ -310,6 +310,35 @@ static void progress_and_cancel(void **state)
 	assert_ends(task, HRESULT_FROM_WIN32(ERROR_CANCELLED), "Cancelled.");
 }
 
+static HRESULT cancel_of_web1(uint64_t id)
+{
+	IVMGuestOS2 *guest = find("web1");
+	HRESULT hr = IVMGuestOS2_CancelLogoff(guest, id);
+
+	IVMGuestOS2_Release(guest);
+	return hr;
+}
+
+static void cancel_of_another_program(void **state)
+{
+	IVMTask2 *task;
+	uint64_t id;
+
+	begin(L"guest=stays");
+	assert_hresult(cancel_of_web1(0), HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	task = logoff(60);
+	wait_for_state(task, vmLogoffState_Grace);
+	assert_hresult(IVMTask2_get_ID(task, &id), S_OK);
+	assert_hresult(cancel_of_web1(id + 1), HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+	assert_hresult(cancel_of_web1(id), S_OK);
+	assert_ends(task, HRESULT_FROM_WIN32(ERROR_CANCELLED), "Cancelled.");
+	begin(L"guest=ending");
+	task = logoff(60);
+	wait_for_state(task, vmLogoffState_Ending);
+	assert_hresult(cancel_of_web1(0), E_FAIL);
+	IVMTask2_Release(task);
+}
+
 static void too_late_to_cancel(void **state)
 {
 	IVMTask2 *task;
@@ -504,6 +533,7 @@ int main(void)
 		cmocka_unit_test(texts_are_clean),
 		cmocka_unit_test(logoffs_succeed),
 		cmocka_unit_test(progress_and_cancel),
+		cmocka_unit_test(cancel_of_another_program),
 		cmocka_unit_test(too_late_to_cancel),
 		cmocka_unit_test(refused_and_busy),
 		cmocka_unit_test(timed_out),

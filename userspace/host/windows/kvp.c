@@ -24,7 +24,7 @@ struct kvp {
 	struct kvp_machine state;
 	char text[512]; /* the sentence for the last error */
 	ULONGLONG
-		failing_since; /* the first of the reads that have failed; 0 if the last has not */
+	failing_since; /* the first of the reads that have failed; 0 if the last has not */
 
 	HANDLE thread;
 	HANDLE stop; /* the task is released */
@@ -227,6 +227,14 @@ static HRESULT begin(struct kvp *kvp)
 	return hr;
 }
 
+static const struct kvp_host host = {
+	.get = get,
+	.put = put,
+	.error_text = error_text,
+	.now_ms = now_ms,
+	.time = real_time,
+};
+
 /* The thread exists before the request does. */
 static HRESULT start(struct task *task, const struct machine *machine,
 		     const VMLogoffOptions *options)
@@ -238,11 +246,7 @@ static HRESULT start(struct task *task, const struct machine *machine,
 		return E_OUTOFMEMORY;
 	task->data = kvp;
 	*kvp = (struct kvp){
-		.host = {.get = get,
-			 .put = put,
-			 .error_text = error_text,
-			 .now_ms = now_ms,
-			 .time = real_time},
+		.host = host,
 		.task = task,
 		.machine = machine_ref((struct machine *)machine),
 	};
@@ -337,3 +341,20 @@ const struct transport machine_kvp = {
 	.complete = complete,
 	.release = release,
 };
+
+HRESULT machine_kvp_cancel(struct machine *machine, uint64_t id, char *text, size_t size)
+{
+	struct kvp kvp = {.host = host, .machine = machine};
+	struct wmi_wait wait = bounded(&kvp);
+	struct machine_items items = {};
+	HRESULT hr = machine_open(machine, &kvp.link, &wait, kvp.text, sizeof(kvp.text));
+
+	if (SUCCEEDED(hr))
+		hr = explain(&kvp, machine_read(&kvp.link, &wait, &items));
+	if (SUCCEEDED(hr))
+		hr = kvp_machine_cancel_any(&kvp.host, &items.iface, id);
+	hyperv_items_clear(&items.items);
+	machine_close(&kvp.link);
+	snprintf(text, size, "%s", kvp.text);
+	return hr;
+}

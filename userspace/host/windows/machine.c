@@ -290,6 +290,15 @@ HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *optio
 	return E_NOTIMPL;
 }
 
+HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+{
+	char text[TEXT_SIZE];
+	HRESULT hr = machine_kvp_cancel(machine, id, text, sizeof(text));
+
+	vmg_last_error(text);
+	return hr;
+}
+
 HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
 			   uint32_t *cookie)
 {

@@ -54,4 +54,7 @@ HRESULT machine_read(struct machine_link *link, const struct wmi_wait *wait,
 /* The transport of a task: key-value pairs by WMI. */
 extern const struct transport machine_kvp;
 
+/* See IVMGuestOS2's CancelLogoff(). The text is "" if there is no sentence for the error. */
+HRESULT machine_kvp_cancel(struct machine *machine, uint64_t id, char *text, size_t size);
+
 #endif /* HVL_MACHINE_H */

@@ -251,7 +251,7 @@ static HRESULT find_component(struct wmi *wmi, const struct hyperv_machine *mach
 	if (SUCCEEDED(hr))
 		hr = wmi_get_number(now, L"EnabledState", &state);
 	if (FAILED(hr))
-		return hr == (HRESULT)WBEM_E_NOT_FOUND ? HRESULT_FROM_WIN32(ERROR_NOT_FOUND) : hr;
+		return hr == (HRESULT)WBEM_E_NOT_FOUND ? VM_E_VM_UNKNOWN : hr;
 	return state == HYPERV_RUNNING ? VM_E_ADDITIONS_FEATURE_NOT_AVAIL : VM_E_VM_NOT_RUNNING;
 }
 

@@ -12,11 +12,11 @@
 #define HYPERV_NAMESPACE "root\\virtualization\\v2"
 
 /*
- * Errors of these functions, in addition to those of wmi.h: VM_E_VM_UNKNOWN,
- * HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED) if no machine at all is visible: the caller's token
- * lacks the rights, as UAC leaves it, TYPE_E_AMBIGUOUSNAME, VM_E_VM_NOT_RUNNING,
- * VM_E_ADDITIONS_FEATURE_NOT_AVAIL if Data Exchange is disabled for the machine, and
- * HRESULT_FROM_WIN32(ERROR_NOT_FOUND) if a machine that was found is no longer on the host.
+ * Errors of these functions, in addition to those of wmi.h: VM_E_VM_UNKNOWN, also for a machine
+ * that was found and is no longer on the host, HRESULT_FROM_WIN32(ERROR_ELEVATION_REQUIRED) if no
+ * machine at all is visible: the caller's token lacks the rights, as UAC leaves it,
+ * TYPE_E_AMBIGUOUSNAME, VM_E_VM_NOT_RUNNING, and VM_E_ADDITIONS_FEATURE_NOT_AVAIL if Data Exchange
+ * is disabled for the machine.
  */
 
 /* Msvm_ComputerSystem.EnabledState */

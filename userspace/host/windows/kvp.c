@@ -107,7 +107,6 @@ static bool is_final(HRESULT hr)
 	case VM_E_VM_NOT_RUNNING:
 	case VM_E_VM_UNKNOWN:
 	case VM_E_ADDITIONS_FEATURE_NOT_AVAIL:
-	case HRESULT_FROM_WIN32(ERROR_NOT_FOUND):
 		return true;
 	default:
 		return false;

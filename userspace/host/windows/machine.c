@@ -128,8 +128,7 @@ HRESULT machine_open(const struct machine *machine, struct machine_link *link,
 
 	/* It was found before. */
 	if (hr == VM_E_VM_UNKNOWN)
-		machine_error(machine, REMEDY_ITEMS, HRESULT_FROM_WIN32(ERROR_NOT_FOUND), text,
-			      size);
+		machine_error(machine, REMEDY_ITEMS, hr, text, size);
 	return hr;
 }
 

@@ -28,8 +28,8 @@ static const struct {
 	{PROBE_E_REFUSED, ANY,
 	 "{host} refuses connections to TCP port 135; check that it is a Windows host."},
 	{HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE), ANY,
-	 "{host} answers on TCP port 135, but WMI cannot be reached; check that its firewall "
-	 "permits \"Windows Management Instrumentation (WMI)\"."},
+	 "WMI on {host} cannot be reached; check that it is on, and that its firewall permits "
+	 "\"Windows Management Instrumentation (WMI)\"."},
 	{E_ACCESSDENIED, REMEDY_CONNECT,
 	 "DCOM on {host} refuses this account; check the user and the password, or add the account "
 	 "to \"Distributed COM Users\" there."},
@@ -56,11 +56,10 @@ static const struct {
 	{TYPE_E_AMBIGUOUSNAME, ANY,
 	 "Several virtual machines on {host} are named {machine}; use the GUID, which Get-VM shows "
 	 "as Id."},
-	{VM_E_VM_UNKNOWN, ANY, "There is no virtual machine {machine} on {host}."},
-	{HRESULT_FROM_WIN32(ERROR_NOT_FOUND), REMEDY_ITEMS,
+	{VM_E_VM_UNKNOWN, REMEDY_ITEMS,
 	 "The virtual machine {machine} is no longer on {host}: it was removed, or moved to "
-	 "another "
-	 "host; if it was moved, name that host."},
+	 "another host; if it was moved, name that host."},
+	{VM_E_VM_UNKNOWN, ANY, "There is no virtual machine {machine} on {host}."},
 	{VM_E_VM_NOT_RUNNING, ANY, "The virtual machine {machine} is not running; start it first."},
 	{VM_E_ADDITIONS_FEATURE_NOT_AVAIL, ANY,
 	 "Data Exchange is not enabled for {machine}; enable \"Key-Value Pair Exchange\" in its "

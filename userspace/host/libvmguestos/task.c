@@ -298,8 +298,6 @@ static HRESULT get_descriptor(IVMTask2 *This, int *out)
 {
 	if (!out)
 		return E_POINTER;
-	if (task_of(This)->descriptor < 0)
-		return E_NOTIMPL;
 	*out = task_of(This)->descriptor;
 	return S_OK;
 }

@@ -15,8 +15,8 @@ struct task;
 /* Calls of all functions except wait() and cancel() are serialized. */
 struct transport {
 	/*
-	 * Sends the request. May set the task's descriptor, which becomes readable when process()
-	 * has something to do. An error is returned to the caller and does not end the task.
+	 * Sends the request, and sets the task's descriptor, which becomes ready when process() has
+	 * something to do. An error is returned to the caller and does not end the task.
 	 */
 	HRESULT(*start)
 	(struct task *task, const struct machine *machine, const VMLogoffOptions *options);
@@ -40,7 +40,7 @@ struct task {
 	const struct transport *transport;
 	uint64_t id;
 	char *description;
-	int descriptor; /* -1 if there is none */
+	int descriptor; /* on Windows, the handle of an event */
 
 	vmg_lock lock; /* protects the following */
 	void *data;    /* the transport's */

@@ -228,6 +228,7 @@ typedef struct IVMTask2Vtbl {
 	HRESULT (*get_State)(IVMTask2 *This, VMLogoffState *out);
 	HRESULT (*get_Sessions)(IVMTask2 *This, uint32_t *found, uint32_t *ended, uint32_t *failed);
 	HRESULT (*get_StatusText)(IVMTask2 *This, char **out);
+	/* For poll(); on Windows, LongToHandle() makes it the handle of an event. */
 	HRESULT (*get_Descriptor)(IVMTask2 *This, int *out);
 	/* A single free() releases the array and its strings. */
 	HRESULT (*get_SessionResults)(IVMTask2 *This, VMSessionResult **out, uint32_t *count);

@@ -27,8 +27,8 @@ struct kvp {
 	failing_since; /* the first of the reads that have failed; 0 if the last has not */
 
 	HANDLE thread;
-	HANDLE stop; /* the task is released */
-	HANDLE done; /* the task is complete */
+	HANDLE stop;    /* the task is released */
+	HANDLE changed; /* the task's descriptor */
 
 	vmg_lock cancel_lock; /* one cancel() at a time */
 	HANDLE cancel;        /* for the thread: cancel the request */
@@ -95,6 +95,7 @@ static void publish(struct kvp *kvp)
 	vmg_lock_take(&kvp->task->lock);
 	if (!kvp->task->complete)
 		vmg_task_report(kvp->task, &kvp->state.report);
+	SetEvent(kvp->changed);
 	vmg_lock_give(&kvp->task->lock);
 }
 
@@ -201,10 +202,10 @@ static DWORD WINAPI run(void *parameter)
 static bool open_events(struct kvp *kvp)
 {
 	kvp->stop = CreateEventW(NULL, TRUE, FALSE, NULL);
-	kvp->done = CreateEventW(NULL, TRUE, FALSE, NULL);
+	kvp->changed = CreateEventW(NULL, TRUE, FALSE, NULL);
 	kvp->cancel = CreateEventW(NULL, FALSE, FALSE, NULL);
 	kvp->cancelled = CreateEventW(NULL, FALSE, FALSE, NULL);
-	return kvp->stop && kvp->done && kvp->cancel && kvp->cancelled;
+	return kvp->stop && kvp->changed && kvp->cancel && kvp->cancelled;
 }
 
 static HRESULT begin(struct kvp *kvp)
@@ -258,23 +259,29 @@ static HRESULT start(struct task *task, const struct machine *machine,
 	hr = begin(kvp);
 	vmg_task_set_text(task, kvp->text);
 	vmg_task_report(task, &kvp->state.report);
+	/* Handles have 32 significant bits. */
+	task->descriptor = HandleToLong(kvp->changed);
 	if (SUCCEEDED(hr))
 		ResumeThread(kvp->thread);
 	return hr;
 }
 
-/* The thread reports what it receives. */
+/* The thread has reported what it received. */
 static void process(struct task *task)
 {
-	(void)task;
+	struct kvp *kvp = task->data;
+
+	if (!task->complete)
+		ResetEvent(kvp->changed);
 }
 
-static HRESULT wait_done(struct task *task, int64_t deadline)
+static HRESULT wait_changed(struct task *task, int64_t deadline)
 {
 	const struct kvp *kvp = task->data;
 	int64_t left = deadline < 0 ? INFINITE : MAX(deadline - vmg_now_ms(), 0);
 
-	return WaitForSingleObject(kvp->done, (DWORD)left) == WAIT_OBJECT_0 ? S_OK : VM_E_TIMED_OUT;
+	return WaitForSingleObject(kvp->changed, (DWORD)left) == WAIT_OBJECT_0 ? S_OK
+									       : VM_E_TIMED_OUT;
 }
 
 /* Lets the thread cancel. If that ends first, the request is complete. */
@@ -306,7 +313,7 @@ static void complete(struct task *task)
 {
 	struct kvp *kvp = task->data;
 
-	SetEvent(kvp->done);
+	SetEvent(kvp->changed);
 }
 
 /* The thread's calls end soon after @stop is set. */
@@ -324,7 +331,7 @@ static void release(struct task *task)
 	machine_close(&kvp->link);
 	handlep(&kvp->thread);
 	handlep(&kvp->stop);
-	handlep(&kvp->done);
+	handlep(&kvp->changed);
 	handlep(&kvp->cancel);
 	handlep(&kvp->cancelled);
 	vmg_lock_done(&kvp->cancel_lock);
@@ -335,7 +342,7 @@ static void release(struct task *task)
 const struct transport machine_kvp = {
 	.start = start,
 	.process = process,
-	.wait = wait_done,
+	.wait = wait_changed,
 	.cancel = cancel,
 	.complete = complete,
 	.release = release,

@@ -17,7 +17,7 @@ $(BUILD)/fuzz/fuzz_answer $(BUILD)/fuzz/fuzz_request: $(BUILD)/fuzz/driver/wire.
 $(BUILD)/fuzz/fuzz_record: $(BUILD)/fuzz/driver/record.o $(BUILD)/fuzz/driver/wire.o \
 	$(BUILD)/fuzz/userspace/shared/wire_host.o
 $(BUILD)/fuzz/fuzz_host: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,host/libvmguestos/json \
-	host/libvmguestos/sessions shared/kvp_value shared/names shared/text shared/utc)
+	host/libvmguestos/sessions shared/kvp_fields shared/kvp_sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_host: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_vmlogoff: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,shared/text \
 	$(addprefix host/vmlogoff/,command request system_posix))
@@ -37,7 +37,7 @@ $(BUILD)/fuzz/fuzz_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/fuzz_kvp_xml: $(BUILD)/fuzz/userspace/host/windows/kvp_xml.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_pool \
-	shared/kvp_value shared/names shared/text shared/utc)
+	shared/kvp_fields shared/kvp_sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_journal: $(BUILD)/fuzz/userspace/guest/transport/journal.o
 $(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks: CPPFLAGS += $(LOGOFFD_CFLAGS)
 $(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks: FUZZ_LIBS = $(LOGOFFD_LIBS)

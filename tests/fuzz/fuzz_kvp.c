@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* KVP in the guest: an input is used as a pool file, and as a request's value. */
+/*
+ * KVP: an input is used as a pool file, as a request's value, and as that of an item with outcomes
+ * of sessions.
+ */
 #include <ctype.h>
 #include <errno.h>
 
 #include "folder.h"
 #include "userspace/guest/transport/kvp_pool.h"
+#include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
@@ -145,6 +149,67 @@ static void try_value(const uint8_t *data, size_t size)
 	free(value);
 }
 
+struct outcomes {
+	struct kvp_session items[KVP_TEXT_MAX];
+	size_t count;
+};
+
+static void take_outcome(void *userdata, const struct kvp_session *session)
+{
+	struct outcomes *outcomes = userdata;
+
+	must(outcomes->count < ARRAY_SIZE(outcomes->items));
+	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_OUTSIDE);
+	must(strlen(session->user) < sizeof(session->user) && text_is_utf8(session->user));
+	must(!session->session[0] || text_is_session(session->session));
+	for (const char *next = session->user; *next; next++)
+		must(!iscntrl((unsigned char)*next));
+	outcomes->items[outcomes->count++] = *session;
+}
+
+/* A guest that formats the outcomes again does not lose one, and its items have the same. */
+static void must_be_same_outcomes(const struct outcomes *outcomes)
+{
+	struct outcomes again = {0};
+	struct kvp_sessions sessions = {0};
+	struct kvp_sessions_part part;
+
+	for (size_t i = 0; i < outcomes->count; i++)
+		kvp_sessions_add(&sessions, outcomes->items[i].outcome, outcomes->items[i].uid,
+				 outcomes->items[i].user, outcomes->items[i].session);
+	kvp_sessions_finish(&sessions, "a-1");
+	must(sessions.omitted == 0 && sessions.count <= 3);
+	for (unsigned int i = 0; i < sessions.count; i++) {
+		must(strlen(sessions.values[i]) <= KVP_TEXT_MAX);
+		must(!kvp_sessions_parse(&part, sessions.values[i], take_outcome, &again));
+		must(part.part == i + 1 && part.parts == sessions.count && !part.omitted);
+	}
+	must(again.count == outcomes->count);
+	for (size_t i = 0; i < again.count; i++) {
+		must(again.items[i].outcome == outcomes->items[i].outcome);
+		must(again.items[i].uid == outcomes->items[i].uid);
+		must(!strcmp(again.items[i].user, outcomes->items[i].user));
+		must(!strcmp(again.items[i].session, outcomes->items[i].session));
+	}
+}
+
+static void try_sessions(const uint8_t *data, size_t size)
+{
+	char *value = text_copy(data, size);
+	struct kvp_sessions_part part;
+	struct outcomes outcomes = {0};
+
+	if (kvp_sessions_parse(&part, value, take_outcome, &outcomes) < 0) {
+		must(outcomes.count == 0);
+	} else {
+		must(strlen(value) <= KVP_TEXT_MAX && part.id[0]);
+		must(strlen(part.id) < KVP_ID_SIZE);
+		must(part.part >= 1 && part.part <= part.parts && part.parts <= KVP_SESSIONS_MAX);
+		must_be_same_outcomes(&outcomes);
+	}
+	free(value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *copy = exact_copy(data, size);
@@ -152,6 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_folder(remove_folder);
 	if (size < KVP_VALUE_SIZE)
 		try_value(copy, size);
+	try_sessions(copy, size);
 	try_pool(copy, size);
 	free(copy);
 	return 0;

@@ -380,6 +380,11 @@ KVP = {
     "pool": item("Other", b"something") + item("HvLogoffAnswer", b"idle") + item("Last"),
     "pool-of-others": item("HvLogoffAnswer2") + item("HvLogoffAnswe"),
     "pool-torn": item("HvLogoffAnswer", b"idle") + item("Other")[:1000],
+    "sessions": b'v=1 id=a-1 part=1/2 failed="c3:1001:DOMAIN\\\\jane \\"j\\" doe" ended=4:1000:anna '
+                b"manager-ended=:1000:anna returned=7:1000:anna lingering=:1002: outside=:0:root",
+    "sessions-omitted": b"v=1 part=8/8 id=a-1 omitted=12 selected=1:0:a:b later=x",
+    "sessions-malformed": b"v=1 id=a-1 part=1/1 ended=4:1000:anna manager-left=1 ended=4:-1:anna",
+    "sessions-full": b"v=1 id=a-1 part=1/1" + b" ended=4:1:a" * 80,
     "pool-twice": item("HvLogoffAnswer", b"a") + item("HvLogoffAnswer", b"b"),
 }
 

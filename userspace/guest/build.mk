@@ -3,7 +3,7 @@
 LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod)
 LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd libkmod)
 LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/guest/*.c userspace/guest/*/*.c)) \
-	$(patsubst %,userspace/shared/%.o,kvp_value names text utc)
+	$(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 
 $(LOGOFFD_OBJECTS:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
 

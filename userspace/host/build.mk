@@ -8,7 +8,7 @@ OBJCOPY ?= objcopy
 
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
-KVP_VALUE_OBJECTS := $(patsubst %,userspace/shared/%.o,kvp_value names text utc)
+KVP_VALUE_OBJECTS := $(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \
 	$(KVP_VALUE_OBJECTS)
 # The part of it that needs no host.

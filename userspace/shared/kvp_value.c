@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/hyperv.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,12 +12,12 @@
 #include <string.h>
 #include <sys/param.h>
 
+#include "kvp_fields.h"
 #include "names.h"
 #include "text.h"
 #include "utc.h"
 #include "util.h"
 
-#define BLANKS          " \t\r\n"
 #define ANSWER_VERSION  "1"
 #define TIMEOUT_DEFAULT 60
 
@@ -27,60 +26,6 @@ static const char *const verb_names[] = {
 	[KVP_CANCEL] = "cancel",
 	[KVP_FORGET] = "forget",
 };
-
-struct field_reader {
-	char copy[HV_KVP_EXCHANGE_MAX_VALUE_SIZE + 1];
-	char *next;
-	const char *last; /* the field, with its "=", whose value extends to the end of the text */
-	bool quotes;      /* values may be in quotes */
-	bool malformed;   /* the last field's value starts with a quote, and is invalid */
-};
-
-static void reader_init(struct field_reader *reader, const char *text, const char *last,
-			bool quotes)
-{
-	*reader = (struct field_reader){.next = reader->copy, .last = last, .quotes = quotes};
-	strncpy(reader->copy, text, sizeof(reader->copy) - 1);
-}
-
-/*
- * Removes the quotes and the escapes of @value in place. Returns the character after it, or NULL
- * unless that is a blank or the end of the text.
- */
-static char *unquote(char *value)
-{
-	char *target = value, *next = value + 1;
-
-	for (; *next && *next != '"'; next++) {
-		if (*next == '\\' && *++next != '"' && *next != '\\')
-			return NULL;
-		*target++ = *next;
-	}
-	if (*next != '"' || !strchr(BLANKS, next[1]))
-		return NULL;
-	*target = '\0';
-	return next + 1;
-}
-
-/* Returns the next field, "name=value", as a string; NULL at the end. */
-static char *next_field(struct field_reader *reader)
-{
-	char *field = reader->next + strspn(reader->next, BLANKS);
-	char *end = field + strcspn(field, BLANKS);
-	char *value = field + strcspn(field, BLANKS "=");
-
-	if (!strncmp(field, reader->last, strlen(reader->last)))
-		end = field + strlen(field);
-	else if (reader->quotes && value[0] == '=' && value[1] == '"')
-		end = unquote(value + 1);
-	reader->malformed = !end;
-	if (!end)
-		end = field + strlen(field);
-	reader->next = end;
-	if (*end)
-		*reader->next++ = '\0';
-	return field[0] ? field : NULL;
-}
 
 static bool set_string(char *target, size_t size, const char *value)
 {
@@ -268,14 +213,14 @@ static const struct request_field *find_field(const char *name, unsigned int ver
 /* Where fields end depends on the version, so version 2 is that of a text that starts with it. */
 static unsigned int version_of(const char *value)
 {
-	value += strspn(value, BLANKS);
-	return !strncmp(value, "v=2", 3) && strchr(BLANKS, value[3]) ? 2 : 1;
+	value += strspn(value, KVP_BLANKS);
+	return !strncmp(value, "v=2", 3) && strchr(KVP_BLANKS, value[3]) ? 2 : 1;
 }
 
-static void request_reader_init(struct field_reader *reader, const struct kvp_request *request,
+static void init_request_fields(struct kvp_fields *fields, const struct kvp_request *request,
 				const char *value)
 {
-	reader_init(reader, value, "message=", request->version >= 2);
+	kvp_fields_init(fields, value, "message=", request->version >= 2);
 }
 
 /*
@@ -284,11 +229,11 @@ static void request_reader_init(struct field_reader *reader, const struct kvp_re
  */
 static int parse_essentials(struct request_parser *parser, const char *value)
 {
-	struct field_reader reader;
+	struct kvp_fields fields;
 	char version[16] = "";
 
-	request_reader_init(&reader, parser->request, value);
-	for (char *field = next_field(&reader); field; field = next_field(&reader)) {
+	init_request_fields(&fields, parser->request, value);
+	for (char *field = kvp_fields_next(&fields); field; field = kvp_fields_next(&fields)) {
 		if (!strncmp(field, "id=", 3) && !set_id(parser->request, field + 3))
 			parser->request->id[0] = '\0';
 		if (!strncmp(field, "v=", 2))
@@ -355,7 +300,7 @@ static int check_whole(struct request_parser *parser)
 int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp_answer *refusal)
 {
 	struct request_parser parser = {.request = request, .refusal = refusal};
-	struct field_reader reader;
+	struct kvp_fields fields;
 	int r;
 
 	*request = (struct kvp_request){
@@ -365,9 +310,10 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	r = parse_essentials(&parser, value);
 	if (r < 0)
 		return r;
-	request_reader_init(&reader, request, value);
-	for (char *field = next_field(&reader); field && r >= 0; field = next_field(&reader))
-		r = parse_field(&parser, field, reader.malformed);
+	init_request_fields(&fields, request, value);
+	for (char *field = kvp_fields_next(&fields); field && r >= 0;
+	     field = kvp_fields_next(&fields))
+		r = parse_field(&parser, field, fields.malformed);
 	if (r >= 0)
 		r = check_whole(&parser);
 	if (r >= 0)
@@ -375,41 +321,15 @@ int kvp_request_parse(struct kvp_request *request, const char *value, struct kvp
 	return r;
 }
 
-static bool has_blank(const char *value)
-{
-	return strpbrk(value, BLANKS);
-}
-
 unsigned int kvp_request_version(const struct kvp_request *request)
 {
 	const uint32_t flags = HV_LOGOFF_INCLUDE_LINGERING | HV_LOGOFF_NO_LOGINS;
 	const struct logoff_request *logoff = &request->logoff;
-	bool needs_2 =
-		request->verb == KVP_LOGOFF &&
-		(logoff->flags & flags || has_blank(logoff->user) || has_blank(logoff->session));
+	bool needs_2 = request->verb == KVP_LOGOFF &&
+		       (logoff->flags & flags || kvp_has_blank(logoff->user) ||
+			kvp_has_blank(logoff->session));
 
 	return needs_2 ? 2 : 1;
-}
-
-/*
- * Returns @value in quotes if version 2 requires them, otherwise @value. @target has twice its size
- * and three more bytes.
- */
-static const char *quote(char *target, const char *value)
-{
-	char *next = target;
-
-	if (!has_blank(value) && value[0] != '"')
-		return value;
-	*next++ = '"';
-	for (; *value; value++) {
-		if (*value == '"' || *value == '\\')
-			*next++ = '\\';
-		*next++ = *value;
-	}
-	*next++ = '"';
-	*next = '\0';
-	return target;
 }
 
 static void format_logoff(char *text, size_t size, const struct logoff_request *logoff,
@@ -421,8 +341,8 @@ static void format_logoff(char *text, size_t size, const struct logoff_request *
 	uint32_t flags = logoff->flags;
 
 	if (version >= 2) {
-		user = quote(quoted_user, user);
-		session = quote(quoted_session, session);
+		user = kvp_quote(quoted_user, user);
+		session = kvp_quote(quoted_session, session);
 	}
 	snprintf(text, size, " timeout=%" PRIu32 " grace=%" PRIu32 "%s%s%s%s%s%s%s%s%s%s",
 		 logoff->timeout, logoff->grace, flags & HV_LOGOFF_FORCE ? " force=yes" : "",
@@ -450,11 +370,11 @@ int kvp_request_format(char value[KVP_TEXT_MAX + 1], const struct kvp_request *r
 	return length > KVP_TEXT_MAX ? -E2BIG : 0;
 }
 
-/* The numbers in an answer. Those of users are only present if they are not 0. */
+/* The numbers in an answer. Those that are optional are only present if they are not 0. */
 static const struct answer_number {
 	const char *name;
 	size_t offset;
-	bool of_users;
+	bool optional;
 } answer_numbers[] = {
 	{"percent", offsetof(struct kvp_answer, percent), false},
 	{"found", offsetof(struct kvp_answer, found), false},
@@ -467,6 +387,7 @@ static const struct answer_number {
 	{"returned", offsetof(struct kvp_answer, users.returned), true},
 	{"lingering", offsetof(struct kvp_answer, users.lingering), true},
 	{"outside", offsetof(struct kvp_answer, users.outside), true},
+	{"session-items", offsetof(struct kvp_answer, session_items), true},
 };
 
 static uint32_t *number_in(struct kvp_answer *answer, const struct answer_number *number)
@@ -474,14 +395,14 @@ static uint32_t *number_in(struct kvp_answer *answer, const struct answer_number
 	return (uint32_t *)((char *)answer + number->offset);
 }
 
-static void format_users(char *text, size_t size, struct kvp_answer answer)
+static void format_optional(char *text, size_t size, struct kvp_answer answer)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(answer_numbers); i++) {
 		uint32_t number = *number_in(&answer, &answer_numbers[i]);
 
-		if (answer_numbers[i].of_users && number > 0)
+		if (answer_numbers[i].optional && number > 0)
 			used += (size_t)snprintf(text + used, size - used, " %s=%" PRIu32,
 						 answer_numbers[i].name, number);
 	}
@@ -492,7 +413,7 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 {
 	char written[UTC_SIZE];
 	char result[32] = "";
-	char users[160] = "";
+	char optional[160] = "";
 	char busy[KVP_ID_SIZE + 8] = "";
 
 	utc_format(written, time);
@@ -506,13 +427,13 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 		snprintf(result, sizeof(result), " result=0x%08" PRIx32, answer->result);
 	if (answer->busy[0])
 		snprintf(busy, sizeof(busy), " busy=%s", answer->busy);
-	format_users(users, sizeof(users), *answer);
+	format_optional(optional, sizeof(optional), *answer);
 	snprintf(value, KVP_TEXT_MAX + 1,
 		 "v=" ANSWER_VERSION " id=%s state=%s percent=%" PRIu32 " found=%" PRIu32
 		 " ended=%" PRIu32 " failed=%" PRIu32 "%s%s%s accepts=%d boot=%s time=%s text=%s",
 		 answer->id, state_names[answer->state], answer->percent, answer->found,
-		 answer->ended, answer->failed, users, result, busy, KVP_VERSION_MAX, boot, written,
-		 answer->text);
+		 answer->ended, answer->failed, optional, result, busy, KVP_VERSION_MAX, boot,
+		 written, answer->text);
 }
 
 struct answer_parser {
@@ -572,13 +493,13 @@ int kvp_answer_parse(struct kvp_answer *answer, char boot[KVP_ID_SIZE], int64_t 
 		     const char *value)
 {
 	struct answer_parser parser = {.answer = answer, .boot = boot, .time = time};
-	struct field_reader reader;
+	struct kvp_fields fields;
 
 	*answer = (struct kvp_answer){0};
 	boot[0] = '\0';
 	*time = 0;
-	reader_init(&reader, value, "text=", false);
-	for (char *field = next_field(&reader); field; field = next_field(&reader)) {
+	kvp_fields_init(&fields, value, "text=", false);
+	for (char *field = kvp_fields_next(&fields); field; field = kvp_fields_next(&fields)) {
 		char *separator = strchr(field, '=');
 
 		if (!separator)

@@ -62,6 +62,7 @@ struct kvp_answer {
 		uint32_t lingering;     /* whose programs still run, because they linger */
 		uint32_t outside;       /* who have processes outside any session */
 	} users;                        /* numbers of users */
+	uint32_t session_items;         /* with the outcomes: see kvp_sessions.h */
 	char busy[KVP_ID_SIZE];         /* the last request that was refused because of this one */
 	char text[HV_LOGOFF_TEXT_SIZE];
 	uint32_t accepts; /* only parsed: the highest version of requests, at least 1 */

@@ -268,6 +268,10 @@ static void fake_outcome(void *userdata, const struct outcome *outcome)
 		must(fake.dry_run == (outcome->outcome == HV_LOGOFF_SELECTED));
 		of_session = true;
 		break;
+	case HV_LOGOFF_ENDED:
+		must(fake.ended & 1U << (outcome->session[0] - '0'));
+		of_session = true;
+		break;
 	case HV_LOGOFF_MANAGER_ENDED:
 		must(fake.stopped & 1U << outcome->uid);
 		/* Fall through. */

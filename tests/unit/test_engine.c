@@ -68,7 +68,7 @@ static void fake_outcome(void *userdata, const struct outcome *outcome)
 		record_user_outcome(outcome);
 		return;
 	}
-	assert_in_range(outcome->outcome, HV_LOGOFF_FAILED, HV_LOGOFF_SELECTED);
+	assert_in_range(outcome->outcome, HV_LOGOFF_ENDED, HV_LOGOFF_SELECTED);
 	fake_session_by_id(outcome->session)->outcomes[outcome->outcome]++;
 }
 
@@ -138,6 +138,7 @@ static const struct hv_logoff_report *last(void)
 /* The request is complete: only its last report is HV_LOGOFF_DONE. */
 static void assert_done(uint32_t result, uint32_t found, uint32_t ended, uint32_t failed)
 {
+	unsigned int outcomes_ended = 0;
 	char outcome[32];
 
 	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
@@ -155,6 +156,9 @@ static void assert_done(uint32_t result, uint32_t found, uint32_t ended, uint32_
 	for (size_t i = 0; i < fake.count; i++)
 		failed -= fake.sessions[i].outcomes[HV_LOGOFF_FAILED];
 	assert_int_equal(failed, 0);
+	for (size_t i = 0; i < fake.count; i++)
+		outcomes_ended += fake.sessions[i].outcomes[HV_LOGOFF_ENDED];
+	assert_int_equal(outcomes_ended, fake.audits_ended);
 	assert_begun();
 	snprintf(outcome, sizeof(outcome), "0x%08x", result);
 	assert_string_equal(fake.last_outcome, outcome);
@@ -1304,6 +1308,7 @@ static void test_return_after_each_request(void **state)
 	add_at("1", "alice", "seat0", "tty1")->returns = 2;
 	for (unsigned int i = 1; i <= 2; i++) {
 		fake.audits_ended = 0;
+		fake.sessions[0].outcomes[HV_LOGOFF_ENDED] = 0;
 		fake.sessions[0].signalled = 0;
 		reports.count = 0;
 		request(0, 60, 0, "");

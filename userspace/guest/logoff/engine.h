@@ -39,8 +39,8 @@ struct logoff_transport {
 	 */
 	int (*report)(void *userdata, const struct hv_logoff_report *report);
 	/*
-	 * Any outcome except HV_LOGOFF_ENDED, before the last report. The strings are valid until
-	 * it returns. May be NULL.
+	 * The outcomes, before the last report; those with HV_LOGOFF_ENDED last. The strings are
+	 * valid until it returns. May be NULL.
 	 */
 	void (*outcome)(void *userdata, const struct outcome *outcome);
 };

@@ -95,6 +95,17 @@ static void report_selected(const struct engine *engine)
 		report_session(engine, &engine->targets.items[i].session, HV_LOGOFF_SELECTED);
 }
 
+/* A session that ended by itself is not an outcome of the request. */
+static void report_sessions_ended(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->targets.count; i++) {
+		const struct target *target = &engine->targets.items[i];
+
+		if (target->begun && target->step == TARGET_ENDED)
+			report_session(engine, &target->session, HV_LOGOFF_ENDED);
+	}
+}
+
 static void report_user(void *userdata, const struct outcome *outcome)
 {
 	const struct engine *engine = userdata;
@@ -126,6 +137,7 @@ void report_result(struct engine *engine, const struct result *result)
 	if (engine->request.flags & HV_LOGOFF_DRY_RUN && result->code == HV_LOGOFF_S_OK)
 		report_selected(engine);
 	result_for_each_user(engine, report_user, engine);
+	report_sessions_ended(engine);
 	snprintf(outcome, sizeof(outcome), "0x%08" PRIx32, result->code);
 	audit(engine, NULL, outcome, result->text);
 	send_report(engine, &done, "%s", result->text);

@@ -105,11 +105,13 @@ static void report_outcome(const struct device_requests *requests, uint64_t id,
 			    record.user, strerror(-r));
 }
 
+/* The end of a session was reported when it happened: see device_requests_session_ended(). */
 static void handle_outcome(void *userdata, const struct outcome *outcome)
 {
 	const struct device_requests *requests = userdata;
 
-	report_outcome(requests, requests->id, outcome, 0);
+	if (outcome->outcome != HV_LOGOFF_ENDED)
+		report_outcome(requests, requests->id, outcome, 0);
 }
 
 static const struct logoff_transport transport = {

@@ -5,9 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "events.h"
@@ -73,9 +75,16 @@ static void settle(void)
 	run_events(fixture.event, 300 * USEC_PER_MSEC);
 }
 
+static void publish_later(const char *answer)
+{
+	const struct kvp_sessions none = {0};
+
+	kvp_items_publish(&fixture.items, answer, "", &none);
+}
+
 static void publish(const char *answer)
 {
-	kvp_items_publish(&fixture.items, answer);
+	publish_later(answer);
 	settle();
 }
 
@@ -219,7 +228,7 @@ static void test_locked_pools(void **state)
 	release_lock(holder);
 	wait_for_requests(1);
 	holder = hold_lock(KVP_POOL_GUEST);
-	kvp_items_publish(&fixture.items, "late");
+	publish_later("late");
 	run_loop_a_few_times();
 	release_lock(holder);
 	settle();
@@ -263,7 +272,7 @@ static void test_lock_for_seconds_logged(void **state)
 	holders[0] = hold_lock(KVP_POOL_EXTERNAL);
 	holders[1] = hold_lock(KVP_POOL_AUTO_EXTERNAL);
 	/* Its change makes the items look at pool 0, and find it locked. */
-	kvp_items_publish(&fixture.items, "late");
+	publish_later("late");
 	while (!fixture.items.locks.pools[KVP_POOL_EXTERNAL].logged ||
 	       !fixture.items.locks.pools[KVP_POOL_AUTO_EXTERNAL].logged)
 		assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
@@ -303,12 +312,12 @@ static void test_flock_ignored_after_a_time(void **state)
 	start();
 	fd = open(path_of(kvp_pool_name(KVP_POOL_GUEST)), O_RDONLY | O_CLOEXEC);
 	assert_int_equal(flock(fd, LOCK_SH), 0);
-	kvp_items_publish(&fixture.items, "late");
+	publish_later("late");
 	run_loop_a_few_times();
 	run_events(fixture.event, KVP_FLOCK_PATIENCE);
 	assert_answer("late");
 	/* The last answer is written within the daemon's bounded exit. */
-	kvp_items_publish(&fixture.items, "last");
+	publish_later("last");
 	kvp_items_done(&fixture.items, false);
 	assert_answer("last");
 	close(fd);
@@ -347,13 +356,135 @@ static void test_daemon_exits(void **state)
 {
 	make_pools();
 	start();
-	kvp_items_publish(&fixture.items, "last answer");
+	publish_later("last answer");
 	kvp_items_done(&fixture.items, false);
 	assert_answer("last answer");
 	start();
-	kvp_items_publish(&fixture.items, "idle");
+	publish_later("idle");
 	kvp_items_done(&fixture.items, true);
 	assert_int_equal(read_answer(), 0);
+}
+
+/* The items of the guest's pool after the first one, as "key=value;...". */
+static const char *own_items(void)
+{
+	static char text[4096];
+	_cleanup_free_ char *bytes = NULL;
+	const struct pool_record *records;
+	size_t size, used = 0;
+
+	bytes = read_file(kvp_pool_name(KVP_POOL_GUEST), &size);
+	records = (const struct pool_record *)bytes;
+	assert_int_equal(size % sizeof(*records), 0);
+	assert_memory_equal(&records[0], other(), sizeof(*records));
+	text[0] = '\0';
+	for (size_t i = 1; i < size / sizeof(*records); i++)
+		used += snprintf(text + used, sizeof(text) - used, "%s=%s;", records[i].key,
+				 records[i].value);
+	return text;
+}
+
+/* @count values, with numbers that start at @first. */
+static void publish_sessions(const char *answer, const char *id, unsigned int count,
+			     unsigned int first)
+{
+	struct kvp_sessions sessions = {.count = count};
+
+	for (unsigned int i = 0; i < count; i++)
+		snprintf(sessions.values[i], sizeof(sessions.values[i]), "v=1 id=%s part=%u/%u %u",
+			 id, i + 1, count, first + i);
+	kvp_items_publish(&fixture.items, answer, id, &sessions);
+}
+
+static void test_sessions(void **state)
+{
+	make_pools();
+	start();
+	publish("idle");
+	publish_sessions("done", "a", 2, 10);
+	settle();
+	assert_string_equal(own_items(), "HvLogoffAnswer=done;HvLogoffSessions1=v=1 id=a part=1/2 "
+					 "10;HvLogoffSessions2=v=1 id=a part=2/2 11;");
+	/* Another program writes back an old copy of the pool. */
+	rewrite_pool(KVP_POOL_GUEST,
+		     (struct pool_record[]){*other(), make_record(KVP_ANSWER_KEY, "old"),
+					    make_record("HvLogoffSessions1", "old"),
+					    make_record("HvLogoffSessions8", "old")},
+		     4);
+	settle();
+	assert_string_equal(own_items(), "HvLogoffAnswer=done;HvLogoffSessions1=v=1 id=a part=1/2 "
+					 "10;HvLogoffSessions2=v=1 id=a part=2/2 11;");
+	publish_sessions("done", "b", 1, 20);
+	settle();
+	assert_string_equal(own_items(),
+			    "HvLogoffAnswer=done;HvLogoffSessions1=v=1 id=b part=1/1 20;");
+	publish("idle");
+	assert_string_equal(own_items(), "HvLogoffAnswer=idle;");
+	assert_int_equal(sd_event_run(fixture.event, 500 * USEC_PER_MSEC), 0);
+}
+
+/* The result is not lost if its outcomes cannot be written. */
+static void test_sessions_without_space(void **state)
+{
+	struct rlimit before, limit;
+
+	make_pools();
+	start();
+	publish("idle");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 2 * sizeof(struct pool_record);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	publish_sessions("done", "a", 1, 7);
+	settle();
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_string_equal(own_items(), "HvLogoffAnswer=done;");
+	assert_int_equal(fixture.items.errors[KVP_POOL_GUEST], -EFBIG);
+	while (!strstr(own_items(), "HvLogoffSessions1=v=1 id=a part=1/1 7;"))
+		assert_true(sd_event_run(fixture.event, TIMEOUT) > 0);
+	assert_int_equal(fixture.items.errors[KVP_POOL_GUEST], 0);
+}
+
+/* The daemon was killed, or the machine restored, with items of another request, or of none. */
+static void test_sessions_of_earlier_daemon(void **state)
+{
+	const struct pool_record records[] = {
+		*other(),
+		make_record("HvLogoffSessions1", "v=1 id=a part=1/2 ended=1:1000:anna"),
+		make_record("HvLogoffSessions2", "v=1 id=b part=2/2 ended=2:1000:anna"),
+		make_record("HvLogoffSessions3", "v=1 id=a part=x"),
+		make_record("HvLogoffSessions8", ""),
+	};
+
+	rewrite_pool(KVP_POOL_EXTERNAL, other(), 1);
+	rewrite_pool(KVP_POOL_GUEST, records, ARRAY_SIZE(records));
+	start();
+	publish_sessions("done", "a", 0, 0);
+	settle();
+	assert_string_equal(own_items(), "HvLogoffSessions1=v=1 id=a part=1/2 ended=1:1000:anna;"
+					 "HvLogoffAnswer=done;");
+	publish_sessions("delivered", "c", 0, 0);
+	settle();
+	assert_string_equal(own_items(), "HvLogoffAnswer=delivered;");
+	rewrite_pool(KVP_POOL_GUEST, records, ARRAY_SIZE(records));
+	kvp_items_remove_answer(folder);
+	assert_string_equal(own_items(), "");
+}
+
+/* Records are appended in the order in which they are written: the answer is last. */
+static void test_sessions_when_daemon_exits(void **state)
+{
+	make_pools();
+	start();
+	publish_sessions("done", "a", 1, 7);
+	kvp_items_done(&fixture.items, false);
+	assert_string_equal(own_items(),
+			    "HvLogoffSessions1=v=1 id=a part=1/1 7;HvLogoffAnswer=done;");
+	start();
+	publish_sessions("idle", "", 0, 0);
+	kvp_items_done(&fixture.items, true);
+	assert_string_equal(own_items(), "");
 }
 
 int main(void)
@@ -373,6 +504,10 @@ int main(void)
 		TEST(test_no_answer_without_trusted_pool),
 		TEST(test_own_writes_do_not_cause_wakeups),
 		TEST(test_daemon_exits),
+		TEST(test_sessions),
+		TEST(test_sessions_without_space),
+		TEST(test_sessions_of_earlier_daemon),
+		TEST(test_sessions_when_daemon_exits),
 	};
 
 	return cmocka_run_group_tests_name("kvp_items", tests, NULL, NULL);

@@ -23,6 +23,8 @@ static struct fixture {
 	const char *boot;
 	int64_t now, booted;
 	char published[KVP_TEXT_MAX + 1];
+	char published_id[KVP_ID_SIZE];
+	struct kvp_sessions sessions;
 	unsigned int publications;
 } fixture;
 
@@ -36,9 +38,12 @@ static int64_t fake_booted(void *userdata)
 	return fixture.booted;
 }
 
-static void fake_publish(void *userdata, const char *value)
+static void fake_publish(void *userdata, const char *answer, const char *id,
+			 const struct kvp_sessions *sessions)
 {
-	snprintf(fixture.published, sizeof(fixture.published), "%s", value);
+	snprintf(fixture.published, sizeof(fixture.published), "%s", answer);
+	snprintf(fixture.published_id, sizeof(fixture.published_id), "%s", id);
+	fixture.sessions = *sessions;
 	fixture.publications++;
 }
 
@@ -153,7 +158,8 @@ static void test_states(void **state)
 	assert_published("id=a state=ending percent=10 found=1 ended=0 ");
 	assert_int_equal(fake.sessions[0].signalled, 1);
 	run_for(60);
-	assert_published("id=a state=done percent=10 found=1 ended=0 failed=1 result=0xa0040202 ");
+	assert_published("id=a state=done percent=10 found=1 ended=0 failed=1 session-items=1 "
+			 "result=0xa0040202 ");
 }
 
 static void take_outcome(enum hv_logoff_outcome code)
@@ -181,7 +187,8 @@ static void test_numbers_of_users(void **state)
 	engine_removed(&fake.engine, "c1");
 	run_for(10);
 	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
-			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
+			 "returned=2 lingering=1 outside=3 session-items=1 result=0x00000000 "
+			 "accepts=2 ");
 	restart();
 	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
 			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
@@ -191,8 +198,64 @@ static void test_numbers_of_users(void **state)
 	run_for(1);
 	take_outcome(HV_LOGOFF_MANAGER_FAILED);
 	run_for(60);
-	assert_published(" found=1 ended=0 failed=1 managers-left=1 "
+	assert_published(" found=1 ended=0 failed=1 managers-left=1 session-items=1 "
 			 "result=0xa0040202 accepts=2 ");
+}
+
+static void assert_no_sessions(const char *id)
+{
+	assert_string_equal(fixture.published_id, id);
+	assert_int_equal(fixture.sessions.count, 0);
+	assert_null(strstr(fixture.published, "session-items="));
+}
+
+/* They are published with the result, and not before; the next request or its end drops them. */
+static void test_outcomes_of_sessions(void **state)
+{
+	add_session("c2", "jane doe", BY_NOTHING);
+	take("id=a do=logoff timeout=60");
+	run_for(1);
+	engine_removed(&fake.engine, "c1");
+	assert_no_sessions("a");
+	run_for(60);
+	assert_published("failed=1 session-items=1 result=0xa0040202 ");
+	assert_string_equal(fixture.published_id, "a");
+	assert_int_equal(fixture.sessions.count, 1);
+	assert_string_equal(fixture.sessions.values[0],
+			    "v=1 id=a part=1/1 failed=\"c2:1001:jane doe\" ended=c1:1000:anna");
+	take("id=b do=logoff timeout=60 user=nobody-else dry-run=yes");
+	assert_no_sessions("b");
+	run_for(1);
+	assert_published("result=0x80070520");
+	assert_no_sessions("b");
+	take("id=c do=logoff timeout=60 dry-run=yes");
+	run_for(1);
+	assert_string_equal(fixture.sessions.values[0],
+			    "v=1 id=c part=1/1 selected=\"c2:1001:jane doe\"");
+	take("id=d do=logoff timeout=now");
+	assert_refused("d", "0x80070057", "timeout=now");
+	assert_no_sessions("d");
+	take("id=e do=logoff timeout=60 dry-run=yes");
+	run_for(1);
+	assert_int_equal(fixture.sessions.count, 1);
+	take("id=e do=forget");
+	assert_published("state=idle ");
+	assert_no_sessions("");
+}
+
+/* A new daemon does not have them; the items' id tells which of the pool are those of its answer.
+ */
+static void test_outcomes_after_restart(void **state)
+{
+	take("id=a do=logoff timeout=60 dry-run=yes");
+	run_for(1);
+	assert_published(" session-items=1 ");
+	restart();
+	assert_published("id=a state=done ");
+	assert_no_sessions("a");
+	take("id=a do=forget");
+	restart();
+	assert_no_sessions("");
 }
 
 static void take_2(const char *fields)
@@ -229,7 +292,8 @@ static void test_end_of_session(void **state)
 	run_for(1);
 	engine_removed(&fake.engine, "c1");
 	run_for(10);
-	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 result=0x00000000 ");
+	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 session-items=1 "
+			 "result=0x00000000 ");
 	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
 }
 
@@ -651,6 +715,8 @@ int main(void)
 		TEST(test_logoff),
 		TEST(test_states),
 		TEST(test_numbers_of_users),
+		TEST(test_outcomes_of_sessions),
+		TEST(test_outcomes_after_restart),
 		TEST(test_version_2),
 		TEST(test_end_of_session),
 		TEST(test_same_item_again),

@@ -25,11 +25,12 @@ static int64_t op_booted(void *userdata)
 	return op_now(userdata) - up.tv_sec;
 }
 
-static void op_publish(void *userdata, const char *value)
+static void op_publish(void *userdata, const char *answer, const char *id,
+		       const struct kvp_sessions *sessions)
 {
 	struct kvp_transport *transport = userdata;
 
-	kvp_items_publish(&transport->items, value);
+	kvp_items_publish(&transport->items, answer, id, sessions);
 }
 
 static const struct kvp_requests_ops ops = {

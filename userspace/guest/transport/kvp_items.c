@@ -11,6 +11,8 @@
 
 /* Delay before a lock is tried again, and before a change by another program is checked. */
 #define DELAY      (50 * USEC_PER_MSEC)
+/* The same after a write has failed: closing the file triggers our own inotify watch then, too. */
+#define LONG_DELAY (2 * USEC_PER_SEC)
 /* Attempts to get the lock on exit, and the delay between them: longer than KVP_FLOCK_PATIENCE. */
 #define LAST_TRIES 150
 #define LAST_DELAY (10 * USEC_PER_MSEC)
@@ -68,17 +70,71 @@ static int read_request(struct kvp_items *items)
 	return r;
 }
 
-/* Writes only if necessary: closing the file triggers our own inotify watch. */
-static int write_answer(struct kvp_items *items)
+/*
+ * Writes only if necessary: closing the file triggers our own inotify watch. If @wanted is empty,
+ * the item is removed.
+ */
+static int write_item(struct kvp_pool *pool, const char *key, const char *wanted)
 {
-	char value[KVP_VALUE_SIZE + 1];
-	struct kvp_pool *pool = &items->pools[KVP_POOL_GUEST];
-	int r = kvp_pool_read(pool, KVP_ANSWER_KEY, value);
+	char value[KVP_VALUE_SIZE + 1] = "";
+	int r = kvp_pool_read(pool, key, value);
 
-	if (r == 0 || (r > 0 && strcmp(value, items->answer) != 0))
-		r = kvp_pool_write(pool, KVP_ANSWER_KEY, items->answer);
-	note_result(items, KVP_POOL_GUEST, r);
+	if (r < 0 || (r == 0 && !wanted[0]) || (r > 0 && wanted[0] && !strcmp(value, wanted)))
+		return r;
+	return wanted[0] ? kvp_pool_write(pool, key, wanted) : kvp_pool_remove(pool, key);
+}
+
+static int write_sessions(struct kvp_items *items)
+{
+	char key[KVP_SESSIONS_KEY_SIZE];
+	int r = 0;
+
+	for (unsigned int i = 0; i < items->sessions.count && r >= 0; i++) {
+		kvp_sessions_key(key, i + 1);
+		r = write_item(&items->pools[KVP_POOL_GUEST], key, items->sessions.values[i]);
+	}
 	return r;
+}
+
+/* Whether a previous daemon has written @value for the request that is answered. */
+static bool is_inherited(const struct kvp_items *items, const char *value)
+{
+	struct kvp_sessions_part part;
+
+	return items->sessions.count == 0 && kvp_sessions_parse(&part, value, NULL, NULL) == 0 &&
+	       !strcmp(part.id, items->id);
+}
+
+static int remove_sessions(struct kvp_items *items)
+{
+	struct kvp_pool *pool = &items->pools[KVP_POOL_GUEST];
+	char value[KVP_VALUE_SIZE + 1];
+	char key[KVP_SESSIONS_KEY_SIZE];
+	int r = 0;
+
+	for (unsigned int i = items->sessions.count; i < KVP_SESSIONS_MAX && r >= 0; i++) {
+		kvp_sessions_key(key, i + 1);
+		r = kvp_pool_read(pool, key, value);
+		if (r > 0 && !is_inherited(items, value))
+			r = kvp_pool_remove(pool, key);
+	}
+	return r;
+}
+
+/*
+ * A host that reads an answer with a result finds the outcomes, since they are written before it,
+ * and removed after it. The result is written even if they cannot be.
+ */
+static int write_items(struct kvp_items *items)
+{
+	int sessions = write_sessions(items);
+	int r = sessions;
+
+	if (r != -EAGAIN)
+		r = write_item(&items->pools[KVP_POOL_GUEST], KVP_ANSWER_KEY, items->answer);
+	if (r >= 0)
+		r = remove_sessions(items);
+	return r < 0 ? r : sessions;
 }
 
 /* There is no answer while pool 0 cannot be read: an answer means that requests are accepted. */
@@ -86,7 +142,11 @@ static int check(struct kvp_items *items)
 {
 	int r = read_request(items);
 
-	return r < 0 || !items->answer[0] ? r : write_answer(items);
+	if (r < 0 || !items->answer[0])
+		return r;
+	r = write_items(items);
+	note_result(items, KVP_POOL_GUEST, r);
+	return r;
 }
 
 static int on_time(sd_event_source *source, uint64_t time, void *userdata)
@@ -108,7 +168,7 @@ static void on_change(void *userdata, const char *name)
 	if (!name || !strcmp(name, kvp_pool_name(KVP_POOL_EXTERNAL)))
 		schedule(items, 0);
 	else if (!strcmp(name, kvp_pool_name(KVP_POOL_GUEST)))
-		schedule(items, DELAY);
+		schedule(items, items->errors[KVP_POOL_GUEST] ? LONG_DELAY : DELAY);
 }
 
 int kvp_items_start(struct kvp_items *items, sd_event *event, const char *directory,
@@ -137,25 +197,25 @@ int kvp_items_start(struct kvp_items *items, sd_event *event, const char *direct
 	return r;
 }
 
-void kvp_items_publish(struct kvp_items *items, const char *answer)
+void kvp_items_publish(struct kvp_items *items, const char *answer, const char *id,
+		       const struct kvp_sessions *sessions)
 {
 	strncpy(items->answer, answer, sizeof(items->answer) - 1);
+	strncpy(items->id, id, sizeof(items->id) - 1);
+	items->sessions = *sessions;
 	schedule(items, 0);
 }
 
-static int write_last(struct kvp_pool *pool, const char *answer, bool remove)
-{
-	if (remove)
-		return kvp_pool_remove(pool, KVP_ANSWER_KEY);
-	return answer[0] ? kvp_pool_write(pool, KVP_ANSWER_KEY, answer) : 0;
-}
-
 /* Blocks for a bounded time. */
-static void try_write_last(struct kvp_pool *pool, const char *answer, bool remove)
+static void write_last(struct kvp_items *items, bool remove)
 {
 	static const struct timespec delay = {.tv_nsec = LAST_DELAY * 1000};
 
-	for (int i = 0; i < LAST_TRIES && write_last(pool, answer, remove) == -EAGAIN; i++)
+	if (remove)
+		items->answer[0] = items->id[0] = items->sessions.count = 0;
+	else if (!items->answer[0])
+		return;
+	for (int i = 0; i < LAST_TRIES && write_items(items) == -EAGAIN; i++)
 		nanosleep(&delay, NULL);
 }
 
@@ -166,12 +226,14 @@ void kvp_items_done(struct kvp_items *items, bool remove)
 	directory_watch_done(&items->watch);
 	kvp_locks_done(&items->locks);
 	items->timer = sd_event_source_disable_unref(items->timer);
-	try_write_last(&items->pools[KVP_POOL_GUEST], items->answer, remove);
+	write_last(items, remove);
 }
 
 void kvp_items_remove_answer(const char *directory)
 {
-	struct kvp_pool pool = {.directory = directory, .number = KVP_POOL_GUEST};
+	struct kvp_items items = {
+		.pools[KVP_POOL_GUEST] = {.directory = directory, .number = KVP_POOL_GUEST},
+	};
 
-	try_write_last(&pool, "", true);
+	write_last(&items, true);
 }

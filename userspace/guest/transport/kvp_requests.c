@@ -17,7 +17,7 @@ static void publish(struct kvp_requests *kvp)
 	char value[KVP_TEXT_MAX + 1];
 
 	kvp_answer_format(value, &kvp->answer, kvp->boot, kvp->ops->now(kvp->userdata));
-	kvp->ops->publish(kvp->userdata, value);
+	kvp->ops->publish(kvp->userdata, value, kvp->answer.id, &kvp->sessions);
 }
 
 static struct journal_result to_journal(const struct kvp_answer *answer)
@@ -53,6 +53,12 @@ static struct kvp_answer from_journal(const struct journal_result *result)
 	return answer;
 }
 
+static void set_answer(struct kvp_requests *kvp, const struct kvp_answer *answer)
+{
+	kvp->answer = *answer;
+	kvp->sessions = (struct kvp_sessions){0};
+}
+
 /* Saves the answer, so that it is published again after a restart. */
 static int save_answer(struct kvp_requests *kvp)
 {
@@ -79,6 +85,8 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 	answer->result = report->result;
 	kvp_answer_set_text(answer, report->text);
 	if (report->state == HV_LOGOFF_DONE) {
+		kvp_sessions_finish(&kvp->sessions, answer->id);
+		answer->session_items = kvp->sessions.count;
 		kvp->journal.begun[0] = '\0';
 		save_answer(kvp);
 	}
@@ -86,11 +94,8 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 	return 0;
 }
 
-/* The answer has no outcome of a session, and only the number of users with each other outcome. */
-static void count_outcome(void *userdata, const struct outcome *outcome)
+static void count_user(struct kvp_users *users, const struct outcome *outcome)
 {
-	struct kvp_users *users = &((struct kvp_requests *)userdata)->answer.users;
-
 	switch (outcome->outcome) {
 	case HV_LOGOFF_MANAGER_ENDED:
 	case HV_LOGOFF_MANAGER_SELECTED:
@@ -113,9 +118,19 @@ static void count_outcome(void *userdata, const struct outcome *outcome)
 	}
 }
 
+/* The answer only has the number of users with each outcome. The rest is in items of its own. */
+static void handle_outcome(void *userdata, const struct outcome *outcome)
+{
+	struct kvp_requests *kvp = userdata;
+
+	count_user(&kvp->answer.users, outcome);
+	kvp_sessions_add(&kvp->sessions, outcome->outcome, outcome->uid, outcome->user,
+			 outcome->session);
+}
+
 static const struct logoff_transport transport = {
 	.report = handle_report,
-	.outcome = count_outcome,
+	.outcome = handle_outcome,
 };
 
 static bool is_running(const struct kvp_requests *kvp)
@@ -134,7 +149,7 @@ static void decline(struct kvp_requests *kvp, const struct kvp_answer *refusal)
 			memcpy(kvp->answer.busy, refusal->id, sizeof(refusal->id));
 		journal_save(&kvp->journal);
 	} else {
-		kvp->answer = *refusal;
+		set_answer(kvp, refusal);
 		save_answer(kvp);
 	}
 	publish(kvp);
@@ -187,7 +202,7 @@ static bool is_fresh(const struct kvp_requests *kvp, const struct kvp_request *r
 
 static void carry_out(struct kvp_requests *kvp, const struct kvp_request *request)
 {
-	kvp->answer = (struct kvp_answer){.state = HV_LOGOFF_DELIVERED};
+	set_answer(kvp, &(struct kvp_answer){.state = HV_LOGOFF_DELIVERED});
 	memcpy(kvp->answer.id, request->id, sizeof(request->id));
 	kvp_answer_set_text(&kvp->answer, "The guest has the request.");
 	publish(kvp);
@@ -251,7 +266,7 @@ static void handle_current(struct kvp_requests *kvp, const struct kvp_request *r
 	if (request->verb == KVP_CANCEL) {
 		engine_cancel(kvp->engine, &transport, HV_LOGOFF_CANCEL_HOST);
 	} else if (request->verb == KVP_FORGET && kvp->answer.state == HV_LOGOFF_DONE) {
-		kvp->answer = (struct kvp_answer){0};
+		set_answer(kvp, &(struct kvp_answer){0});
 		save_answer(kvp);
 		publish(kvp);
 	}

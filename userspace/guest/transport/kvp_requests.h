@@ -10,6 +10,7 @@
 
 #include "journal.h"
 #include "userspace/guest/logoff/engine.h"
+#include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 
 #define KVP_STATE_DIRECTORY "/var/lib/hv-logoff"
@@ -19,8 +20,12 @@ struct kvp_requests_ops {
 	/* Seconds since 1970, by this machine's clock: now, and when it was booted. */
 	int64_t (*now)(void *userdata);
 	int64_t (*booted)(void *userdata);
-	/* Replace the answer that the host can read. */
-	void (*publish)(void *userdata, const char *value);
+	/*
+	 * Replace the answer to the request @id that the host can read, and the items with its
+	 * outcomes. @id is empty if there is no request.
+	 */
+	void (*publish)(void *userdata, const char *answer, const char *id,
+			const struct kvp_sessions *sessions);
 };
 
 struct kvp_requests {
@@ -30,6 +35,8 @@ struct kvp_requests {
 	char boot[KVP_ID_SIZE];
 	struct journal journal;
 	struct kvp_answer answer;
+	struct kvp_sessions
+		sessions; /* of the answer; incomplete while the request is in progress */
 };
 
 /*

@@ -4,6 +4,7 @@
  * the guest's answer before the request. Each other line is an event:
  *
  *	a TEXT  the guest's answer is TEXT, with "@" for the request's id, and is read
+ *	s TEXT  the guest's first item with outcomes is TEXT, with "@" for the request's id
  *	h TEXT  another program sets the host's item
  *	t N     N milliseconds pass
  *	p, g    the host refuses to set, or to return its item, until the next p or g
@@ -18,7 +19,7 @@
 static struct {
 	struct kvp_host iface;
 	struct kvp_guest_items guest;
-	char *answer;
+	char *answer, *sessions;
 	char item[KVP_TEXT_MAX + 1];
 	bool replaced; /* the item is that of another program */
 	bool get_fails, put_fails, cancelled;
@@ -30,6 +31,8 @@ static struct kvp_machine machine;
 
 static const char *value(const struct kvp_guest_items *items, const char *name)
 {
+	if (strcmp(name, KVP_SESSIONS_KEY "1") == 0)
+		return host.sessions ? host.sessions : "";
 	return strcmp(name, KVP_ANSWER_KEY) == 0 ? host.answer : "";
 }
 
@@ -78,19 +81,25 @@ static int64_t host_time(struct kvp_host *iface)
 	return 1700000000 + host.now_ms / 1000;
 }
 
-static void set_answer(const char *text)
+static void session(struct kvp_host *iface, const struct kvp_session *session)
+{
+	must(iface == &host.iface && !machine.report.complete);
+	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_OUTSIDE);
+}
+
+static void set_value(char **value, const char *text)
 {
 	const char *place = strchr(text, '@');
 	size_t size = strlen(text) + KVP_ID_SIZE;
 
-	free(host.answer);
-	host.answer = malloc(size);
-	must(host.answer);
+	free(*value);
+	*value = malloc(size);
+	must(*value);
 	if (place)
-		snprintf(host.answer, size, "%.*s%s%s", (int)(place - text), text,
-			 machine.request.id, place + 1);
+		snprintf(*value, size, "%.*s%s%s", (int)(place - text), text, machine.request.id,
+			 place + 1);
 	else
-		snprintf(host.answer, size, "%s", text);
+		snprintf(*value, size, "%s", text);
 }
 
 static void replace(const char *text)
@@ -119,8 +128,11 @@ static void play(const char *line)
 
 	switch (line[0]) {
 	case 'a':
-		set_answer(text);
+		set_value(&host.answer, text);
 		kvp_machine_poll(&machine, &host.guest);
+		break;
+	case 's':
+		set_value(&host.sessions, text);
 		break;
 	case 'h':
 		replace(text);
@@ -164,11 +176,12 @@ static HRESULT begin(char **rest)
 	host.iface = (struct kvp_host){.get = get,
 				       .put = put,
 				       .error_text = error_text,
+				       .session = session,
 				       .now_ms = now_ms,
 				       .time = host_time};
 	host.guest.value = value;
 	kvp_machine_init(&machine, &host.iface, 1, &options);
-	set_answer(strsep(rest, "\n"));
+	set_value(&host.answer, strsep(rest, "\n"));
 	return kvp_machine_begin(&machine, &host.guest);
 }
 
@@ -188,6 +201,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 	}
 	free(host.answer);
+	free(host.sessions);
 	free(input);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/util.h"
 
@@ -42,7 +43,7 @@ static struct host {
 	uint32_t refusal;
 	uint32_t cancel_answer;
 	const char *before, *after;
-	char kvp_request[LINE_SIZE], kvp_answer[LINE_SIZE];
+	char kvp_request[LINE_SIZE], kvp_answer[LINE_SIZE], kvp_sessions[LINE_SIZE];
 	pthread_cond_t kvp_written;
 	char logoff[LINE_SIZE];
 	char cancel[LINE_SIZE];
@@ -159,10 +160,10 @@ static bool write_request(const json_t *command, bool adds)
 	return true;
 }
 
-static json_t *items(const char *name, const char *value)
+static json_t *items(const char *name, const char *value, const char *sessions)
 {
-	return json_pack("{s:b, s:i, s:{s:s*}}", "ok", 1, "return", 0, "items", name,
-			 *value ? value : NULL);
+	return json_pack("{s:b, s:i, s:{s:s*, s:s*}}", "ok", 1, "return", 0, "items", name,
+			 *value ? value : NULL, KVP_SESSIONS_KEY "1", *sessions ? sessions : NULL);
 }
 
 static void reply_to_kvp(struct client *client)
@@ -173,9 +174,9 @@ static void reply_to_kvp(struct client *client)
 	if (host.refusal)
 		reply = refusal(host.refusal, 32769);
 	else if (strcmp(verb, "kvp_host_items") == 0)
-		reply = items(KVP_REQUEST_KEY, host.kvp_request);
+		reply = items(KVP_REQUEST_KEY, host.kvp_request, "");
 	else if (strcmp(verb, "kvp_guest_items") == 0)
-		reply = items(KVP_ANSWER_KEY, host.kvp_answer);
+		reply = items(KVP_ANSWER_KEY, host.kvp_answer, host.kvp_sessions);
 	else if (write_request(command, strcmp(verb, "kvp_add") == 0))
 		reply = json_pack("{s:b, s:i}", "ok", 1, "return", 0);
 	else
@@ -300,7 +301,8 @@ void fake_host_start(void)
 	host.version = "1.1";
 	host.refusal = host.cancel_answer = 0;
 	host.before = host.after = NULL;
-	host.logoff[0] = host.cancel[0] = host.kvp_request[0] = host.kvp_answer[0] = '\0';
+	host.logoff[0] = host.cancel[0] = host.kvp_request[0] = host.kvp_answer[0] =
+		host.kvp_sessions[0] = '\0';
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		host.clients[i] = (struct client){.fd = -1};
 	snprintf(address.sun_path, sizeof(address.sun_path), "%.90s/control.sock", host.directory);
@@ -367,17 +369,30 @@ void fake_host_set_early_output(const char *before, const char *after)
 	host.after = after;
 }
 
+/* Replaces "@" by the id of the last request. */
+static void set_guest_item(char item[LINE_SIZE], const char *value)
+{
+	const char *place = strchr(value, '@'), *id = strstr(host.kvp_request, " id=");
+
+	if (place && id)
+		snprintf(item, LINE_SIZE, "%.*s%.*s%s", (int)(place - value), value,
+			 (int)strcspn(id + 4, " "), id + 4, place + 1);
+	else
+		snprintf(item, LINE_SIZE, "%s", value);
+}
+
 void fake_host_kvp_set_answer(const char *value)
 {
-	const char *place = strchr(value, '@'), *id;
 	SCOPED_LOCK();
 
-	id = strstr(host.kvp_request, " id=");
-	if (place && id)
-		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%.*s%.*s%s",
-			 (int)(place - value), value, (int)strcspn(id + 4, " "), id + 4, place + 1);
-	else
-		snprintf(host.kvp_answer, sizeof(host.kvp_answer), "%s", value);
+	set_guest_item(host.kvp_answer, value);
+}
+
+void fake_host_kvp_set_sessions(const char *value)
+{
+	SCOPED_LOCK();
+
+	set_guest_item(host.kvp_sessions, value);
 }
 
 void fake_host_kvp_set_request(const char *value)

@@ -34,6 +34,8 @@ void fake_host_set_early_output(const char *before, const char *after);
 
 /* Sets the guest's HvLogoffAnswer; "" for none. "@" is replaced by the id of the last request. */
 void fake_host_kvp_set_answer(const char *value);
+/* The same for the guest's HvLogoffSessions1. */
+void fake_host_kvp_set_sessions(const char *value);
 /* Sets the host's HvLogoffRequest, as another program would. */
 void fake_host_kvp_set_request(const char *value);
 /* Waits until the host's HvLogoffRequest contains @part, and returns it. */

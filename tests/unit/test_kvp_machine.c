@@ -16,7 +16,9 @@ static struct fake {
 	struct kvp_host iface;
 	struct kvp_guest_items guest;
 	char answer[KVP_TEXT_MAX + 1]; /* the guest's item */
-	char item[KVP_TEXT_MAX + 1];   /* the host's item */
+	const char *sessions[KVP_SESSIONS_MAX];
+	char item[KVP_TEXT_MAX + 1]; /* the host's item */
+	char outcomes[256];
 	unsigned int puts;
 	HRESULT get_error, put_error;
 	int64_t now_ms, time;
@@ -27,7 +29,25 @@ static struct kvp_machine machine;
 static const char *value(const struct kvp_guest_items *items, const char *name)
 {
 	assert_ptr_equal(items, &fake.guest);
-	return strcmp(name, KVP_ANSWER_KEY) == 0 ? fake.answer : "";
+	for (unsigned int i = 0; i < KVP_SESSIONS_MAX; i++) {
+		char key[KVP_SESSIONS_KEY_SIZE];
+
+		kvp_sessions_key(key, i + 1);
+		if (strcmp(name, key) == 0)
+			return fake.sessions[i] ? fake.sessions[i] : "";
+	}
+	assert_string_equal(name, KVP_ANSWER_KEY);
+	return fake.answer;
+}
+
+static void session(struct kvp_host *host, const struct kvp_session *session)
+{
+	size_t used = strlen(fake.outcomes);
+
+	assert_ptr_equal(host, &fake.iface);
+	assert_false(machine.report.complete);
+	snprintf(fake.outcomes + used, sizeof(fake.outcomes) - used, "%d %s %s %u;",
+		 (int)session->outcome, session->session, session->user, session->uid);
 }
 
 static HRESULT get(struct kvp_host *host, const char *name, char text[KVP_TEXT_MAX + 1])
@@ -100,13 +120,15 @@ static int setup(void **state)
 		.iface = {.get = get,
 			  .put = put,
 			  .error_text = error_text,
+			  .session = session,
 			  .now_ms = now_ms,
 			  .time = host_time},
 		.guest.value = value,
 		.now_ms = 1000,
 		.time = 1700000000,
 	};
-	vmg_kvp_times = (struct kvp_times){.poll_ms = 500, .life = 120, .backstop_ms = 30000};
+	vmg_kvp_times = (struct kvp_times){
+		.poll_ms = 500, .life = 120, .backstop_ms = 30000, .sessions_ms = 5000};
 	answer(IDLE);
 	return 0;
 }
@@ -495,6 +517,75 @@ static void the_items_cannot_be_read(void **state)
 	assert_item("do=logoff");
 }
 
+#define SESSIONS "v=1 id=" ID "-1 part="
+#define DONE     "v=1 id=@ state=done percent=100 found=2 ended=2 result=0x00000000 "
+
+static void outcomes(void **state)
+{
+	begin();
+	fake.sessions[0] = SESSIONS "1/1 failed=c3:1001:bob omitted=7 ended=4:1000:anna";
+	fake.sessions[1] = "v=1 id=older part=2/2 ended=5:1000:anna";
+	poll_with("v=1 id=@ state=ending percent=40 found=2 ended=1 text=");
+	assert_string_equal(fake.outcomes, "");
+	poll_with(DONE "session-items=1 text=All.");
+	assert_string_equal(fake.outcomes, "2 c3 bob 1001;1 4 anna 1000;");
+	assert_ended(S_OK, "All. 7 more outcomes do not fit into the items.");
+	assert_item("do=forget");
+}
+
+/* An older guest has none. A guest whose daemon was restarted has them, but not their number. */
+static void outcomes_without_a_number(void **state)
+{
+	begin();
+	poll_with(DONE "text=All.");
+	assert_ended(S_OK, "All.");
+	begin();
+	fake.sessions[0] = SESSIONS "1/2 ended=4:1000:anna";
+	poll_with(DONE "text=All.");
+	assert_false(machine.report.complete);
+	fake.sessions[1] = SESSIONS "2/2 ended=5:1000:anna";
+	poll_with(DONE "text=All.");
+	assert_string_equal(fake.outcomes, "1 4 anna 1000;1 5 anna 1000;");
+	assert_ended(S_OK, "All.");
+}
+
+/* The items were read while the guest changed them: some are of another request. */
+static void mixed_outcomes(void **state)
+{
+	begin();
+	fake.sessions[0] = "v=1 id=older part=1/2 ended=4:1000:anna";
+	fake.sessions[1] = SESSIONS "2/2 ended=5:1000:anna";
+	poll_with(DONE "session-items=2 text=All.");
+	assert_false(machine.report.complete);
+	assert_int_equal(machine.report.state, vmLogoffState_Ending);
+	assert_item("do=logoff");
+	fake.sessions[0] = SESSIONS "1/2 ended=4:1000:anna";
+	/* The guest has the next request of another host now. */
+	poll_with("v=1 id=other state=grace percent=1 text=");
+	assert_string_equal(fake.outcomes, "1 4 anna 1000;1 5 anna 1000;");
+	assert_ended(S_OK, "All.");
+	assert_int_equal(machine.report.ended, 2);
+}
+
+/* The result is not lost with them. */
+static void missing_outcomes(void **state)
+{
+	begin();
+	fake.sessions[0] = SESSIONS "2/3 ended=9:1000:anna";
+	fake.sessions[2] = SESSIONS "3/3 ended=5:1000:anna";
+	fake.now_ms += 1000000;
+	poll_with(DONE "session-items=3 text=All.");
+	assert_false(machine.report.complete);
+	fake.now_ms += vmg_kvp_times.sessions_ms;
+	poll_with(DONE "session-items=3 text=All.");
+	assert_string_equal(fake.outcomes, "1 5 anna 1000;");
+	assert_ended(S_OK, "All. 2 of 3 items with outcomes are missing.");
+	begin();
+	poll_with(DONE "session-items=3 text=All.");
+	kvp_machine_fail(&machine, VM_E_VM_NOT_RUNNING, "It has stopped.");
+	assert_ended(S_OK, "All.");
+}
+
 #define MACHINE(name) cmocka_unit_test_setup(name, setup)
 
 static HRESULT try_cancel(uint64_t id)
@@ -577,6 +668,10 @@ int main(void)
 		MACHINE(the_host_refuses),
 		MACHINE(the_item_cannot_be_read),
 		MACHINE(the_items_cannot_be_read),
+		MACHINE(outcomes),
+		MACHINE(outcomes_without_a_number),
+		MACHINE(mixed_outcomes),
+		MACHINE(missing_outcomes),
 	};
 
 	return cmocka_run_group_tests_name("kvp_machine", tests, NULL, NULL);

@@ -1632,6 +1632,32 @@ static void test_kvp_from_start_to_end(void **state)
 	IVMTask2_Release(task);
 }
 
+static void test_kvp_sessions(void **state)
+{
+	IVMTask2 *task = logoff();
+	VMSessionResult *results;
+	uint32_t count;
+
+	fake_host_kvp_set_sessions("v=1 id=@ part=1/1 failed=\"c3:1001:jane doe\" "
+				   "manager-ended=:1000:anna ended=4:1000:anna");
+	fake_host_kvp_set_answer(
+		"v=1 id=@ state=done percent=90 found=2 ended=1 failed=1 "
+		"session-items=1 result=0xa0040202 text=1 of 2 sessions are left.");
+	complete(task);
+	assert_int_equal(error_of(task), VM_E_TIMED_OUT);
+	assert_int_equal(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(IVMTask2_Release(task), 0);
+	assert_int_equal(count, 3);
+	assert_string_equal(results[0].session, "c3");
+	assert_string_equal(results[0].user, "jane doe");
+	assert_int_equal(results[0].uid, 1001);
+	assert_int_equal(results[0].outcome, vmSessionOutcome_Failed);
+	assert_string_equal(results[1].session, "");
+	assert_int_equal(results[1].outcome, vmSessionOutcome_ManagerEnded);
+	assert_int_equal(results[2].outcome, vmSessionOutcome_Ended);
+	free(results);
+}
+
 static void test_kvp_descriptor_when_complete(void **state)
 {
 	IVMTask2 *task = logoff();
@@ -2038,6 +2064,7 @@ int main(void)
 		HOST(test_unadvise_within_a_call),
 		HOST(test_threads_advise),
 		KVP(test_kvp_from_start_to_end),
+		KVP(test_kvp_sessions),
 		KVP(test_kvp_descriptor_when_complete),
 		KVP(test_kvp_options),
 		KVP(test_kvp_version_2),

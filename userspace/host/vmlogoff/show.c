@@ -220,7 +220,7 @@ static void print_success(const struct machine *machine, IVMTask2 *task)
 {
 	_cleanup_(snapshot_done) struct snapshot snapshot = snapshot_of(task);
 
-	/* The guest's text also names users, which by KVP is nowhere else. */
+	/* The guest's text also names users, which is all there is by KVP if the guest is old. */
 	if (snapshot.text && *snapshot.text)
 		printf("%s: %s\n", machine->name, snapshot.text);
 	else

@@ -25,6 +25,7 @@ struct kvp {
 	struct kvp_host host;
 	char *directory;
 	struct connection connection;
+	struct sessions *sessions; /* the task's */
 	char error[256];
 	int timer;
 	bool pending; /* a command for the guest's items has no reply yet */
@@ -113,6 +114,17 @@ static HRESULT put(struct kvp_host *host, const char *name, const char *value)
 static const char *error_text(struct kvp_host *host)
 {
 	return ((struct kvp *)host)->error;
+}
+
+static void add_session(struct kvp_host *host, const struct kvp_session *session)
+{
+	vmg_sessions_add(((struct kvp *)host)->sessions,
+			 &(VMSessionResult){
+				 .session = session->session,
+				 .user = session->user,
+				 .uid = session->uid,
+				 .outcome = (VMSessionOutcome)session->outcome,
+			 });
 }
 
 static int64_t now_ms(struct kvp_host *host)
@@ -228,6 +240,7 @@ static const struct kvp_host host = {
 	.get = get,
 	.put = put,
 	.error_text = error_text,
+	.session = add_session,
 	.now_ms = now_ms,
 	.time = real_time,
 };
@@ -245,6 +258,7 @@ static HRESULT start(struct task *task, const struct machine *machine,
 		.host = host,
 		.directory = strdup(vmg_hvhost_directory(machine)),
 		.connection.fd = -1,
+		.sessions = &task->sessions,
 		.timer = -1,
 	};
 	if (!kvp->directory)

@@ -2,6 +2,7 @@
 #include "kvp_machine.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
@@ -11,7 +12,8 @@
 #define BUSY_TEXT     "The guest is carrying out another request."
 #define REPLACED_TEXT "Another request has replaced this one."
 
-struct kvp_times vmg_kvp_times = {.poll_ms = 500, .life = 120, .backstop_ms = 30000};
+struct kvp_times vmg_kvp_times = {
+	.poll_ms = 500, .life = 120, .backstop_ms = 30000, .sessions_ms = 5000};
 
 /* The guest's answer. */
 struct item {
@@ -186,19 +188,25 @@ static void issue_again(struct kvp_machine *machine, const struct item *item)
 		complete(machine, hr);
 }
 
+__attribute__((format(printf, 2, 3))) static void append_text(struct kvp_machine *machine,
+							      const char *format, ...)
+{
+	size_t used = strlen(machine->text);
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(machine->text + used, sizeof(machine->text) - used, format, arguments);
+	va_end(arguments);
+}
+
 /*
  * Requests the guest to discard the answer. The item no longer requests a logoff, which a guest
  * that is restored to an earlier state could carry out again.
  */
-static void handle_done(struct kvp_machine *machine, const struct item *item)
+static void finish(struct kvp_machine *machine)
 {
-	const struct kvp_answer *answer = &item->answer;
-	bool clocks_differ = answer->result == KVP_E_STALE || answer->result == KVP_E_SKEW;
+	const struct kvp_answer *answer = &machine->result;
 
-	if (clocks_differ && machine->attempt == 1 && !machine->cancelled && item->time) {
-		issue_again(machine, item);
-		return;
-	}
 	put_verb(machine, KVP_FORGET);
 	end(machine, (HRESULT)answer->result, answer->text);
 	/* hv-logoffd was replaced by an older one since the request was issued. */
@@ -206,7 +214,89 @@ static void handle_done(struct kvp_machine *machine, const struct item *item)
 		vmg_too_old_text(machine->text, sizeof(machine->text), machine->flags);
 }
 
-static void handle_answer(struct kvp_machine *machine, const struct item *item)
+static void take_session(void *userdata, const struct kvp_session *session)
+{
+	struct kvp_host *host = userdata;
+
+	if (host->session)
+		host->session(host, session);
+}
+
+/* The items of this request in @items, which may be of several. */
+struct sessions_items {
+	const char *values[KVP_SESSIONS_MAX];
+	unsigned int found, expected;
+	uint32_t omitted;
+};
+
+static void find_sessions(struct sessions_items *sessions, const struct kvp_machine *machine,
+			  const struct kvp_guest_items *items)
+{
+	char key[KVP_SESSIONS_KEY_SIZE];
+	struct kvp_sessions_part part;
+
+	*sessions = (struct sessions_items){.expected = machine->result.session_items};
+	for (unsigned int i = 1; i <= KVP_SESSIONS_MAX; i++) {
+		const char *value;
+
+		kvp_sessions_key(key, i);
+		value = items->value(items, key);
+		if (kvp_sessions_parse(&part, value, NULL, NULL) < 0 || part.part != i ||
+		    strcmp(part.id, machine->request.id) != 0)
+			continue;
+		sessions->values[sessions->found++] = value;
+		sessions->expected = MAX(sessions->expected, part.parts);
+		sessions->omitted = part.omitted;
+	}
+}
+
+static void take_sessions(struct kvp_machine *machine, const struct sessions_items *sessions)
+{
+	struct kvp_sessions_part part;
+
+	for (unsigned int i = 0; i < sessions->found; i++)
+		kvp_sessions_parse(&part, sessions->values[i], take_session, machine->host);
+}
+
+/* The guest has written all outcomes before the result, but they may have been read before it. */
+static void await_sessions(struct kvp_machine *machine, const struct kvp_guest_items *items)
+{
+	struct kvp_host *host = machine->host;
+	struct sessions_items sessions;
+
+	find_sessions(&sessions, machine, items);
+	if (sessions.found < sessions.expected && host->now_ms(host) < machine->sessions_deadline) {
+		machine->report.state = vmLogoffState_Ending;
+		return;
+	}
+	take_sessions(machine, &sessions);
+	finish(machine);
+	if (sessions.omitted > 0)
+		append_text(machine, " %" PRIu32 " more outcomes do not fit into the items.",
+			    sessions.omitted);
+	if (sessions.found < sessions.expected)
+		append_text(machine, " %u of %u items with outcomes are missing.",
+			    sessions.expected - sessions.found, sessions.expected);
+}
+
+static void handle_done(struct kvp_machine *machine, const struct item *item,
+			const struct kvp_guest_items *items)
+{
+	struct kvp_host *host = machine->host;
+	const struct kvp_answer *answer = &item->answer;
+	bool clocks_differ = answer->result == KVP_E_STALE || answer->result == KVP_E_SKEW;
+
+	if (clocks_differ && machine->attempt == 1 && !machine->cancelled && item->time) {
+		issue_again(machine, item);
+		return;
+	}
+	machine->result = *answer;
+	machine->sessions_deadline = host->now_ms(host) + vmg_kvp_times.sessions_ms;
+	await_sessions(machine, items);
+}
+
+static void handle_answer(struct kvp_machine *machine, const struct item *item,
+			  const struct kvp_guest_items *items)
 {
 	const struct kvp_answer *answer = &item->answer;
 	struct report *report = &machine->report;
@@ -221,7 +311,7 @@ static void handle_answer(struct kvp_machine *machine, const struct item *item)
 	report->ended = answer->ended;
 	report->failed = answer->failed;
 	if (answer->state == HV_LOGOFF_DONE) {
-		handle_done(machine, item);
+		handle_done(machine, item, items);
 		return;
 	}
 	if (answer->state != HV_LOGOFF_PENDING)
@@ -253,20 +343,29 @@ void kvp_machine_poll(struct kvp_machine *machine, const struct kvp_guest_items 
 
 	if (machine->report.complete)
 		return;
+	if (machine->result.id[0]) {
+		await_sessions(machine, items);
+		return;
+	}
 	parse_item(&item, items);
 	if (strcmp(item.answer.id, machine->request.id) == 0)
-		handle_answer(machine, &item);
+		handle_answer(machine, &item, items);
 	else if (strcmp(item.answer.busy, machine->request.id) == 0)
 		end_refused(machine);
 	else if (!machine->begun && !owns_item(machine))
 		end_busy(machine, REPLACED_TEXT);
-	if (!machine->report.complete && host->now_ms(host) > machine->deadline)
+	if (!machine->report.complete && !machine->result.id[0] &&
+	    host->now_ms(host) > machine->deadline)
 		time_out(machine);
 }
 
 void kvp_machine_fail(struct kvp_machine *machine, HRESULT error, const char *text)
 {
-	if (!machine->report.complete)
+	if (machine->report.complete)
+		return;
+	if (machine->result.id[0])
+		finish(machine);
+	else
 		end(machine, error, text);
 }
 

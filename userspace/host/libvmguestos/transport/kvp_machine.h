@@ -13,6 +13,7 @@
 #define VMG_KVP_MACHINE_H
 
 #include "userspace/host/libvmguestos/report.h"
+#include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 
 /* Variables, so that unit tests can shorten them. */
@@ -20,6 +21,7 @@ struct kvp_times {
 	uint32_t poll_ms;     /* the interval at which the guest's items are read */
 	uint32_t life;        /* seconds within which the guest must begin */
 	uint32_t backstop_ms; /* after the request's timeout, which the guest itself observes */
+	uint32_t sessions_ms; /* after the result, for the outcomes of sessions */
 };
 
 extern struct kvp_times vmg_kvp_times;
@@ -38,6 +40,8 @@ struct kvp_host {
 	HRESULT (*put)(struct kvp_host *host, const char *name, const char *value);
 	/* What the host said about the last error; "" if nothing. Never NULL. */
 	const char *(*error_text)(struct kvp_host *host);
+	/* An outcome of the request, before the report is complete. May be NULL. */
+	void (*session)(struct kvp_host *host, const struct kvp_session *session);
 	int64_t (*now_ms)(struct kvp_host *host); /* of a clock that is never adjusted */
 	int64_t (*time)(struct kvp_host *host);   /* seconds since 1970 */
 };
@@ -51,7 +55,9 @@ struct kvp_machine {
 	unsigned int attempt;
 	uint32_t flags; /* VM_LOGOFF_... */
 	struct kvp_request request;
-	struct report report; /* for the task; its text is @text */
+	struct kvp_answer result;  /* has no id until the guest has reported one */
+	int64_t sessions_deadline; /* to wait for its outcomes */
+	struct report report;      /* for the task; its text is @text */
 	char text[512];
 };
 
@@ -71,7 +77,7 @@ HRESULT kvp_machine_begin(struct kvp_machine *machine, const struct kvp_guest_it
 /* The guest's items were read. Does nothing once the report is complete. */
 void kvp_machine_poll(struct kvp_machine *machine, const struct kvp_guest_items *items);
 
-/* They could not be read: completes with that error. @text may be "". */
+/* They could not be read: completes with that error, or the result. @text may be "". */
 void kvp_machine_fail(struct kvp_machine *machine, HRESULT error, const char *text);
 
 /*

@@ -5,6 +5,7 @@ answer, and must restore that state. The daemon's journal survives a reset, in p
 
 import contextlib
 import datetime
+import shlex
 import uuid
 
 import kvp
@@ -75,6 +76,20 @@ def wait_idle(machine):
     return wait_answer(machine, lambda now: now["state"] == "idle")
 
 
+def outcomes(machine, request_id):
+    """The outcomes in the guest's items of this request: (outcome, session or None, user)."""
+    items = machine.rpc("kvp_guest_items")["items"]
+    found = set()
+    for number in range(1, 9):
+        fields = shlex.split(items.get(f"HvLogoffSessions{number}", ""))
+        if f"id={request_id}" in fields:
+            for outcome, value in (field.split("=", 1) for field in fields):
+                if value.count(":") == 2:
+                    session, _, user = value.split(":")
+                    found.add((outcome, session or None, user))
+    return found
+
+
 def finish(machine, request_id, result):
     """Waits for the end of a request with this result; returns the answers seen."""
     seen = wait_answer(machine, lambda now: now.get("id") == request_id and now["state"] == "done")
@@ -133,19 +148,24 @@ def kvp_only_guest(machine):
 @CASES.add
 def kvp_logoff(machine):
     """logoff over KVP: progress, no session left, S_OK; the same id again is refused"""
-    machine.open_session("login", "alice")
-    machine.open_session("pam", "bob")
-    machine.open_session("stubborn", "carol")
+    sessions = {(machine.open_session(kind, user), user) for kind, user in (
+        ("login", "alice"), ("pam", "bob"), ("stubborn", "carol"))}
+    request_id = request(machine, timeout=BOUND, **{"dry-run": "yes"})
+    finish(machine, request_id, S_OK)
+    assert {("selected", *session) for session in sessions} <= outcomes(machine, request_id)
     request_id = request(machine, timeout=BOUND, grace=4, message="Maintenance. See you later")
     seen = finish(machine, request_id, S_OK)
     same_sessions(machine, [])
     last = seen[-1]
     assert (last["found"], last["ended"], last["failed"]) == ("3", "3", "0"), last
+    assert last["session-items"] == "1", last
+    assert {("ended", *session) for session in sessions} <= outcomes(machine, request_id)
     percents = [int(now["percent"]) for now in seen if now.get("id") == request_id]
     assert percents == sorted(percents) and percents[-1] == 100, percents
     assert any(now["state"] == "grace" for now in seen), "no answer with the state grace"
     again = machine.open_session("pam", "alice")
     forget(machine, request_id)
+    until("the outcomes are removed", lambda: not outcomes(machine, request_id))
     # A client, or a machine that is restored, may write the same item again.
     request(machine, request_id=request_id)
     finish(machine, request_id, E_EXISTS)
@@ -372,8 +392,11 @@ def kvp_pool_locked_by_flock(machine):
 def kvp_vmlogoff(machine):
     """vmlogoff selects KVP automatically: a logoff, and cancellation by Ctrl-C"""
     vmguestos.check_cancelled_by_interrupt(machine)
+    session = machine.sessions()[0]
     last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
     assert (last["found"], last["ended"]) == (1, 1), last
+    assert ("ended", session) in {(result["outcome"], result["session"])
+                                  for result in last["sessions"]}, last
     same_sessions(machine, [])
     assert clean(machine)
 

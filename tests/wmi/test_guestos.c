@@ -250,6 +250,21 @@ static void texts_are_clean(void **state)
 	assert_string_equal(text, "WMI on th");
 }
 
+static void assert_outcomes(IVMTask2 *task)
+{
+	_cleanup_free_ VMSessionResult *results = NULL;
+	uint32_t count;
+
+	assert_hresult(IVMTask2_get_SessionResults(task, &results, &count), S_OK);
+	assert_int_equal(count, 3);
+	assert_int_equal(results[0].outcome, vmSessionOutcome_Lingering);
+	assert_string_equal(results[0].session, "");
+	assert_string_equal(results[2].session, "c1");
+	assert_string_equal(results[2].user, "jane doe");
+	assert_int_equal(results[2].uid, 1001);
+	assert_int_equal(results[2].outcome, vmSessionOutcome_Ended);
+}
+
 /* With each generation, and each way in which a method ends. */
 static void logoffs_succeed(void **state)
 {
@@ -281,6 +296,7 @@ static void logoffs_succeed(void **state)
 		assert_int_equal(failed, 0);
 		assert_hresult(IVMTask2_get_StatusText(task, &text), S_OK);
 		assert_string_equal(text, "All.");
+		assert_outcomes(task);
 		assert_request("do=forget");
 		assert_ends(task, S_OK, "");
 	}

@@ -7,6 +7,7 @@
 
 #include "userspace/host/windows/com.h"
 #include "userspace/host/windows/wide.h"
+#include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 
 #define BOOT      "b0-1"
@@ -93,7 +94,11 @@ static void proceed(void)
 		[HV_LOGOFF_DELIVERED] = {.text = "It has the request."},
 		[HV_LOGOFF_GRACE] = {.percent = 10, .found = 2, .text = "It waits."},
 		[HV_LOGOFF_ENDING] = {.percent = 60, .found = 2, .ended = 1, .text = "One left."},
-		[HV_LOGOFF_DONE] = {.percent = 100, .found = 2, .ended = 2, .text = "All."},
+		[HV_LOGOFF_DONE] = {.percent = 100,
+				    .found = 2,
+				    .ended = 2,
+				    .session_items = 1,
+				    .text = "All."},
 	};
 	uint32_t state = guest.answer.state + 1;
 
@@ -105,6 +110,7 @@ static void proceed(void)
 	guest.answer.percent = steps[state].percent;
 	guest.answer.found = steps[state].found;
 	guest.answer.ended = steps[state].ended;
+	guest.answer.session_items = steps[state].session_items;
 	guest.answer.state = state;
 }
 
@@ -120,4 +126,17 @@ BSTR guest_answer(void)
 	kvp_answer_format(value, guest.behavior == BUSY ? &other : &guest.answer, BOOT,
 			  guest.behavior == SKEWED ? SKEW_TIME : time(NULL));
 	return wide_from_utf8(value);
+}
+
+BSTR guest_sessions(void)
+{
+	struct kvp_sessions sessions = {};
+
+	if (!guest.answer.session_items)
+		return NULL;
+	kvp_sessions_add(&sessions, HV_LOGOFF_LINGERING, 1002, "bob", "");
+	kvp_sessions_add(&sessions, HV_LOGOFF_ENDED, 1000, "anna", "4");
+	kvp_sessions_add(&sessions, HV_LOGOFF_ENDED, 1001, "jane doe", "c1");
+	kvp_sessions_finish(&sessions, guest.answer.id);
+	return wide_from_utf8(sessions.values[0]);
 }

@@ -31,6 +31,9 @@ void guest_receive(const WCHAR *value);
 /* The next HvLogoffAnswer, for SysFreeString(); NULL if there is no hv-logoffd. */
 BSTR guest_answer(void);
 
+/* HvLogoffSessions1 of that answer, or NULL. */
+BSTR guest_sessions(void);
+
 /* Whether the machine has stopped, or is on another host. */
 bool guest_has_stopped(void);
 bool guest_has_moved(void);

@@ -328,9 +328,12 @@ static IWbemClassObject *component_object(struct machine *machine)
 {
 	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponent", no_method);
 	_cleanup_bstr_ BSTR answer = is_web1(machine) ? guest_answer() : NULL;
+	_cleanup_bstr_ BSTR sessions = answer ? guest_sessions() : NULL;
 
 	if (answer)
 		set_item(&machine->guest, L"HvLogoffAnswer", answer);
+	if (sessions)
+		set_item(&machine->guest, L"HvLogoffSessions1", sessions);
 	object_set_number_array(object, L"OperationalStatus", host.status);
 	set_machine_path(object, L"DeviceID", machine);
 	object_set_number(object, L"EnabledState", 2, CIM_UINT16);

@@ -78,6 +78,20 @@ static const char *error_text(struct kvp_host *host)
 	return ((struct kvp *)host)->text;
 }
 
+static void add_session(struct kvp_host *host, const struct kvp_session *session)
+{
+	struct task *task = ((struct kvp *)host)->task;
+
+	vmg_lock_take(&task->lock);
+	vmg_sessions_add(&task->sessions, &(VMSessionResult){
+						  .session = session->session,
+						  .user = session->user,
+						  .uid = session->uid,
+						  .outcome = (VMSessionOutcome)session->outcome,
+					  });
+	vmg_lock_give(&task->lock);
+}
+
 static int64_t now_ms(struct kvp_host *host)
 {
 	(void)host;
@@ -231,6 +245,7 @@ static const struct kvp_host host = {
 	.get = get,
 	.put = put,
 	.error_text = error_text,
+	.session = add_session,
 	.now_ms = now_ms,
 	.time = real_time,
 };

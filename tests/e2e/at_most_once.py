@@ -5,8 +5,8 @@ cannot be written concerns one transport only. See "At most once" in docs/kvp.md
 import contextlib
 
 import kvp_logoff
-from checks import (DISP_E_EXCEPTION, E_NO_SESSION, S_OK, Cases, audited, check_result, in_grace,
-                    logoff, same)
+from checks import (DISP_E_EXCEPTION, E_CANCELLED, E_NO_SESSION, S_OK, Cases, audited, check_result,
+                    configure, in_grace, logoff, same)
 
 DEVICE_STATE, KVP_STATE = "/run/hv-logoff", "/var/lib/hv-logoff"
 
@@ -54,18 +54,54 @@ def repeated_after_reload(machine):
     check_result(machine, logoff(machine).finish(), S_OK)
 
 
+def interrupt(machine):
+    """Kills the daemon and reloads the module, so that the driver does not know the request."""
+    machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd;"
+                "until rmmod hv_logoff 2>/dev/null; do sleep 0.1; done;"
+                "systemctl unmask --runtime hv-logoffd; modprobe hv_logoff")
+    machine.wait("logoff", "negotiated")
+
+
+@CASES.add
+def cancelled_after_reload(machine):
+    """the daemon is killed in the grace period, with or without an unread CANCEL, and the module
+    reloaded: ERROR_CANCELLED for the same id"""
+    session = machine.open_session("pam", "alice")
+    request, cancelled = in_grace(machine)
+    machine.run("systemctl kill -s STOP hv-logoffd")
+    same("the reply to CANCEL", machine.send("cancel", id=cancelled).finish()["hresult"], S_OK)
+    interrupt(machine)
+    check_result(machine, request.finish(), E_CANCELLED)
+    request, interrupted = in_grace(machine)
+    interrupt(machine)
+    check_result(machine, request.finish(), DISP_E_EXCEPTION)
+    for request_id in (cancelled, interrupted):
+        reply = logoff(machine, id=request_id).finish()
+        check_result(machine, reply, E_CANCELLED)
+        same("the mark", reply["replay"], True)
+    same("the sessions", machine.sessions(), [session])
+    check_result(machine, logoff(machine).finish(), S_OK)
+
+
 @CASES.add
 def continued_after_reload(machine):
-    """the daemon is killed during a request and the module reloaded: the same id continues it"""
-    session = machine.open_session("pam", "alice")
-    request, request_id = in_grace(machine)
-    machine.run("systemctl mask --runtime hv-logoffd; systemctl kill -s KILL hv-logoffd;"
-                "until rmmod hv_logoff 2>/dev/null; do sleep 0.1; done")
+    """the daemon is killed while sessions are being ended and the module reloaded: the same id
+    continues the request"""
+    configure(machine, "EscalateSec=3600")
+    machine.wait("logoff", "negotiated")
+    session = machine.open_session("stubborn", "carol")
+    request = logoff(machine)
+    request_id = request.until(lambda event: event.get("state") == "ending")["id"]
+    interrupt(machine)
     check_result(machine, request.finish(), DISP_E_EXCEPTION)
     same("the sessions before", machine.sessions(), [session])
-    machine.run("systemctl unmask --runtime hv-logoffd; modprobe hv_logoff")
+    request = logoff(machine, id=request_id)
+    request.until(lambda event: event.get("state") == "ending")
+    scope = f"/sys/fs/cgroup/user.slice/*/session-{session}.scope"
+    machine.run(f"kill -KILL $(cat {scope}/cgroup.procs)")
+    reply = request.finish()
+    configure(machine)
     machine.wait("logoff", "negotiated")
-    reply = logoff(machine, id=request_id).finish()
     check_result(machine, reply, S_OK)
     same("found, ended, replay", (reply["found"], reply["ended"], reply["replay"]), (1, 1, False))
     same("the sessions after", machine.sessions(), [])

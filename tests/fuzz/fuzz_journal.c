@@ -59,6 +59,7 @@ static void must_be_same(const struct journal *a, const struct journal *b)
 	for (unsigned int i = 0; i < a->count; i++) {
 		must(!strcmp(a->entries[i].id, b->entries[i].id));
 		must(a->entries[i].end == b->entries[i].end);
+		must(a->entries[i].ending == b->entries[i].ending);
 		must(!memcmp(&a->entries[i].result, &b->entries[i].result,
 			     sizeof(a->entries[i].result)));
 	}

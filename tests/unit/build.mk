@@ -24,8 +24,8 @@ $(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/control/,p
 $(BUILD)/asan/test_permission: UNIT_LIBS = -ljansson
 $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asan/driver/wire.o \
 	$(BUILD)/asan/userspace/shared/wire_host.o
-# The test refuses a record in place of the driver.
-$(BUILD)/asan/test_device: UNIT_LIBS = -Wl,--wrap=write
+# The tests refuse a record in place of the driver.
+$(BUILD)/asan/test_device $(BUILD)/asan/test_device_requests: UNIT_LIBS = -Wl,--wrap=write
 $(BUILD)/asan/test_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_kvp_xml: $(BUILD)/asan/userspace/host/windows/kvp_xml.o
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o

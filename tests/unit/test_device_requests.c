@@ -33,7 +33,19 @@ static struct fixture {
 	unsigned int reports;         /* that the driver has received */
 	struct hv_logoff_report last; /* the last one, with the size of the driver's version */
 	unsigned int sessions;
+	int write_error; /* of the daemon's records */
 } fixture;
+
+ssize_t __real_write(int fd, const void *data, size_t size);
+ssize_t __wrap_write(int fd, const void *data, size_t size);
+
+ssize_t __wrap_write(int fd, const void *data, size_t size)
+{
+	if (!fixture.write_error)
+		return __real_write(fd, data, size);
+	errno = fixture.write_error;
+	return -1;
+}
 
 static void on_gone(void *userdata, int error)
 {
@@ -340,13 +352,27 @@ static void test_repeated_to_1_1_driver(void **state)
 	assert_int_equal(fake.requests, 1);
 }
 
-/* The driver does not know that an earlier daemon had the request, if it was reloaded. */
-static void check_continued(uint32_t flags)
+static void begin(void)
 {
 	request(ID, 0);
 	run(5);
-	restart();
+	assert_int_equal(fixture.last.state, HV_LOGOFF_GRACE);
 	assert_int_equal(fake.sessions[0].signalled, 0);
+}
+
+/* The only session does not end. */
+static void begin_ending(void)
+{
+	fake.sessions[0].ends_by = BY_NOTHING;
+	request(ID, 0);
+	run(11);
+	assert_int_equal(fixture.last.state, HV_LOGOFF_ENDING);
+	assert_int_equal(fake.sessions[0].signalled, 1);
+}
+
+static void check_continued(uint32_t flags)
+{
+	fake.sessions[0].ends_by = BY_SIGNAL;
 	request(ID, flags);
 	assert_string_equal(fake.last_outcome, "redelivered");
 	run(60);
@@ -359,19 +385,62 @@ static void check_continued(uint32_t flags)
 
 static void test_begun_redelivered(void **state)
 {
+	begin();
+	restart();
 	check_continued(HV_LOGOFF_REDELIVERED);
 }
 
+static void test_ending_redelivered(void **state)
+{
+	begin_ending();
+	restart();
+	check_continued(HV_LOGOFF_REDELIVERED);
+}
+
+/* The driver does not know that an earlier daemon had the request, if it was reloaded. */
+static void test_ending_after_reload(void **state)
+{
+	begin_ending();
+	restart();
+	check_continued(0);
+}
+
+static void assert_abandoned(void)
+{
+	assert_replayed(ID, HV_LOGOFF_E_CANCELLED, "interrupted before any session was ended");
+	assert_int_equal(fixture.last.found, 0);
+	assert_int_equal(fake.sessions[0].signalled, 0);
+	assert_int_equal(open_sessions(), 1);
+}
+
+/* The host may have cancelled the request after the last daemon was killed. */
 static void test_begun_after_reload(void **state)
 {
-	check_continued(0);
+	begin();
+	restart();
+	request(ID, 0);
+	assert_abandoned();
+	restart();
+	request(ID, HV_LOGOFF_REDELIVERED);
+	assert_abandoned();
+}
+
+/* It was cancelled, and the daemon killed before it has read that. Another request followed. */
+static void test_cancelled_before_other_request(void **state)
+{
+	begin();
+	restart();
+	request(2, HV_LOGOFF_DRY_RUN);
+	run(60);
+	assert_result(2, HV_LOGOFF_S_OK, "1 session would be ended");
+	request(ID, 0);
+	assert_abandoned();
 }
 
 /* The earlier daemon has ended all sessions. */
 static void test_begun_without_sessions_left(void **state)
 {
-	request(ID, 0);
-	run(5);
+	begin_ending();
 	restart();
 	fake.sessions[0].open = false;
 	request(ID, 0);
@@ -379,10 +448,8 @@ static void test_begun_without_sessions_left(void **state)
 	assert_result(ID, HV_LOGOFF_S_OK, "All sessions have ended.");
 }
 
-static void test_begun_on_new_device(void **state)
+static void open_other_device(void)
 {
-	request(ID, 0);
-	run(5);
 	closep(&fixture.driver);
 	run_events(fixture.event, 0);
 	assert_int_equal(fixture.gone, 1);
@@ -390,10 +457,40 @@ static void test_begun_on_new_device(void **state)
 	fixture.gone = 0;
 	device_requests_stop(&fixture.requests);
 	open_device();
+}
+
+static void test_begun_on_new_device(void **state)
+{
+	begin();
+	open_other_device();
 	request(ID, 0);
-	assert_string_equal(fake.last_outcome, "redelivered");
-	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
+	assert_abandoned();
+}
+
+static void test_ending_on_new_device(void **state)
+{
+	begin_ending();
+	open_other_device();
+	check_continued(0);
+}
+
+/* The driver has answered the host: it is unbound, or the request has taken too long. */
+static void test_ending_not_accepted(void **state)
+{
+	static const int errors[] = {ENODEV, ESTALE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		request(i + 1, 0);
+		run(5);
+		fixture.write_error = errors[i];
+		run(10);
+		fixture.write_error = 0;
+		assert_int_equal(fake.engine.phase, ENGINE_IDLE);
+		assert_int_equal(fake.sessions[0].signalled, 0);
+		restart();
+		request(i + 1, 0);
+		assert_replayed(i + 1, HV_LOGOFF_E_CANCELLED, "interrupted");
+	}
 }
 
 /* A daemon before 1.2 has begun it, without a journal. */
@@ -456,9 +553,9 @@ static void test_dry_run(void **state)
 /* A dry run with the id of a request that was begun does not complete it. */
 static void test_dry_run_of_begun(void **state)
 {
-	request(ID, 0);
-	run(5);
+	begin_ending();
 	restart();
+	fake.sessions[0].ends_by = BY_SIGNAL;
 	request(2, 0);
 	cancel(2, HV_LOGOFF_CANCEL_HOST);
 	assert_result(2, HV_LOGOFF_E_CANCELLED, "Cancelled by the host");
@@ -513,17 +610,13 @@ static void test_begun_refused(void **state)
 	static const struct logoff_transport other = {0};
 	const struct logoff_request running = {.timeout = 60, .grace = 10};
 
-	request(ID, 0);
-	run(5);
+	begin_ending();
 	restart();
 	assert_int_equal(engine_request(&fake.engine, &other, NULL, &running), 0);
 	request(ID, 0);
 	assert_declined(HV_LOGOFF_E_BUSY, "another transport");
 	engine_drop(&fake.engine);
-	request(ID, 0);
-	assert_string_equal(fake.last_outcome, "redelivered");
-	run(60);
-	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
+	check_continued(0);
 }
 
 /* A finished request needs no engine. */
@@ -646,9 +739,14 @@ int main(void)
 		TEST(test_other_results),
 		TEST(test_repeated_to_1_1_driver),
 		TEST(test_begun_redelivered),
+		TEST(test_ending_redelivered),
+		TEST(test_ending_after_reload),
 		TEST(test_begun_after_reload),
+		TEST(test_cancelled_before_other_request),
 		TEST(test_begun_without_sessions_left),
 		TEST(test_begun_on_new_device),
+		TEST(test_ending_on_new_device),
+		TEST(test_ending_not_accepted),
 		TEST(test_redelivered_but_unknown),
 		TEST(test_result_recorded_but_not_reported),
 		TEST(test_abandoned),

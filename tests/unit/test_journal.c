@@ -287,6 +287,27 @@ static void test_kvp_file_of_1_1(void **state)
 	assert_file(KVP_NAME, text);
 }
 
+/* A daemon that does not know the word reads the line as before. */
+static void test_ending(void **state)
+{
+	load_device(BOOT);
+	add(1, 0);
+	add(2, 0);
+	assert_true(journal_begin_ending(&journal, "id-2"));
+	assert_false(journal_begin_ending(&journal, "id-2"));
+	assert_false(journal_begin_ending(&journal, "id-3"));
+	assert_int_equal(journal_save(&journal), 0);
+	assert_file(DEVICE_NAME, "hv-logoff device journal 1\n"
+				 "boot " BOOT "\n"
+				 "floor 0\n"
+				 "id id-1 0\n"
+				 "id id-2 0 ending\n"
+				 "end\n");
+	load_device(BOOT);
+	assert_false(journal_find(&journal, "id-1")->ending);
+	assert_true(journal_find(&journal, "id-2")->ending);
+}
+
 static void test_results(void **state)
 {
 	struct journal_result result = {
@@ -442,6 +463,7 @@ int main(void)
 		TEST(test_folder_is_created),
 		TEST(test_second_daemon),
 		TEST(test_kvp_file_of_1_1),
+		TEST(test_ending),
 		TEST(test_results),
 		TEST(test_remove),
 		TEST(test_other_boot),

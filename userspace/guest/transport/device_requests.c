@@ -20,6 +20,7 @@ static void notify_status(const char *text)
 	sd_notifyf(0, "STATUS=%s", line);
 }
 
+/* Returns 0; -ESTALE if the driver has completed the request itself; or another -errno. */
 static int send_report(const struct device_requests *requests,
 		       const struct hv_logoff_report *report)
 {
@@ -28,6 +29,8 @@ static int send_report(const struct device_requests *requests,
 
 	named.header.id = requests->id;
 	r = device_report(&requests->device, &named);
+	if (r == -ENODEV)
+		r = -ESTALE;
 	notify_status(report->text);
 	if (r < 0 && r != -ESTALE)
 		log_message(LOG_ERR, "The driver rejected a report: %s.", strerror(-r));
@@ -39,7 +42,18 @@ static void format_id(char id[LOGOFF_ID_SIZE], uint64_t number)
 	snprintf(id, LOGOFF_ID_SIZE, "0x%016" PRIx64, number);
 }
 
-/* Until it is in the file, another daemon would continue the request. */
+static void save_journal(const struct device_requests *requests, const char *what)
+{
+	int r = journal_save(&requests->journal);
+
+	if (r < 0)
+		log_message(LOG_ERR,
+			    "Cannot record %s of request 0x%016" PRIx64
+			    " in %s/" DEVICE_JOURNAL_NAME ": %s.",
+			    what, requests->id, requests->directory, journal_explain(r));
+}
+
+/* Until it is in the file, another daemon would continue the request, or take it for cancelled. */
 static void record_result(struct device_requests *requests, const struct hv_logoff_report *report)
 {
 	struct journal_result result = {
@@ -49,30 +63,41 @@ static void record_result(struct device_requests *requests, const struct hv_logo
 		.failed = report->failed,
 		.result = report->result,
 	};
-	int r;
 
 	if (!requests->recorded)
 		return;
 	format_id(result.id, requests->id);
 	memcpy(result.text, report->text, sizeof(result.text));
 	journal_finish(&requests->journal, &result);
-	r = journal_save(&requests->journal);
-	if (r < 0)
-		log_message(LOG_ERR,
-			    "Cannot record the result of request %s in %s/" DEVICE_JOURNAL_NAME
-			    ": %s.",
-			    result.id, requests->directory, journal_explain(r));
+	save_journal(requests, "the result");
 }
 
-/* The journal comes first: if this daemon ends in between, the next one reports the same result. */
+static void record_ending(struct device_requests *requests)
+{
+	char id[LOGOFF_ID_SIZE];
+
+	format_id(id, requests->id);
+	if (requests->recorded && journal_begin_ending(&requests->journal, id))
+		save_journal(requests, "the state");
+}
+
+/*
+ * The journal has the result first: if this daemon ends in between, the next one reports the same
+ * result. The driver has ENDING first, since the host can cancel the request until then; no session
+ * is ended before both have it.
+ */
 static int handle_report(void *userdata, const struct hv_logoff_report *report)
 {
 	struct device_requests *requests = userdata;
+	int r;
 
 	requests->last = *report;
 	if (report->state == HV_LOGOFF_DONE)
 		record_result(requests, report);
-	return send_report(requests, report);
+	r = send_report(requests, report);
+	if (r >= 0 && report->state == HV_LOGOFF_ENDING)
+		record_ending(requests);
+	return r;
 }
 
 /* An older driver does not accept every SESSION record. */
@@ -245,6 +270,22 @@ static void replay(const struct device_requests *requests, const struct journal_
 	send_report(requests, &report);
 }
 
+/*
+ * An earlier daemon was interrupted before any session was ended, and the driver does not know the
+ * request any more. The host may have cancelled it, so it is not continued.
+ */
+static void abandon(struct device_requests *requests)
+{
+	struct hv_logoff_report report = {
+		.state = HV_LOGOFF_DONE,
+		.result = HV_LOGOFF_E_CANCELLED,
+		.text = "The request was interrupted before any session was ended.",
+	};
+
+	requests->recorded = true;
+	record_result(requests, &report);
+}
+
 /* The id decides: a request that is known is not compared with the earlier one. */
 static void on_request(void *userdata, const struct hv_logoff_target *target)
 {
@@ -263,6 +304,8 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 	invalid = find_invalid_name(&request);
 	load_journal(requests);
 	entry = journal_find(&requests->journal, request.id);
+	if (entry && !entry->result.id[0] && !entry->ending && !requests->redelivered)
+		abandon(requests);
 	/* A daemon has started it, and may have ended sessions. */
 	if (entry)
 		request.flags |= HV_LOGOFF_REDELIVERED;

@@ -13,6 +13,7 @@
 
 #define LINE_MAX_SIZE 1024
 #define NAME_SIZE     64
+#define ENDING        "ending"
 #define END           "end"
 
 /* Returns its index, or the number of entries. */
@@ -88,6 +89,16 @@ void journal_add(struct journal *journal, const char *id, int64_t end)
 	strncpy(entry->id, id, sizeof(entry->id) - 1);
 }
 
+bool journal_begin_ending(struct journal *journal, const char *id)
+{
+	unsigned int i = find(journal, id);
+
+	if (i == journal->count || journal->entries[i].ending)
+		return false;
+	journal->entries[i].ending = true;
+	return true;
+}
+
 bool journal_finish(struct journal *journal, const struct journal_result *result)
 {
 	unsigned int i = find(journal, result->id);
@@ -138,8 +149,8 @@ static int print(FILE *file, const struct journal *journal)
 		fprintf(file, "begun %s\n", journal->begun);
 	print_result(file, "answer", &journal->answer);
 	for (unsigned int i = 0; i < journal->count; i++) {
-		fprintf(file, "id %s %" PRId64 "\n", journal->entries[i].id,
-			journal->entries[i].end);
+		fprintf(file, "id %s %" PRId64 "%s\n", journal->entries[i].id,
+			journal->entries[i].end, journal->entries[i].ending ? " " ENDING : "");
 		print_result(file, "result", &journal->entries[i].result);
 	}
 	fputs(END "\n", file);
@@ -231,10 +242,12 @@ static int load_entry_result(struct journal *journal, const char *line)
 static int load_entry(struct journal *journal, const char *line)
 {
 	struct journal_entry entry = {0};
+	char word[8] = "";
 
 	if (journal->count == JOURNAL_MAX ||
-	    sscanf(line, "id %39s %" SCNd64, entry.id, &entry.end) != 2)
+	    sscanf(line, "id %39s %" SCNd64 " %7s", entry.id, &entry.end, word) < 2)
 		return -EBADMSG;
+	entry.ending = !strcmp(word, ENDING);
 	journal->entries[journal->count++] = entry;
 	return 0;
 }

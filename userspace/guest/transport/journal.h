@@ -30,6 +30,7 @@ struct journal_result {
 struct journal_entry {
 	char id[LOGOFF_ID_SIZE];
 	int64_t end; /* when the request's life ends, in seconds since 1970; 0 if it has none */
+	bool ending; /* sessions may have been ended, if the transport records it */
 	struct journal_result result; /* of the request, if the transport records it */
 };
 
@@ -65,6 +66,8 @@ bool journal_may_know(const struct journal *journal, int64_t end);
  */
 void journal_add(struct journal *journal, const char *id, int64_t end);
 void journal_remove(struct journal *journal, const char *id);
+/* Sessions may be ended from now on. Returns false if that is known, or for an unknown request. */
+bool journal_begin_ending(struct journal *journal, const char *id);
 /* Sets the result of the request with its id. Returns false if there is no such request. */
 bool journal_finish(struct journal *journal, const struct journal_result *result);
 /* Replaces the file as a whole, or fails without changing it. Returns 0 or -errno. */

@@ -368,12 +368,16 @@ static void test_no_scope(void **state)
 /* logind has no record of these sessions, so none of them is known to be closing. */
 static void test_session_that_logind_does_not_list(void **state)
 {
+	_cleanup_close_ int hierarchy = -1;
+
 	if (!root)
 		skip();
-	assert_false(scope_has_ended(root, "hvltest", UID));
-	assert_false(scope_has_ended(root, "hvlgone", UID));
-	assert_false(scope_has_ended(root, "../../x", UID));
-	assert_false(scope_has_ended("/proc", "hvlgone", UID));
+	hierarchy = scope_open(root);
+	assert_true(hierarchy >= 0);
+	assert_false(scope_has_ended(hierarchy, "hvltest", UID));
+	assert_false(scope_has_ended(hierarchy, "hvlgone", UID));
+	assert_false(scope_has_ended(hierarchy, "../../x", UID));
+	assert_false(scope_has_ended(-EOPNOTSUPP, "hvlgone", UID));
 }
 
 static void test_no_cgroup_v2(void **state)
@@ -383,6 +387,7 @@ static void test_no_cgroup_v2(void **state)
 	assert_int_equal(scope_user_runs("/proc", UID), -EOPNOTSUPP);
 	assert_int_equal(scope_user_kill("/proc", UID), -EOPNOTSUPP);
 	assert_int_equal(scope_signal("/does/not/exist", &session), -EOPNOTSUPP);
+	assert_int_equal(scope_open("/proc"), -EOPNOTSUPP);
 	scope_user_thaw("/proc", UID);
 }
 

@@ -263,8 +263,11 @@ static void on_gone(void *userdata, int error)
 
 static bool has_ended(void *userdata, const char *id, uid_t uid)
 {
-	(void)userdata;
-	return scope_has_ended(SCOPE_ROOT, id, uid);
+	struct daemon *daemon = userdata;
+
+	if (daemon->hierarchy < 0)
+		daemon->hierarchy = scope_open(SCOPE_ROOT);
+	return scope_has_ended(daemon->hierarchy, id, uid);
 }
 
 static void on_users_listed(void *userdata, const struct listed_user *users, size_t count,
@@ -279,6 +282,7 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 {
 	struct daemon *daemon = userdata;
 
+	closep(&daemon->hierarchy);
 	watch_listed(&daemon->watch, list, error);
 	engine_listed(&daemon->engine, list, error);
 }
@@ -419,7 +423,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	char boot[BOOT_ID_SIZE] = "";
 	int r = boot_id_read(boot);
 
-	*daemon = (struct daemon){.event = sd_event_ref(event)};
+	*daemon = (struct daemon){.event = sd_event_ref(event), .hierarchy = -1};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	device_requests_init(&daemon->device, &daemon->engine, DEVICE_STATE_DIRECTORY, boot,
 			     on_gone, daemon);
@@ -515,6 +519,7 @@ void daemon_done(struct daemon *daemon)
 	device_requests_done(&daemon->device);
 	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
+	closep(&daemon->hierarchy);
 	sd_event_source_disable_unref(daemon->timer);
 	sd_event_source_disable_unref(daemon->list_timer);
 	sd_event_unref(daemon->event);

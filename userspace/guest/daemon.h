@@ -23,6 +23,7 @@ struct daemon {
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */
 	struct logind logind;
+	int hierarchy; /* scope_open() while a list is read, or negative */
 	struct resolver resolver;
 	struct outside outside;
 	struct engine engine;

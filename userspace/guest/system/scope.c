@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <syslog.h>
 #include <systemd/sd-login.h>
@@ -121,17 +122,27 @@ static int open_in(const struct tree *tree, const char *group, const char *name,
 	return fd < 0 ? -errno : fd;
 }
 
-bool scope_has_ended(const char *root, const char *id, uid_t uid)
+int scope_open(const char *root)
 {
 	_cleanup_(tree_done) struct tree tree;
+	int fd = tree_init(&tree, root);
+
+	if (fd < 0)
+		return fd;
+	fd = open(tree.path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool scope_has_ended(int hierarchy, const char *id, uid_t uid)
+{
 	_cleanup_free_ char *group = group_of(id, uid);
 	_cleanup_free_ char *state = NULL;
-	_cleanup_close_ int fd = -1;
+	struct stat status;
 
-	if (tree_init(&tree, root) < 0 || !group)
-		return false;
-	fd = open_in(&tree, group, "", O_PATH | O_DIRECTORY);
-	return fd == -ENOENT && sd_session_get_state(id, &state) >= 0 && !strcmp(state, "closing");
+	/* The path in a hierarchy has no leading slash. */
+	return group && fstatat(hierarchy, group + 1, &status, AT_SYMLINK_NOFOLLOW) < 0 &&
+	       errno == ENOENT && sd_session_get_state(id, &state) >= 0 &&
+	       !strcmp(state, "closing");
 }
 
 /* What to do with one process of @group. Returns a number to count, or -errno to stop. */

@@ -21,11 +21,16 @@ char *scope_unit(const char *id);
 char *scope_session(const char *unit);
 
 /*
+ * The directory of the hierarchy in which systemd keeps its units, for many calls of
+ * scope_has_ended(). Returns a descriptor to close or -errno.
+ */
+int scope_open(const char *root);
+/*
  * Whether the session has ended although logind lists it: systemd 252 keeps sessions that were
  * closing while logind restarted. Such a session is closing and has no scope; a session that is
- * opening may have no scope yet. Does not call logind.
+ * opening may have no scope yet. Does not call logind. False without a @hierarchy.
  */
-bool scope_has_ended(const char *root, const char *id, uid_t uid);
+bool scope_has_ended(int hierarchy, const char *id, uid_t uid);
 
 /*
  * Sends TERM, HUP and CONT to every process in the scope and in the groups below it, and thaws

@@ -69,10 +69,10 @@ static void try_valid_cgroup(const uint8_t *data, size_t size)
 }
 
 /* The path of a line is returned as it is. */
-static void cgroup_path(const uint8_t *data, size_t size)
+static void cgroup_path(const uint8_t *data, size_t size, char *(*read)(FILE *cgroup))
 {
 	FILE *file = open_text(data, size);
-	char *path = process_cgroup_path(file);
+	char *path = read(file);
 
 	fclose(file);
 	if (path)
@@ -158,7 +158,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct process_status status;
 
 	cgroup(data, size);
-	cgroup_path(data, size);
+	cgroup_path(data, size, process_cgroup_path);
+	cgroup_path(data, size, process_freezer_path);
 	try_valid_cgroup_path(data, size);
 	read_status(data, size, &status);
 	try_valid_status(data, size);

@@ -454,6 +454,48 @@ static void test_process_frozen_by_version_1(void **state)
 	}
 }
 
+static bool is_in_freezer(pid_t pid)
+{
+	char path[64];
+	char line[256];
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		found |= strstr(line, ":freezer:/hvltest\n") != NULL;
+	fclose(file);
+	return found;
+}
+
+/* Only a frozen process cannot end, and another one get its PID, before it is moved. */
+static void test_process_that_is_not_frozen_is_not_moved(void **state)
+{
+	pid_t pids[2];
+
+	if (!root || !has_freezer())
+		skip();
+	pids[0] = start(true);
+	pids[1] = start_child(no_setup, NULL);
+	freeze_by_v1(pids, 2);
+	write_file(FREEZER "/freezer.state", "THAWED");
+	assert_int_equal(scope_signal(SCOPE_ROOT, &session), 1);
+	assert_true(is_in_freezer(pids[0]));
+	write_file(FREEZER "/freezer.state", "FROZEN");
+	while (!is_frozen_by_v1())
+		usleep(1000);
+	assert_int_equal(scope_signal(SCOPE_ROOT, &session), 1);
+	assert_false(is_in_freezer(pids[0]));
+	assert_true(is_in_freezer(pids[1]));
+	write_file(FREEZER "/freezer.state", "THAWED");
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		kill(pids[i], SIGKILL);
+		wait_for_signal(pids[i]);
+	}
+}
+
 /* logind signals the processes. */
 static void test_legacy_layout(void **state)
 {
@@ -533,6 +575,7 @@ int main(void)
 		TEST(test_session_that_logind_does_not_list),
 		TEST(test_no_cgroup_v2),
 		TEST(test_process_frozen_by_version_1),
+		TEST(test_process_that_is_not_frozen_is_not_moved),
 		TEST(test_legacy_layout),
 		TEST(test_unit_of_session),
 		TEST(test_session_of_unit),

@@ -82,6 +82,22 @@ char *process_cgroup_path(FILE *cgroup)
 	return path;
 }
 
+char *process_freezer_path(FILE *cgroup)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (getline(&line, &size, cgroup) > 0) {
+		const char *group = group_of_hierarchy(line, "freezer");
+
+		if (!group)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		return strdup(group);
+	}
+	return NULL;
+}
+
 bool process_read_status(FILE *file, struct process_status *status)
 {
 	_cleanup_free_ char *line = NULL;
@@ -109,9 +125,14 @@ bool process_read_status(FILE *file, struct process_status *status)
 	return has_state && has_uid;
 }
 
+FILE *process_open_cgroup(pid_t pid)
+{
+	return open_proc(pid, "cgroup");
+}
+
 bool process_is_in(pid_t pid, const char *group)
 {
-	_cleanup_fclose_ FILE *file = open_proc(pid, "cgroup");
+	_cleanup_fclose_ FILE *file = process_open_cgroup(pid);
 
 	return file && process_cgroup_is(file, group);
 }

@@ -12,6 +12,9 @@ bool process_is_in(pid_t pid, const char *group);
 /* The controlling terminal of @pid, or 0 if it has none. */
 dev_t process_terminal(pid_t pid);
 
+/* /proc/PID/cgroup, or NULL. */
+FILE *process_open_cgroup(pid_t pid);
+
 /* The same for an open /proc/PID/cgroup or /proc/PID/stat. */
 bool process_cgroup_is(FILE *cgroup, const char *group);
 dev_t process_stat_terminal(FILE *stat);
@@ -21,6 +24,8 @@ dev_t process_stat_terminal(FILE *stat);
  * Returns a path from the root group that the caller frees, or NULL.
  */
 char *process_cgroup_path(FILE *cgroup);
+/* The same for the freezer of version 1. */
+char *process_freezer_path(FILE *cgroup);
 
 /* From /proc/PID/status. */
 struct process_status {

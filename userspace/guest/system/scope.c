@@ -66,7 +66,7 @@ static char *group_of(const char *id, uid_t uid)
 struct tree {
 	char path[64]; /* of the hierarchy in which systemd keeps its units */
 	bool v2;       /* its version */
-	int freezer;   /* cgroup.procs of the root group of the version 1 freezer, or -1 */
+	int freezer;   /* the root group of the version 1 freezer, or -1 */
 };
 
 static void tree_done(struct tree *tree)
@@ -85,8 +85,9 @@ static int open_freezer(const char *root)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "%s/freezer/cgroup.procs", root);
-	return mounted(path, CGROUP_SUPER_MAGIC) ? open(path, O_WRONLY | O_CLOEXEC) : -1;
+	snprintf(path, sizeof(path), "%s/freezer", root);
+	return mounted(path, CGROUP_SUPER_MAGIC) ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)
+						 : -1;
 }
 
 /*
@@ -188,14 +189,45 @@ static int signal_process(const struct tree *tree, pid_t pid, const char *group)
 	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
 }
 
+/* Whether the process belongs to @group, and the freezer of version 1 has frozen it. */
+static bool is_frozen_by_v1(const struct tree *tree, pid_t pid, const char *group)
+{
+	_cleanup_fclose_ FILE *file = process_open_cgroup(pid);
+	_cleanup_free_ char *path = file ? process_cgroup_path(file) : NULL;
+	_cleanup_free_ char *freezer = NULL;
+	_cleanup_free_ char *state = NULL;
+	_cleanup_close_ int fd = -1;
+	char value[8] = "";
+
+	if (!path || strcmp(path, group) != 0)
+		return false;
+	rewind(file);
+	freezer = process_freezer_path(file);
+	/* The root group has no state. */
+	if (!freezer || asprintf(&state, ".%s/freezer.state", freezer) < 0) {
+		state = NULL;
+		return false;
+	}
+	fd = openat(tree->freezer, state, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && read(fd, value, sizeof(value) - 1) > 0 &&
+	       strncmp(value, "THAWED", 6) != 0;
+}
+
 /*
  * Moves the process to the root group of the version 1 freezer, which cannot be frozen. Its own
- * group may have processes that the request does not end.
+ * group may have processes that the request does not end. A process that is frozen cannot end, so
+ * its PID is not reused before the move; all others are left where they are.
  */
 static int free_process(const struct tree *tree, pid_t pid, const char *group)
 {
-	int r = dprintf(tree->freezer, "%d", (int)pid) < 0 ? -errno : 0;
+	_cleanup_close_ int fd = -1;
+	int r = 0;
 
+	if (!is_frozen_by_v1(tree, pid, group))
+		return 0;
+	fd = openat(tree->freezer, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || dprintf(fd, "%d", (int)pid) < 0)
+		r = -errno;
 	if (r == -ESRCH)
 		return 0;
 	if (r < 0)

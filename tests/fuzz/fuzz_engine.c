@@ -30,6 +30,7 @@ enum event_type {
 	SESSION_FOUND,
 	USERS_LISTED,
 	OUTSIDE_FOUND,
+	STATES_CHANGED,
 	EVENT_TYPES
 };
 
@@ -60,6 +61,7 @@ static struct fake {
 	bool outside_due;
 	bool logind_down;
 	bool report_is_stale;
+	unsigned int opening;   /* sessions that logind has not opened yet */
 	unsigned int begun;     /* sessions that the request ends */
 	unsigned int ended;     /* of these, those whose end the engine was told */
 	unsigned int looked_up; /* a set of users */
@@ -160,6 +162,12 @@ static bool may_end_sessions(void)
 {
 	return fake.in_flight && !fake.dry_run && fake.state == HV_LOGOFF_ENDING &&
 	       fake.time < fake.deadline;
+}
+
+static bool fake_is_opening(void *userdata, const struct session *session)
+{
+	must(may_end_sessions());
+	return fake.opening & 1U << number_of(session);
 }
 
 static void fake_begin(void *userdata, const struct session *session)
@@ -314,6 +322,7 @@ static const struct engine_ops ops = {
 	.resolve = fake_resolve,
 	.list_users = fake_list_users,
 	.list = fake_list,
+	.is_opening = fake_is_opening,
 	.begin = fake_begin,
 	.signal = fake_signal,
 	.kill = fake_kill,
@@ -544,6 +553,10 @@ static void handle_event(const struct event *event)
 		break;
 	case OUTSIDE_FOUND:
 		find_outside(event);
+		break;
+	case STATES_CHANGED:
+		fake.opening = event->argument;
+		engine_states_changed(&fake.engine);
 		break;
 	}
 }

@@ -234,7 +234,8 @@ DEVICE = {
 
 
 (PASS, WAKE, TIMER, LISTED, LIST_FAILED, REMOVED, OPENED, RESYNC, CALL_FAILED, START, CANCEL,
- SETTINGS, MANAGER_FOUND, SESSION_FOUND, USERS_LISTED, OUTSIDE_FOUND) = range(16)
+ SETTINGS, MANAGER_FOUND, SESSION_FOUND, USERS_LISTED, OUTSIDE_FOUND,
+ STATES_CHANGED) = range(17)
 
 
 def events(*items):
@@ -309,6 +310,10 @@ ENGINE = {
     "no-logins-cancelled": events((START, NO_FLAGS, NO_LOGINS + 1059), (LISTED, 0x0F, 0),
                                   (CANCEL, 0, 1)),
     "no-logins-failed": events((SETTINGS, 1, 0), (START, NO_FLAGS, NO_LOGINS + 59)),
+    "opening": events((STATES_CHANGED, 0x03, 0), *AT_ONCE, (STATES_CHANGED, 0x02, 0),
+                      (REMOVED, 0, 0), (STATES_CHANGED, 0, 0),
+                      *((REMOVED, n, 0) for n in range(1, 4))),
+    "opening-for-long": events((STATES_CHANGED, 0x0F, 0), *AT_ONCE, *((WAKE, 0, 0),) * 10),
     "opened-in-grace": events(*IN_GRACE, (OPENED, 0, 0), (TIMER, 0, 0), (LISTED, 0x1F, 0)),
 }
 

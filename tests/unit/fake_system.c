@@ -182,6 +182,14 @@ static int fake_list(void *userdata)
 	return 0;
 }
 
+static bool fake_is_opening(void *userdata, const struct session *session)
+{
+	struct fake_session *target = fake_session_of(session);
+
+	target->watched = fake.time < target->opening_until;
+	return target->watched;
+}
+
 static void fake_begin(void *userdata, const struct session *session)
 {
 	struct fake_session *target = fake_session_of(session);
@@ -205,7 +213,7 @@ static int fake_signal(void *userdata, const struct session *session)
 	target->signalled++;
 	if (target->frozen)
 		return -EBUSY;
-	if (target->ends_by <= BY_SIGNAL)
+	if (target->ends_by <= BY_SIGNAL && fake.time >= target->opening_until)
 		end(target);
 	return 2;
 }
@@ -396,6 +404,7 @@ static const struct engine_ops fake_ops = {
 	.resolve = fake_resolve,
 	.list_users = fake_list_users,
 	.list = fake_list,
+	.is_opening = fake_is_opening,
 	.begin = fake_begin,
 	.signal = fake_signal,
 	.kill = fake_kill,
@@ -518,6 +527,11 @@ static bool deliver_event(void)
 			engine_opened(&fake.engine);
 			return true;
 		}
+		if (target->watched && fake.time >= target->opening_until) {
+			target->watched = false;
+			engine_states_changed(&fake.engine);
+			return true;
+		}
 		if (target->ends_at && fake.time >= target->ends_at)
 			end(target);
 		if (target->removal_due) {
@@ -562,6 +576,9 @@ static uint64_t next_wakeup(void)
 			time = target->ends_at;
 		if (target->opens_at > fake.time && target->opens_at < time)
 			time = target->opens_at;
+		if (target->watched && target->opening_until > fake.time &&
+		    target->opening_until < time)
+			time = target->opening_until;
 	}
 	return time;
 }

@@ -26,17 +26,19 @@ struct fake_session {
 	pid_t leader;
 	enum ends_by ends_by;
 	bool open;
-	uint64_t opens_at;    /* later, unless 0 */
-	unsigned int returns; /* how often a getty logs the user on again */
-	bool no_scope;        /* only logind can reach its processes */
-	bool no_process;      /* the scope is empty */
-	bool frozen;          /* its processes only handle SIGKILL */
-	int kill_fails;       /* the number of calls to logind that fail */
-	int kill_error;       /* with this -errno */
-	int stop_fails;       /* that many calls to PID 1 fail, with kill_error */
-	uint64_t ends_at;     /* closes without the engine at this time, unless 0 */
-	bool removal_lost;    /* logind sends no SessionRemoved */
+	uint64_t opens_at;      /* later, unless 0 */
+	unsigned int returns;   /* how often a getty logs the user on again */
+	bool no_scope;          /* only logind can reach its processes */
+	bool no_process;        /* the scope is empty */
+	uint64_t opening_until; /* it ignores signals until logind has opened it */
+	bool frozen;            /* its processes only handle SIGKILL */
+	int kill_fails;         /* the number of calls to logind that fail */
+	int kill_error;         /* with this -errno */
+	int stop_fails;         /* that many calls to PID 1 fail, with kill_error */
+	uint64_t ends_at;       /* closes without the engine at this time, unless 0 */
+	bool removal_lost;      /* logind sends no SessionRemoved */
 
+	bool watched; /* engine_states_changed() is called when it has been opened */
 	bool removal_due;
 	unsigned int failures_due;
 	unsigned int notices;

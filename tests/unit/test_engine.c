@@ -563,6 +563,119 @@ static void test_opening_session(void **state)
 	assert_int_equal(target->killed, 0);
 }
 
+/* The program that opens it ignores signals: one that is sent too early is lost. */
+static struct fake_session *add_opening(unsigned int seconds)
+{
+	struct fake_session *target = add_session("1", "alice", BY_SIGNAL);
+
+	target->opening_until = fake.time + seconds * USEC_PER_SEC;
+	return target;
+}
+
+static void test_session_being_opened(void **state)
+{
+	const struct fake_session *target = add_opening(3);
+	uint64_t opened = target->opening_until;
+
+	add_session("2", "bob", BY_SIGNAL);
+	request(0, 60, 0, "");
+	run_for(2);
+	assert_false(target->begun);
+	assert_int_equal(target->notices, 1);
+	assert_false(fake.sessions[1].open);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(target->signalled, 1);
+	assert_int_equal(target->killed, 0);
+	assert_true(fake.time >= opened);
+}
+
+/* It is already open, or ends by itself, at the end of the grace period. */
+static void test_session_opened_in_time(void **state)
+{
+	const struct fake_session *target = add_opening(3);
+
+	request(0, 60, 5, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(target->signalled, 1);
+	assert_int_equal(target->killed, 0);
+}
+
+static void test_session_found_while_being_opened(void **state)
+{
+	const struct fake_session *target;
+
+	add_session("0", "bob", BY_KILL);
+	request(0, 60, 0, "");
+	run_for(1);
+	target = add_opening(3);
+	engine_opened(&fake.engine);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 2, 2, 0);
+	assert_int_equal(target->signalled, 1);
+	assert_int_equal(target->killed, 0);
+}
+
+/* The wait is limited by EscalateSec; then all steps follow. */
+static void test_session_being_opened_for_long(void **state)
+{
+	struct fake_session *target = add_opening(100);
+	uint64_t escalate = fake.config.escalate * USEC_PER_SEC;
+	uint64_t begin = fake.time;
+
+	request(0, 60, 0, "");
+	run_for(fake.config.escalate - 1);
+	assert_int_equal(target->signalled, 0);
+	run_for(2);
+	assert_int_equal(target->signalled, 1);
+	assert_int_equal(target->killed, 0);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(target->killed, 1);
+	assert_true(fake.time < begin + 3 * escalate);
+}
+
+/* No step is left out because of the wait. */
+static void test_no_time_to_wait_for_opening(void **state)
+{
+	const struct fake_session *target = add_opening(100);
+
+	request(0, 2 * fake.config.escalate, 0, "");
+	run_for(0);
+	assert_int_equal(target->signalled, 1);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(target->killed, 1);
+}
+
+static void test_force_does_not_wait_for_opening(void **state)
+{
+	const struct fake_session *target = add_opening(3);
+
+	request(HV_LOGOFF_FORCE, 60, 0, "");
+	run_for(1);
+	assert_int_equal(target->killed, 1);
+	assert_int_equal(target->signalled, 0);
+}
+
+static void test_states_changed_at_other_times(void **state)
+{
+	engine_states_changed(&fake.engine);
+	add_session("1", "alice", BY_KILL);
+	request(0, 60, 5, "");
+	engine_states_changed(&fake.engine);
+	run_for(2);
+	engine_states_changed(&fake.engine);
+	assert_int_equal(fake.sessions[0].signalled, 0);
+	run_for(4);
+	engine_states_changed(&fake.engine);
+	assert_int_equal(fake.sessions[0].signalled, 1);
+	assert_int_equal(fake.sessions[0].killed, 0);
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+}
+
 static void test_session_unknown_to_logind(void **state)
 {
 	struct fake_session *target = add_session("1", "alice", BY_NOTHING);
@@ -1907,6 +2020,13 @@ int main(void)
 		TEST(test_force_without_cgroup_v2),
 		TEST(test_closing_session),
 		TEST(test_opening_session),
+		TEST(test_session_being_opened),
+		TEST(test_session_opened_in_time),
+		TEST(test_session_found_while_being_opened),
+		TEST(test_session_being_opened_for_long),
+		TEST(test_no_time_to_wait_for_opening),
+		TEST(test_force_does_not_wait_for_opening),
+		TEST(test_states_changed_at_other_times),
 		TEST(test_session_unknown_to_logind),
 		TEST(test_session_opened_while_ending),
 		TEST(test_session_opened_in_grace),

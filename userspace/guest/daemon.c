@@ -61,6 +61,13 @@ static int op_list(void *userdata)
 	return logind_list(&daemon->logind);
 }
 
+static bool op_is_opening(void *userdata, const struct session *session)
+{
+	struct daemon *daemon = userdata;
+
+	return opening_check(&daemon->opening, session->id);
+}
+
 /* The driver accepts only the ids of its own requests. */
 static void op_begin(void *userdata, const struct session *session)
 {
@@ -197,6 +204,7 @@ static const struct engine_ops engine_ops = {
 	.resolve = op_resolve,
 	.list_users = op_list_users,
 	.list = op_list,
+	.is_opening = op_is_opening,
 	.begin = op_begin,
 	.signal = op_signal,
 	.kill = op_kill,
@@ -285,6 +293,13 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 	closep(&daemon->hierarchy);
 	watch_listed(&daemon->watch, list, error);
 	engine_listed(&daemon->engine, list, error);
+}
+
+static void on_states_changed(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	engine_states_changed(&daemon->engine);
 }
 
 static void on_opened(void *userdata)
@@ -431,6 +446,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
+	opening_init(&daemon->opening, event, on_states_changed, daemon);
 	/* Coarse enough for the kernel to coalesce wakeups of an idle machine. */
 	if (r >= 0)
 		r = add_timer(daemon, &daemon->timer, 10 * USEC_PER_MSEC, on_time);
@@ -519,6 +535,7 @@ void daemon_done(struct daemon *daemon)
 	device_requests_done(&daemon->device);
 	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
+	opening_done(&daemon->opening);
 	closep(&daemon->hierarchy);
 	sd_event_source_disable_unref(daemon->timer);
 	sd_event_source_disable_unref(daemon->list_timer);

@@ -11,6 +11,7 @@
 #include "userspace/guest/logoff/watch.h"
 #include "userspace/guest/system/directory_watch.h"
 #include "userspace/guest/system/logind.h"
+#include "userspace/guest/system/opening.h"
 #include "userspace/guest/system/outside.h"
 #include "userspace/guest/transport/device_requests.h"
 #include "userspace/guest/transport/kvp.h"
@@ -23,6 +24,7 @@ struct daemon {
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */
 	struct logind logind;
+	struct opening opening;
 	int hierarchy; /* scope_open() while a list is read, or negative */
 	struct resolver resolver;
 	struct outside outside;

@@ -613,6 +613,14 @@ void engine_resync(struct engine *engine)
 	update(engine);
 }
 
+void engine_states_changed(struct engine *engine)
+{
+	if (engine->phase != ENGINE_ENDING)
+		return;
+	targets_check_opening(&engine->targets, now(engine));
+	engine_tick(engine);
+}
+
 void engine_call_failed(struct engine *engine, const char *id, int error)
 {
 	const struct steps_context context = engine_steps_context(engine);

@@ -60,6 +60,11 @@ struct engine_ops {
 	int (*list_users)(void *userdata);
 	/* Request a list of all sessions. Returns 0, and engine_listed() follows; or -errno. */
 	int (*list)(void *userdata);
+	/*
+	 * Whether logind is still opening the session. If so, engine_states_changed() follows when
+	 * that may be over.
+	 */
+	bool (*is_opening)(void *userdata, const struct session *session);
 	/* From now on, the request ends the session. May be called again for the same session. */
 	void (*begin)(void *userdata, const struct session *session);
 	/*
@@ -197,6 +202,8 @@ void engine_listed(struct engine *engine, struct session_list *list, int error);
 void engine_opened(struct engine *engine);
 void engine_found(struct engine *engine, const struct session *session);
 void engine_removed(struct engine *engine, const char *id);
+/* Sessions that were being opened may be open. */
+void engine_states_changed(struct engine *engine);
 /* Signals from logind may have been missed. */
 void engine_resync(struct engine *engine);
 /* -ENOENT: the session does not exist. After any other error, the step is retried. */

@@ -185,6 +185,34 @@ static void take_next_step(struct target *target, const struct steps_context *co
 	}
 }
 
+void targets_check_opening(struct targets *targets, uint64_t now)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (targets->items[i].step == TARGET_FOUND && targets->items[i].wait_end)
+			targets->items[i].next = now;
+}
+
+/*
+ * The program that opens a session may handle no signal, and start the shell afterwards, which
+ * would then only be killed. The wait leaves time for all steps.
+ */
+static bool waits_for_opening(struct target *target, const struct steps_context *context,
+			      uint64_t deadline)
+{
+	uint64_t now = context->ops->now(context->userdata);
+
+	if (target->step != TARGET_FOUND || context->force)
+		return false;
+	if (!target->wait_end && now + 2 * context->escalate < deadline)
+		target->wait_end =
+			earlier(now + context->escalate, deadline - 2 * context->escalate);
+	if (target->wait_end <= now ||
+	    !context->ops->is_opening(context->userdata, &target->session))
+		return false;
+	target->next = target->wait_end;
+	return true;
+}
+
 /* A step may block, for example on a slow disk: the deadline is checked before each one. */
 void targets_advance(struct targets *targets, const struct steps_context *context,
 		     uint64_t deadline)
@@ -194,7 +222,8 @@ void targets_advance(struct targets *targets, const struct steps_context *contex
 
 		if (now >= deadline)
 			return;
-		if (targets->items[i].next <= now)
+		if (targets->items[i].next <= now &&
+		    !waits_for_opening(&targets->items[i], context, deadline))
 			take_next_step(&targets->items[i], context);
 	}
 }

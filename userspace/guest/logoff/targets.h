@@ -24,6 +24,7 @@ struct target {
 	struct session session;
 	enum target_step step;
 	uint64_t next;     /* when the next step is due */
+	uint64_t wait_end; /* the first step waits no longer for logind to open the session */
 	bool begun;        /* a step was taken */
 	uint64_t ended_at; /* if the request ended it; otherwise 0 */
 	uint64_t reopened; /* when it was found, if that was soon after the end of another one */
@@ -59,6 +60,8 @@ void target_end(struct target *target, uint64_t now);
 /* Temporary failures: the session is still being opened, or the bus restarts. */
 void target_retry(struct target *target, const struct steps_context *context);
 
+/* Sessions that were being opened may be open: their first step is due again. */
+void targets_check_opening(struct targets *targets, uint64_t now);
 /* Takes the steps that are due, unless @deadline is over. */
 void targets_advance(struct targets *targets, const struct steps_context *context,
 		     uint64_t deadline);

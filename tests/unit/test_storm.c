@@ -62,6 +62,45 @@ static void test_every_kind_occurs(void **state)
 	assert_true(target && unterminated && longer && longer_used);
 }
 
+static const struct hvl_packet *message_of(const struct storm_packet *from)
+{
+	return (const struct hvl_packet *)from->data;
+}
+
+/* The flags and the growth of version 1.2, valid and invalid, and negotiations of each version. */
+static void test_version_1_2_occurs(void **state)
+{
+	unsigned int offers[ARRAY_SIZE(hvl_message_versions)] = {0};
+	unsigned int lingering = 0, no_logins = 0, both = 0, unknown = 0, grown = 0, used = 0;
+
+	storm_maker_init(&maker, 1);
+	for (int i = 0; i < PACKETS; i++) {
+		const struct hvl_packet *message = message_of(&packet);
+		uint32_t flags;
+
+		storm_make(&maker, &packet, SPACE);
+		flags = message->body.op.flags;
+		if (strcmp(packet.kind, "target") == 0) {
+			unknown += packet.needs_answer && flags & 0x10;
+			lingering += !packet.needs_answer && flags & HV_LOGOFF_INCLUDE_LINGERING;
+			no_logins += !packet.needs_answer && flags & HV_LOGOFF_NO_LOGINS;
+			both += !packet.needs_answer && flags & HV_LOGOFF_NO_LOGINS &&
+				flags & HV_LOGOFF_INCLUDE_LINGERING;
+		} else if (strcmp(packet.kind, "longer") == 0 &&
+			   message->header.size > sizeof(struct hvl_target) &&
+			   message->body.op.op == HVL_OP_TARGET && !(flags & 0x10)) {
+			grown += !packet.needs_answer;
+			used += packet.needs_answer;
+		} else if (strcmp(packet.kind, "negotiation") == 0) {
+			offers[message->body.negotiate.message_count - 1]++;
+		}
+	}
+	assert_true(lingering && no_logins && both && unknown);
+	assert_true(grown && used);
+	for (size_t i = 0; i < ARRAY_SIZE(offers); i++)
+		assert_true(offers[i]);
+}
+
 static void frame(const struct hvl_packet *message)
 {
 	packet.length = hvl_packet_size(message);
@@ -100,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_same_seed_same_packets),
 		cmocka_unit_test(test_packets_fit),
 		cmocka_unit_test(test_every_kind_occurs),
+		cmocka_unit_test(test_version_1_2_occurs),
 		cmocka_unit_test(test_needs_answer),
 	};
 

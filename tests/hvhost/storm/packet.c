@@ -126,12 +126,14 @@ static void make_unterminated(struct storm_maker *maker, struct storm_packet *pa
 	set(packet, &message);
 }
 
+/* Later requests of the storm are refused if the highest version that is offered lacks them. */
 static void make_negotiation(struct storm_maker *maker, struct storm_packet *packet)
 {
+	uint32_t first = random_below(&maker->random, ARRAY_SIZE(hvl_message_versions));
 	struct hvl_packet message;
 
-	hvl_build_negotiate(&message, ++maker->transaction, hvl_message_versions,
-			    ARRAY_SIZE(hvl_message_versions));
+	hvl_build_negotiate(&message, ++maker->transaction, hvl_message_versions + first,
+			    ARRAY_SIZE(hvl_message_versions) - first);
 	set(packet, &message);
 }
 

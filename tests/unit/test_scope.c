@@ -99,14 +99,45 @@ static void drop_freezer(void)
 		usleep(1000);
 }
 
+/* A failed test leaves groups, perhaps frozen, with processes that must be killed. */
+static void drop_left(const char *group)
+{
+	char path[256];
+	FILE *file;
+	int pid;
+
+	snprintf(path, sizeof(path), "%s%s/cgroup.freeze", root, group);
+	file = fopen(path, "r+");
+	if (file) {
+		fputs("0", file);
+		fclose(file);
+	}
+	snprintf(path, sizeof(path), "%s%s/cgroup.procs", root, group);
+	file = fopen(path, "r");
+	while (file && fscanf(file, "%d", &pid) == 1)
+		kill(pid, SIGKILL);
+	if (file)
+		fclose(file);
+	snprintf(path, sizeof(path), "%s%s", root, group);
+	while (rmdir(path) && errno == EBUSY)
+		usleep(1000);
+}
+
 static int teardown(void **state)
 {
+	static const char *const left[] = {SCOPE "/a/empty", SCOPE "/a/b", SCOPE "/a", SCOPE,
+					   SLICE "/user@3999999999.service"};
+	char path[256];
+
 	drop_freezer();
 	for (size_t i = ARRAY_SIZE(legacy_groups); i-- > 0;)
 		rmdir(legacy_groups[i]);
 	if (!root)
 		return 0;
-	drop(SCOPE);
+	snprintf(path, sizeof(path), "%s" SLICE "/cgroup.freeze", root);
+	write_file(path, "0");
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+		drop_left(left[i]);
 	drop(SLICE);
 	/* Fails if the machine has a user.slice of its own, which is not empty. */
 	drop("/user.slice");

@@ -6,33 +6,17 @@
 #include <wchar.h>
 
 #include "guest.h"
-#include "item.h"
+#include "source.h"
 
 #define INVALID_PARAMETER 32773
 #define NOT_FOUND         32779
 #define FAILED_JOB        32768
 #define JOB_STARTED       4096
 
-#define MAX_ITEMS     128
-#define MAX_JOBS      256
-#define MAX_DATA      1023
-#define SLOW_JOB_MS   1000
-#define STATE_RUNNING 2
-#define STATE_OFF     3
-#define STATUS_USUAL  3 /* for a guest with Linux */
-
-struct items {
-	struct item list[MAX_ITEMS];
-	size_t count;
-};
-
-struct machine {
-	const WCHAR *name;
-	const WCHAR *id;
-	LONG state;
-	bool exchange; /* Data Exchange is enabled */
-	struct items host, guest, intrinsic;
-};
+#define MAX_JOBS     256
+#define MAX_DATA     1023
+#define SLOW_JOB_MS  1000
+#define STATUS_USUAL 3 /* for a guest with Linux */
 
 struct job {
 	ULONGLONG end;
@@ -44,7 +28,7 @@ enum job_behavior { JOB_NORMAL, JOB_DIRECT, JOB_SLOW, JOB_FAILED, JOB_STUCK, JOB
 static CRITICAL_SECTION lock; /* of everything below */
 static HANDLE reset_event;
 
-static struct machine machines[] = {
+static struct machine played[] = {
 	{.name = L"web1", .id = L"5F0C6A52-8D6E-4F6B-9A55-6A1E4F9D2C11", .state = STATE_RUNNING},
 	{.name = L"db1", .id = L"0D3A2B91-15A7-49C2-8B8C-1B7C2A8D0E21", .state = STATE_OFF},
 	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000001", .state = STATE_RUNNING},
@@ -63,6 +47,9 @@ static struct {
 	enum job_behavior job;
 	struct job jobs[MAX_JOBS];
 	size_t job_count;
+	const struct source *source; /* NULL: the machines are those that are played */
+	struct machine *machines;
+	size_t machine_count;
 } host;
 
 static const struct method no_method[] = {{}};
@@ -89,7 +76,7 @@ static struct item *find_item(struct items *items, const WCHAR *name)
 	return NULL;
 }
 
-static void set_item(struct items *items, const WCHAR *name, const WCHAR *data)
+void items_set(struct items *items, const WCHAR *name, const WCHAR *data)
 {
 	struct item *item = find_item(items, name);
 
@@ -110,7 +97,7 @@ static void remove_item(struct items *items, struct item *item)
 	*item = items->list[--items->count];
 }
 
-static void clear_items(struct items *items)
+void items_clear(struct items *items)
 {
 	while (items->count > 0)
 		item_clear(&items->list[--items->count]);
@@ -118,16 +105,16 @@ static void clear_items(struct items *items)
 
 static void reset_machines(void)
 {
-	for (size_t index = 0; index < ARRAY_SIZE(machines); index++) {
-		struct machine *machine = &machines[index];
+	for (size_t index = 0; index < ARRAY_SIZE(played); index++) {
+		struct machine *machine = &played[index];
 
-		clear_items(&machine->host);
-		clear_items(&machine->guest);
-		clear_items(&machine->intrinsic);
+		items_clear(&machine->host);
+		items_clear(&machine->guest);
+		items_clear(&machine->intrinsic);
 		machine->exchange = wcscmp(machine->name, L"old1") != 0;
-		set_item(&machine->guest, L"HostName", L"HV01 <\"&'>");
-		set_item(&machine->intrinsic, L"FullyQualifiedDomainName", machine->name);
-		set_item(&machine->intrinsic, L"OSName", L"Debian GNU/Linux");
+		items_set(&machine->guest, L"HostName", L"HV01 <\"&'>");
+		items_set(&machine->intrinsic, L"FullyQualifiedDomainName", machine->name);
+		items_set(&machine->intrinsic, L"OSName", L"Debian GNU/Linux");
 	}
 }
 
@@ -165,7 +152,12 @@ static void apply_word(const WCHAR *word)
 {
 	bool known = swscanf(word, L"delay=%lu", &host.delay) == 1 ||
 		     swscanf(word, L"status=%ld", &host.status) == 1 || guest_apply_word(word);
+	unsigned short port;
 
+	if (swscanf(word, L"hvhost=%hu", &port) == 1) {
+		host.source = hvhost_source(port);
+		known = true;
+	}
 	for (size_t index = 0; index < ARRAY_SIZE(results); index++) {
 		if (wcscmp(word, results[index].text) == 0) {
 			*results[index].hr = results[index].value;
@@ -198,6 +190,8 @@ void WINAPI HvWmiReset(const WCHAR *behavior)
 	EnterCriticalSection(&lock);
 	memset(&host, 0, sizeof(host));
 	host.missing = NOT_FOUND;
+	host.machines = played;
+	host.machine_count = ARRAY_SIZE(played);
 	host.status = STATUS_USUAL;
 	host.failing = UINT_MAX;
 	guest_reset();
@@ -224,7 +218,7 @@ unsigned int WINAPI HvWmiFailQueries(HRESULT hr, unsigned int count)
 void WINAPI HvWmiGuestItem(const WCHAR *name, const WCHAR *data)
 {
 	EnterCriticalSection(&lock);
-	set_item(&machines[0].guest, name, data);
+	items_set(&played[0].guest, name, data);
 	LeaveCriticalSection(&lock);
 }
 
@@ -268,12 +262,19 @@ DWORD host_delay(void)
 	return host.delay;
 }
 
+static void find_machines(void)
+{
+	if (host.source)
+		host.machine_count = host.source->list(&host.machines);
+}
+
 /* The machine whose GUID is in a path, or NULL. */
 static struct machine *machine_in(const WCHAR *path)
 {
-	for (size_t index = guest_has_moved(); index < ARRAY_SIZE(machines); index++) {
-		if (wcsstr(path, machines[index].id))
-			return &machines[index];
+	find_machines();
+	for (size_t index = guest_has_moved(); index < host.machine_count; index++) {
+		if (wcsstr(path, host.machines[index].id))
+			return &host.machines[index];
 	}
 	return NULL;
 }
@@ -290,7 +291,7 @@ static IWbemClassObject *computer_object(const WCHAR *id, const WCHAR *name, LON
 
 static bool is_web1(const struct machine *machine)
 {
-	return machine == &machines[0];
+	return machine == &played[0];
 }
 
 static LONG state_of(const struct machine *machine)
@@ -331,9 +332,9 @@ static IWbemClassObject *component_object(struct machine *machine)
 	_cleanup_bstr_ BSTR sessions = answer ? guest_sessions() : NULL;
 
 	if (answer)
-		set_item(&machine->guest, L"HvLogoffAnswer", answer);
+		items_set(&machine->guest, L"HvLogoffAnswer", answer);
 	if (sessions)
-		set_item(&machine->guest, L"HvLogoffSessions1", sessions);
+		items_set(&machine->guest, L"HvLogoffSessions1", sessions);
 	object_set_number_array(object, L"OperationalStatus", host.status);
 	set_machine_path(object, L"DeviceID", machine);
 	object_set_number(object, L"EnabledState", 2, CIM_UINT16);
@@ -368,8 +369,9 @@ static size_t computers(IWbemClassObject *instances[MAX_RESULTS])
 	if (host.machines_hidden)
 		return 0;
 	instances[count++] = computer_object(L"HV01", L"HV01", STATE_RUNNING);
-	for (size_t index = guest_has_moved(); index < ARRAY_SIZE(machines); index++)
-		instances[count++] = machine_object(&machines[index]);
+	find_machines();
+	for (size_t index = guest_has_moved(); index < host.machine_count; index++)
+		instances[count++] = machine_object(&host.machines[index]);
 	return count;
 }
 
@@ -397,6 +399,8 @@ size_t host_associated(const WCHAR *path, const WCHAR *class,
 
 	EnterCriticalSection(&lock);
 	machine = machine_in(path);
+	if (machine && host.source)
+		host.source->read(machine);
 	if (machine && wcsstr(path, L"Msvm_ComputerSystem.") &&
 	    _wcsicmp(class, L"Msvm_KvpExchangeComponent") == 0 &&
 	    state_of(machine) == STATE_RUNNING && machine->exchange)
@@ -460,13 +464,14 @@ IWbemClassObject *host_object(const WCHAR *path)
 	return object;
 }
 
-enum kvp_method { KVP_ADD, KVP_MODIFY, KVP_REMOVE, KVP_NONE };
-
-/* Whether a method can do what it is asked to with an item: 0 or an error. */
+/* Whether a method can do what it is asked to with an item: 0 or an error. A source knows itself.
+ */
 static LONG check_item(struct machine *machine, enum kvp_method method, const struct item *item)
 {
 	struct item *present = find_item(&machine->host, item->name);
 
+	if (host.source)
+		return 0;
 	if (SysStringLen(item->data) > MAX_DATA)
 		return INVALID_PARAMETER;
 	if (method == KVP_ADD)
@@ -474,16 +479,19 @@ static LONG check_item(struct machine *machine, enum kvp_method method, const st
 	return method == KVP_MODIFY && !present ? host.missing : 0;
 }
 
-static void apply_item(struct machine *machine, enum kvp_method method, const struct item *item)
+static LONG apply_item(struct machine *machine, enum kvp_method method, const struct item *item)
 {
 	struct item *present = find_item(&machine->host, item->name);
 
+	if (host.source)
+		return host.source->apply(machine, method, item);
 	if (method != KVP_REMOVE)
-		set_item(&machine->host, item->name, item->data);
+		items_set(&machine->host, item->name, item->data);
 	if (method != KVP_REMOVE && is_web1(machine) && wcscmp(item->name, L"HvLogoffRequest") == 0)
 		guest_receive(item->data);
 	if (method == KVP_REMOVE && present)
 		remove_item(&machine->host, present);
+	return 0;
 }
 
 /* The last item is refused before anything is changed. */
@@ -505,7 +513,7 @@ static LONG apply_items(struct machine *machine, enum kvp_method method, SAFEARR
 			else if (pass == 0)
 				error = check_item(machine, method, &item);
 			else
-				apply_item(machine, method, &item);
+				error = apply_item(machine, method, &item);
 			item_clear(&item);
 		}
 	}

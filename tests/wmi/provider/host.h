@@ -16,6 +16,7 @@
  *	status=7|12|13               OperationalStatus of Data Exchange, otherwise 3
  *	guest=…                      what web1's guest does with a request: see guest.h
  *	delay=MS                     how long each call takes, before its result is there
+ *	hvhost=PORT                  the machines and items are those of hvhost: see source.h
  *	job=direct|slow|failed|stuck|gone
  *	                             methods complete without a job; jobs take a second; they fail
  *	                             with 32768; they never end; they disappear

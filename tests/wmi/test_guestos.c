@@ -83,8 +83,10 @@ static DWORD wait_for_change(IVMTask2 *task, DWORD ms)
 
 static void wait_for_state(IVMTask2 *task, VMLogoffState wanted)
 {
-	while (state_of(task) != wanted)
+	while (state_of(task) != wanted) {
+		assert_int_not_equal(state_of(task), vmLogoffState_Done);
 		assert_int_equal(wait_for_change(task, LIMIT_MS), WAIT_OBJECT_0);
+	}
 }
 
 /* Ends with that error, and releases the task. */

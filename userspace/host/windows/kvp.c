@@ -309,7 +309,7 @@ static HRESULT cancel(struct task *task)
 	vmg_lock_take(&kvp->cancel_lock);
 	ResetEvent(kvp->cancelled);
 	SetEvent(kvp->cancel);
-	switch (WaitForMultipleObjects(ARRAY_SIZE(events), events, FALSE, 2 * MACHINE_WAIT_MS)) {
+	switch (WaitForMultipleObjects(ARRAY_SIZE(events), events, FALSE, MACHINE_WAIT_MS)) {
 	case WAIT_OBJECT_0:
 		hr = kvp->cancel_result;
 		break;

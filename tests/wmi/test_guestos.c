@@ -399,6 +399,30 @@ static void timed_out(void **state)
 	assert_ends(logoff(1), VM_E_TIMED_OUT, "did not answer in time");
 }
 
+static void machines_of_a_cluster(void **state)
+{
+	static const struct {
+		const WCHAR *behavior;
+		const char *name, *text;
+	} cases[] = {
+		{L"cluster=yes", "WEB9",
+		 "WEB9 is on HV03, another node of the cluster of this computer; name that host."},
+		{L"cluster=yes", "none", "There is no virtual machine none on this computer."},
+		{L"cluster=denied", "web9", "There is no virtual machine web9 on this computer."},
+		{L"", "web9", "There is no virtual machine web9 on this computer."},
+	};
+
+	for (size_t index = 0; index < ARRAY_SIZE(cases); index++) {
+		IVMGuestOS *guest;
+
+		begin(cases[index].behavior);
+		assert_hresult(VMGuestOS_Find(cases[index].name, &guest), VM_E_VM_UNKNOWN);
+		assert_contains(VMGuestOS_LastErrorText(), cases[index].text);
+	}
+	begin(L"guest=moves cluster=yes");
+	assert_ends(logoff(60), VM_E_VM_UNKNOWN, "web1 is on HV02, another node");
+}
+
 static void machines_that_end(void **state)
 {
 	begin(L"guest=stops");
@@ -559,6 +583,7 @@ int main(void)
 		cmocka_unit_test(refused_and_busy),
 		cmocka_unit_test(timed_out),
 		cmocka_unit_test(machines_that_end),
+		cmocka_unit_test(machines_of_a_cluster),
 		cmocka_unit_test(guests_that_are_not_available),
 		cmocka_unit_test(the_host_refuses),
 		cmocka_unit_test(the_host_fails_in_between),

@@ -15,7 +15,8 @@
 	L"Software\\Classes\\CLSID\\{4590f811-1d3a-11d0-891f-00aa004b2e24}\\InprocServer32"
 #define WINE_LIBRARY L"wbemprox.dll"
 
-#define HYPERV L"root\\virtualization\\v2"
+#define HYPERV  L"root\\virtualization\\v2"
+#define CLUSTER L"root\\MSCluster"
 
 volatile LONG live_objects;
 
@@ -100,6 +101,11 @@ static HRESULT WINAPI locator_connect(IWbemLocator *iface, const BSTR resource, 
 		hr = host_connect_result(&hang);
 		if (hang)
 			host_hang();
+		*services = SUCCEEDED(hr) ? services_new() : NULL;
+		return hr;
+	}
+	hr = host_cluster_result();
+	if (_wcsicmp(namespace_in(resource), CLUSTER) == 0 && hr != S_FALSE) {
 		*services = SUCCEEDED(hr) ? services_new() : NULL;
 		return hr;
 	}

@@ -41,6 +41,8 @@ static struct {
 	unsigned int failing; /* queries that fail with @query; UINT_MAX for all */
 	bool connect_hangs, query_hangs;
 	bool machines_hidden, vmms_missing;
+	bool clustered;
+	HRESULT cluster;
 	LONG status;  /* OperationalStatus */
 	LONG missing; /* the error for an item that is missing */
 	DWORD delay;
@@ -128,6 +130,7 @@ static const struct {
 	{L"connect=no-role", &host.connect, WBEM_E_INVALID_NAMESPACE},
 	{L"connect=service-stopped", &host.connect, HRESULT_FROM_WIN32(ERROR_SERVICE_DISABLED)},
 	{L"connect=unavailable", &host.connect, HRESULT_FROM_WIN32(RPC_S_SERVER_UNAVAILABLE)},
+	{L"cluster=denied", &host.cluster, WBEM_E_ACCESS_DENIED},
 	{L"query=denied", &host.query, WBEM_E_ACCESS_DENIED},
 	{L"query=provider", &host.query, WBEM_E_PROVIDER_LOAD_FAILURE},
 };
@@ -136,10 +139,9 @@ static const struct {
 	const WCHAR *text;
 	bool *flag;
 } flags[] = {
-	{L"connect=hang", &host.connect_hangs},
-	{L"query=hang", &host.query_hangs},
-	{L"machines=none", &host.machines_hidden},
-	{L"vmms=none", &host.vmms_missing},
+	{L"connect=hang", &host.connect_hangs},    {L"query=hang", &host.query_hangs},
+	{L"machines=none", &host.machines_hidden}, {L"vmms=none", &host.vmms_missing},
+	{L"cluster=yes", &host.clustered},
 };
 
 static const WCHAR *const job_names[] = {
@@ -255,6 +257,11 @@ HRESULT host_query_result(bool *hang)
 	}
 	LeaveCriticalSection(&lock);
 	return hr;
+}
+
+HRESULT host_cluster_result(void)
+{
+	return FAILED(host.cluster) ? host.cluster : host.clustered ? S_OK : S_FALSE;
 }
 
 DWORD host_delay(void)
@@ -375,6 +382,25 @@ static size_t computers(IWbemClassObject *instances[MAX_RESULTS])
 	return count;
 }
 
+static size_t roles(IWbemClassObject *instances[MAX_RESULTS])
+{
+	static const struct {
+		const WCHAR *name, *node;
+		LONG type; /* 111: a virtual machine */
+	} list[] = {{L"Cluster Group", L"HV01", 1},
+		    {L"none", L"HV01", 106},
+		    {L"web1", L"HV02", 111},
+		    {L"web9", L"HV03", 111}};
+
+	for (size_t index = 0; index < ARRAY_SIZE(list); index++) {
+		instances[index] = object_new(L"MSCluster_ResourceGroup", no_method);
+		object_set_path(instances[index], L"Name", list[index].name);
+		object_set_string(instances[index], L"OwnerNode", list[index].node);
+		object_set_number(instances[index], L"GroupType", list[index].type, CIM_UINT32);
+	}
+	return ARRAY_SIZE(list);
+}
+
 size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULTS])
 {
 	size_t count = 0;
@@ -382,6 +408,8 @@ size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULT
 	EnterCriticalSection(&lock);
 	if (_wcsicmp(class, L"Msvm_ComputerSystem") == 0) {
 		count = computers(instances);
+	} else if (_wcsicmp(class, L"MSCluster_ResourceGroup") == 0) {
+		count = roles(instances);
 	} else if (_wcsicmp(class, L"Msvm_VirtualSystemManagementService") == 0 &&
 		   !host.vmms_missing) {
 		instances[count++] = vmms_object();

@@ -13,6 +13,7 @@
  *	machines=none                what UAC leaves an administrator who is not elevated: no
  *	                             instance at all
  *	vmms=none                    no Msvm_VirtualSystemManagementService
+ *	cluster=yes|denied           root\MSCluster exists: web1 is on HV02, web9 on HV03
  *	status=7|12|13               OperationalStatus of Data Exchange, otherwise 3
  *	guest=…                      what web1's guest does with a request: see guest.h
  *	delay=MS                     how long each call takes, before its result is there
@@ -35,6 +36,9 @@
 HRESULT host_connect_result(bool *hang);
 HRESULT host_query_result(bool *hang);
 DWORD host_delay(void);
+
+/* S_OK if there is a failover cluster, S_FALSE if not, or an error. */
+HRESULT host_cluster_result(void);
 
 /* Blocks until the next HvWmiReset(). */
 void host_hang(void);

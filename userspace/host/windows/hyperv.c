@@ -10,6 +10,9 @@
 
 #define MANAGEMENT "Msvm_VirtualSystemManagementService"
 
+/* MSCluster_ResourceGroup.GroupType */
+#define CLUSTER_VIRTUAL_MACHINE 111
+
 /* Of methods and jobs. Hyper-V before 2016 returns the first one for an item that is missing. */
 #define INVALID_PARAMETER 32773
 #define NOT_FOUND         32779
@@ -185,6 +188,31 @@ HRESULT hyperv_list(struct wmi *wmi, const struct wmi_wait *wait, struct hyperv_
 	if (FAILED(hr))
 		hyperv_machines_clear(machines);
 	return hr;
+}
+
+/* The role of a machine has the machine's name, unless it was renamed. */
+static bool is_role_of(IWbemClassObject *group, const char *name)
+{
+	_cleanup_free_ char *role = NULL;
+	uint32_t type = 0;
+
+	return SUCCEEDED(wmi_get_number(group, L"GroupType", &type)) &&
+	       type == CLUSTER_VIRTUAL_MACHINE &&
+	       SUCCEEDED(wmi_get_string(group, L"Name", &role)) && equal_names(role, name);
+}
+
+HRESULT hyperv_find_node(struct wmi *wmi, const char *name, const struct wmi_wait *wait,
+			 char **node)
+{
+	_cleanup_objects_ struct wmi_objects groups = {};
+	HRESULT hr = wmi_query(wmi, "SELECT * FROM MSCluster_ResourceGroup", wait, &groups);
+
+	*node = NULL;
+	for (size_t index = 0; SUCCEEDED(hr) && index < groups.count; index++) {
+		if (is_role_of(groups.items[index], name))
+			return wmi_get_string(groups.items[index], L"OwnerNode", node);
+	}
+	return SUCCEEDED(hr) ? (HRESULT)WBEM_E_NOT_FOUND : hr;
 }
 
 void hyperv_items_clear(struct hyperv_items *items)

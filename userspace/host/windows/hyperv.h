@@ -9,7 +9,8 @@
 #include "userspace/host/libvmguestos/vmguestos.h"
 #include "wmi.h"
 
-#define HYPERV_NAMESPACE "root\\virtualization\\v2"
+#define HYPERV_NAMESPACE         "root\\virtualization\\v2"
+#define HYPERV_CLUSTER_NAMESPACE "root\\MSCluster"
 
 /*
  * Errors of these functions, in addition to those of wmi.h: VM_E_VM_UNKNOWN, also for a machine
@@ -57,6 +58,13 @@ HRESULT hyperv_find_result(size_t visible, size_t found, bool token);
 
 /* Whether a token (NULL: the caller's) is elevated, or in Hyper-V Administrators. */
 bool hyperv_token_has_rights(HANDLE token);
+
+/*
+ * Finds the node of a failover cluster that has the machine of that name. The connection is one to
+ * HYPERV_CLUSTER_NAMESPACE. WBEM_E_NOT_FOUND if the cluster has no role of that name.
+ */
+HRESULT hyperv_find_node(struct wmi *wmi, const char *name, const struct wmi_wait *wait,
+			 char **node);
 
 struct hyperv_item {
 	char *name, *data;

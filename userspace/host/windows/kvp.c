@@ -46,7 +46,7 @@ static struct wmi_wait bounded(const struct kvp *kvp)
 
 static HRESULT explain(struct kvp *kvp, HRESULT hr)
 {
-	return machine_error(kvp->machine, REMEDY_ITEMS, hr, kvp->text, sizeof(kvp->text));
+	return machine_error(kvp->machine, hr, kvp->stop, kvp->text, sizeof(kvp->text));
 }
 
 static HRESULT get(struct kvp_host *host, const char *name, char value[KVP_TEXT_MAX + 1])

@@ -12,7 +12,9 @@
 #include "userspace/host/libvmguestos/error.h"
 #include "userspace/shared/util.h"
 
-#define TEXT_SIZE 512
+#define TEXT_SIZE       512
+/* For the node of a cluster, in addition to the time for the error itself. */
+#define CLUSTER_WAIT_MS 5000
 
 struct machine {
 	volatile LONG refs;
@@ -86,17 +88,12 @@ static HRESULT explain(enum remedy_step step, HRESULT hr, const char *host, cons
 	return hr;
 }
 
-HRESULT machine_error(const struct machine *machine, enum remedy_step step, HRESULT hr, char *text,
-		      size_t size)
-{
-	return explain(step, hr, machine->host, machine->name, text, size);
-}
-
-static HRESULT connect_to(const VMHost *host, struct wmi **wmi, const struct wmi_wait *wait)
+static HRESULT connect_to(const VMHost *host, const char *space, struct wmi **wmi,
+			  const struct wmi_wait *wait)
 {
 	const struct wmi_target target = {
 		.host = host->name,
-		.space = HYPERV_NAMESPACE,
+		.space = space,
 		.user = host->user,
 		.password = host->password,
 	};
@@ -104,11 +101,46 @@ static HRESULT connect_to(const VMHost *host, struct wmi **wmi, const struct wmi
 	return wmi_connect(wmi, &target, wait);
 }
 
+/*
+ * Replaces the sentence for a machine that is not on its host by one that names the node of its
+ * cluster. The host may have no cluster, or not permit this account to read it.
+ */
+static void explain_unknown(const VMHost *host, const char *name, HANDLE cancel, char *text,
+			    size_t size)
+{
+	const struct wmi_wait wait = {
+		.ms = CLUSTER_WAIT_MS, .cancel = cancel, .end = GetTickCount64() + CLUSTER_WAIT_MS};
+	_cleanup_free_ char *node = NULL;
+	struct wmi *wmi;
+
+	if (SUCCEEDED(connect_to(host, HYPERV_CLUSTER_NAMESPACE, &wmi, &wait)) &&
+	    SUCCEEDED(hyperv_find_node(wmi, name, &wait, &node)))
+		remedy_node_text(text, size, node, host->name, name);
+	wmi_free(wmi);
+}
+
+static VMHost host_of(const struct machine *machine)
+{
+	return (VMHost){
+		.name = machine->host, .user = machine->user, .password = machine->password};
+}
+
+HRESULT machine_error(const struct machine *machine, HRESULT hr, HANDLE cancel, char *text,
+		      size_t size)
+{
+	const VMHost host = host_of(machine);
+
+	hr = explain(REMEDY_ITEMS, hr, machine->host, machine->name, text, size);
+	if (hr == VM_E_VM_UNKNOWN)
+		explain_unknown(&host, machine->name, cancel, text, size);
+	return hr;
+}
+
 /* Connects and finds a machine by its name or GUID. */
 static HRESULT open_named(const VMHost *host, const char *name, struct machine_link *link,
 			  const struct wmi_wait *wait, char *text, size_t size)
 {
-	HRESULT hr = connect_to(host, &link->wmi, wait);
+	HRESULT hr = connect_to(host, HYPERV_NAMESPACE, &link->wmi, wait);
 
 	link->found = (struct hyperv_machine){};
 	if (FAILED(hr))
@@ -116,19 +148,21 @@ static HRESULT open_named(const VMHost *host, const char *name, struct machine_l
 	hr = hyperv_find(link->wmi, name, wmi_is_this_computer(host->name), wait, &link->found);
 	if (FAILED(hr))
 		machine_close(link);
-	return explain(REMEDY_FIND, hr, host->name, name, text, size);
+	hr = explain(REMEDY_FIND, hr, host->name, name, text, size);
+	if (hr == VM_E_VM_UNKNOWN)
+		explain_unknown(host, name, wait->cancel, text, size);
+	return hr;
 }
 
 HRESULT machine_open(const struct machine *machine, struct machine_link *link,
 		     const struct wmi_wait *wait, char *text, size_t size)
 {
-	const VMHost host = {
-		.name = machine->host, .user = machine->user, .password = machine->password};
+	const VMHost host = host_of(machine);
 	HRESULT hr = open_named(&host, machine->guid, link, wait, text, size);
 
 	/* It was found before. */
 	if (hr == VM_E_VM_UNKNOWN)
-		machine_error(machine, REMEDY_ITEMS, hr, text, size);
+		machine_error(machine, hr, wait->cancel, text, size);
 	return hr;
 }
 
@@ -231,7 +265,7 @@ HRESULT vmg_machine_names(const VMHost *host, char ***out)
 	HRESULT hr;
 
 	machine_wait_init(&wait, NULL);
-	hr = connect_to(host, &wmi, &wait);
+	hr = connect_to(host, HYPERV_NAMESPACE, &wmi, &wait);
 	if (SUCCEEDED(hr))
 		hr = hyperv_list(wmi, &wait, &machines);
 	hr = explain(wmi ? REMEDY_FIND : REMEDY_CONNECT, hr, host->name, NULL, text, sizeof(text));
@@ -253,7 +287,7 @@ static HRESULT check_answer(const struct machine *machine, struct machine_link *
 	HRESULT hr = machine_read(link, wait, &items);
 
 	if (FAILED(hr))
-		return machine_error(machine, REMEDY_ITEMS, hr, text, size);
+		return machine_error(machine, hr, wait->cancel, text, size);
 	if (!kvp_machine_is_available(&items.iface)) {
 		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 		if (!machine_explain(machine, link, wait, text, size))

@@ -31,8 +31,11 @@ HRESULT machine_open(const struct machine *machine, struct machine_link *link,
 		     const struct wmi_wait *wait, char *text, size_t size);
 void machine_close(struct machine_link *link);
 
-/* The same conversion, and the sentence, for an error of the step. */
-HRESULT machine_error(const struct machine *machine, enum remedy_step step, HRESULT hr, char *text,
+/*
+ * The same conversion, and the sentence, for an error while items are read or set. If the machine
+ * is not on its host, that takes a few seconds, in which another node of its cluster is looked up.
+ */
+HRESULT machine_error(const struct machine *machine, HRESULT hr, HANDLE cancel, char *text,
 		      size_t size);
 
 /*

@@ -122,6 +122,19 @@ void remedy_text(char *text, size_t size, enum remedy_step step, HRESULT hr, con
 	substitute(text, size, form, host ? host : THIS_COMPUTER, machine ? machine : "");
 }
 
+void remedy_node_text(char *text, size_t size, const char *node, const char *host,
+		      const char *machine)
+{
+	char form[512];
+
+	/* A node's name has no braces. */
+	snprintf(form, sizeof(form),
+		 "The virtual machine {machine} is on %s, another node of the cluster of {host}; "
+		 "name that host.",
+		 node);
+	substitute(text, size, form, host ? host : THIS_COMPUTER, machine);
+}
+
 bool remedy_status_text(char *text, size_t size, uint32_t status, const char *machine)
 {
 	const char *form;

@@ -19,6 +19,10 @@ enum remedy_step {
 void remedy_text(char *text, size_t size, enum remedy_step step, HRESULT hr, const char *host,
 		 const char *machine);
 
+/* The machine is on another node of a failover cluster. */
+void remedy_node_text(char *text, size_t size, const char *node, const char *host,
+		      const char *machine);
+
 /*
  * The sentence for OperationalStatus of Data Exchange; false, and no text, unless that keeps it
  * from working.

@@ -4,7 +4,8 @@
 # others from running.
 #
 # Two suites run at a time: one with guests, which uses little more than one processor, and one of
-# the others, with a lower priority. What both use is built before.
+# the others, with a lower priority. What both use is built before. "suites.sh BUILD others" runs
+# the others only.
 set -uo pipefail
 
 build=${1:?}
@@ -42,15 +43,20 @@ run_others() {
 	return $failed
 }
 
+if [[ ${2-} == others ]]; then
+	# The kernel may schedule each session as a group, with a priority of its own.
+	echo 19 2>/dev/null >/proc/self/autogroup
+	renice -n 19 -p $$ >/dev/null
+	run_others
+	exit
+fi
 rm -rf "$build/results"
 mkdir -p "$build/results"
 failed=0
 suite "all $build/kernel-6.1 $build/kernel-6.12" || failed=1
-(
-	renice -n 19 -p "$BASHPID" >/dev/null
-	run_others
-) &
+setsid "$0" "$build" others &
 others_job=$!
+trap 'kill -- "-$others_job" 2>/dev/null' EXIT
 run_guests || failed=1
 wait "$others_job" || failed=1
 "$here/summary" "$build/results" "${results[@]}" || failed=1

@@ -12,17 +12,16 @@ CASES = Cases()
 
 
 @contextlib.contextmanager
-def autologin(machine, user, terminal, wait=True):
+def autologin(machine, user, terminal):
     """A getty that logs the user on, and again whenever that session ends; yields a function that
-    returns the ids of the user's sessions on this terminal. Waits for the first one."""
+    returns the ids of the user's sessions on this terminal."""
     def sessions():
         lines = machine.run("loginctl list-sessions --no-legend --no-pager").splitlines()
         return [line.split()[0] for line in lines if user in line.split() and terminal in line]
 
     machine.run("systemd-run --quiet --unit=autologin -p Restart=always -p RestartSec=0 "
                 f"/sbin/agetty --autologin {user} --noclear --local-line {terminal} linux")
-    if wait:
-        machine.wait_run(f"loginctl list-sessions --no-legend --no-pager | grep -q {terminal}")
+    machine.wait_run(f"loginctl list-sessions --no-legend --no-pager | grep -q {terminal}")
     yield sessions
     machine.run("systemctl stop autologin; loginctl terminate-user " + user, check=False)
 

@@ -100,9 +100,10 @@ def finish(machine, request_id, result):
 
 
 def forget(machine, request_id):
-    """Acknowledges the result."""
+    """Acknowledges the result, whose outcomes are removed after the answer."""
     request(machine, "forget", request_id)
     wait_idle(machine)
+    until("the outcomes are removed", lambda: not outcomes(machine, request_id))
 
 
 def in_grace(machine, **options):
@@ -165,7 +166,6 @@ def kvp_logoff(machine):
     assert any(now["state"] == "grace" for now in seen), "no answer with the state grace"
     again = machine.open_session("pam", "alice")
     forget(machine, request_id)
-    until("the outcomes are removed", lambda: not outcomes(machine, request_id))
     # A client, or a machine that is restored, may write the same item again.
     request(machine, request_id=request_id)
     finish(machine, request_id, E_EXISTS)
@@ -241,13 +241,14 @@ def kvp_guest_rebooted(machine):
 
 @CASES.add
 def kvp_done_before_reset(machine):
-    """a request completed before a reset is not repeated after it"""
-    machine.open_session("pam", "alice")
+    """a request completed before a reset is not repeated after it, and its outcomes remain"""
+    ended = ("ended", machine.open_session("pam", "alice"), "alice")
     request_id = request(machine)
     finish(machine, request_id, S_OK)
     kvp.reboot(machine, "reset")
     session = machine.open_session("pam", "bob")
     finish(machine, request_id, S_OK)
+    assert ended in outcomes(machine, request_id), outcomes(machine, request_id)
     same_sessions(machine, [session])
     log_off_all(machine)
     forget(machine, request_id)

@@ -12,6 +12,7 @@ from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, 
                     E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
                     wait_device_gone, wait_done)
 from machine import BOUND
+from returns import autologin
 
 NAMES = {
     S_OK: "S_OK",
@@ -26,6 +27,11 @@ STATES = ("none", "delivered", "grace", "ending", "completing")
 # Seconds on a stock kernel, within which the event must be over even on a slow machine.
 GRACE = 8
 LONG, SHORT = 120, 14  # timeout of a request; SHORT if it is expected to elapse
+
+# Stops the system bus for a while whenever a user manager stops.
+MANAGER_DROP_IN = "/run/systemd/system/user@.service.d"
+FREEZE_BUS = ("[Service]\\nExecStopPost=+/bin/sh -c 'touch /run/frozen; "
+              "pkill -STOP -x dbus-daemon; sleep 3; pkill -CONT -x dbus-daemon'\\n")
 
 FAILSLAB = "/sys/kernel/debug/failslab"
 LOGOFFD_PID = "$(systemctl show -P MainPID hv-logoffd)"
@@ -42,6 +48,7 @@ class Held:
         self.request = None
         self.id = None
         self.release = None
+        self.reply = None
         getattr(self, "hold_" + state)()
 
     def send(self, state, **options):
@@ -90,9 +97,9 @@ class Held:
         self.release = lambda: self.machine.rpc("resume", component="logoff")
 
     def finish(self):
-        reply = self.request.finish()
-        self.id = reply.get("id", self.id)
-        return reply
+        self.reply = self.request.finish()
+        self.id = self.reply.get("id", self.id)
+        return self.reply
 
     def completes(self):
         return self.machine.rpc("complete_count", id=self.id)["complete"]
@@ -140,6 +147,21 @@ def logon(machine, held):
 
 
 @contextlib.contextmanager
+def returns(machine, held):
+    # While logind is stopped, login waits.
+    with autologin(machine, "bob", "ttyS0", wait=held.state != "delivered") as sessions:
+        first = sessions() if held.state != "delivered" else None
+        yield
+        if held.state in ("none", "grace", "ending"):
+            assert sessions() != first, f"the session {first} was not ended"
+            assert held.reply["text"].endswith(" Returned: bob."), held.reply["text"]
+        elif held.state == "completing":
+            same("the sessions of the user", sessions(), first)
+        machine.wait_run("loginctl list-sessions --no-legend --no-pager | grep -q ttyS0")
+    machine.wait_run("test -z \"$(loginctl list-sessions --no-legend --no-pager)\"")
+
+
+@contextlib.contextmanager
 def hangs(machine, _held):
     machine.run("systemctl kill -s STOP hv-logoffd")
     yield
@@ -167,6 +189,13 @@ def dbus_absent(machine, _held):
     yield
     machine.run("systemctl start dbus.socket dbus.service; systemctl restart systemd-logind")
     machine.wait_run("loginctl list-sessions >/dev/null")
+
+
+@contextlib.contextmanager
+def bus_freezes(machine, _held):
+    yield
+    machine.run(f"test -e /run/frozen && rm -r /run/frozen {MANAGER_DROP_IN} &&"
+                "systemctl daemon-reload")
 
 
 @contextlib.contextmanager
@@ -275,11 +304,15 @@ EVENTS = (
     Event(killed, 5 * (S_OK,)),
     Event(killed_no_logins, 5 * (S_OK,), options={"no_logins": True}),
     Event(logon, 5 * (S_OK,)),
+    Event(returns, 5 * (S_OK,)),
     Event(hangs, 4 * (E_TIMED_OUT,) + (S_OK,), SHORT),
     Event(logind_restarts, 5 * (S_OK,)),
     Event(logind_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT,
           first="systemctl mask --runtime systemd-logind"),
     Event(dbus_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT),
+    Event(bus_freezes, 5 * (S_OK,),
+          first=f"mkdir -p {MANAGER_DROP_IN};"
+                f"printf \"{FREEZE_BUS}\" >{MANAGER_DROP_IN}/freeze.conf; systemctl daemon-reload"),
     Event(cancelled, (S_OK, E_CANCELLED, E_CANCELLED, S_OK, S_OK)),
     Event(rescinded, (E_NOT_AVAIL,) + 4 * (DISP_E_EXCEPTION,)),
     Event(renegotiated, 5 * (S_OK,)),

@@ -12,7 +12,6 @@ from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, 
                     E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
                     wait_device_gone, wait_done)
 from machine import BOUND
-from returns import autologin
 
 NAMES = {
     S_OK: "S_OK",
@@ -48,7 +47,6 @@ class Held:
         self.request = None
         self.id = None
         self.release = None
-        self.reply = None
         getattr(self, "hold_" + state)()
 
     def send(self, state, **options):
@@ -97,9 +95,9 @@ class Held:
         self.release = lambda: self.machine.rpc("resume", component="logoff")
 
     def finish(self):
-        self.reply = self.request.finish()
-        self.id = self.reply.get("id", self.id)
-        return self.reply
+        reply = self.request.finish()
+        self.id = reply.get("id", self.id)
+        return reply
 
     def completes(self):
         return self.machine.rpc("complete_count", id=self.id)["complete"]
@@ -144,21 +142,6 @@ def logon(machine, held):
     machine.wait_run("test -e /run/logon")
     if held.state in ("none", "grace", "ending"):
         same("the sessions", machine.sessions(), [])
-
-
-@contextlib.contextmanager
-def returns(machine, held):
-    # While logind is stopped, login waits.
-    with autologin(machine, "bob", "ttyS0", wait=held.state != "delivered") as sessions:
-        first = sessions() if held.state != "delivered" else None
-        yield
-        if held.state in ("none", "grace", "ending"):
-            assert sessions() != first, f"the session {first} was not ended"
-            assert held.reply["text"].endswith(" Returned: bob."), held.reply["text"]
-        elif held.state == "completing":
-            same("the sessions of the user", sessions(), first)
-        machine.wait_run("loginctl list-sessions --no-legend --no-pager | grep -q ttyS0")
-    machine.wait_run("test -z \"$(loginctl list-sessions --no-legend --no-pager)\"")
 
 
 @contextlib.contextmanager
@@ -304,7 +287,6 @@ EVENTS = (
     Event(killed, 5 * (S_OK,)),
     Event(killed_no_logins, 5 * (S_OK,), options={"no_logins": True}),
     Event(logon, 5 * (S_OK,)),
-    Event(returns, 5 * (S_OK,)),
     Event(hangs, 4 * (E_TIMED_OUT,) + (S_OK,), SHORT),
     Event(logind_restarts, 5 * (S_OK,)),
     Event(logind_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT,

@@ -65,9 +65,21 @@ static _Noreturn void execute(char **arguments, int in, int out, int err)
 	_exit(127);
 }
 
+enum stream { PIPE, MEMORY, TERMINAL, CLOSED_PIPE };
+
+/* A pipe without a reader. */
+static int open_closed_pipe(void)
+{
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	close(ends[0]);
+	return ends[1];
+}
+
 /* Starts vmlogoff with these options, which are separated by blanks. */
-static void start_with(struct vmlogoff *command, const char *options, bool terminal_in,
-		       bool terminal_out)
+static void start_with(struct vmlogoff *command, const char *options, enum stream input,
+		       enum stream output)
 {
 	char copy[1024], *arguments[ARGUMENTS_MAX + 2] = {program}, *next = copy;
 	int in[2], slave = -1;
@@ -76,30 +88,31 @@ static void start_with(struct vmlogoff *command, const char *options, bool termi
 	for (size_t i = 1; i <= ARGUMENTS_MAX && next; i++)
 		arguments[i] = strsep(&next, " ");
 	assert_int_equal(pipe2(in, O_CLOEXEC), 0);
-	command->out = memfd_create("out", MFD_CLOEXEC);
+	command->out =
+		output == CLOSED_PIPE ? open_closed_pipe() : memfd_create("out", MFD_CLOEXEC);
 	command->err = memfd_create("err", MFD_CLOEXEC);
-	if (terminal_in) {
+	if (input == TERMINAL) {
 		close(in[0]);
 		close(in[1]);
 		in[1] = open_terminal(&in[0]);
 	}
-	if (terminal_out) {
+	if (output == TERMINAL) {
 		close(command->out);
 		command->out = open_terminal(&slave);
 	}
 	command->pid = fork();
 	assert_true(command->pid >= 0);
 	if (command->pid == 0)
-		execute(arguments, in[0], terminal_out ? slave : command->out, command->err);
+		execute(arguments, in[0], output == TERMINAL ? slave : command->out, command->err);
 	/* An end of the terminal that remains open, so that its output can be read later. */
-	if (!terminal_out)
+	if (output != TERMINAL)
 		close(in[0]);
 	command->in = in[1];
 }
 
 static void start(struct vmlogoff *command, const char *options)
 {
-	start_with(command, options, false, false);
+	start_with(command, options, PIPE, MEMORY);
 }
 
 static void close_input(struct vmlogoff *command)
@@ -440,7 +453,7 @@ static void answer(const char *text, int status)
 {
 	struct vmlogoff command;
 
-	start_with(&command, "--all", true, false);
+	start_with(&command, "--all", TERMINAL, MEMORY);
 	wait_output(&command, command.err, "Log off the users of 2 machines: users-1 users-2? ");
 	write_input(&command, text);
 	finish(&command, status);
@@ -480,7 +493,7 @@ static void test_bars(void **state)
 	fleet_add("a", FLEET_GRACE);
 	fleet_add("long-name", FLEET_GRACE);
 	fleet_start();
-	start_with(&command, "a long-name", true, true);
+	start_with(&command, "a long-name", TERMINAL, TERMINAL);
 	wait_terminal(&command, &length, "\033[?7la         [#");
 	wait_terminal(&command, &length, "\033[?7llong-name [#");
 	fleet_wait_active(2);
@@ -604,6 +617,21 @@ static void test_cancel_option(void **state)
 	done(&command);
 	assert_int_equal(fleet_logoffs("a"), 2);
 	assert_int_equal(fleet_logoffs("b"), 0);
+}
+
+/* The output of a caller that has died is closed, too, which must not end vmlogoff first. */
+static void test_caller_dies(void **state)
+{
+	struct vmlogoff command;
+
+	fleet_add("a", FLEET_GRACE);
+	fleet_start();
+	start_with(&command, "--request=-", PIPE, CLOSED_PIPE);
+	write_input(&command, "{\"machines\": [\"a\"], \"cancel_at_end\": true}\n");
+	fleet_wait_active(1);
+	close_input(&command);
+	finish(&command, 5);
+	done(&command);
 }
 
 static void test_request_too_long(void **state)
@@ -777,6 +805,7 @@ int main(int argc, char **argv)
 		TEST(test_request),
 		TEST(test_request_end),
 		TEST(test_request_cancel),
+		TEST(test_caller_dies),
 		TEST(test_request_too_long),
 		TEST(test_cancel_option),
 		TEST(test_request_and_options),

@@ -30,6 +30,9 @@ waitable system_catch_signals(void);
 /* To be called after the first signal: the next one terminates the process. */
 void system_release_signals(waitable signals);
 
+/* From now on, output that nobody reads any more is lost, and does not end the process. */
+void system_ignore_closed_output(void);
+
 bool system_input_is_terminal(void);
 bool system_output_is_terminal(void);
 /* The height of the terminal on standard output, at least 1. */

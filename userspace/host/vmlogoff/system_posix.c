@@ -95,6 +95,11 @@ void system_release_signals(waitable signals)
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+void system_ignore_closed_output(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+}
+
 bool system_input_is_terminal(void)
 {
 	return isatty(STDIN_FILENO);

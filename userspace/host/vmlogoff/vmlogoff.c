@@ -185,8 +185,11 @@ int main(int argc, char **argv)
 	command_init(&command);
 	command.format = system_output_is_terminal() ? SHOW_BAR : SHOW_LINES;
 	good = options_parse(&command, argc, argv);
-	if (command.by_request)
+	if (command.by_request) {
 		command.format = SHOW_JSON;
+		/* A caller that dies must not end this before the logoff is cancelled. */
+		system_ignore_closed_output();
+	}
 	if (good && command.by_request)
 		good = request_read(&command);
 	show_init(&show, command.format, &machines);

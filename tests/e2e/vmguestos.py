@@ -12,20 +12,22 @@ from checks import Cases, built, offer, wait_done
 from machine import BOUND
 
 # Exit statuses of vmlogoff(1).
-OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 3, 5, 6, 7, 8
+OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING, NOT_FOUND = 0, 3, 5, 6, 7, 8, 18
 
 CASES = Cases()
 
 
 class Vmlogoff:
-    """A running vmlogoff --json."""
+    """A running vmlogoff, with JSON as its output."""
 
     def __init__(self, machine, *arguments):
         self.machine = machine
+        self.start(["--json", *arguments, machine.name], subprocess.DEVNULL)
+
+    def start(self, arguments, stdin):
         self.process = subprocess.Popen(
-            [built(machine, "vmlogoff"), "--json", *arguments, machine.name],
-            env=machine.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, text=True)
+            [built(self.machine, "vmlogoff"), *arguments], env=self.machine.environment,
+            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.last = None
 
     def until(self, wanted):
@@ -56,6 +58,19 @@ class Vmlogoff:
         watchdog.cancel()
         assert exited == status, f"vmlogoff exited with {exited}, expected {status}"
         return self.last
+
+
+class Request(Vmlogoff):
+    """A running vmlogoff --request=-."""
+
+    def __init__(self, machine, **request):
+        self.machine = machine
+        self.start(["--request=-"], subprocess.PIPE)
+        self.write(request)
+
+    def write(self, line):
+        self.process.stdin.write(json.dumps(line) + "\n")
+        self.process.stdin.flush()
 
 
 def check_cancelled_by_interrupt(machine):
@@ -201,6 +216,28 @@ def vmlogoff_flags(machine):
         machine.run("! systemctl -q is-active user@$(id -u bob)")
         last = Vmlogoff(machine, "--include-lingering").finish(NO_SESSION)
         assert "carol (1)" in last["text"], last
+
+
+@CASES.add
+def vmlogoff_request(machine):
+    """vmlogoff --request: a machine by its GUID; cancelled by a line, by another process, by KVP"""
+    session = machine.open_session("pam", "alice")
+    guid = machine.rpc("status")["guid"]
+    request = {"machines": [guid], "timeout": 1000, "grace": 900}
+    command = Request(machine, **request)
+    command.in_grace()
+    command.write({"cancel": True})
+    last = command.finish(CANCELLED)
+    assert (last["machine"], last["guid"]) == (machine.name, guid), last
+    for via in ("vmbus", "kvp"):
+        command = Request(machine, **request, via=via)
+        request_id = command.in_grace()["id"]
+        Vmlogoff(machine, "--cancel=0x1").finish(NOT_FOUND)
+        Vmlogoff(machine, f"--cancel={request_id}").finish(OK)
+        command.finish(CANCELLED)
+        Vmlogoff(machine, "--cancel").finish(NOT_FOUND)
+    assert machine.sessions() == [session], "a session was ended"
+    Request(machine, all=True, yes=True, force=True).finish(OK)
 
 
 @CASES.add

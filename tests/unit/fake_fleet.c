@@ -121,16 +121,27 @@ static void begin_grace(struct machine *machine, struct client *client, const js
 	reply(client, json);
 }
 
+static void end_session(const struct client *client, bool dry_run)
+{
+	json_t *result = counts("done", 100, 1, !dry_run, "The session has ended.");
+
+	if (dry_run)
+		json_object_set_new(result, "text", json_string("1 session would be ended."));
+	json_object_set_new(result, "ok", json_true());
+	json_object_set_new(result, "hresult", json_integer(0));
+	reply(client, json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "event", "session", "outcome",
+				dry_run ? "selected" : "ended", "kind", "external", "uid", 1000,
+				"user", "anna", "session", "4"));
+	reply(client, result);
+}
+
 static void reply_to_logoff(struct machine *machine, struct client *client, const json_t *command)
 {
 	machine->logoffs++;
 	snprintf(machine->last, sizeof(machine->last), "%s", client->line);
 	switch (machine->role) {
 	case FLEET_USERS:
-		reply(client, json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "event", "session",
-					"outcome", "ended", "kind", "external", "uid", 1000, "user",
-					"anna", "session", "4"));
-		reply_result(client, 0, 1, "The session has ended.");
+		end_session(client, json_is_true(json_object_get(command, "dry_run")));
 		break;
 	case FLEET_NOBODY:
 		reply_result(client, 0x80070520, 0, "Nobody is logged on.");

@@ -265,6 +265,7 @@ static void assert_users_result(const json_t *object)
 	assert_text(object, "guid", guid);
 	assert_text(object, "state", "done");
 	assert_text(object, "name", "S_OK");
+	assert_text(object, "text", "The session has ended.");
 	assert_int_equal(json_integer_value(json_object_get(object, "percent")), 100);
 	assert_int_equal(json_integer_value(json_object_get(object, "found")), 1);
 	assert_int_equal(json_integer_value(json_object_get(object, "ended")), 1);

@@ -206,10 +206,13 @@ static json_t *result_to_json(HRESULT hr, const char *text)
 static void end_json(const struct machine *machine, const char *text, IVMTask2 *task)
 {
 	_cleanup_(snapshot_done) struct snapshot snapshot = {0};
-	json_t *json = result_to_json(machine->result, text);
+	json_t *json;
 
-	if (task) {
+	if (task)
 		snapshot = snapshot_of(task);
+	/* A success has no text of its own. */
+	json = result_to_json(machine->result, !*text && snapshot.text ? snapshot.text : text);
+	if (task) {
 		json_object_update_missing_new(json, snapshot_to_json("result", &snapshot));
 		json_object_set_new(json, "sessions", sessions_to_json(task));
 	}

@@ -52,6 +52,8 @@ help:
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
 	@echo 'make windows      cross-build for Windows into $(BUILD)/windows'
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
+	@echo 'make test-powershell'
+	@echo '                  run the tests of the PowerShell module, if there is a .NET SDK'
 	@echo 'make bench        print ratios of times that are measured in a guest [KERNEL=] [ROUNDS=5]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'

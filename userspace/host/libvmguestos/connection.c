@@ -92,11 +92,14 @@ int vmg_connection_send(struct connection *connection, json_t *request)
 /* Removes the first line from the input. Returns 0 if no line is complete. */
 static int take_line(struct connection *connection, json_t **object)
 {
-	char *end = connection->length ? memchr(connection->input, '\n', connection->length) : NULL;
+	size_t left = connection->length - connection->searched;
+	char *end = left ? memchr(connection->input + connection->searched, '\n', left) : NULL;
 	size_t used;
 
+	connection->searched = connection->length;
 	if (!end)
 		return 0;
+	connection->searched = 0;
 	*object = json_loadb(connection->input, (size_t)(end - connection->input), JSON_ALLOW_NUL,
 			     NULL);
 	used = (size_t)(end + 1 - connection->input);

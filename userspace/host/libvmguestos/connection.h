@@ -17,6 +17,7 @@ struct connection {
 	int fd;
 	char *input;
 	size_t length;
+	size_t searched; /* bytes at the start of @input without the end of a line */
 };
 
 /* Returns 0 or a negative errno: -ENOENT or -ECONNREFUSED if the machine is not running. */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # pwsh.sh: prints the paths of a PowerShell and of its test framework Pester, which the .NET SDK
-# installs into the cache once. Exits with 77 if there is no SDK.
+# installs into the cache once. Exits with 77 if there is no SDK, or if it cannot install them.
 set -euo pipefail
 
 powershell=7.6.9 pester=6.2.0
@@ -26,15 +26,17 @@ install_pester() {
 		  <ItemGroup><PackageDownload Include="Pester" Version="[$pester]"/></ItemGroup>
 		</Project>
 	EOF
-	dotnet restore "$work/pester.csproj" --packages "$work/packages" >&2
 	rm -rf "$cache/pester-$pester"
-	mv "$work/packages/pester/$pester/tools" "$cache/pester-$pester"
+	dotnet restore "$work/pester.csproj" --packages "$work/packages" >&2 &&
+		mv "$work/packages/pester/$pester/tools" "$cache/pester-$pester"
 	rm -rf "$work"
+	[[ -e $cache/pester-$pester/Pester.psd1 ]]
 }
 
 mkdir -p "$cache"
 exec 9>"$cache/powershell.lock"
 flock 9
-[[ -x $cache/powershell-$powershell/pwsh ]] || install_powershell
-[[ -e $cache/pester-$pester/Pester.psd1 ]] || install_pester
-printf '%s\n' "$cache/powershell-$powershell/pwsh" "$cache/pester-$pester/Pester.psd1"
+pwsh=$cache/powershell-$powershell/pwsh module=$cache/pester-$pester/Pester.psd1
+[[ -x $pwsh ]] || install_powershell || exit 77
+[[ -e $module ]] || install_pester || exit 77
+printf '%s\n' "$pwsh" "$module"

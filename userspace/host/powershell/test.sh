@@ -13,7 +13,7 @@ exec > >(tee "$build/results/powershell.tap")
 status=0
 paths=$(userspace/host/powershell/pwsh.sh) || status=$?
 if ((status == 77)); then
-	skip 'the PowerShell module' 'there is no .NET SDK'
+	skip 'the PowerShell module' 'there is no .NET SDK, or NuGet cannot be reached'
 	plan
 	exit
 fi

@@ -3,7 +3,7 @@
 
 WINDOWS_TESTS := $(patsubst tests/wmi/%.c,%,$(wildcard tests/wmi/test_*.c))
 WINDOWS_PROGRAMS := $(WINDOWS_TESTS:%=$(WINDOWS)/%.exe)
-CMOCKA = $$(tests/wmi/cmocka.sh)
+CMOCKA = $$(tests/wmi/source.sh cmocka)
 
 # What the configure step of cmocka finds in mingw-w64.
 $(WINDOWS)/cmocka.o:

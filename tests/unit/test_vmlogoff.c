@@ -693,7 +693,11 @@ static void test_refused_requests(void **state)
 		{"{" MACHINE ", \"all\": true}", "\"all\" cannot be combined"},
 		{"{" MACHINE ", \"watch\": true, \"cancel\": true}", "cannot be combined"},
 		{"{\"list\": true, " MACHINE "}", "\"list\" does not take a machine"},
-		{"{" MACHINE ", \"password\": \"x\"}", "\"password\" is not a key"},
+		{"{" MACHINE ", \"password\": \"x\"}", "need vmlogoff for Windows"},
+		{"{" MACHINE ", \"host\": \"hv01\"}", "\"host\" and \"user_name\" need"},
+		{"{" MACHINE ", \"host\": \"\"}", "\"host\" is empty"},
+		{"{" MACHINE ", \"host\": 1}", "\"host\" must be a string"},
+		{"{" MACHINE ", \"user_name\": \"\"}", "\"user_name\" is empty"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(requests); i++) {

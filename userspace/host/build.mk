@@ -6,7 +6,8 @@ VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
 OBJCOPY ?= objcopy
 
-VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/vmlogoff/*.c)) \
+VMLOGOFF_SOURCES := $(wildcard userspace/host/vmlogoff/*.c)
+VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(filter-out %_windows.c,$(VMLOGOFF_SOURCES))) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
 KVP_VALUE_OBJECTS := $(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \

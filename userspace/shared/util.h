@@ -14,6 +14,13 @@
 #define _cleanup_close_  _cleanup_(closep)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
+/* The compiler of mingw-w64 checks "printf" for Windows' functions, which its library replaces. */
+#ifdef __MINGW_PRINTF_FORMAT
+#define _printf_(text, first) __attribute__((format(__MINGW_PRINTF_FORMAT, text, first)))
+#else
+#define _printf_(text, first) __attribute__((format(printf, text, first)))
+#endif
+
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 #define USEC_PER_SEC  UINT64_C(1000000)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "system.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
@@ -18,6 +19,7 @@ void command_init(struct command *command)
 	*command = (struct command){
 		.wait = true,
 		.parallel = PARALLEL_DEFAULT,
+		.host = {.size = sizeof(command->host)},
 		.options = {.size = sizeof(command->options), .timeout = VM_LOGOFF_TIMEOUT_DEFAULT},
 	};
 }
@@ -73,6 +75,17 @@ static bool set_name(struct command *command, const char *option, const char *te
 	*name = text;
 	return *text ||
 	       command_refuse(command, "%s is empty; omit it to log off all users", NAME(option));
+}
+
+/* An empty name must not select this computer, or the caller's own account. */
+static bool set_host_text(struct command *command, const char *option, const char *text,
+			  size_t most, const char **out)
+{
+	*out = text;
+	if (!*text)
+		return command_refuse(command, "%s is empty", NAME(option));
+	return strlen(text) <= most ||
+	       command_refuse(command, "%s is longer than %zu bytes", NAME(option), most);
 }
 
 static bool set_transport(struct command *command, const char *text)
@@ -168,6 +181,14 @@ bool command_set(struct command *command, int letter, const char *text)
 		return set_action(command, ACTION_LIST);
 	case 'e':
 		return set(&command->cancel_at_end, true);
+	case 'H':
+		return set_host_text(command, "host", text, VM_HOST_NAME_MAX, &command->host.name);
+	case 'U':
+		return set_host_text(command, "user-name", text, VM_HOST_USER_MAX,
+				     &command->host.user);
+	case 'P': /* of a request only: other users can read a command line */
+		return set_host_text(command, "password", text, VM_HOST_USER_MAX,
+				     &command->host.password);
 	default:
 		return false;
 	}
@@ -208,6 +229,41 @@ static bool check_action(struct command *command)
 	return true;
 }
 
+static bool check_host(struct command *command)
+{
+	const VMHost *host = &command->host;
+
+	if (!host->name && !host->user && !host->password)
+		return true;
+	if (!system_reaches_hosts())
+		return command_refuse(command,
+				      "%s and %s need vmlogoff for Windows: this one reaches only "
+				      "the machines of this computer",
+				      NAME("host"), NAME("user-name"));
+	if (host->password && !host->user)
+		return command_refuse(command, "%s requires %s", NAME("password"),
+				      NAME("user-name"));
+	if (host->user && system_is_this_computer(host->name))
+		return command_refuse(command,
+				      "%s cannot be used for this computer; start vmlogoff as that "
+				      "user, or name another computer with %s",
+				      NAME("user-name"), NAME("host"));
+	return true;
+}
+
+bool command_complete_account(struct command *command)
+{
+	VMHost *host = &command->host;
+
+	if (!host->name || host->password || system_is_this_computer(host->name) ||
+	    system_find_account(host))
+		return true;
+	return command_refuse(command,
+			      "the password of %s is not known: run vmlogoff in a console, which "
+			      "asks for it, or store it as the generic credential vmlogoff:%s",
+			      host->user, host->name);
+}
+
 /* The library checks these too, but does not name them. */
 static bool check_lengths(struct command *command)
 {
@@ -230,7 +286,7 @@ static bool check_lengths(struct command *command)
 
 bool command_check(struct command *command)
 {
-	if (!check_action(command) || !check_machines(command))
+	if (!check_action(command) || !check_machines(command) || !check_host(command))
 		return false;
 	if (command->by_request && !check_lengths(command))
 		return false;

@@ -8,6 +8,7 @@
 
 #include "show.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
+#include "userspace/shared/util.h"
 
 #define PARALLEL_DEFAULT 32
 #define PARALLEL_MAX     256
@@ -26,6 +27,7 @@ struct command {
 	bool has_logoff_options, has_many_options, has_several_actions;
 	unsigned int parallel; /* machines at a time */
 	uint64_t id;           /* of the logoff to cancel; 0: the one in progress */
+	VMHost host;           /* whose machines these are */
 	const char **machines; /* names, GUIDs and patterns */
 	size_t machine_count;
 	VMLogoffOptions options;
@@ -37,8 +39,7 @@ void command_init(struct command *command);
 void command_done(struct command *command);
 
 /* Sets @refusal. Returns false. */
-bool command_refuse(struct command *command, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+bool command_refuse(struct command *command, const char *format, ...) _printf_(2, 3);
 
 /*
  * Sets the option with that letter, see options.c. @text is its argument, or NULL, and must remain
@@ -47,6 +48,8 @@ bool command_refuse(struct command *command, const char *format, ...)
 bool command_set(struct command *command, int letter, const char *text);
 /* Whether the options that were set can be combined. Returns false after a refusal. */
 bool command_check(struct command *command);
+/* Completes the account for another host. Returns false after a refusal. */
+bool command_complete_account(struct command *command);
 
 /* The name of an option as its user knows it: --dry-run, or "dry_run" in a request. */
 #define OPTION_NAME_SIZE           32

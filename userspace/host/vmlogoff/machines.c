@@ -14,6 +14,7 @@ static void machine_done(const struct machine *machine)
 		IVMGuestOS2_Release(machine->guest);
 	free(machine->name);
 	free(machine->guid);
+	free(machine->reason);
 	free(machine->line);
 }
 
@@ -24,10 +25,10 @@ void machines_done(struct machines *machines)
 	free(machines->list);
 }
 
-static HRESULT find(const char *name, IVMGuestOS2 **guest)
+static HRESULT find(const struct machines *machines, const char *name, IVMGuestOS2 **guest)
 {
 	IVMGuestOS *found;
-	HRESULT hr = VMGuestOS_Find(name, &found);
+	HRESULT hr = VMGuestOS_FindOn(machines->host, name, &found);
 
 	*guest = NULL;
 	if (FAILED(hr))
@@ -62,7 +63,7 @@ static HRESULT append(struct machines *machines, const struct machine *machine)
 		machine_done(machine);
 		return S_OK;
 	}
-	list = reallocarray(machines->list, machines->count + 1, sizeof(*list));
+	list = realloc(machines->list, (machines->count + 1) * sizeof(*list));
 	if (list)
 		machines->list = list;
 	if (!list || !machine->name) {
@@ -82,29 +83,38 @@ static HRESULT append_found(struct machines *machines, IVMGuestOS2 *guest)
 	return append(machines, &machine);
 }
 
-static HRESULT append_missing(struct machines *machines, const char *typed, HRESULT reason)
+/* After find() has failed in this thread. */
+static HRESULT append_missing(struct machines *machines, const char *typed, HRESULT result)
 {
-	const struct machine machine = {.name = text_clean_line_dup(typed), .result = reason};
+	const struct machine machine = {.name = text_clean_line_dup(typed),
+					.result = result,
+					.reason = strdup(VMGuestOS_LastErrorText())};
 
 	return append(machines, &machine);
 }
 
-/* Machines that are removed in the meantime are not in the list. */
+/* Returns false if the machine was removed in the meantime. */
+static bool add_listed(struct machines *machines, const char *name, HRESULT *hr)
+{
+	IVMGuestOS2 *guest;
+	HRESULT found = find(machines, name, &guest);
+
+	if (found == VM_E_VM_UNKNOWN)
+		return false;
+	*hr = SUCCEEDED(found) ? append_found(machines, guest)
+			       : append_missing(machines, name, found);
+	return true;
+}
+
 static HRESULT add_matching(struct machines *machines, const char *pattern, size_t *matches)
 {
 	_cleanup_free_ char **names = NULL;
-	HRESULT hr = VMGuestOS_Names(&names);
+	HRESULT hr = VMGuestOS_NamesOn(machines->host, &names);
 
 	*matches = 0;
 	for (char **name = names; SUCCEEDED(hr) && *name; name++) {
-		IVMGuestOS2 *guest;
-
-		if (pattern && !system_matches(pattern, *name))
-			continue;
-		if (FAILED(find(*name, &guest)))
-			continue;
-		++*matches;
-		hr = append_found(machines, guest);
+		if (!pattern || system_matches(pattern, *name))
+			*matches += add_listed(machines, *name, &hr);
 	}
 	return hr;
 }
@@ -113,7 +123,7 @@ HRESULT machines_add(struct machines *machines, const char *typed)
 {
 	size_t matches = 0;
 	IVMGuestOS2 *guest;
-	HRESULT found = find(typed, &guest), hr = S_OK;
+	HRESULT found = find(machines, typed, &guest), hr = S_OK;
 
 	if (SUCCEEDED(found))
 		return append_found(machines, guest);

@@ -11,12 +11,14 @@ struct machine {
 	char *name;         /* if it was not found, what the user typed */
 	char *guid;         /* NULL or "" if it has none */
 	IVMGuestOS2 *guest; /* NULL if it was not found */
-	HRESULT result;     /* why it was not found; later the outcome */
+	HRESULT result;     /* why it was not found or is not available; later the outcome */
+	char *reason;       /* the host's sentence for that; NULL or "" if it has none */
 	char *line;         /* the last progress line; protected by the lock of struct show */
 	int percent;        /* the same */
 };
 
 struct machines {
+	const VMHost *host; /* NULL: this computer */
 	struct machine *list;
 	size_t count;
 };

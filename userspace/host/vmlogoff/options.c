@@ -38,6 +38,8 @@ static void help(void)
 	     "  -w, --watch            print all sessions that end in the guest, until Ctrl-C\n"
 	     "  -l, --list             list all machines, and whether their users can be logged "
 	     "off\n"
+	     "      --host=NAME        the machines of this Hyper-V host, not of this computer\n"
+	     "      --user-name=NAME   connect to it as DOMAIN\\user; the password is asked for\n"
 	     "  -r, --request=-        read all this as a JSON object from standard input\n"
 	     "  -h, --help             show this help\n"
 	     "\n"
@@ -64,6 +66,8 @@ static const struct option options[] = {
 	{"json", no_argument, NULL, 'j'},
 	{"watch", no_argument, NULL, 'w'},
 	{"list", no_argument, NULL, 'l'},
+	{"host", required_argument, NULL, 'H'},
+	{"user-name", required_argument, NULL, 'U'},
 	{"request", required_argument, NULL, 'r'},
 	{"help", no_argument, NULL, 'h'},
 	{0},

@@ -42,6 +42,9 @@ static const struct key {
 	{"watch", FLAG, 'w'},
 	{"list", FLAG, 'l'},
 	{"cancel_at_end", FLAG, 'e'},
+	{"host", TEXT, 'H'},
+	{"user_name", TEXT, 'U'},
+	{"password", TEXT, 'P'},
 };
 
 static bool refuse_type(struct command *command, const struct key *key)
@@ -60,7 +63,7 @@ static bool set_number(struct command *command, const struct key *key, const jso
 {
 	char text[32];
 
-	snprintf(text, sizeof(text), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	snprintf(text, sizeof(text), "%lld", (long long)json_integer_value(value));
 	return command_set(command, key->letter, text);
 }
 

@@ -2,6 +2,7 @@
 #include "run.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "request.h"
 #include "system.h"
@@ -162,8 +163,10 @@ static void check_one(void *context, size_t index)
 {
 	struct machine *machine = &((struct machines *)context)->list[index];
 
-	if (machine->guest)
+	if (machine->guest) {
 		machine->result = IVMGuestOS2_CanLogoff(machine->guest);
+		machine->reason = strdup(VMGuestOS_LastErrorText());
+	}
 }
 
 bool run_checks(const struct command *command, struct machines *machines)

@@ -260,6 +260,13 @@ static void print_sessions(IVMTask2 *task)
 		       results[i].uid, outcomes[results[i].outcome]);
 }
 
+/* Why a machine was not found or is not available. */
+static const char *reason_of(const struct machine *machine)
+{
+	return machine->reason && *machine->reason ? machine->reason
+						   : VMGuestOS_ErrorText(machine->result);
+}
+
 /* The machine has no bar any more. */
 static void end_progress(struct machine *machine)
 {
@@ -286,7 +293,7 @@ void show_end(struct show *show, struct machine *machine, const char *text, IVMT
 
 void show_failure(struct show *show, struct machine *machine, const char *text)
 {
-	show_end(show, machine, *text ? text : VMGuestOS_ErrorText(machine->result), NULL);
+	show_end(show, machine, *text ? text : reason_of(machine), NULL);
 	if (machine->result == VM_E_VM_UNKNOWN)
 		suggest(show, machine->name);
 }
@@ -317,14 +324,12 @@ void show_skipped(struct show *show, struct machine *machine)
 	SCOPED_LINES(show);
 
 	if (show->format == SHOW_JSON) {
-		json_t *json =
-			result_to_json(machine->result, VMGuestOS_ErrorText(machine->result));
+		json_t *json = result_to_json(machine->result, reason_of(machine));
 
 		json_object_set_new(json, "event", json_string("skipped"));
 		print_json(machine, json);
 	} else {
-		fprintf(stderr, "vmlogoff: %s is skipped: %s\n", machine->name,
-			VMGuestOS_ErrorText(machine->result));
+		fprintf(stderr, "vmlogoff: %s is skipped: %s\n", machine->name, reason_of(machine));
 	}
 }
 
@@ -431,7 +436,7 @@ void show_machine(struct show *show, const struct machine *machine)
 				     (json_int_t)(uint32_t)hr, "name", VMGuestOS_ErrorName(hr)));
 	else
 		printf("%-24s %s\n", machine->name,
-		       hr == S_OK ? "Its users can be logged off." : VMGuestOS_ErrorText(hr));
+		       hr == S_OK ? "Its users can be logged off." : reason_of(machine));
 }
 
 void show_refusal(struct show *show, HRESULT hr, const char *text)

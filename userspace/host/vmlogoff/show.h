@@ -10,6 +10,7 @@
 
 #include "machines.h"
 #include "userspace/host/libvmguestos/vmguestos.h"
+#include "userspace/shared/util.h"
 
 enum show_format { SHOW_LINES, SHOW_BAR, SHOW_JSON };
 
@@ -23,7 +24,7 @@ struct show {
 void show_init(struct show *show, enum show_format format, struct machines *machines);
 
 /* Prints a message on standard error, above the bars. */
-void show_note(struct show *show, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void show_note(struct show *show, const char *format, ...) _printf_(2, 3);
 /* Prints the progress of @machine if it has changed. */
 void show_progress(struct show *show, struct machine *machine, IVMTask2 *task);
 /* Prints the result of @machine, with @text, a sentence. @task may be NULL. */

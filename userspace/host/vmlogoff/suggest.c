@@ -68,7 +68,7 @@ void suggest(struct show *show, const char *typed)
 	_cleanup_free_ char *list = NULL;
 	size_t similar;
 
-	if (FAILED(VMGuestOS_Names(&names)) || !*names) {
+	if (FAILED(VMGuestOS_NamesOn(show->machines->host, &names)) || !*names) {
 		show_note(show, "there are no machines.");
 		return;
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What differs between operating systems: waiting, signals, the terminal, input and patterns. */
+/*
+ * What differs between operating systems: waiting, signals, the terminal, input, patterns, and
+ * accounts for other computers.
+ */
 #ifndef VMG_SYSTEM_H
 #define VMG_SYSTEM_H
 
@@ -7,7 +10,10 @@
 
 #include "userspace/host/libvmguestos/vmguestos.h"
 
-/* Something to wait for: a file descriptor. Negative: nothing. */
+/*
+ * Something to wait for: a file descriptor, or on Windows an event, whose handle is its
+ * LongToHandle(). Negative: nothing.
+ */
 typedef int waitable;
 
 /* Gets an event, which stays set once it was set. Negative: there are no resources for it. */
@@ -23,8 +29,9 @@ int system_wait(const waitable *any, size_t count);
 bool system_is_ready(waitable one);
 
 /*
- * Catches the signals that end a program (SIGINT, SIGTERM) in this thread and in those that it
- * starts later. What it returns is ready once one has arrived.
+ * Catches what ends a program (SIGINT and SIGTERM; on Windows Ctrl-C, Ctrl-Break, and the end of
+ * the console or of the user's session) in this thread and in those that it starts later. What it
+ * returns is ready once one has arrived.
  */
 waitable system_catch_signals(void);
 /* To be called after the first signal: the next one terminates the process. */
@@ -34,12 +41,25 @@ void system_release_signals(waitable signals);
 void system_ignore_closed_output(void);
 
 bool system_input_is_terminal(void);
+/* And whether bars can be drawn on it. */
 bool system_output_is_terminal(void);
 /* The height of the terminal on standard output, at least 1. */
 size_t system_rows(void);
 /* Reads standard input: the number of bytes, 0 at the end, or a negative errno. */
 long system_read(char *buffer, size_t size);
-/* Whether the whole @name matches @pattern, with *, ? and [...]. */
+/* Whether the whole @name matches @pattern, with *, ? and [...]. Windows ignores case. */
 bool system_matches(const char *pattern, const char *name);
+
+/* Whether machines of other computers can be used at all. */
+bool system_reaches_hosts(void);
+/* NULL is this computer. */
+bool system_is_this_computer(const char *host);
+/*
+ * Sets the password of another computer's account: that of the user's credential for it, which also
+ * sets the user if there is none, or what is typed on the terminal. Without both, it is the account
+ * of this process. Returns false if there is a user without a password. The texts remain valid
+ * until the process ends.
+ */
+bool system_find_account(VMHost *host);
 
 #endif /* VMG_SYSTEM_H */

@@ -132,3 +132,18 @@ bool system_matches(const char *pattern, const char *name)
 {
 	return fnmatch(pattern, name, 0) == 0;
 }
+
+bool system_reaches_hosts(void)
+{
+	return false;
+}
+
+bool system_is_this_computer(const char *host)
+{
+	return !host;
+}
+
+bool system_find_account(VMHost *host)
+{
+	return !host->user;
+}

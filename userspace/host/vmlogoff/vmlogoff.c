@@ -23,6 +23,14 @@ static int refuse(struct show *show, HRESULT hr, const char *text)
 	return hr == E_INVALIDARG ? STATUS_USAGE : status_of(hr);
 }
 
+/* The machines cannot be listed. */
+static int refuse_host(struct show *show, HRESULT hr)
+{
+	const char *text = VMGuestOS_LastErrorText();
+
+	return refuse(show, hr, *text ? text : VMGuestOS_ErrorText(hr));
+}
+
 /* The command is invalid. getopt_long() has described its own errors. */
 static int refuse_usage(struct show *show, const struct command *command)
 {
@@ -43,7 +51,7 @@ static int list(const struct command *command, struct show *show, struct machine
 	HRESULT hr = machines_add_all(machines);
 
 	if (FAILED(hr))
-		return refuse(show, hr, VMGuestOS_ErrorText(hr));
+		return refuse_host(show, hr);
 	if (!run_checks(command, machines))
 		return refuse(show, E_OUTOFMEMORY, NO_MEMORY);
 	for (size_t i = 0; i < machines->count; i++)
@@ -58,7 +66,7 @@ static int watch_machine(const struct command *command, struct show *show,
 	struct machine *machine = machines->list;
 
 	if (FAILED(hr))
-		return refuse(show, hr, VMGuestOS_ErrorText(hr));
+		return refuse_host(show, hr);
 	if (machines->count > 1)
 		return refuse(show, E_INVALIDARG, "Several machines match the pattern.");
 	if (machine->guest)
@@ -150,7 +158,7 @@ static int act(const struct command *command, struct show *show, struct machines
 			      "--all requires --yes if standard input is not a terminal.");
 	hr = command->all ? select_all(command, show, machines) : select_named(command, machines);
 	if (FAILED(hr))
-		return refuse(show, hr, VMGuestOS_ErrorText(hr));
+		return refuse_host(show, hr);
 	objection = find_objection(command, machines, &hr);
 	if (objection)
 		return refuse(show, hr, objection);
@@ -178,7 +186,7 @@ static int run(const struct command *command, struct show *show)
 int main(int argc, char **argv)
 {
 	_cleanup_(command_done) struct command command;
-	_cleanup_(machines_done) struct machines machines = {0};
+	_cleanup_(machines_done) struct machines machines = {.host = &command.host};
 	struct show show;
 	bool good;
 
@@ -192,6 +200,7 @@ int main(int argc, char **argv)
 	}
 	if (good && command.by_request)
 		good = request_read(&command);
+	good = good && command_complete_account(&command);
 	show_init(&show, command.format, &machines);
 	return good ? run(&command, &show) : refuse_usage(&show, &command);
 }

@@ -35,6 +35,26 @@ $(WINDOWS)/libvmguestos.a: $(WINDOWS_OBJECTS:%=$(WINDOWS)/%)
 	rm -f $@
 	$(MINGW)ar rcs $@ $^
 
-windows: $(WINDOWS)/libvmguestos.a
+# Without a configure step.
+JANSSON = $$(tests/wmi/source.sh jansson)
+$(WINDOWS)/libjansson.a: $(wildcard userspace/host/windows/include/jansson*.h)
+	@mkdir -p $(WINDOWS)/jansson
+	rm -f $@
+	cd $(WINDOWS)/jansson && sources=$$(cd $(CURDIR) && echo $(JANSSON)/src) && \
+		$(MINGW)gcc $(CFLAGS) -fstack-protector-strong -D__USE_MINGW_ANSI_STDIO=1 -DHAVE_CONFIG_H \
+		-I"$$sources" -I$(CURDIR)/userspace/host/windows/include -c "$$sources"/*.c
+	$(MINGW)ar rcs $@ $(WINDOWS)/jansson/*.o
+
+# wmain() is in console_windows.c. winpthreads is part of mingw-w64.
+WINDOWS_VMLOGOFF := $(patsubst %.c,$(WINDOWS)/%.o,$(filter-out %_posix.c,$(VMLOGOFF_SOURCES)))
+$(WINDOWS_VMLOGOFF): WINDOWS_CPPFLAGS += -I$(JANSSON)/src
+$(WINDOWS)/vmlogoff.version.o: userspace/host/windows/version.rc
+	@mkdir -p $(@D)
+	$(call windows-version,vmlogoff.exe,Logs off the users of virtual machines)
+$(WINDOWS)/vmlogoff.exe: $(WINDOWS_VMLOGOFF) $(WINDOWS)/vmlogoff.version.o \
+		$(WINDOWS)/libvmguestos.a $(WINDOWS)/libjansson.a
+	$(MINGW)gcc -municode $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS) -lpthread
+
+windows: $(WINDOWS)/libvmguestos.a $(WINDOWS)/vmlogoff.exe
 
 .PHONY: windows

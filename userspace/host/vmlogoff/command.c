@@ -259,9 +259,12 @@ bool command_complete_account(struct command *command)
 	    system_find_account(host))
 		return true;
 	return command_refuse(command,
-			      "the password of %s is not known: run vmlogoff in a console, which "
-			      "asks for it, or store it as the generic credential vmlogoff:%s",
-			      host->user, host->name);
+			      "the password of %s is not known: %s, or store it as the generic "
+			      "credential vmlogoff:%s",
+			      host->user,
+			      command->by_request ? "set \"password\""
+						  : "run vmlogoff in a console, which asks for it",
+			      host->name);
 }
 
 /* The library checks these too, but does not name them. */

@@ -20,6 +20,8 @@
 #endif
 
 #define PIPE_BYTES 4096
+/* A byte that is not part of any text in UTF-8: the thread reports that it has come so far. */
+#define MARK       0xff
 
 /* A pattern is one of machines, not of files: mingw-w64's startup code must not expand it. */
 int _dowildcard = 0;
@@ -31,8 +33,9 @@ int wmain(int argc, WCHAR **argv);
 static struct {
 	HANDLE handle; /* NULL: there is none */
 	HANDLE thread;
-	DWORD mode; /* before escape sequences were enabled */
-	int reader; /* the end of the pipe that the thread reads */
+	HANDLE marked; /* an event: the thread has read MARK */
+	DWORD mode;    /* before escape sequences were enabled */
+	int reader;    /* the end of the pipe that the thread reads */
 	bool has_output, has_errors, can_draw;
 } console;
 
@@ -80,6 +83,26 @@ static void write_wide(const char *bytes, size_t length)
 	}
 }
 
+/* Returns the number of bytes that are kept: the beginning of a character. */
+static size_t write_marked(char *bytes, size_t length)
+{
+	const char *mark;
+	size_t kept;
+
+	while ((mark = memchr(bytes, MARK, length))) {
+		size_t before = (size_t)(mark - bytes);
+
+		write_wide(bytes, before);
+		SetEvent(console.marked);
+		length -= before + 1;
+		memmove(bytes, mark + 1, length);
+	}
+	kept = incomplete(bytes, length);
+	write_wide(bytes, length - kept);
+	memmove(bytes, bytes + length - kept, kept);
+	return kept;
+}
+
 /* Ends when the program has closed its end of the pipe. */
 static DWORD WINAPI copy_output(void *unused)
 {
@@ -89,14 +112,22 @@ static DWORD WINAPI copy_output(void *unused)
 
 	(void)unused;
 	while ((got = _read(console.reader, bytes + kept, (unsigned int)(sizeof(bytes) - kept))) >
-	       0) {
-		size_t length = kept + (size_t)got;
-
-		kept = incomplete(bytes, length);
-		write_wide(bytes, length - kept);
-		memmove(bytes, bytes + length - kept, kept);
-	}
+	       0)
+		kept = write_marked(bytes, kept + (size_t)got);
 	return 0;
+}
+
+void console_flush(void)
+{
+	const char mark = (char)MARK;
+	int end = _fileno(console.has_errors ? stderr : stdout);
+
+	fflush(NULL);
+	if (!console.thread)
+		return;
+	ResetEvent(console.marked);
+	if (_write(end, &mark, 1) == 1)
+		WaitForSingleObject(console.marked, INFINITE);
 }
 
 /* At exit: the rest is written, and the console is as it was. */
@@ -140,7 +171,8 @@ static void attach(void)
 		return;
 	console.reader = ends[0];
 	console.handle = open_console();
-	if (console.handle)
+	console.marked = CreateEventW(NULL, TRUE, FALSE, NULL);
+	if (console.handle && console.marked)
 		console.thread = CreateThread(NULL, 0, copy_output, NULL, 0, NULL);
 	if (console.thread) {
 		enable_sequences();

@@ -12,4 +12,7 @@ HANDLE console_handle(void);
  */
 bool console_can_draw(void);
 
+/* Waits until the console shows all that was written so far: to be called before it is read. */
+void console_flush(void);
+
 #endif /* VMG_CONSOLE_WINDOWS_H */

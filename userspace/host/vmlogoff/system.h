@@ -45,6 +45,8 @@ bool system_input_is_terminal(void);
 bool system_output_is_terminal(void);
 /* The height of the terminal on standard output, at least 1. */
 size_t system_rows(void);
+/* Reads an answer, as fgets() does, after the question is shown on the terminal. */
+bool system_read_line(char *line, size_t size);
 /* Reads standard input: the number of bytes, 0 at the end, or a negative errno. */
 long system_read(char *buffer, size_t size);
 /* Whether the whole @name matches @pattern, with *, ? and [...]. Windows ignores case. */

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -116,6 +117,11 @@ size_t system_rows(void)
 
 	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
 	return size.ws_row ? size.ws_row : 24;
+}
+
+bool system_read_line(char *line, size_t size)
+{
+	return fgets(line, (int)size, stdin);
 }
 
 long system_read(char *buffer, size_t size)

@@ -83,8 +83,9 @@ bool system_is_ready(waitable one)
 /* Windows calls this in a thread of its own. */
 static BOOL WINAPI on_control(DWORD event)
 {
+	/* As Windows' own handler does. */
 	if (atomic_load(&next_event_ends))
-		return FALSE;
+		ExitProcess((UINT)STATUS_CONTROL_C_EXIT);
 	SetEvent(ending);
 	/*
 	 * After the console was closed, Windows ends the process when this returns, or some seconds
@@ -136,6 +137,12 @@ size_t system_rows(void)
 	if (GetConsoleScreenBufferInfo(console_handle(), &info))
 		rows = info.srWindow.Bottom - info.srWindow.Top + 1;
 	return (size_t)rows;
+}
+
+bool system_read_line(char *line, size_t size)
+{
+	console_flush();
+	return fgets(line, (int)size, stdin);
 }
 
 /* @size is at least 8: a character has two units at most, and each becomes 3 bytes at most. */
@@ -346,6 +353,7 @@ static bool ask_password(VMHost *host)
 	if (!GetConsoleMode(input, &echo_mode))
 		return false;
 	fprintf(stderr, "Password of %s for %s: ", host->user, host->name);
+	console_flush();
 	SetConsoleCtrlHandler(restore_echo, TRUE);
 	SetConsoleMode(input, ENABLE_LINE_INPUT | ENABLE_PROCESSED_INPUT);
 	good = ReadConsoleW(input, line, ARRAY_SIZE(line), &length, NULL);

@@ -116,7 +116,7 @@ static bool ask(const struct machines *machines)
 	for (size_t i = 0; i < machines->count; i++)
 		fprintf(stderr, " %s", machines->list[i].name);
 	fputs("? [y/N] ", stderr);
-	return fgets(answer, sizeof(answer), stdin) &&
+	return system_read_line(answer, sizeof(answer)) &&
 	       (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0);
 }
 

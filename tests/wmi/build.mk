@@ -14,8 +14,11 @@ $(WINDOWS)/cmocka.o:
 		-DWORDS_SIZEOF_VOID_P=8 -I$(CMOCKA)/include -c -o $@ $(CMOCKA)/src/cmocka.c
 
 $(WINDOWS)/tests/wmi/%.o: WINDOWS_CPPFLAGS += -Wno-unused-parameter -I$(CMOCKA)/include
+# What vmlogoff.exe needs from Windows.
+SYSTEM_OBJECTS := $(patsubst %,$(WINDOWS)/trap/userspace/host/vmlogoff/%_windows.o,console system)
+$(WINDOWS)/test_system.exe: $(SYSTEM_OBJECTS)
 # A test that corrupts memory or has undefined behavior ends with a trap.
-$(WINDOWS)/tests/wmi/%.o $(WINDOWS_OBJECTS:%=$(WINDOWS)/trap/%): CFLAGS := -O1 -g \
+$(WINDOWS)/tests/wmi/%.o $(WINDOWS_OBJECTS:%=$(WINDOWS)/trap/%) $(SYSTEM_OBJECTS): CFLAGS := -O1 -g \
 	-fsanitize=undefined -fsanitize-undefined-trap-on-error
 
 $(WINDOWS)/trap/%.o: %.c

@@ -43,11 +43,11 @@ is_hardened() {
 	[[ $sections == *.reloc* && $sections == *.rsrc* ]] || { echo "$sections"; return 1; }
 }
 
-# Prints the TAP of a program, numbered with the other results.
+# run_program NAME COMMAND…: prints the TAP of a program, numbered with the other results.
 run_program() {
-	local name output status=0 planned=0 seen=0
-	name=$(basename "$1" .exe)
-	output=$(wine "$1" 2>>"$build/results/windows.log" | tr -d '\r') || status=$?
+	local name=$1 output status=0 planned=0 seen=0
+	shift
+	output=$("$@" 2>>"$build/results/windows.log" | tr -d '\r') || status=$?
 	while IFS= read -r line; do
 		case $line in
 		ok\ [0-9]* | not\ ok\ [0-9]*)
@@ -76,6 +76,8 @@ export HVHOST_BRIDGE
 check 'fake machines of hvhost' test -n "$HVHOST_BRIDGE"
 for program; do
 	check "$(basename "$program"): ASLR, NX and a version" is_hardened "$program"
-	run_program "$program"
+	run_program "$(basename "$program" .exe)" wine "$program"
 done
+check 'vmlogoff.exe: ASLR, NX and a version' is_hardened "$build/windows/vmlogoff.exe"
+run_program vmlogoff.exe timeout -k 5 300 tests/wmi/vmlogoff.py "$build/windows"
 plan

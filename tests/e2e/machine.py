@@ -182,14 +182,14 @@ class Machine:
     def sessions(self):
         """The ids of the sessions that loginctl lists, without those of user managers, which
         systemd 256 and later list too; its output is logged."""
-        # Without sessions, loginctl prints one line to say so. Otherwise the first line has the
-        # columns' names, and an empty line is before the number of sessions.
+        # The first line has the columns' names, and an empty line is before the number of
+        # sessions. Without sessions, "No sessions." is the only line, or follows the first one.
         text = self.run("loginctl list-sessions --no-pager")
         for line in text.splitlines():
             self.log("  guest| " + line)
-        listed = text.splitlines()[1:]
-        return [line.split()[0] for line in itertools.takewhile(str.strip, listed)
-                if not any(field.startswith("manager") for field in line.split())]
+        listed = itertools.takewhile(str.strip, text.splitlines()[1:])
+        return [line.split()[0] for line in listed if line != "No sessions."
+                and not any(field.startswith("manager") for field in line.split())]
 
     def open_session(self, kind, user):
         return self.run(f"open-session {kind} {user}").strip()

@@ -307,10 +307,13 @@ EVENTS = (
 )
 
 
-def is_slow(event, state):
-    """Whether the test of this cell waits for a timeout or an escalation."""
-    return (event.timeout == SHORT and state != "completing" or
-            event.happen is logind_restarts and state == "ending")
+def is_quick(event, state):
+    """Whether this cell is one of those that make test runs: sessions are about to be ended, or are
+    being ended, and the test does not wait for a timeout or an escalation."""
+    if state not in ("grace", "ending", "completing"):
+        return False
+    return (state == "completing" or event.timeout != SHORT and
+            not (event.happen is logind_restarts and state == "ending"))
 
 
 def prepare(machine):

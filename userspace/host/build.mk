@@ -56,7 +56,7 @@ $(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUES
 VMLOGOFF_TEST := tests/unit/fake_fleet.o $(filter-out %/vmlogoff.o,$(VMLOGOFF_OBJECTS)) \
 	$(filter-out $(VMLOGOFF_OBJECTS),$(VMGUESTOS_OBJECTS))
 $(BUILD)/asan/vmlogoff: $(patsubst %,$(BUILD)/asan/%,$(sort $(VMLOGOFF_OBJECTS) $(VMGUESTOS_OBJECTS)))
-	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
+	$(CC) $(ASAN_CFLAGS) -pthread $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/vmlogoff: $(patsubst %,$(BUILD)/tsan/%,$(sort $(VMLOGOFF_OBJECTS) $(VMGUESTOS_OBJECTS)))
 	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
 $(BUILD)/asan/test_vmlogoff: $(VMLOGOFF_TEST:%=$(BUILD)/asan/%) | $(BUILD)/asan/vmlogoff

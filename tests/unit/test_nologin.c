@@ -208,18 +208,30 @@ static void test_unreadable_record(void **state)
 	assert_int_equal(rmdir(path_of("hv-logoff/nologin")), 0);
 }
 
+/* Returns once there has been a file, so that a busy machine cannot kill the process before. */
 static pid_t start_to_begin_and_end(void)
 {
-	pid_t pid = fork();
+	int began[2];
+	char byte = 0;
+	pid_t pid;
 
+	assert_int_equal(pipe(began), 0);
+	pid = fork();
 	assert_true(pid >= 0);
-	if (pid > 0)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (;;) {
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		nologin_begin(root, "text");
-		nologin_end(root);
+		if (write(began[1], &byte, 1) != 1)
+			_exit(1);
+		for (;;) {
+			nologin_end(root);
+			nologin_begin(root, "text");
+		}
 	}
+	assert_int_equal(read(began[0], &byte, 1), 1);
+	close(began[0]);
+	close(began[1]);
+	return pid;
 }
 
 /* Wherever the process is killed, the next one removes the file. */
@@ -231,7 +243,7 @@ static void test_killed(void **state)
 
 	for (unsigned int i = 0; i < 200; i++) {
 		pid = start_to_begin_and_end();
-		usleep(1000 + i * 13 % 500);
+		usleep(i * 13 % 500);
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 		r = nologin_end(root);
@@ -240,7 +252,7 @@ static void test_killed(void **state)
 		assert_false(exists("nologin"));
 		assert_false(exists("hv-logoff/nologin"));
 	}
-	/* Otherwise, the processes were killed before they did anything. */
+	/* Otherwise, all processes were killed while there was no file. */
 	assert_true(removed > 0);
 }
 

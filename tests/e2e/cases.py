@@ -575,5 +575,9 @@ def shutdown(machine):
     assert "Call Trace" not in console, "the kernel logged a call trace"
 
 
+# Without these, each of which takes half a minute or more, the cases are those of make test.
+SLOW = ("guests_with_1_0", "kvp_guest_rebooted", "kvp_reboot", "many_sessions", "second_machine",
+        "session_end_kinds", "user_manager_stubborn")
+
 # These end the machine.
 ENDS = (shutdown, *vmguestos.ENDS)

@@ -106,6 +106,12 @@ def suite(options):
     return options.kernel + ("" if options.guest == "bookworm" else "-" + options.guest)
 
 
+def selected(name, only):
+    """Whether the case is one of those that the command line names."""
+    return (not only or name in only or "quick" in only and name not in cases.SLOW or
+            any(name in group for key, group in cases.GROUPS.items() if key in only))
+
+
 class Lab:
     """Runs the machines of one kernel, one at a time."""
 
@@ -307,8 +313,7 @@ class Lab:
         for self.guest, functions in guests:
             for function in functions:
                 name = function.__name__
-                if only and name not in only and not any(
-                        name in group for key, group in cases.GROUPS.items() if key in only):
+                if not selected(name, only):
                     continue
                 if function in versions.BUILT and not versions.can_build_old():
                     self.report.skip(name, "the repository's history, from which it builds "
@@ -384,8 +389,8 @@ def main():
     parser.add_argument("--faults", action="store_true", help="the table of faults")
     parser.add_argument("--rounds", type=int, default=3, help="of start and stop in restarts")
     parser.add_argument("only", nargs="*",
-                        help="names of cases, core, release, processors, vmbus or restarts; with "
-                        "--faults names of events or paths, or quick; all if none is given")
+                        help="names of cases, core, release, quick, processors, vmbus or restarts; "
+                        "with --faults names of events or paths, or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:
         return run_suite(options, f"faults-{suite(options)}", lambda lab: lab.faults(options.only))

@@ -81,7 +81,7 @@ static int64_t host_time(struct kvp_host *iface)
 	return 1700000000 + host.now_ms / 1000;
 }
 
-static void session(struct kvp_host *iface, const struct kvp_session *session)
+static void session(struct kvp_host *iface, const VMSessionResult *session)
 {
 	must(iface == &host.iface && !machine.report.complete);
 	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_OUTSIDE);

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "fake_line.h"
 #include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/util.h"
@@ -210,20 +211,11 @@ static void disconnect(struct client *client)
 
 static void receive(struct client *client)
 {
-	char byte;
-	ssize_t got;
+	int ret;
 
-	while ((got = recv(client->fd, &byte, 1, MSG_DONTWAIT)) == 1) {
-		if (byte != '\n') {
-			must(client->length < LINE_SIZE - 1, "a line is too long");
-			client->line[client->length++] = byte;
-			continue;
-		}
-		client->line[client->length] = '\0';
-		client->length = 0;
+	while ((ret = fake_line_receive(client->fd, client->line, LINE_SIZE, &client->length)) > 0)
 		reply_to(client);
-	}
-	if (got == 0)
+	if (ret < 0)
 		disconnect(client);
 }
 

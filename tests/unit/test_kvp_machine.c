@@ -40,7 +40,7 @@ static const char *value(const struct kvp_guest_items *items, const char *name)
 	return fake.answer;
 }
 
-static void session(struct kvp_host *host, const struct kvp_session *session)
+static void session(struct kvp_host *host, const VMSessionResult *session)
 {
 	size_t used = strlen(fake.outcomes);
 

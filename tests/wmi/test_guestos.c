@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* libvmguestos for Windows, with the stand-in for Hyper-V's provider and its guest. */
-#include <winsock2.h>
-
+#include "tests/wmi/ports.h"
 #include "tests/wmi/stand_in.h"
 #include "tests/wmi/windows_unit.h"
 
@@ -198,19 +197,6 @@ static void errors_of_finding_have_a_remedy(void **state)
 		assert_null(names);
 		assert_contains(VMGuestOS_LastErrorText(), cases[index].text);
 	}
-}
-
-static unsigned short free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int size = sizeof(address);
-	SOCKET descriptor = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
-	closesocket(descriptor);
-	return ntohs(address.sin_port);
 }
 
 static void other_hosts(void **state)

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The probe of an endpoint mapper, against sockets of this computer. */
+#include "tests/wmi/ports.h"
 #include "tests/wmi/windows_unit.h"
-
-#include <winsock2.h>
-#include <ws2tcpip.h>
 
 #include "userspace/host/windows/probe.h"
 
@@ -12,19 +10,6 @@
 #define FILLERS 8
 
 static const volatile LONG go;
-
-static SOCKET bound_socket(unsigned short *port)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int size = sizeof(address);
-	SOCKET descriptor = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
-	*port = ntohs(address.sin_port);
-	return descriptor;
-}
 
 static void a_listener_answers(void **state)
 {

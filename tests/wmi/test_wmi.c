@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The generic part of the WMI layer, against Wine's own classes and its StdRegProv. */
-#include <winsock2.h>
-
+#include "tests/wmi/ports.h"
 #include "tests/wmi/windows_unit.h"
 
 #include <stdio.h>
@@ -196,19 +195,6 @@ static void credentials_are_for_other_computers(void **state)
 		assert_hresult(wmi_connect(&wmi, &target, &bounded), WBEM_E_LOCAL_CREDENTIALS);
 		assert_null(wmi);
 	}
-}
-
-static unsigned short free_port(void)
-{
-	struct sockaddr_in address = {.sin_family = AF_INET,
-				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int size = sizeof(address);
-	SOCKET descriptor = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(descriptor, (struct sockaddr *)&address, size), 0);
-	assert_int_equal(getsockname(descriptor, (struct sockaddr *)&address, &size), 0);
-	closesocket(descriptor);
-	return ntohs(address.sin_port);
 }
 
 static void another_computer_is_probed(void **state)

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/param.h>
-#include <time.h>
 
 #include "com.h"
 #include "machine.h"
@@ -23,8 +22,8 @@ struct kvp {
 	struct machine_link link;
 	struct kvp_machine state;
 	char text[512]; /* the sentence for the last error */
-	ULONGLONG
-	failing_since; /* the first of the reads that have failed; 0 if the last has not */
+	/* The first of the reads that have failed; 0 if the last has not. */
+	ULONGLONG failing_since;
 
 	HANDLE thread;
 	HANDLE stop;    /* the task is released */
@@ -78,30 +77,13 @@ static const char *error_text(struct kvp_host *host)
 	return ((struct kvp *)host)->text;
 }
 
-static void add_session(struct kvp_host *host, const struct kvp_session *session)
+static void add_session(struct kvp_host *host, const VMSessionResult *outcome)
 {
 	struct task *task = ((struct kvp *)host)->task;
 
 	vmg_lock_take(&task->lock);
-	vmg_sessions_add(&task->sessions, &(VMSessionResult){
-						  .session = session->session,
-						  .user = session->user,
-						  .uid = session->uid,
-						  .outcome = (VMSessionOutcome)session->outcome,
-					  });
+	vmg_sessions_add(&task->sessions, outcome);
 	vmg_lock_give(&task->lock);
-}
-
-static int64_t now_ms(struct kvp_host *host)
-{
-	(void)host;
-	return vmg_now_ms();
-}
-
-static int64_t real_time(struct kvp_host *host)
-{
-	(void)host;
-	return time(NULL);
 }
 
 static void publish(struct kvp *kvp)
@@ -246,8 +228,8 @@ static const struct kvp_host host = {
 	.put = put,
 	.error_text = error_text,
 	.session = add_session,
-	.now_ms = now_ms,
-	.time = real_time,
+	.now_ms = kvp_host_now_ms,
+	.time = kvp_host_time,
 };
 
 /* The thread exists before the request does. */

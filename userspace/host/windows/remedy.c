@@ -142,8 +142,7 @@ bool remedy_status_text(char *text, size_t size, uint32_t status, const char *ma
 	switch (status) {
 	case HYPERV_STATUS_PROTOCOL:
 		form = "Data Exchange in {machine} has no protocol version in common with its "
-		       "host; "
-		       "update the guest's kernel.";
+		       "host; update the guest's kernel.";
 		break;
 	case HYPERV_STATUS_NO_CONTACT:
 		form = "Hyper-V has no contact with Data Exchange in {machine}; check that "

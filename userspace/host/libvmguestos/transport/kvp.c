@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kvp_machine.h"
@@ -116,27 +115,9 @@ static const char *error_text(struct kvp_host *host)
 	return ((struct kvp *)host)->error;
 }
 
-static void add_session(struct kvp_host *host, const struct kvp_session *session)
+static void add_session(struct kvp_host *host, const VMSessionResult *outcome)
 {
-	vmg_sessions_add(((struct kvp *)host)->sessions,
-			 &(VMSessionResult){
-				 .session = session->session,
-				 .user = session->user,
-				 .uid = session->uid,
-				 .outcome = (VMSessionOutcome)session->outcome,
-			 });
-}
-
-static int64_t now_ms(struct kvp_host *host)
-{
-	(void)host;
-	return vmg_now_ms();
-}
-
-static int64_t real_time(struct kvp_host *host)
-{
-	(void)host;
-	return time(NULL);
+	vmg_sessions_add(((struct kvp *)host)->sessions, outcome);
 }
 
 static void arm(const struct kvp *kvp, long nanoseconds)
@@ -241,8 +222,8 @@ static const struct kvp_host host = {
 	.put = put,
 	.error_text = error_text,
 	.session = add_session,
-	.now_ms = now_ms,
-	.time = real_time,
+	.now_ms = kvp_host_now_ms,
+	.time = kvp_host_time,
 };
 
 static HRESULT start(struct task *task, const struct machine *machine,

@@ -6,14 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/param.h>
+#include <time.h>
 
 #include "userspace/host/libvmguestos/error.h"
+#include "userspace/host/libvmguestos/platform.h"
 
 #define BUSY_TEXT     "The guest is carrying out another request."
 #define REPLACED_TEXT "Another request has replaced this one."
 
 struct kvp_times vmg_kvp_times = {
 	.poll_ms = 500, .life = 120, .backstop_ms = 30000, .sessions_ms = 5000};
+
+int64_t kvp_host_now_ms(struct kvp_host *host)
+{
+	(void)host;
+	return vmg_now_ms();
+}
+
+int64_t kvp_host_time(struct kvp_host *host)
+{
+	(void)host;
+	return time(NULL);
+}
 
 /* The guest's answer. */
 struct item {
@@ -219,7 +233,12 @@ static void take_session(void *userdata, const struct kvp_session *session)
 	struct kvp_host *host = userdata;
 
 	if (host->session)
-		host->session(host, session);
+		host->session(host, &(VMSessionResult){
+					    .session = session->session,
+					    .user = session->user,
+					    .uid = session->uid,
+					    .outcome = (VMSessionOutcome)session->outcome,
+				    });
 }
 
 /* The items of this request in @items, which may be of several. */

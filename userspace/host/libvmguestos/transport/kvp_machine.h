@@ -41,10 +41,14 @@ struct kvp_host {
 	/* What the host said about the last error; "" if nothing. Never NULL. */
 	const char *(*error_text)(struct kvp_host *host);
 	/* An outcome of the request, before the report is complete. May be NULL. */
-	void (*session)(struct kvp_host *host, const struct kvp_session *session);
+	void (*session)(struct kvp_host *host, const VMSessionResult *outcome);
 	int64_t (*now_ms)(struct kvp_host *host); /* of a clock that is never adjusted */
 	int64_t (*time)(struct kvp_host *host);   /* seconds since 1970 */
 };
+
+/* The clocks of this computer. */
+int64_t kvp_host_now_ms(struct kvp_host *host);
+int64_t kvp_host_time(struct kvp_host *host);
 
 struct kvp_machine {
 	struct kvp_host *host;

@@ -130,6 +130,14 @@ function Get-MachineName {
     foreach ($machine in $VM) { $machine.Id.ToString() }
 }
 
+function Select-Machine {
+    # The same, unless the user of $Cmdlet, the caller's $PSCmdlet, does not confirm the action.
+    param([string[]] $VMName, [psobject[]] $VM, $Cmdlet, [string] $Action)
+    $shown = $VMName
+    if ($VM) { $shown = $VM | ForEach-Object { $_.Name } }
+    if ($Cmdlet.ShouldProcess(($shown -join ', '), $Action)) { Get-MachineName -VMName $VMName -VM $VM }
+}
+
 function Test-MachineObject {
     param([psobject] $VM)
     $type = 'Microsoft.HyperV.PowerShell.VirtualMachine'
@@ -270,11 +278,7 @@ function Invoke-VMUserLogoff {
         if ($Session) { $action = "End session $Session" }
     }
     process {
-        $shown = $VMName
-        if ($VM) { $shown = $VM | ForEach-Object { $_.Name } }
-        if ($PSCmdlet.ShouldProcess(($shown -join ', '), $action)) {
-            foreach ($name in (Get-MachineName -VMName $VMName -VM $VM)) { $machines.Add($name) }
-        }
+        foreach ($name in (Select-Machine $VMName $VM $PSCmdlet $action)) { $machines.Add($name) }
     }
     end {
         if (-not $machines.Count) { return }
@@ -392,11 +396,7 @@ function Stop-VMUserLogoff {
         $machines = New-Object System.Collections.Generic.List[string]
     }
     process {
-        $shown = $VMName
-        if ($VM) { $shown = $VM | ForEach-Object { $_.Name } }
-        if ($PSCmdlet.ShouldProcess(($shown -join ', '), 'Cancel the logoff')) {
-            foreach ($name in (Get-MachineName -VMName $VMName -VM $VM)) { $machines.Add($name) }
-        }
+        foreach ($name in (Select-Machine $VMName $VM $PSCmdlet 'Cancel the logoff')) { $machines.Add($name) }
     }
     end {
         if (-not $machines.Count) { return }

@@ -21,7 +21,7 @@ import tty
 
 WINE = "/usr/lib/wine/wine64"
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
-LIMIT = 120
+LIMIT = 300
 WEB1 = "5f0c6a52-8d6e-4f6b-9a55-6a1e4f9d2c11"
 # Longer than a label of a name may be, so that no server is asked.
 NO_HOST = "a" * 80 + ".invalid"

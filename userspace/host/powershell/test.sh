@@ -20,6 +20,6 @@ fi
 ((status == 0)) || { echo 'not ok 1 - PowerShell and Pester'; echo '1..1'; exit 1; }
 mapfile -t paths <<<"$paths"
 export PWSH=${paths[0]} VMLOGOFF=$build/vmlogoff FLEET=$build/fleet POWERSHELL_TELEMETRY_OPTOUT=1
-timeout -k 5 300 "${paths[0]}" -NoProfile -NonInteractive \
+timeout -k 5 900 "${paths[0]}" -NoProfile -NonInteractive \
 	-File userspace/host/powershell/tap.ps1 "${paths[1]}" 2>&1 |
 	sed -E '/^(ok|not ok|#|1\.\.)/!s/^/# /'

@@ -12,6 +12,7 @@ from checks import (DISP_E_EXCEPTION, DRIVER, E_CANCELLED, E_FAIL, E_NOT_AVAIL, 
                     E_TIMED_OUT, S_OK, bound_device, check_result, configure, logoff, offer, same,
                     wait_device_gone, wait_done)
 from machine import BOUND
+from returns import autologin
 
 NAMES = {
     S_OK: "S_OK",
@@ -47,6 +48,7 @@ class Held:
         self.request = None
         self.id = None
         self.release = None
+        self.reply = None
         getattr(self, "hold_" + state)()
 
     def send(self, state, **options):
@@ -95,9 +97,9 @@ class Held:
         self.release = lambda: self.machine.rpc("resume", component="logoff")
 
     def finish(self):
-        reply = self.request.finish()
-        self.id = reply.get("id", self.id)
-        return reply
+        self.reply = self.request.finish()
+        self.id = self.reply.get("id", self.id)
+        return self.reply
 
     def completes(self):
         return self.machine.rpc("complete_count", id=self.id)["complete"]
@@ -142,6 +144,38 @@ def logon(machine, held):
     machine.wait_run("test -e /run/logon")
     if held.state in ("none", "grace", "ending"):
         same("the sessions", machine.sessions(), [])
+
+
+@contextlib.contextmanager
+def returns(machine, held):
+    # While logind is stopped, login waits.
+    opened = held.state != "delivered"
+    held_open = held.state in ("none", "grace", "ending")
+    with autologin(machine, "bob", "ttyS0", wait=opened) as sessions:
+        first = sessions() if opened else None
+        if held_open:
+            held.release = returned_first(machine, held, first)
+        yield
+        if held_open:
+            assert held.reply["text"].endswith(" Returned: bob."), held.reply["text"]
+        elif held.state == "completing":
+            same("the sessions of the user", sessions(), first)
+        machine.wait_run("loginctl list-sessions --no-legend --no-pager | grep -q ttyS0")
+    machine.wait_run("test -z \"$(loginctl list-sessions --no-legend --no-pager)\"")
+
+
+def returned_first(machine, held, first):
+    """Returns a release() that keeps the stubborn sessions until the user has returned."""
+    release = held.release
+
+    def released():
+        if held.state != "ending":
+            release()
+        machine.wait_run(f"test ! -e /run/systemd/sessions/{first[0]} && "
+                         "loginctl list-sessions --no-legend --no-pager | grep -q ttyS0")
+        machine.run("pkill -KILL -u carol")
+
+    return released
 
 
 @contextlib.contextmanager
@@ -278,7 +312,8 @@ class Event:
     results: tuple
     timeout: int = LONG
     needs_sanitizer: bool = False  # only the sanitizer kernel can cause the event
-    first: str = "true"  # runs before the request, because it takes longer than a grace period
+    # Runs before the request, because it takes longer than a grace period.
+    first: typing.Callable = lambda _state: "true"
     options: dict = dataclasses.field(default_factory=dict)  # of the request
 
 
@@ -287,14 +322,16 @@ EVENTS = (
     Event(killed, 5 * (S_OK,)),
     Event(killed_no_logins, 5 * (S_OK,), options={"no_logins": True}),
     Event(logon, 5 * (S_OK,)),
+    Event(returns, 5 * (S_OK,), first=lambda state:
+          "open-session stubborn carol" if state in ("none", "grace") else "true"),
     Event(hangs, 4 * (E_TIMED_OUT,) + (S_OK,), SHORT),
     Event(logind_restarts, 5 * (S_OK,)),
     Event(logind_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT,
-          first="systemctl mask --runtime systemd-logind"),
+          first=lambda _state: "systemctl mask --runtime systemd-logind"),
     Event(dbus_absent, 4 * (DISP_E_EXCEPTION,) + (S_OK,), SHORT),
     Event(bus_freezes, 5 * (S_OK,),
-          first=f"mkdir -p {MANAGER_DROP_IN};"
-                f"printf \"{FREEZE_BUS}\" >{MANAGER_DROP_IN}/freeze.conf; systemctl daemon-reload"),
+          first=lambda _state: f"mkdir -p {MANAGER_DROP_IN};"
+          f"printf \"{FREEZE_BUS}\" >{MANAGER_DROP_IN}/freeze.conf; systemctl daemon-reload"),
     Event(cancelled, (S_OK, E_CANCELLED, E_CANCELLED, S_OK, S_OK)),
     Event(rescinded, (E_NOT_AVAIL,) + 4 * (DISP_E_EXCEPTION,)),
     Event(renegotiated, 5 * (S_OK,)),
@@ -313,7 +350,7 @@ def is_quick(event, state):
     if state not in ("grace", "ending", "completing"):
         return False
     return (state == "completing" or event.timeout != SHORT and
-            not (event.happen is logind_restarts and state == "ending"))
+            not (event.happen in (logind_restarts, returns) and state == "ending"))
 
 
 def prepare(machine):
@@ -329,7 +366,7 @@ def check_works(machine):
 
 
 def run(machine, event, state):
-    machine.run(event.first)
+    machine.run(event.first(state))
     held = Held(machine, state, timeout=event.timeout * machine.pace, **event.options)
     with event.happen(machine, held):
         held.release()

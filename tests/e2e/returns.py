@@ -12,7 +12,7 @@ CASES = Cases()
 
 
 @contextlib.contextmanager
-def autologin(machine, user, terminal):
+def autologin(machine, user, terminal, wait=True):
     """A getty that logs the user on, and again whenever that session ends; yields a function that
     returns the ids of the user's sessions on this terminal."""
     def sessions():
@@ -21,7 +21,8 @@ def autologin(machine, user, terminal):
 
     machine.run("systemd-run --quiet --unit=autologin -p Restart=always -p RestartSec=0 "
                 f"/sbin/agetty --autologin {user} --noclear --local-line {terminal} linux")
-    machine.wait_run(f"loginctl list-sessions --no-legend --no-pager | grep -q {terminal}")
+    if wait:
+        machine.wait_run(f"loginctl list-sessions --no-legend --no-pager | grep -q {terminal}")
     yield sessions
     machine.run("systemctl stop autologin; loginctl terminate-user " + user, check=False)
 

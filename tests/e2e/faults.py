@@ -169,7 +169,12 @@ def returned_first(machine, held, first):
     release = held.release
 
     def released():
-        if held.state != "ending":
+        if held.state == "ending":
+            # A shell that login starts after its session was signalled is killed no sooner than the
+            # stubborn session. So it exits by itself here.
+            held.request.until(lambda event: event.get("found") == 2)
+            machine.wait_run("pkill -KILL -u bob -x bash")
+        else:
             release()
         machine.wait_run(f"test ! -e /run/systemd/sessions/{first[0]} && "
                          "loginctl list-sessions --no-legend --no-pager | grep -q ttyS0")

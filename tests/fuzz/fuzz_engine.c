@@ -316,6 +316,11 @@ static void fake_audit(void *userdata, const char *id, const struct session *ses
 	must(strtoul(id, NULL, 10) == fake.requests && outcome[0] && detail[0]);
 }
 
+static void fake_changed(void *userdata)
+{
+	must(fake.engine.phase == ENGINE_IDLE || fake.engine.last.state > HV_LOGOFF_DELIVERED);
+}
+
 static const struct engine_ops ops = {
 	.now = fake_now,
 	.wake = fake_wake,
@@ -333,6 +338,7 @@ static const struct engine_ops ops = {
 	.stop_manager = fake_stop_manager,
 	.kill_user = fake_kill_user,
 	.reset_manager = fake_reset_manager,
+	.changed = fake_changed,
 	.notify = fake_notify,
 	.begin_no_logins = fake_begin_no_logins,
 	.end_no_logins = fake_end_no_logins,

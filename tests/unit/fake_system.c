@@ -398,6 +398,12 @@ void record_user_outcome(const struct outcome *outcome)
 	snprintf(fake.outcome_session, sizeof(fake.outcome_session), "%s", outcome->session);
 }
 
+static void fake_changed(void *userdata)
+{
+	if (fake.changed)
+		fake.changed();
+}
+
 static const struct engine_ops fake_ops = {
 	.now = fake_now,
 	.wake = fake_wake,
@@ -417,6 +423,7 @@ static const struct engine_ops fake_ops = {
 	.reset_manager = fake_reset_manager,
 	.begin_no_logins = fake_begin_no_logins,
 	.end_no_logins = fake_end_no_logins,
+	.changed = fake_changed,
 	.notify = fake_notify,
 	.find_outside = fake_find_outside,
 	.audit = fake_audit,

@@ -115,6 +115,7 @@ struct fake_system {
 	uint64_t logind_down_until;
 	bool logind_hangs; /* accepts calls, but never answers */
 
+	void (*changed)(void); /* the engine's operation, or NULL */
 	unsigned int requests; /* that the engine started */
 	struct logoff_request last_request;
 	unsigned int audits_ended, audits_failed, audits_by_itself;

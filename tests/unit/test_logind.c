@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "private_bus.h"
 #include "unit.h"
 #include "userspace/guest/system/logind.h"
 #include "userspace/shared/util.h"
@@ -19,8 +17,6 @@
 #define PID1_MANAGER "org.freedesktop.systemd1.Manager"
 
 static struct fixture {
-	char directory[32];
-	pid_t bus;
 	sd_event *event;
 	sd_bus *service;
 	struct logind logind;
@@ -367,61 +363,6 @@ static int on_call(sd_bus_message *call, void *userdata, sd_bus_error *error)
 	return 0;
 }
 
-static void in_directory(char *path, size_t size, const char *name)
-{
-	snprintf(path, size, "%s/%s", fixture.directory, name);
-}
-
-static void write_bus_config(const char *path)
-{
-	FILE *file = fopen(path, "w");
-
-	assert_non_null(file);
-	fprintf(file,
-		"<busconfig><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>"
-		"<policy context='default'><allow send_destination='*' eavesdrop='true'/>"
-		"<allow receive_sender='*'/><allow own='*'/></policy></busconfig>\n",
-		fixture.directory);
-	fclose(file);
-}
-
-/* Returns once the bus can be connected to. */
-static void start_bus(void)
-{
-	char config[64];
-	char address[256];
-	int ready[2];
-
-	in_directory(config, sizeof(config), "bus.conf");
-	write_bus_config(config);
-	assert_int_equal(pipe(ready), 0);
-	fixture.bus = fork();
-	assert_true(fixture.bus >= 0);
-	if (fixture.bus == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(ready[1], STDOUT_FILENO);
-		/* It warns that it may not raise its limits. */
-		if (!freopen("/dev/null", "w", stderr))
-			_exit(126);
-		execlp("dbus-daemon", "dbus-daemon", "--nofork", "--print-address", "--config-file",
-		       config, NULL);
-		_exit(127);
-	}
-	close(ready[1]);
-	/* Reads nothing, and fails the test, if dbus-daemon is not installed. */
-	assert_true(read(ready[0], address, sizeof(address)) > 0);
-	close(ready[0]);
-}
-
-static void stop_bus(void)
-{
-	if (fixture.bus <= 0)
-		return;
-	kill(fixture.bus, SIGKILL);
-	waitpid(fixture.bus, NULL, 0);
-	fixture.bus = 0;
-}
-
 static void stop_service(void)
 {
 	fixture.service = sd_bus_flush_close_unref(fixture.service);
@@ -454,32 +395,21 @@ static void emit_job(const char *unit)
 
 static int setup_without_bus(void **state)
 {
-	char address[64];
-
-	fixture = (struct fixture){.directory = "/tmp/test_logind.XXXXXX"};
-	if (!mkdtemp(fixture.directory) || sd_event_new(&fixture.event) < 0)
+	fixture = (struct fixture){0};
+	if (private_bus_init() < 0 || sd_event_new(&fixture.event) < 0)
 		return -1;
-	snprintf(address, sizeof(address), "unix:path=%s/bus", fixture.directory);
-	setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
 	logind_init(&fixture.logind, fixture.event, &handler, NULL);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char path[64];
-
 	logind_done(&fixture.logind);
 	stop_service();
-	stop_bus();
+	private_bus_done();
 	session_list_done(&fixture.list);
 	session_done(&fixture.found_session);
 	sd_event_unref(fixture.event);
-	in_directory(path, sizeof(path), "bus.conf");
-	unlink(path);
-	in_directory(path, sizeof(path), "bus");
-	unlink(path);
-	rmdir(fixture.directory);
 	return 0;
 }
 
@@ -488,7 +418,7 @@ static int setup(void **state)
 	int r = setup_without_bus(state);
 
 	if (r == 0) {
-		start_bus();
+		private_bus_start();
 		start_service();
 	}
 	return r;
@@ -751,7 +681,7 @@ static void test_bus_stops_during_calls(void **state)
 	list();
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	stop_bus();
+	private_bus_stop();
 	run_until(&fixture.kill_failures, 100);
 	run_until(&fixture.stops_seen, 1);
 }
@@ -869,7 +799,7 @@ static void test_bus_stops_while_users_are_listed(void **state)
 {
 	fixture.users = 200;
 	assert_int_equal(logind_list_users(&fixture.logind), 0);
-	stop_bus();
+	private_bus_stop();
 	run_until(&fixture.user_lists, 1);
 	assert_true(fixture.user_list_error < 0);
 }
@@ -911,11 +841,11 @@ static void test_bus_restarts(void **state)
 {
 	fixture.sessions = 2;
 	list();
-	stop_bus();
+	private_bus_stop();
 	run_until(&fixture.stops_seen, 1);
 	assert_true(logind_list(&fixture.logind) < 0);
 	stop_service();
-	start_bus();
+	private_bus_start();
 	start_service();
 	list();
 	assert_int_equal(fixture.list_error, 0);
@@ -926,7 +856,7 @@ static void test_bus_stops_during_list(void **state)
 {
 	list();
 	assert_int_equal(logind_list(&fixture.logind), 0);
-	stop_bus();
+	private_bus_stop();
 	run_until(&fixture.lists, 2);
 	assert_true(fixture.list_error < 0);
 	run_until(&fixture.stops_seen, 1);
@@ -968,7 +898,7 @@ static void test_bus_stops_during_lookup_of_service(void **state)
 {
 	fixture.service_error = "";
 	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service", true), 0);
-	stop_bus();
+	private_bus_stop();
 	run_until(&fixture.services, 1);
 	assert_int_equal(fixture.service_failures, 1);
 }

@@ -21,6 +21,9 @@ install-guest: $(BUILD)/hv-logoffd
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d userspace/guest/70-hv-logoff.rules
 	[[ -e $(DESTDIR)/etc/hv-logoff/hv-logoffd.conf ]] || \
 		install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d userspace/guest/org.hv_logoff1.conf
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions \
+		userspace/guest/org.hv_logoff1.policy
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/hv-logoffd.conf.5
 

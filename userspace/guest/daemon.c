@@ -171,6 +171,13 @@ static int op_find_outside(void *userdata)
 	return outside_find(&daemon->outside);
 }
 
+static void op_changed(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	bus_update(&daemon->bus);
+}
+
 /* Best effort: a missing or unusable terminal does not prevent the logoff. */
 static void op_notify(void *userdata, const struct session *session, const char *text)
 {
@@ -218,6 +225,7 @@ static const struct engine_ops engine_ops = {
 	.begin_no_logins = op_begin_no_logins,
 	.end_no_logins = op_end_no_logins,
 	.find_outside = op_find_outside,
+	.changed = op_changed,
 	.notify = op_notify,
 	.audit = op_audit,
 	.audit_user = op_audit_user,
@@ -245,6 +253,40 @@ static const struct watch_ops watch_ops = {
 	.ended = op_ended,
 };
 
+static const char *device_state(const struct daemon *daemon)
+{
+	if (daemon->device.device.fd < 0)
+		return module_has_device() ? "no-driver" : "not-offered";
+	return daemon->device.device.version ? "ready" : "starting";
+}
+
+static const char *kvp_state(const struct daemon *daemon)
+{
+	if (!daemon->bus.config->kvp)
+		return "disabled";
+	if (!daemon->kvp_started)
+		return "failed";
+	return kvp_transport_available() ? "ready" : "not-available";
+}
+
+static int op_append_transports(void *userdata, sd_bus_message *reply)
+{
+	const struct daemon *daemon = userdata;
+
+	uint32_t driver = daemon->device.device.version;
+	char version[24] = "";
+
+	if (driver)
+		snprintf(version, sizeof(version), "%u.%u", driver >> 16, driver & 0xffff);
+	return sd_bus_message_append(reply, "a(sss)", 2, "component", device_state(daemon), version,
+				     "kvp", kvp_state(daemon), "2");
+}
+
+static const struct bus_ops bus_ops = {
+	.list = op_list,
+	.append_transports = op_append_transports,
+};
+
 /*
  * If requests can arrive by KVP, the daemon waits for the device to reappear. Otherwise it exits.
  * STOPPING=1 is sent first, so that PID 1 starts the daemon again if the device reappears while it
@@ -269,6 +311,20 @@ static void on_gone(void *userdata, int error)
 
 /* Events from logind. The watch is first: the end of a session precedes the request's result. */
 
+static void on_connected(void *userdata, sd_bus *connection)
+{
+	struct daemon *daemon = userdata;
+
+	bus_connected(&daemon->bus, connection);
+}
+
+static void on_disconnected(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	bus_disconnected(&daemon->bus);
+}
+
 static bool has_ended(void *userdata, const char *id, uid_t uid)
 {
 	struct daemon *daemon = userdata;
@@ -292,6 +348,7 @@ static void on_listed(void *userdata, struct session_list *list, int error)
 
 	closep(&daemon->hierarchy);
 	watch_listed(&daemon->watch, list, error);
+	bus_listed(&daemon->bus, list, error);
 	engine_listed(&daemon->engine, list, error);
 }
 
@@ -391,6 +448,8 @@ static const struct outside_ops outside_ops = {
 };
 
 static const struct logind_handler logind_handler = {
+	.connected = on_connected,
+	.disconnected = on_disconnected,
 	.has_ended = has_ended,
 	.users_listed = on_users_listed,
 	.listed = on_listed,
@@ -445,6 +504,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	outside_init(&daemon->outside, event, &outside_ops, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
+	bus_init(&daemon->bus, &bus_ops, daemon, &daemon->engine, config);
 	logind_init(&daemon->logind, event, &logind_handler, daemon);
 	opening_init(&daemon->opening, event, on_states_changed, daemon);
 	/* Coarse enough for the kernel to coalesce wakeups of an idle machine. */

@@ -5,6 +5,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "bus.h"
 #include "config.h"
 #include "resolver.h"
 #include "userspace/guest/logoff/engine.h"
@@ -24,6 +25,7 @@ struct daemon {
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */
 	struct logind logind;
+	struct bus bus;
 	struct opening opening;
 	int hierarchy; /* scope_open() while a list is read, or negative */
 	struct resolver resolver;

@@ -100,6 +100,7 @@ void engine_drop(struct engine *engine)
 	outside_users_done(&engine->outside);
 	engine->ops->wake(engine->userdata, USEC_NEVER);
 	engine_init(engine, engine->ops, engine->userdata, engine->config);
+	engine->ops->changed(engine->userdata);
 }
 
 __attribute__((format(printf, 2, 3))) static void fail(struct engine *engine, const char *format,
@@ -803,9 +804,8 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	return 0;
 }
 
-static void cancel(struct engine *engine)
+static void cancel(struct engine *engine, const struct result *result)
 {
-	struct result result;
 
 	if (engine->phase == ENGINE_GRACE && engine->config->notice)
 		for (size_t i = 0; i < engine->targets.count; i++)
@@ -813,12 +813,13 @@ static void cancel(struct engine *engine)
 				engine->ops->notify(engine->userdata,
 						    &engine->targets.items[i].session,
 						    "The logoff was cancelled.");
-	result_set(&result, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
-	report_result(engine, &result);
+	report_result(engine, result);
 }
 
 void engine_cancel(struct engine *engine, const struct logoff_transport *transport, uint32_t reason)
 {
+	struct result result;
+
 	if (!engine_serves(engine, transport))
 		return;
 	if (reason != HV_LOGOFF_CANCEL_HOST) {
@@ -829,6 +830,22 @@ void engine_cancel(struct engine *engine, const struct logoff_transport *transpo
 		return;
 	}
 	/* Once sessions are being ended, the request continues and is reported as usual. */
-	if (engine->phase != ENGINE_ENDING)
-		cancel(engine);
+	if (engine->phase == ENGINE_ENDING)
+		return;
+	result_set(&result, HV_LOGOFF_E_CANCELLED, "Cancelled by the host; nobody was logged off.");
+	cancel(engine, &result);
+}
+
+int engine_cancel_in_guest(struct engine *engine, uid_t uid)
+{
+	struct result result;
+
+	if (engine->phase == ENGINE_IDLE)
+		return -ESRCH;
+	if (engine->phase == ENGINE_ENDING)
+		return -EBUSY;
+	result_set(&result, HV_LOGOFF_E_CANCELLED,
+		   "Cancelled in the guest by UID %u; nobody was logged off.", (unsigned int)uid);
+	cancel(engine, &result);
+	return 0;
 }

@@ -33,6 +33,7 @@ struct outside_user {
  * then, it may call engine_cancel(). The callbacks must not call functions of the engine.
  */
 struct logoff_transport {
+	const char *name; /* for the administrator */
 	/*
 	 * Returns 0 or -errno; on -ESTALE, the engine drops the request. The id in the header is 0;
 	 * the transport sets it.
@@ -103,6 +104,11 @@ struct engine_ops {
 	 * and engine_outside_found() follows within some seconds; or -errno.
 	 */
 	int (*find_outside)(void *userdata);
+	/*
+	 * The transport has received engine->last, or, in ENGINE_IDLE, there is no request any
+	 * more. Must not call functions of the engine.
+	 */
+	void (*changed)(void *userdata);
 	/* Write @text to the session's terminal. */
 	void (*notify)(void *userdata, const struct session *session, const char *text);
 	/* Write a journal entry; @session is NULL if it is about the whole request. */
@@ -186,6 +192,11 @@ bool engine_serves(const struct engine *engine, const struct logoff_transport *t
  */
 void engine_cancel(struct engine *engine, const struct logoff_transport *transport,
 		   uint32_t reason);
+/*
+ * Cancels the request, whatever its transport, which receives the result as usual. @uid is the
+ * administrator's. Returns 0; -ESRCH without a request; or -EBUSY once sessions are being ended.
+ */
+int engine_cancel_in_guest(struct engine *engine, uid_t uid);
 void engine_tick(struct engine *engine);
 struct steps_context engine_steps_context(const struct engine *engine);
 

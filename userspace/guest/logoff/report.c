@@ -56,6 +56,8 @@ send_report(struct engine *engine, struct hv_logoff_report *report, const char *
 	engine->last = *report;
 	if (engine->transport->report(engine->transport_data, report) == -ESTALE)
 		engine_drop(engine);
+	else
+		engine->ops->changed(engine->userdata);
 }
 
 static void report_outcome(const struct engine *engine, const struct outcome *outcome)

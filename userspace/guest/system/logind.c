@@ -670,6 +670,8 @@ static void disconnect(struct logind *logind, bool failed)
 	listing_free(logind->listing);
 	logind->listing = NULL;
 	user_listing_free(logind);
+	if (logind->handler->disconnected)
+		logind->handler->disconnected(logind->userdata);
 	logind->bus = NULL;
 	call_queue_done(&logind->queue, failed);
 	sd_bus_close_unref(bus);
@@ -742,8 +744,11 @@ int logind_connect(struct logind *logind)
 	if (r < 0) {
 		log_failure(logind, strerror(-r));
 		disconnect(logind, false);
+		return r;
 	}
-	return r < 0 ? r : 0;
+	if (logind->handler->connected)
+		logind->handler->connected(logind->userdata, logind->bus);
+	return 0;
 }
 
 void logind_done(struct logind *logind)

@@ -20,6 +20,10 @@ struct service {
 };
 
 struct logind_handler {
+	/* A connection to the bus has been opened. May be NULL. */
+	void (*connected)(void *userdata, sd_bus *bus);
+	/* Its connection is about to be closed: slots of others must be freed. May be NULL. */
+	void (*disconnected)(void *userdata);
 	/* Whether a session has ended, so that it is left out of the list. */
 	bool (*has_ended)(void *userdata, const char *id, uid_t uid);
 	/* The result of logind_list_users(). */

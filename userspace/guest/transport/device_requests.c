@@ -140,6 +140,7 @@ static void handle_outcome(void *userdata, const struct outcome *outcome)
 }
 
 static const struct logoff_transport transport = {
+	.name = "component",
 	.report = handle_report,
 	.outcome = handle_outcome,
 };

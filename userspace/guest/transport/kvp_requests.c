@@ -129,6 +129,7 @@ static void handle_outcome(void *userdata, const struct outcome *outcome)
 }
 
 static const struct logoff_transport transport = {
+	.name = "kvp",
 	.report = handle_report,
 	.outcome = handle_outcome,
 };

@@ -205,9 +205,30 @@ static bool copy_host(VMHost *copy, const VMHost *host)
 	       is_text(copy->password, VM_HOST_USER_MAX) && !(copy->password && !copy->user);
 }
 
+HRESULT vmg_guest_new(struct machine *machine, IVMGuestOS **out)
+{
+	struct guest_os *guest = calloc(1, sizeof(*guest));
+
+	*out = NULL;
+	if (!guest) {
+		vmg_machine_free(machine);
+		return E_OUTOFMEMORY;
+	}
+	guest->iface.lpVtbl = &vtbl;
+	atomic_init(&guest->references, 1);
+	guest->machine = machine;
+	*out = (IVMGuestOS *)&guest->iface;
+	return S_OK;
+}
+
+struct machine *vmg_guest_machine(IVMGuestOS2 *guest)
+{
+	return machine_of(guest);
+}
+
 HRESULT VMGuestOS_FindOn(const VMHost *host, const char *name, IVMGuestOS **out)
 {
-	struct guest_os *guest;
+	struct machine *machine;
 	VMHost copy;
 	HRESULT hr;
 
@@ -217,17 +238,8 @@ HRESULT VMGuestOS_FindOn(const VMHost *host, const char *name, IVMGuestOS **out)
 	vmg_last_error(NULL);
 	if (!copy_host(&copy, host))
 		return E_INVALIDARG;
-	guest = calloc(1, sizeof(*guest));
-	if (!guest)
-		return E_OUTOFMEMORY;
-	guest->iface.lpVtbl = &vtbl;
-	atomic_init(&guest->references, 1);
-	hr = vmg_machine_find(&copy, name, &guest->machine);
-	if (hr == S_OK)
-		*out = (IVMGuestOS *)&guest->iface;
-	else
-		free(guest);
-	return hr;
+	hr = vmg_machine_find(&copy, name, &machine);
+	return hr == S_OK ? vmg_guest_new(machine, out) : hr;
 }
 
 HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **out)
@@ -249,4 +261,9 @@ HRESULT VMGuestOS_NamesOn(const VMHost *host, char ***out)
 HRESULT VMGuestOS_Names(char ***out)
 {
 	return VMGuestOS_NamesOn(NULL, out);
+}
+
+void VMGuestOS_Free(void *memory)
+{
+	free(memory);
 }

@@ -15,6 +15,11 @@ HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **
 HRESULT vmg_machine_names(const VMHost *host, char ***out);
 void vmg_machine_free(struct machine *machine);
 
+/* An object for a machine, which it frees with its last reference, also if this fails. */
+HRESULT vmg_guest_new(struct machine *machine, IVMGuestOS **out);
+/* The machine of a guest, valid as long as that. */
+struct machine *vmg_guest_machine(IVMGuestOS2 *guest);
+
 const char *vmg_machine_name(const struct machine *machine);
 const char *vmg_machine_guid(const struct machine *machine);
 

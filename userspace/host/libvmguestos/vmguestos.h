@@ -13,7 +13,7 @@
  *		hr = IVMGuestOS_Logoff(machine, &task);
  *
  * Any thread may call any function at any time. An object is freed by the last Release(), a string
- * that a function returns in a char ** by free().
+ * that a function returns in a char ** by VMGuestOS_Free(), or by free() except with vmguestos.dll.
  */
 #ifndef VMGUESTOS_H
 #define VMGUESTOS_H
@@ -30,9 +30,14 @@
 extern "C" {
 #endif
 
-#ifdef _WIN32
+/* On Windows, define VMGUESTOS_DLL to use vmguestos.dll. */
+#if defined(_WIN32) && defined(VMGUESTOS_DLL)
+#define VMGUESTOS_API __declspec(dllimport)
+#elif defined(_WIN32)
 #define VMGUESTOS_API
-#else
+#endif
+
+#ifndef _WIN32
 #define VMGUESTOS_API __attribute__((visibility("default")))
 
 /* What <windows.h> defines. HRESULT is the return type of most functions; negative is a failure. */
@@ -333,6 +338,9 @@ VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);
  * of these calls.
  */
 VMGUESTOS_API const char *VMGuestOS_LastErrorText(void);
+/* free() of the library's C runtime, which may be another one than that of a program for Windows.
+ */
+VMGUESTOS_API void VMGuestOS_Free(void *memory);
 
 /* Shorthand for object->lpVtbl->Method(object, ...), including the extended interfaces. */
 #define VM_CALL(object, method)           ((object)->lpVtbl->method(object))

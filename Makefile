@@ -81,7 +81,7 @@ DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstra
 	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
 	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils \
-	gcc-mingw-w64-x86-64-win32 wine wine64
+	gcc-mingw-w64-x86-64-win32 mingw-w64-tools libwine-dev wine wine64
 
 deps:
 	apt-get update
@@ -94,7 +94,7 @@ outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.
 demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
 	$(outer-root) tests/demo/demo.sh $(BUILD) $(BUILD)/kernel-6.12/vmlinuz $(BUILD)/guest-6.12.img
 
-check: all $(BUILD)/tests/unit/layout.h
+check: all $(BUILD)/tests/unit/layout.h $(WINDOWS_TYPES)
 	tests/check/check.sh $(BUILD)
 
 format:

@@ -16,7 +16,8 @@ files() {
 }
 
 # Compiled by mingw-w64 only.
-windows=(userspace/host/windows/*.c userspace/host/vmlogoff/*_windows.c tests/wmi/*.c tests/wmi/provider/*.c)
+windows=(userspace/host/windows/*.c userspace/host/windows/com/*.c userspace/host/vmlogoff/*_windows.c
+	tests/wmi/*.c tests/wmi/provider/*.c)
 mapfile -t programs < <(files -name '*.c' ! -path 'driver/*' |
 	grep -vxFf <(printf '%s\n' "${windows[@]}"))
 mapfile -t scripts < <(files -exec grep -lE '^#!/bin/(ba)?sh' {} +)
@@ -39,7 +40,8 @@ tidy_windows() {
 	local cmocka
 	cmocka=$(tests/wmi/source.sh cmocka) || return
 	tidy --target=x86_64-w64-mingw32 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS \
-		-Iuserspace/host/windows/include -Idriver/uapi -I. "-I$cmocka/include" -- "${windows[@]}"
+		-Iuserspace/host/windows/include -Idriver/uapi -I. "-I$cmocka/include" \
+		"-I$build/windows/com" -- "${windows[@]}"
 }
 
 licensed() {

@@ -79,5 +79,7 @@ for program; do
 	run_program "$(basename "$program" .exe)" wine "$program"
 done
 check 'vmlogoff.exe: ASLR, NX and a version' is_hardened "$build/windows/vmlogoff.exe"
+check 'vmguestos.dll: ASLR, NX and a version' is_hardened "$build/windows/vmguestos.dll"
 run_program vmlogoff.exe timeout -k 5 1200 tests/wmi/vmlogoff.py "$build/windows"
+run_program vmguestos.dll timeout -k 5 600 tests/wmi/com.py "$build/windows"
 plan

@@ -55,6 +55,35 @@ $(WINDOWS)/vmlogoff.exe: $(WINDOWS_VMLOGOFF) $(WINDOWS)/vmlogoff.version.o \
 		$(WINDOWS)/libvmguestos.a $(WINDOWS)/libjansson.a
 	$(MINGW)gcc -municode $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS) -lpthread
 
-windows: $(WINDOWS)/libvmguestos.a $(WINDOWS)/vmlogoff.exe
+# vmguestos.dll: the library, and the COM server on top of it.
+COM := userspace/host/windows/com
+COM_OBJECTS := $(patsubst %.c,$(WINDOWS)/%.o,$(wildcard $(COM)/*.c)) $(WINDOWS)/com/hvlogoff_i.o
+WINDOWS_TYPES := $(WINDOWS)/com/hvlogoff.h $(WINDOWS)/com/hvlogoff_i.c $(WINDOWS)/com/hvlogoff.tlb
+# The interfaces that COM defines, and its type library, of the package libwine-dev.
+WIDL_FLAGS := --win64 -I/usr/include/wine/wine/windows -L/usr/lib/x86_64-linux-gnu/wine/x86_64-windows
+
+$(WINDOWS_TYPES) &: $(COM)/hvlogoff.idl
+	@mkdir -p $(@D)
+	$(MINGW)widl $(WIDL_FLAGS) -h -H $(WINDOWS)/com/hvlogoff.h -u -U $(WINDOWS)/com/hvlogoff_i.c \
+		-t -T $(WINDOWS)/com/hvlogoff.tlb $<
+$(COM_OBJECTS): $(WINDOWS_TYPES)
+$(COM_OBJECTS): WINDOWS_CPPFLAGS += -I$(WINDOWS)/com
+$(WINDOWS)/com/hvlogoff_i.o: $(WINDOWS)/com/hvlogoff_i.c
+	$(MINGW)gcc $(WINDOWS_CFLAGS) $(CFLAGS) -c -o $@ $<
+$(WINDOWS)/com/types.o: $(COM)/hvlogoff.rc $(WINDOWS_TYPES)
+	$(MINGW)windres -O coff -I $(WINDOWS)/com $< $@
+$(WINDOWS)/com/version.o: userspace/host/windows/version.rc
+	@mkdir -p $(@D)
+	$(call windows-version,vmguestos.dll,Logs off the users of virtual machines)
+$(WINDOWS)/vmguestos.dll: $(COM_OBJECTS) $(WINDOWS)/com/types.o $(WINDOWS)/com/version.o \
+		$(COM)/vmguestos.def $(WINDOWS)/libvmguestos.a
+	$(MINGW)gcc -shared $(WINDOWS_LDFLAGS) -Wl,--out-implib,$(WINDOWS)/libvmguestos.dll.a -o $@ $^ \
+		$(WINDOWS_LIBS) -luuid
+$(WINDOWS)/vmguestos.h: userspace/host/libvmguestos/vmguestos.h
+	@mkdir -p $(@D)
+	cp $< $@
+
+windows: $(WINDOWS)/libvmguestos.a $(WINDOWS)/vmlogoff.exe $(WINDOWS)/vmguestos.dll \
+	$(WINDOWS)/vmguestos.h
 
 .PHONY: windows

@@ -203,6 +203,14 @@ static void lower(char guid[37], const char *text)
 		guid[index] = (char)tolower((unsigned char)text[index]);
 }
 
+/* Gives a machine its name and GUID. */
+static void identify(struct machine *machine, struct hyperv_machine *found)
+{
+	machine->name = found->name;
+	found->name = NULL;
+	lower(machine->guid, found->id);
+}
+
 HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **out)
 {
 	struct machine *machine = machine_new(host);
@@ -220,9 +228,7 @@ HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **
 		vmg_machine_free(machine);
 		return hr;
 	}
-	machine->name = link.found.name;
-	link.found.name = NULL;
-	lower(machine->guid, link.found.id);
+	identify(machine, &link.found);
 	machine_close(&link);
 	*out = machine;
 	return S_OK;
@@ -256,9 +262,9 @@ static char **join(const struct hyperv_machines *machines)
 	return names;
 }
 
-HRESULT vmg_machine_names(const VMHost *host, char ***out)
+/* Sorted by name. */
+static HRESULT list_machines(const VMHost *host, struct hyperv_machines *machines)
 {
-	struct hyperv_machines machines = {};
 	char text[TEXT_SIZE] = "";
 	struct wmi_wait wait;
 	struct wmi *wmi;
@@ -267,16 +273,63 @@ HRESULT vmg_machine_names(const VMHost *host, char ***out)
 	machine_wait_init(&wait, NULL);
 	hr = connect_to(host, HYPERV_NAMESPACE, &wmi, &wait);
 	if (SUCCEEDED(hr))
-		hr = hyperv_list(wmi, &wait, &machines);
+		hr = hyperv_list(wmi, &wait, machines);
 	hr = explain(wmi ? REMEDY_FIND : REMEDY_CONNECT, hr, host->name, NULL, text, sizeof(text));
 	vmg_last_error(text);
 	wmi_free(wmi);
+	if (SUCCEEDED(hr))
+		qsort(machines->list, machines->count, sizeof(*machines->list), compare);
+	return hr;
+}
+
+HRESULT vmg_machine_names(const VMHost *host, char ***out)
+{
+	struct hyperv_machines machines = {};
+	HRESULT hr = list_machines(host, &machines);
+
 	if (SUCCEEDED(hr)) {
-		qsort(machines.list, machines.count, sizeof(*machines.list), compare);
 		*out = join(&machines);
 		hr = *out ? S_OK : E_OUTOFMEMORY;
 	}
 	hyperv_machines_clear(&machines);
+	return hr;
+}
+
+HRESULT machine_list(const VMHost *host, struct machine ***out, size_t *count)
+{
+	struct hyperv_machines machines = {};
+	HRESULT hr = list_machines(host, &machines);
+
+	*count = 0;
+	*out = SUCCEEDED(hr) ? calloc(machines.count + 1, sizeof(**out)) : NULL;
+	while (*out && *count < machines.count) {
+		struct machine *machine = machine_new(host);
+
+		if (!machine)
+			break;
+		identify(machine, &machines.list[*count]);
+		(*out)[(*count)++] = machine;
+	}
+	if (SUCCEEDED(hr) && (!*out || *count < machines.count))
+		hr = E_OUTOFMEMORY;
+	hyperv_machines_clear(&machines);
+	return hr;
+}
+
+HRESULT machine_state(const struct machine *machine, uint32_t *state)
+{
+	char text[TEXT_SIZE] = "";
+	struct machine_link link;
+	struct wmi_wait wait;
+	HRESULT hr;
+
+	machine_wait_init(&wait, NULL);
+	hr = machine_open(machine, &link, &wait, text, sizeof(text));
+	if (SUCCEEDED(hr)) {
+		*state = link.found.state;
+		machine_close(&link);
+	}
+	vmg_last_error(text);
 	return hr;
 }
 

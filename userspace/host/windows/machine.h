@@ -17,6 +17,14 @@ void machine_wait_init(struct wmi_wait *wait, HANDLE cancel);
 
 struct machine *machine_ref(struct machine *machine);
 
+/*
+ * For the COM server; an error has its text in vmg_last_error(). The machines of a host, sorted by
+ * name, of which the caller frees each and the array, also after an error.
+ */
+HRESULT machine_list(const VMHost *host, struct machine ***out, size_t *count);
+/* Msvm_ComputerSystem.EnabledState, now. */
+HRESULT machine_state(const struct machine *machine, uint32_t *state);
+
 /* A connection to the host of a machine, and the machine as it is found there by its GUID. */
 struct machine_link {
 	struct wmi *wmi;

@@ -9,8 +9,6 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BUILD ?= build
-# The version of the whole release.
-VERSION := $(shell sed -n 's/^\#define HVL_VERSION "\(.*\)"/\1/p' userspace/shared/version.h)
 PREFIX ?= /usr
 CFLAGS ?= -O2 -g
 # Set to -Werror only by make test and the static checks: a packager's compiler may have warnings

@@ -13,8 +13,8 @@ source=$(realpath "$here/../..")
 # shellcheck source=../mirror.sh
 . "$here/../mirror.sh"
 packages=make,mawk,gcc,libc6-dev,pkg-config,libsystemd-dev,libkmod-dev,libjansson-dev,libcmocka-dev
-packages+=,dbus-daemon
-programs=(/build/{hv-logoffd,vmlogoff,libvmguestos.so,libvmguestos.a})
+packages+=,dbus-daemon,kmod
+programs=(/build/{hv-logoffd,hv-logoffctl,vmlogoff,libvmguestos.so,libvmguestos.a})
 root=$cache/userspace-bullseye-$(sha256sum <"$0" | cut -c1-16)
 objects=$build/userspace-bullseye
 

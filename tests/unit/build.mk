@@ -10,6 +10,7 @@ UNIT_GUEST := $(filter-out userspace/guest/main.o userspace/guest/daemon.o,$(LOG
 $(BUILD)/asan/tests/unit/%.o: CPPFLAGS += -I$(BUILD) -Wno-unused-parameter \
 	$(shell pkg-config --cflags cmocka libsystemd)
 $(LOGOFFD_OBJECTS:%=$(BUILD)/asan/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
+$(LOGOFFCTL_OWN:%=$(BUILD)/asan/%): CPPFLAGS += $(LOGOFFCTL_CFLAGS)
 
 # Static assertions for the sizes and offsets in docs/protocol.md and docs/uapi.md.
 $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.md
@@ -28,8 +29,10 @@ $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asa
 $(BUILD)/asan/test_device $(BUILD)/asan/test_device_requests: UNIT_LIBS = -Wl,--wrap=write
 $(BUILD)/asan/test_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_kvp_xml: $(BUILD)/asan/userspace/host/windows/kvp_xml.o
+$(BUILD)/asan/test_doctor: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OBJECTS)))
+$(BUILD)/asan/test_doctor: UNIT_LIBS = $(LOGOFFCTL_LIBS)
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
-$(filter-out $(addprefix %/test_,wire ring storm utf16 kvp_machine kvp_xml vmguestos vmlogoff registry permission),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(filter-out $(addprefix %/test_,wire ring storm utf16 kvp_machine kvp_xml vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(filter %/test_bus %/test_engine %/test_kvp_requests %/test_device_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
 $(filter %/test_bus %/test_logind,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o

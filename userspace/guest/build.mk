@@ -1,20 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod)
-LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd libkmod)
-LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/guest/*.c userspace/guest/*/*.c)) \
+LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd)
+LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd)
+LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(filter-out userspace/guest/ctl/%, \
+	$(wildcard userspace/guest/*.c userspace/guest/*/*.c))) \
 	$(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 
+LOGOFFCTL_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod jansson)
+LOGOFFCTL_LIBS = $(shell pkg-config --libs libsystemd libkmod jansson)
+LOGOFFCTL_OWN := $(patsubst %.c,%.o,$(wildcard userspace/guest/ctl/*.c))
+LOGOFFCTL_OBJECTS := $(LOGOFFCTL_OWN) $(patsubst %,userspace/%.o, \
+	$(addprefix guest/,config system/process system/vmbus transport/kvp_pool) \
+	$(addprefix shared/,text utc))
+
 $(LOGOFFD_OBJECTS:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
+$(LOGOFFCTL_OWN:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFCTL_CFLAGS)
 
 $(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFD_LIBS)
 
-all: $(BUILD)/hv-logoffd
+$(BUILD)/hv-logoffctl: $(LOGOFFCTL_OBJECTS:%=$(BUILD)/%)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFCTL_LIBS)
+
+all: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
 
 # Packages and the test images set DESTDIR. An existing configuration file is not overwritten.
-install-guest: $(BUILD)/hv-logoffd
+install-guest: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
 	install -D -m 755 $(BUILD)/hv-logoffd $(DESTDIR)$(PREFIX)/sbin/hv-logoffd
+	install -D -m 755 $(BUILD)/hv-logoffctl $(DESTDIR)$(PREFIX)/sbin/hv-logoffctl
+	install -D -m 644 userspace/guest/ctl/hv-logoffctl.bash-completion \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hv-logoffctl
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|/usr/sbin|$(PREFIX)/sbin|' userspace/guest/hv-logoffd.service \
 		>$(DESTDIR)$(PREFIX)/lib/systemd/system/hv-logoffd.service
@@ -24,7 +39,7 @@ install-guest: $(BUILD)/hv-logoffd
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d userspace/guest/org.hv_logoff1.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/actions \
 		userspace/guest/org.hv_logoff1.policy
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8 docs/hv-logoffctl.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/hv-logoffd.conf.5
 
 install: install-guest

@@ -6,8 +6,8 @@
 
 #include "log.h"
 #include "userspace/shared/names.h"
+#include "userspace/shared/release.h"
 #include "userspace/shared/util.h"
-#include "userspace/shared/version.h"
 
 #define POLKIT_NAME      "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH      "/org/freedesktop/PolicyKit1/Authority"
@@ -490,7 +490,7 @@ static int append_status(const struct bus *bus, sd_bus_message *reply)
 	int r = sd_bus_message_open_container(reply, 'a', "{sv}");
 
 	if (r >= 0)
-		r = sd_bus_message_append(reply, "{sv}", "Version", "s", HVL_VERSION);
+		r = sd_bus_message_append(reply, "{sv}", "Version", "s", RELEASE);
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'e', "sv");
 	if (r >= 0)

@@ -12,10 +12,10 @@
 #include "audit.h"
 #include "log.h"
 #include "userspace/guest/system/boot_id.h"
-#include "userspace/guest/system/module.h"
 #include "userspace/guest/system/nologin.h"
 #include "userspace/guest/system/scope.h"
 #include "userspace/guest/system/terminal.h"
+#include "userspace/guest/system/vmbus.h"
 #include "userspace/shared/util.h"
 
 /* Delay after logind failed to answer. */
@@ -256,7 +256,7 @@ static const struct watch_ops watch_ops = {
 static const char *device_state(const struct daemon *daemon)
 {
 	if (daemon->device.device.fd < 0)
-		return module_has_device() ? "no-driver" : "not-offered";
+		return vmbus_offers("", VMBUS_LOGOFF) ? "no-driver" : "not-offered";
 	return daemon->device.device.version ? "ready" : "starting";
 }
 
@@ -574,10 +574,11 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 		return r;
 	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
 	log_message(LOG_INFO, "Ready for the host's requests by KVP%s",
-		    module_has_device() ? ". The host also offers the logoff component; its driver "
-					  "is not loaded yet. If it is not loaded soon, run "
-					  "\"modprobe " MODULE_NAME "\" to see why."
-					: " only.");
+		    vmbus_offers("", VMBUS_LOGOFF)
+			    ? ". The host also offers the logoff component; its driver is not "
+			      "loaded yet. If it is not loaded soon, run \"hv-logoffctl doctor\" "
+			      "to see why."
+			    : " only.");
 	watch_list(&daemon->watch);
 	/* It may have appeared before the directory was watched. */
 	try_device(daemon);

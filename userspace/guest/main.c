@@ -7,14 +7,14 @@
 #include <string.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 
 #include "config.h"
 #include "daemon.h"
 #include "log.h"
-#include "userspace/guest/system/module.h"
+#include "userspace/guest/system/vmbus.h"
 #include "userspace/guest/transport/device.h"
 #include "userspace/guest/transport/kvp.h"
+#include "userspace/shared/release.h"
 #include "userspace/shared/util.h"
 #include "watchdog.h"
 
@@ -34,20 +34,25 @@ static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
 			   "  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
 			   "      --check        explain errors in the configuration and exit\n"
 			   "      --clean-up     remove what a killed daemon has left and exit\n"
-			   "  -h, --help         show this help and exit\n";
+			   "  -h, --help         show this help and exit\n"
+			   "  -V, --version      show the version and exit\n";
 
 /* Returns the exit status, or -1 to continue. */
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'}, {"device", required_argument, NULL, 'd'},
-		{"check", no_argument, NULL, 'C'},        {"clean-up", no_argument, NULL, 'U'},
-		{"help", no_argument, NULL, 'h'},         {0},
+		{"config", required_argument, NULL, 'c'},
+		{"device", required_argument, NULL, 'd'},
+		{"check", no_argument, NULL, 'C'},
+		{"clean-up", no_argument, NULL, 'U'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	int option;
 
 	*options = (struct options){.config_file = CONFIG_FILE, .device_file = DEVICE_FILE};
-	while ((option = getopt_long(argc, argv, "c:d:h", longs, NULL)) >= 0) {
+	while ((option = getopt_long(argc, argv, "c:d:hV", longs, NULL)) >= 0) {
 		switch (option) {
 		case 'c':
 			options->config_file = optarg;
@@ -64,6 +69,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 		case 'h':
 			fputs(help, stdout);
 			return EX_OK;
+		case 'V':
+			puts("hv-logoffd " RELEASE);
+			return EX_OK;
 		default:
 			return EX_USAGE;
 		}
@@ -74,40 +82,35 @@ static int parse_options(int argc, char **argv, struct options *options)
 	return EX_USAGE;
 }
 
-/* udev creates the device shortly after the driver is loaded. */
-static int wait_for_device(const char *file)
-{
-	static const struct timespec pause = {.tv_nsec = 100000000};
-	int fd = -ENOENT;
-
-	for (int i = 0; i < 20 && fd == -ENOENT; i++) {
-		nanosleep(&pause, NULL);
-		fd = device_open(file);
-	}
-	if (fd == -ENOENT)
-		log_message(LOG_ERR,
-			    "The driver is loaded, but %s does not appear; see the kernel log "
-			    "(dmesg).",
-			    file);
-	return fd;
-}
-
 static bool is_absent(int error)
 {
 	return error == -ENOENT || error == -ENODEV || error == -ENXIO;
 }
 
-/* If requests can arrive by KVP, the driver is optional, and udev loads it, now or later. */
+/* udev loads the driver, now or later, and starts the daemon when the device appears. */
+static void explain_absence(const char *file)
+{
+	if (!vmbus_exists(""))
+		log_message(LOG_ERR, "This machine has no VMBus: it is not a Hyper-V guest, or its "
+				     "kernel does not have the module hv_vmbus.");
+	else if (!vmbus_offers("", VMBUS_LOGOFF))
+		log_message(LOG_ERR, "The host offers neither the logoff component nor KVP to this "
+				     "machine.");
+	else
+		log_message(LOG_ERR,
+			    "%s does not exist: the driver is not loaded; run \"hv-logoffctl "
+			    "doctor\" to see why.",
+			    file);
+}
+
 static int open_device(const char *file, bool kvp)
 {
 	int fd = device_open(file);
-	int r;
 
 	if (is_absent(fd)) {
-		if (kvp)
-			return -ENODEV;
-		r = module_load();
-		return r < 0 ? r : wait_for_device(file);
+		if (!kvp)
+			explain_absence(file);
+		return -ENODEV;
 	}
 	if (fd == -EBUSY)
 		log_message(LOG_ERR, "Another daemon has %s open; stop it first.", file);
@@ -146,7 +149,7 @@ static int exit_status(const struct daemon *daemon, const char *file)
 static bool is_disabled(const char *file, const struct config *config)
 {
 	if (config->kvp || !kvp_transport_available() || access(file, F_OK) == 0 ||
-	    module_has_device())
+	    vmbus_offers("", VMBUS_LOGOFF))
 		return false;
 	sd_notify(0, "READY=1");
 	log_message(LOG_INFO, "Requests can only arrive by KVP, which is disabled (Enabled=no in "

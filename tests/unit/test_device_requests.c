@@ -337,6 +337,19 @@ static void test_other_results(void **state)
 	assert_int_equal(fixture.last.found, 1);
 }
 
+static void test_cancelled_in_guest(void **state)
+{
+	request(1, 0);
+	run(5);
+	assert_int_equal(engine_cancel_in_guest(&fake.engine, 1000), 0);
+	receive();
+	assert_result(1, HV_LOGOFF_E_CANCELLED, "Cancelled in the guest by UID 1000");
+	restart();
+	request(1, 0);
+	assert_replayed(1, HV_LOGOFF_E_CANCELLED, "Cancelled in the guest by UID 1000");
+	assert_int_equal(fake.sessions[0].signalled, 0);
+}
+
 /* A driver before 1.2 has no field for the mark. */
 static void test_repeated_to_1_1_driver(void **state)
 {
@@ -737,6 +750,7 @@ int main(void)
 		TEST(test_journal_full),
 		TEST(test_other_content),
 		TEST(test_other_results),
+		TEST(test_cancelled_in_guest),
 		TEST(test_repeated_to_1_1_driver),
 		TEST(test_begun_redelivered),
 		TEST(test_ending_redelivered),

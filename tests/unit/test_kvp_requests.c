@@ -322,6 +322,17 @@ static void test_cancel_in_grace(void **state)
 	assert_int_equal(fake.sessions[0].signalled, 0);
 }
 
+static void test_cancel_in_guest(void **state)
+{
+	take("id=a do=logoff timeout=60 grace=30");
+	run_for(1);
+	assert_int_equal(engine_cancel_in_guest(&fake.engine, 0), 0);
+	assert_published("id=a state=done ");
+	assert_published("result=0x800704c7 ");
+	assert_int_equal(engine_cancel_in_guest(&fake.engine, 0), -ESRCH);
+	assert_int_equal(fake.sessions[0].signalled, 0);
+}
+
 static void test_cancel_too_late(void **state)
 {
 	take("id=a do=logoff timeout=60");
@@ -721,6 +732,7 @@ int main(void)
 		TEST(test_end_of_session),
 		TEST(test_same_item_again),
 		TEST(test_cancel_in_grace),
+		TEST(test_cancel_in_guest),
 		TEST(test_cancel_too_late),
 		TEST(test_cancel_before_request),
 		TEST(test_forget),

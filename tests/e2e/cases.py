@@ -9,6 +9,7 @@ import time
 
 import administrators
 import at_most_once
+import ctl
 import health
 import kvp
 import nologin
@@ -373,6 +374,7 @@ CASES.extend(user_managers.CASES)
 CASES.extend(at_most_once.CASES)
 CASES.extend(outside.CASES)
 CASES.extend(nologin.CASES)
+CASES.extend(ctl.CASES)
 CASES.extend(kvp.CASES)
 
 

@@ -13,9 +13,9 @@ $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
-	$(wildcard $(addprefix userspace/guest/*.,conf rules service))
+	$(wildcard $(addprefix userspace/guest/*.,conf policy rules service) userspace/guest/ctl/*.bash-completion)
 
-GUEST_PROGRAMS := $(BUILD)/hv-logoffd $(addprefix $(BUILD)/tests/guest/,agent open-session fail-nth hold-lock)
+GUEST_PROGRAMS := $(addprefix $(BUILD)/,hv-logoffd hv-logoffctl) $(addprefix $(BUILD)/tests/guest/,agent open-session fail-nth hold-lock)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) $(GUEST_FILES) | \
 		$(BUILD)/kernel-%

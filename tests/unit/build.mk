@@ -30,12 +30,13 @@ $(BUILD)/asan/test_device $(BUILD)/asan/test_device_requests: UNIT_LIBS = -Wl,--
 $(BUILD)/asan/test_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_kvp_xml: $(BUILD)/asan/userspace/host/windows/kvp_xml.o
 $(BUILD)/asan/test_doctor: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OBJECTS)))
-$(BUILD)/asan/test_doctor: UNIT_LIBS = $(LOGOFFCTL_LIBS)
+$(BUILD)/asan/test_ctl: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OWN)))
+$(BUILD)/asan/test_doctor $(BUILD)/asan/test_ctl: UNIT_LIBS = $(LOGOFFCTL_LIBS)
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 kvp_machine kvp_xml vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
-$(filter %/test_bus %/test_engine %/test_kvp_requests %/test_device_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
-$(filter %/test_bus %/test_logind,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o
+$(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
+$(filter %/test_bus %/test_ctl %/test_logind,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o
 $(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_items %/test_journal %/test_device_requests,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 

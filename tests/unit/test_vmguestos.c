@@ -320,10 +320,13 @@ static void test_not_running(void **state)
 	/* Never started; started and killed. */
 	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), VM_E_VM_NOT_RUNNING);
 	assert_null(task);
+	assert_string_equal(VMGuestOS_LastErrorText(), "");
 	fake_host_start();
 	assert_int_equal(IVMGuestOS2_CanLogoff(guest), S_OK);
 	fake_host_stop();
 	assert_int_equal(IVMGuestOS2_Logoff(guest, &task), VM_E_VM_NOT_RUNNING);
+	/* The text of the HRESULT says to start it. */
+	assert_string_equal(VMGuestOS_LastErrorText(), "");
 	assert_int_equal(IVMGuestOS2_CanLogoff(guest), VM_E_VM_NOT_RUNNING);
 	IVMGuestOS2_Release(guest);
 }

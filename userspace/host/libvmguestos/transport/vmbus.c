@@ -209,7 +209,8 @@ static HRESULT start(struct task *task, const struct machine *machine,
 	if (hr == S_OK && !vmbus_of(task)->accepted)
 		hr = task->error;
 	/* Data that arrived with the status has left the socket, so poll() would not report it. */
-	process(task);
+	if (vmbus->connection.fd >= 0)
+		process(task);
 	return hr;
 }
 

@@ -182,6 +182,19 @@ static void reply_to_status(const struct machine *machine, const struct client *
 				machine->role != FLEET_NO_GUEST, "version", "1.2"));
 }
 
+/* The session of anna ends at once. */
+static void reply_to_watch(const struct machine *machine, const struct client *client)
+{
+	if (machine->role != FLEET_USERS) {
+		reply_failure(client, 0xa0040505);
+		return;
+	}
+	reply(client, json_pack("{s:s}", "event", "watching"));
+	reply(client,
+	      json_pack("{s:s, s:s, s:s, s:i, s:s, s:s}", "event", "session", "outcome", "ended",
+			"kind", "normal", "uid", 1000, "user", "anna", "session", "4"));
+}
+
 static void handle_line(struct client *client)
 {
 	struct machine *machine = client->machine;
@@ -197,6 +210,8 @@ static void handle_line(struct client *client)
 		reply_to_cancel(machine, client, command);
 	else if (strcmp(verb, "status") == 0)
 		reply_to_status(machine, client);
+	else if (strcmp(verb, "watch") == 0)
+		reply_to_watch(machine, client);
 	else
 		reply_failure(client, 0xa0040505);
 	json_decref(command);

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum fleet_role {
-	FLEET_USERS,    /* a logoff ends the session of anna */
+	FLEET_USERS,    /* a logoff ends the session of anna; to a watch, it has ended */
 	FLEET_NOBODY,   /* nobody is logged on */
 	FLEET_BUSY,     /* another request is in progress */
 	FLEET_GRACE,    /* a logoff stays in the grace until fleet_release() or a cancellation */

@@ -537,6 +537,28 @@ static void test_request(void **state)
 	json_decref(object);
 }
 
+/* A line ends it, and the end of the input if the request says so. */
+static void test_request_watch(void **state)
+{
+	static const char *const ends[] = {
+		"{\"machines\": [\"a\"], \"watch\": true}\n",
+		"{\"machines\": [\"a\"], \"watch\": true, \"cancel_at_end\": true}\n",
+	};
+	struct vmlogoff command;
+
+	fleet_add("a", FLEET_USERS);
+	fleet_start();
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+		start_request(&command, ends[i]);
+		wait_output(&command, command.out, "\"user\":\"anna\"");
+		if (i == 0)
+			write_input(&command, "{\"cancel\": true}\n");
+		close_input(&command);
+		finish(&command, 0);
+		done(&command);
+	}
+}
+
 /* Without a newline, and with the end of the input, which cancels nothing by itself. */
 static void test_request_end(void **state)
 {
@@ -808,6 +830,7 @@ int main(int argc, char **argv)
 		TEST(test_question),
 		TEST(test_bars),
 		TEST(test_request),
+		TEST(test_request_watch),
 		TEST(test_request_end),
 		TEST(test_request_cancel),
 		TEST(test_caller_dies),

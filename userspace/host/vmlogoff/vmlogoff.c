@@ -70,7 +70,7 @@ static int watch_machine(const struct command *command, struct show *show,
 	if (machines->count > 1)
 		return refuse(show, E_INVALIDARG, "Several machines match the pattern.");
 	if (machine->guest)
-		machine->result = watch(show, machine);
+		machine->result = watch(command, show, machine);
 	if (FAILED(machine->result))
 		show_failure(show, machine, machine->guest ? VMGuestOS_LastErrorText() : "");
 	return status_of(machine->result);

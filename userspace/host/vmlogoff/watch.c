@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "request.h"
 #include "system.h"
 #include "userspace/shared/util.h"
 
@@ -79,16 +80,20 @@ static const IVMVirtualMachineEvents2Vtbl vtbl = {
 	.OnEnd = on_end,
 };
 
-HRESULT watch(struct show *show, const struct machine *machine)
+/* A cancellation of a request ends it as a signal does. */
+HRESULT watch(const struct command *command, struct show *show, const struct machine *machine)
 {
-	waitable signals = system_catch_signals();
+	waitable signals = system_catch_signals(), cancel = system_event();
 	struct watcher watcher = {
 		.iface = {&vtbl}, .show = show, .machine = machine, .ended = system_event()};
-	waitable any[] = {watcher.ended, signals};
+	waitable any[] = {watcher.ended, signals, cancel};
+	bool good = watcher.ended >= 0 && signals >= 0 && cancel >= 0;
 	uint32_t cookie;
 	HRESULT hr = DISP_E_EXCEPTION;
 
-	if (watcher.ended >= 0 && signals >= 0)
+	if (good && command->by_request)
+		good = request_watch(command, cancel);
+	if (good)
 		hr = IVMGuestOS2_Advise(machine->guest, (IVMVirtualMachineEvents *)&watcher.iface,
 					&cookie);
 	if (SUCCEEDED(hr)) {

@@ -2,12 +2,13 @@
 #ifndef VMG_WATCH_H
 #define VMG_WATCH_H
 
+#include "command.h"
 #include "show.h"
 
 /*
- * Prints the sessions that end in the guest of @machine until SIGINT or SIGTERM arrives (S_OK) or
- * the library reports the end of the events.
+ * Prints the sessions that end in the guest of @machine until SIGINT or SIGTERM arrives or a
+ * request is cancelled on standard input (S_OK), or the library reports the end of the events.
  */
-HRESULT watch(struct show *show, const struct machine *machine);
+HRESULT watch(const struct command *command, struct show *show, const struct machine *machine);
 
 #endif /* VMG_WATCH_H */

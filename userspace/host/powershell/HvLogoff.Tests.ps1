@@ -4,7 +4,7 @@
 
 BeforeDiscovery {
     $folder = Join-Path $PSScriptRoot 'HvLogoff'
-    $files = Get-ChildItem $folder -Include *.psm1, *.psd1 -Recurse
+    $files = Get-ChildItem $folder -Include *.psm1, *.psd1, *.psrc -Recurse
     $commands = Import-Module $folder -ArgumentList $env:VMLOGOFF -PassThru | ForEach-Object { $_.ExportedFunctions.Keys }
 }
 
@@ -31,6 +31,31 @@ Describe 'HvLogoff' {
             $machine = [pscustomobject] @{ Name = $Name; Id = [guid] $config.guid }
             $machine.PSObject.TypeNames.Insert(0, 'Deserialized.Microsoft.HyperV.PowerShell.VirtualMachine')
             $machine
+        }
+
+        # vmlogoff for Linux reaches no other hosts. This one keeps its arguments and requests, and
+        # waits until there are as many of these.
+        function Set-OtherVmLogoff([int] $Count) {
+            $path = Join-Path $TestDrive 'vmlogoff'
+            Remove-Item (Join-Path $TestDrive '*')
+            @(
+                '#!/bin/sh'
+                'cd "${0%/*}" || exit'
+                'IFS= read -r line; echo "$*" >>arguments; printf ''%s\n'' "$line" >>requests'
+                "for i in `$(seq 1000); do [ `$(wc -l <requests) -ge $Count ] && break; sleep 0.1; done"
+                "[ `$(wc -l <requests) -eq $Count ] || exit 99"
+                'echo ''{"event":"result","machine":"m","hresult":0,"name":"S_OK","text":"","found":1}'''
+            ) | Set-Content $path
+            chmod +x $path
+            Import-Module (Join-Path $PSScriptRoot 'HvLogoff') -ArgumentList $path -Force
+        }
+
+        function Set-VmLogoff {
+            Import-Module (Join-Path $PSScriptRoot 'HvLogoff') -ArgumentList $env:VMLOGOFF -Force
+        }
+
+        function Get-Request {
+            Get-Content (Join-Path $TestDrive requests) | ConvertFrom-Json | Sort-Object { $_.PSObject.Properties['host'].Value }
         }
     }
 
@@ -160,12 +185,122 @@ Describe 'HvLogoff' {
             Get-Fleet 'active 0' | Should -Be 'ok'
         }
 
+        It 'cancels when the session is closed' {
+            Start-Fleet 'a=grace'
+            $session = [runspacefactory]::CreateOutOfProcessRunspace($null)
+            $session.Open()
+            $shell = [powershell]::Create()
+            $shell.Runspace = $session
+            $null = $shell.AddScript({
+                    param($Module, $VmLogoff, $Registry)
+                    $env:HVHOST_DIR = $Registry
+                    Import-Module $Module -ArgumentList $VmLogoff
+                    Invoke-VMUserLogoff a -Force -GraceSeconds 900 -TimeoutSeconds 1000
+                }).AddArgument((Join-Path $PSScriptRoot 'HvLogoff')).AddArgument($env:VMLOGOFF).AddArgument($env:HVHOST_DIR)
+            $null = $shell.BeginInvoke()
+            Get-Fleet 'active 1' | Should -Be 'ok'
+            $session.Close()
+            Get-Fleet 'cancels 1' | Should -Be 'ok'
+            Get-Fleet 'active 0' | Should -Be 'ok'
+        }
+
+        It 'cancels when the rest of the pipeline needs no more' {
+            Start-Fleet 'a=grace', 'b=users'
+            (Invoke-VMUserLogoff a, b -Force -PassThru -GraceSeconds 900 -TimeoutSeconds 1000 | Select-Object -First 1).VMName | Should -Be 'b'
+            Get-Fleet 'cancels 1' | Should -Be 'ok'
+            Get-Fleet 'active 0' | Should -Be 'ok'
+        }
+
+        It 'starts no job without a confirmation' {
+            Start-Fleet 'a=users'
+            Invoke-VMUserLogoff a -AsJob -WhatIf | Should -BeNullOrEmpty
+            { Invoke-VMUserLogoff a -AsJob -ErrorAction Stop } | Should -Throw
+            Get-Job | Should -BeNullOrEmpty
+        }
+
+        It 'logs off in a job' {
+            Start-Fleet 'a=users', 'b=busy', 'c=users'
+            $job = 'a', 'b' | Invoke-VMUserLogoff -Force -AsJob -PassThru -Message 'x" --force "'
+            $job | Wait-Job -Timeout 100 | Should -Be $job
+            $result = Receive-Job $job -ErrorVariable failures -ErrorAction SilentlyContinue
+            $result.VMName | Should -Be 'a'
+            ($result | Format-Table | Out-String) | Should -Match 'VMName +Result +Found'
+            $failures.FullyQualifiedErrorId | Should -BeLike 'ERROR_BUSY*'
+            $failures.CategoryInfo.TargetName | Should -Be 'b'
+            (Get-Fleet 'last a' | ConvertFrom-Json).message | Should -Be 'x" --force "'
+            Get-Fleet 'logoffs c' | Should -Be 0
+            Remove-Job $job
+        }
+
+        It 'cancels when its job is stopped' {
+            Start-Fleet 'a=grace', 'b=grace'
+            $job = Invoke-VMUserLogoff a, b -Force -AsJob -GraceSeconds 900 -TimeoutSeconds 1000
+            Get-Fleet 'active 2' | Should -Be 'ok'
+            Stop-Job $job
+            Get-Fleet 'cancels 2' | Should -Be 'ok'
+            Get-Fleet 'active 0' | Should -Be 'ok'
+            Remove-Job $job
+        }
+
+        It 'asks all hosts at the same time, and passes a password only on standard input' {
+            Set-OtherVmLogoff 2
+            try {
+                $machines = foreach ($computer in 'HV01', 'hv02', 'hv01') {
+                    $machine = [pscustomobject] @{ Name = 'web1'; Id = [guid]::NewGuid(); ComputerName = $computer }
+                    $machine.PSObject.TypeNames.Insert(0, 'Microsoft.HyperV.PowerShell.VirtualMachine')
+                    $machine
+                }
+                $password = "s\`"e 'c%PATH%"
+                $account = [pscredential]::new('CONTOSO\admin', (ConvertTo-SecureString $password -AsPlainText -Force))
+                $result = $machines | Invoke-VMUserLogoff -Credential $account -Force -PassThru
+                $result.ComputerName | Sort-Object | Should -Be 'HV01', 'hv02'
+                $requests = Get-Request
+                $requests.host | Should -Be 'HV01', 'hv02'
+                $requests[0].machines | Should -Be $machines[0].Id.ToString(), $machines[2].Id.ToString()
+                $requests[1].machines | Should -Be $machines[1].Id.ToString()
+                $requests.user_name | Should -Be 'CONTOSO\admin', 'CONTOSO\admin'
+                $requests.password | Should -Be $password, $password
+                Get-Content (Join-Path $TestDrive arguments) | Should -Be '--request=-', '--request=-'
+            } finally { Set-VmLogoff }
+        }
+
+        It 'passes a password to a job' {
+            Set-OtherVmLogoff 1
+            try {
+                $account = [pscredential]::new('admin', (ConvertTo-SecureString 'secret' -AsPlainText -Force))
+                $job = Invoke-VMUserLogoff web1 -ComputerName HV01 -Credential $account -Force -AsJob -PassThru
+                $job | Wait-Job -Timeout 100 | Should -Be $job
+                (Receive-Job $job).ComputerName | Should -Be 'HV01'
+                (Get-Request).password | Should -Be 'secret'
+                (Get-Request).machines | Should -Be 'web1'
+                Remove-Job $job
+            } finally { Set-VmLogoff }
+        }
+
+        It 'takes no credential for this computer' {
+            Start-Fleet 'a=users'
+            $account = [pscredential]::new('admin', (ConvertTo-SecureString 'secret' -AsPlainText -Force))
+            foreach ($computer in '.', 'localhost', [Environment]::MachineName) {
+                { Invoke-VMUserLogoff a -ComputerName $computer -Credential $account -Force } | Should -Throw -ExpectedMessage '*with -ComputerName*'
+            }
+            Invoke-VMUserLogoff a -ComputerName localhost -Force
+            Get-Fleet 'logoffs a' | Should -Be 1
+        }
+
+        It 'is told that vmlogoff has crashed' {
+            Set-OtherVmLogoff 2
+            try {
+                Set-Content (Join-Path $TestDrive requests) 1, 2, 3
+                { Invoke-VMUserLogoff a -Force -ErrorAction Stop } | Should -Throw -ExpectedMessage '*status 99*'
+            } finally { Set-VmLogoff }
+        }
+
         It 'says what is missing without vmlogoff' {
             Import-Module (Join-Path $PSScriptRoot 'HvLogoff') -ArgumentList '/nonexistent/vmlogoff' -Force
             try {
                 { Invoke-VMUserLogoff a -Force } | Should -Throw -ExpectedMessage '*no /nonexistent/vmlogoff*'
             } finally {
-                Import-Module (Join-Path $PSScriptRoot 'HvLogoff') -ArgumentList $env:VMLOGOFF -Force
+                Set-VmLogoff
             }
         }
     }
@@ -193,6 +328,76 @@ Describe 'HvLogoff' {
             (Stop-VMUserLogoff a -PassThru).VMName | Should -Be 'a'
             $other.WaitForExit()
             $other.ExitCode | Should -Be 5
+        }
+    }
+
+    Context 'Watch-VMUserLogoff' {
+        It 'returns an object for each session that ends, until it is stopped' {
+            Start-Fleet 'a=users', 'b=users'
+            $events = Watch-VMUserLogoff a, b | Select-Object -First 2
+            $events.VMName | Sort-Object | Should -Be 'a', 'b'
+            $events.User | Should -Be 'anna', 'anna'
+            $events[0].Session | Should -Be '4'
+            $events[0].Type | Should -Be 'normal'
+            $events[0].Time | Should -BeOfType datetime
+        }
+
+        It 'writes an error where no events are available' {
+            Start-Fleet 'a=nobody', 'b=users'
+            $event = Watch-VMUserLogoff a, b -ErrorVariable failures -ErrorAction SilentlyContinue | Select-Object -First 1
+            $event.VMName | Should -Be 'b'
+            { Watch-VMUserLogoff a -ErrorAction Stop } | Should -Throw -ErrorId 'VM_E_ADDITIONS_FEATURE_NOT_AVAIL,Watch-VMUserLogoff'
+        }
+    }
+
+    # The endpoint that Register-PSSessionConfiguration would create on Windows.
+    Context 'The role capability' {
+        BeforeAll {
+            $before = $env:PSModulePath
+            $env:PSModulePath = $PSScriptRoot
+            $configuration = Join-Path $TestDrive 'HvLogoff.pssc'
+            "@{ SchemaVersion = '2.0.0.0'; GUID = '$(New-Guid)'; SessionType = 'RestrictedRemoteServer'; " +
+                "RoleDefinitions = @{ 'any' = @{ RoleCapabilities = 'HvLogoff' } } }" | Set-Content $configuration
+            $state = [initialsessionstate]::CreateFromSessionConfigurationFile($configuration, { $true })
+            $session = [runspacefactory]::CreateRunspace($state)
+            $session.Open()
+            $env:PSModulePath = $before
+            $commands = $session.SessionStateProxy.InvokeCommand.GetCommands('*', 'All', $true)
+            $module = ($commands | Where-Object Name -eq 'Watch-VMUserLogoff').Module
+            $module.SessionState.PSVariable.Set('script:VmLogoff', $env:VMLOGOFF)
+
+            function Invoke-InSession([string] $Command, [hashtable] $Parameters) {
+                $shell = [powershell]::Create()
+                $shell.Runspace = $session
+                $shell.AddCommand($Command).AddParameters($Parameters).Invoke()
+                $shell.Streams.Error | Should -BeNullOrEmpty
+                $shell.Dispose()
+            }
+        }
+
+        AfterAll { $session.Close() }
+
+        It 'has parameters that exist, and none for other hosts' {
+            $session.SessionStateProxy.LanguageMode | Should -Be 'NoLanguage'
+            $visible = $commands | Where-Object { $_.Visibility -eq 'Public' -and $_.Name -like '*-VMUser*' }
+            $visible.Name | Sort-Object | Should -Be 'Get-VMUserSession', 'Invoke-VMUserLogoff', 'Stop-VMUserLogoff'
+            $file = Join-Path $PSScriptRoot 'HvLogoff' 'RoleCapabilities' 'HvLogoff.psrc'
+            $role = Invoke-Expression (Get-Content $file -Raw)
+            foreach ($function in $role.VisibleFunctions) {
+                $parameters = (Get-Command $function.Name).Parameters.Keys
+                $function.Parameters.Name | Should -BeIn $parameters
+                $function.Parameters.Name | Should -Not -BeIn 'ComputerName', 'Credential', 'VM', 'AsJob'
+            }
+        }
+
+        It 'can log off users, and nothing else' {
+            Start-Fleet 'a=users'
+            Invoke-InSession Invoke-VMUserLogoff @{ VMName = 'a'; Force = $true; Message = '$(id)' }
+            (Get-Fleet 'last a' | ConvertFrom-Json).message | Should -Be '$(id)'
+            (Invoke-InSession Get-VMUserSession @{ VMName = 'a' }).User | Should -Be 'anna'
+            { Invoke-InSession Invoke-VMUserLogoff @{ VMName = 'a'; Force = $true; ComputerName = 'b' } } | Should -Throw
+            { Invoke-InSession Get-Content @{ Path = $configuration } } | Should -Throw
+            { Invoke-InSession Watch-VMUserLogoff @{ VMName = 'a' } } | Should -Throw
         }
     }
 

@@ -8,7 +8,7 @@
     Description       = 'Logs off the users of Linux virtual machines from their host.'
     PowerShellVersion = '5.1'
     CompatiblePSEditions = @('Desktop', 'Core')
-    FunctionsToExport = @('Get-VMUserSession', 'Invoke-VMUserLogoff', 'Stop-VMUserLogoff')
+    FunctionsToExport = @('Get-VMUserSession', 'Invoke-VMUserLogoff', 'Stop-VMUserLogoff', 'Watch-VMUserLogoff')
     CmdletsToExport   = @()
     VariablesToExport = @()
     AliasesToExport   = @()

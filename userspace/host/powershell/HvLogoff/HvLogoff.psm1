@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Functions over vmlogoff. Everything that a caller passes goes to its standard input as JSON, and
 # never becomes part of a command line: with JEA, these functions run with more rights than the
-# caller has.
+# caller has, and a password on a command line can be read by other users.
 
 # Import-Module HvLogoff -ArgumentList PATH selects another vmlogoff.
 param(
@@ -23,6 +23,9 @@ if (-not $script:VmLogoff) {
 
 $script:Nobody = 'ERROR_NO_SUCH_LOGON_SESSION'
 
+# Of the exit statuses in vmlogoff(1).
+$script:HighestStatus = 64
+
 function Get-PropertyValue {
     # The property of an object of JSON, or $null.
     param($InputObject, [string] $Name)
@@ -32,20 +35,32 @@ function Get-PropertyValue {
 
 function New-Failure {
     # The ErrorRecord of a result.
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
     param($Result)
     $categories = @{
-        E_ACCESSDENIED                    = 'PermissionDenied'
-        ERROR_ACCESS_DENIED               = 'PermissionDenied'
-        E_INVALIDARG                      = 'InvalidArgument'
-        ERROR_BUSY                        = 'ResourceBusy'
-        ERROR_CANCELLED                   = 'OperationStopped'
-        ERROR_NOT_FOUND                   = 'ObjectNotFound'
-        ERROR_NO_SUCH_LOGON_SESSION       = 'ObjectNotFound'
-        ERROR_TIMEOUT                     = 'OperationTimeout'
-        VM_E_ADDITIONS_FEATURE_NOT_AVAIL  = 'NotInstalled'
-        VM_E_TIMED_OUT                    = 'OperationTimeout'
-        VM_E_VM_NOT_RUNNING               = 'ResourceUnavailable'
-        VM_E_VM_UNKNOWN                   = 'ObjectNotFound'
+        E_INVALIDARG                     = 'InvalidArgument'
+        E_NOTIMPL                        = 'NotImplemented'
+        ERROR_ACCESS_DENIED              = 'PermissionDenied'
+        ERROR_BUSY                       = 'ResourceBusy'
+        ERROR_CANCELLED                  = 'OperationStopped'
+        ERROR_ELEVATION_REQUIRED         = 'PermissionDenied'
+        ERROR_NOT_FOUND                  = 'ObjectNotFound'
+        ERROR_NO_SUCH_LOGON_SESSION      = 'ObjectNotFound'
+        ERROR_SERVICE_DISABLED           = 'NotEnabled'
+        ERROR_SERVICE_NOT_ACTIVE         = 'NotEnabled'
+        ERROR_TIMEOUT                    = 'OperationTimeout'
+        RPC_E_DISCONNECTED               = 'ConnectionError'
+        RPC_S_SERVER_UNAVAILABLE         = 'ConnectionError'
+        TYPE_E_AMBIGUOUSNAME             = 'InvalidArgument'
+        VM_E_ADDITIONS_FEATURE_NOT_AVAIL = 'NotInstalled'
+        VM_E_TIMED_OUT                   = 'OperationTimeout'
+        VM_E_VM_NOT_RUNNING              = 'ResourceUnavailable'
+        VM_E_VM_UNKNOWN                  = 'ObjectNotFound'
+        WBEM_E_ACCESS_DENIED             = 'PermissionDenied'
+        WBEM_E_INVALID_NAMESPACE         = 'NotInstalled'
+        WSAECONNREFUSED                  = 'ConnectionError'
+        WSAETIMEDOUT                     = 'ConnectionError'
+        WSAHOST_NOT_FOUND                = 'ConnectionError'
     }
     $category = 'NotSpecified'
     if ($categories.ContainsKey($Result.name)) { $category = $categories[$Result.name] }
@@ -59,29 +74,11 @@ function New-Failure {
 }
 
 function New-LocalFailure {
+    # The ErrorRecord of a failure without a result.
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
     param([string] $Text)
     $exception = New-Object System.InvalidOperationException $Text
     New-Object System.Management.Automation.ErrorRecord $exception, 'VmLogoffFailed', 'NotSpecified', $script:VmLogoff
-}
-
-function Start-VmLogoff {
-    # Starts vmlogoff, and writes the request to its standard input, which remains open.
-    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
-    param([System.Collections.IDictionary] $Request)
-    $utf8 = New-Object System.Text.UTF8Encoding $false
-    $info = New-Object System.Diagnostics.ProcessStartInfo
-    $info.FileName = $script:VmLogoff
-    $info.Arguments = '--request=-'
-    $info.UseShellExecute = $false
-    $info.CreateNoWindow = $true
-    $info.RedirectStandardInput = $true
-    $info.RedirectStandardOutput = $true
-    $info.RedirectStandardError = $true
-    $info.StandardOutputEncoding = $utf8
-    $info.StandardErrorEncoding = $utf8
-    $process = [System.Diagnostics.Process]::Start($info)
-    Write-VmLogoff -Process $process -Line $Request
-    $process
 }
 
 function Write-VmLogoff {
@@ -94,48 +91,133 @@ function Write-VmLogoff {
         $Process.StandardInput.BaseStream.Flush()
     } catch [System.IO.IOException] {
         Write-Debug 'vmlogoff does not read its standard input any more.'
+    } finally {
+        [System.Array]::Clear($bytes, 0, $bytes.Length)
+    }
+}
+
+function Start-VmLogoff {
+    # Starts vmlogoff, and writes the request to its standard input, which remains open.
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
+    param([System.Collections.IDictionary] $Request, [pscredential] $Credential)
+    $utf8 = New-Object System.Text.UTF8Encoding $false
+    $info = New-Object System.Diagnostics.ProcessStartInfo
+    $info.FileName = $script:VmLogoff
+    $info.Arguments = '--request=-'
+    $info.UseShellExecute = $false
+    $info.CreateNoWindow = $true
+    $info.RedirectStandardInput = $true
+    $info.RedirectStandardOutput = $true
+    $info.RedirectStandardError = $true
+    $info.StandardOutputEncoding = $utf8
+    $info.StandardErrorEncoding = $utf8
+    $line = @{}
+    foreach ($key in $Request.Keys) { $line[$key] = $Request[$key] }
+    if ($Credential) {
+        $line.user_name = $Credential.UserName
+        $line.password = $Credential.GetNetworkCredential().Password
+    }
+    $process = [System.Diagnostics.Process]::Start($info)
+    Write-VmLogoff -Process $process -Line $line
+    $computer = [System.Environment]::MachineName
+    if ($Request.Contains('host')) { $computer = $Request.host }
+    [pscustomobject] @{
+        Process  = $process
+        Computer = $computer
+        Line     = $process.StandardOutput.ReadLineAsync()
+        Messages = $process.StandardError.ReadToEndAsync()
     }
 }
 
 function Read-VmLogoff {
-    # Emits an object for each line of the output. If the pipeline is stopped, or an error ends it,
-    # the logoff is cancelled.
-    param([System.Collections.IDictionary] $Request)
-    $process = Start-VmLogoff -Request $Request
-    $ended = $false
+    # Runs a vmlogoff for each request at the same time, and emits an object for each line of their
+    # outputs. If the pipeline is stopped, or an error ends it, the logoffs are cancelled.
+    param([System.Collections.IDictionary[]] $Request, [pscredential] $Credential, $Cmdlet)
+    $running = New-Object System.Collections.Generic.List[object]
     try {
-        $messages = $process.StandardError.ReadToEndAsync()
-        do {
+        foreach ($each in $Request) { $running.Add((Start-VmLogoff -Request $each -Credential $Credential)) }
+        while ($running.Count) {
             # A blocking read would delay Ctrl-C until the next line.
-            $line = $process.StandardOutput.ReadLineAsync()
-            while (-not $line.Wait(100)) { }
-            if ($null -ne $line.Result) { ConvertFrom-Json -InputObject $line.Result }
-        } while ($null -ne $line.Result)
-        $ended = $true
-        $process.WaitForExit()
-        $text = $messages.Result.Trim()
-        if ($text) { Write-Verbose $text }
+            $lines = [System.Threading.Tasks.Task[]] @($running | ForEach-Object { $_.Line })
+            $number = [System.Threading.Tasks.Task]::WaitAny($lines, 100)
+            if ($number -lt 0) { continue }
+            $one = $running[$number]
+            if ($null -ne $one.Line.Result) {
+                $object = ConvertFrom-Json -InputObject $one.Line.Result
+                $object | Add-Member -MemberType NoteProperty -Name computer -Value $one.Computer
+                $one.Line = $one.Process.StandardOutput.ReadLineAsync()
+                $object
+                continue
+            }
+            $running.RemoveAt($number)
+            $one.Process.WaitForExit()
+            $status = $one.Process.ExitCode
+            $one.Process.Dispose()
+            $text = $one.Messages.Result.Trim()
+            if ($text) { Write-Verbose $text }
+            # It has crashed, or could not be run.
+            if ($status -lt 0 -or $status -gt $script:HighestStatus) {
+                $Cmdlet.WriteError((New-LocalFailure "vmlogoff for $($one.Computer) has ended with status ${status}: $text"))
+            }
+        }
     } finally {
         # vmlogoff goes on by itself: it cancels, and ends with the result.
-        if (-not $ended) { Write-VmLogoff -Process $process -Line @{ cancel = $true } }
-        $process.Dispose()
+        foreach ($one in $running) {
+            Write-VmLogoff -Process $one.Process -Line @{ cancel = $true }
+            $one.Process.Dispose()
+        }
     }
 }
 
-function Get-MachineName {
-    # The names that identify the machines for vmlogoff: of objects of Get-VM it is the id, as
-    # several machines can have one name.
-    param([string[]] $VMName, [psobject[]] $VM)
-    foreach ($name in $VMName) { $name }
-    foreach ($machine in $VM) { $machine.Id.ToString() }
+function Get-HostName {
+    # '' for this computer.
+    param([string] $ComputerName)
+    $here = '', '.', 'localhost', [System.Environment]::MachineName
+    if ($here -contains $ComputerName) { '' } else { $ComputerName }
 }
 
-function Select-Machine {
+function New-Target {
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
+    param([string] $ComputerName, [string] $Machine, [string] $Name)
+    $shown = $Name
+    $hostName = Get-HostName $ComputerName
+    if ($hostName) { $shown = "$Name on $hostName" }
+    [pscustomobject] @{ HostName = $hostName; Machine = $Machine; Shown = $shown }
+}
+
+function Get-Target {
+    # The machines as vmlogoff knows them. An object of Get-VM, which another session may have
+    # deserialized, is on the host that it came from, and known by its id: several machines can have
+    # one name.
+    param([string[]] $VMName, [psobject[]] $VM, [string[]] $ComputerName)
+    if (-not $ComputerName) { $ComputerName = '.' }
+    foreach ($computer in $ComputerName) {
+        foreach ($name in $VMName) { New-Target $computer $name $name }
+    }
+    foreach ($machine in $VM) {
+        $computer = Get-PropertyValue $machine 'ComputerName'
+        if (-not $computer) { $computer = Get-PropertyValue $machine 'PSComputerName' }
+        New-Target $computer ([guid] $machine.Id).ToString() $machine.Name
+    }
+}
+
+function Select-Target {
     # The same, unless the user of $Cmdlet, the caller's $PSCmdlet, does not confirm the action.
-    param([string[]] $VMName, [psobject[]] $VM, $Cmdlet, [string] $Action)
-    $shown = $VMName
-    if ($VM) { $shown = $VM | ForEach-Object { $_.Name } }
-    if ($Cmdlet.ShouldProcess(($shown -join ', '), $Action)) { Get-MachineName -VMName $VMName -VM $VM }
+    param([string[]] $VMName, [psobject[]] $VM, [string[]] $ComputerName, $Cmdlet, [string] $Action)
+    $targets = @(Get-Target $VMName $VM $ComputerName)
+    if ($Cmdlet.ShouldProcess(($targets.Shown -join ', '), $Action)) { $targets }
+}
+
+function New-Request {
+    # A request for each host, with the options.
+    [Diagnostics.CodeAnalysis.SuppressMessageAttribute('PSUseShouldProcessForStateChangingFunctions', '')]
+    param([object[]] $Target, [System.Collections.IDictionary] $Option)
+    foreach ($group in ($Target | Group-Object -Property HostName)) {
+        $request = @{ machines = [string[]] $group.Group.Machine; cancel_at_end = $true }
+        foreach ($key in $Option.Keys) { $request[$key] = $Option[$key] }
+        if ($group.Name) { $request.host = $group.Name }
+        $request
+    }
 }
 
 function Test-MachineObject {
@@ -149,17 +231,18 @@ function Test-MachineObject {
 function ConvertTo-Result {
     param($Result)
     [pscustomobject] @{
-        PSTypeName = 'HvLogoff.Result'
-        VMName     = $Result.machine
-        VMId       = Get-PropertyValue $Result 'guid'
-        Id         = Get-PropertyValue $Result 'id'
-        Result     = $Result.name
-        HResult    = [uint32] $Result.hresult
-        Found      = Get-PropertyValue $Result 'found'
-        Ended      = Get-PropertyValue $Result 'ended'
-        Failed     = Get-PropertyValue $Result 'failed'
-        Message    = $Result.text
-        Sessions   = Get-PropertyValue $Result 'sessions'
+        PSTypeName   = 'HvLogoff.Result'
+        VMName       = $Result.machine
+        VMId         = Get-PropertyValue $Result 'guid'
+        ComputerName = $Result.computer
+        Id           = Get-PropertyValue $Result 'id'
+        Result       = $Result.name
+        HResult      = [uint32] $Result.hresult
+        Found        = Get-PropertyValue $Result 'found'
+        Ended        = Get-PropertyValue $Result 'ended'
+        Failed       = Get-PropertyValue $Result 'failed'
+        Message      = $Result.text
+        Sessions     = Get-PropertyValue $Result 'sessions'
     }
 }
 
@@ -171,34 +254,61 @@ function Write-MachineProgress {
         -Status $status -PercentComplete $Progress.percent
 }
 
-function Invoke-Request {
-    # Runs a request, and emits the results that are not errors. $Cmdlet is the caller's $PSCmdlet.
-    param([System.Collections.IDictionary] $Request, $Cmdlet, [string[]] $Harmless)
-    $numbers = @{}
+function Test-Request {
+    # Ends $Cmdlet, the caller's $PSCmdlet, if the requests cannot be run.
+    param([System.Collections.IDictionary[]] $Request, [pscredential] $Credential, $Cmdlet)
+    $objection = ''
     if (-not (Test-Path -LiteralPath $script:VmLogoff -PathType Leaf)) {
-        $Cmdlet.ThrowTerminatingError((New-LocalFailure "There is no $script:VmLogoff; install hv-logoff, or import HvLogoff with -ArgumentList PATH."))
+        $objection = "There is no $script:VmLogoff; install hv-logoff, or import HvLogoff with -ArgumentList PATH."
+    } elseif ($Credential -and @($Request | Where-Object { -not $_.Contains('host') })) {
+        $objection = 'A credential cannot be used for this computer; name another one with -ComputerName.'
     }
-    $results = 0
-    Read-VmLogoff -Request $Request | ForEach-Object {
+    if ($objection) { $Cmdlet.ThrowTerminatingError((New-LocalFailure $objection)) }
+}
+
+function Invoke-Request {
+    # Runs requests, and emits the results that are not errors, and events of sessions.
+    param(
+        [System.Collections.IDictionary[]] $Request,
+        [pscredential] $Credential,
+        $Cmdlet,
+        [string[]] $Harmless
+    )
+    Test-Request $Request $Credential $Cmdlet
+    $numbers = @{}
+    Read-VmLogoff -Request $Request -Credential $Credential -Cmdlet $Cmdlet | ForEach-Object {
+        $machine = Get-PropertyValue $_ 'machine'
+        $place = "$machine on $($_.computer)"
         if ($_.event -eq 'progress') {
-            if (-not $numbers.ContainsKey($_.machine)) { $numbers[$_.machine] = $numbers.Count + 1 }
-            Write-MachineProgress $_ $numbers[$_.machine]
+            if (-not $numbers.ContainsKey($place)) { $numbers[$place] = $numbers.Count + 1 }
+            Write-MachineProgress $_ $numbers[$place]
             return
         }
-        $results++
-        $machine = Get-PropertyValue $_ 'machine'
-        if ($machine -and $numbers.ContainsKey($machine)) {
-            Write-Progress -Id $numbers[$machine] -Activity "Logging off the users of $machine" -Completed
+        if ($numbers.ContainsKey($place)) {
+            Write-Progress -Id $numbers[$place] -Activity "Logging off the users of $machine" -Completed
         }
-        if ($_.name -eq 'S_OK' -or $Harmless -contains $_.name) {
+        $name = Get-PropertyValue $_ 'name'
+        if (-not $name -or $name -eq 'S_OK' -or $Harmless -contains $name) {
             $_
         } else {
             $Cmdlet.WriteError((New-Failure $_))
         }
     }
-    if (-not $results) {
-        $Cmdlet.ThrowTerminatingError((New-LocalFailure 'vmlogoff has ended without a result.'))
+}
+
+function Invoke-Logoff {
+    param([System.Collections.IDictionary[]] $Request, [pscredential] $Credential, $Cmdlet, [bool] $PassThru)
+    Invoke-Request $Request $Credential $Cmdlet $script:Nobody | ForEach-Object {
+        if ($PassThru) { ConvertTo-Result $_ }
     }
+}
+
+# Invoke-Logoff in a process of its own, which Stop-Job and the end of this session stop.
+$script:LogoffJob = {
+    [CmdletBinding()]
+    param([string] $Module, [string] $VmLogoff, $Request, [pscredential] $Credential, [bool] $PassThru)
+    $loaded = Import-Module $Module -ArgumentList $VmLogoff -PassThru
+    & $loaded { Invoke-Logoff @args } $Request $Credential $PSCmdlet $PassThru
 }
 
 function Invoke-VMUserLogoff {
@@ -212,7 +322,11 @@ function Invoke-VMUserLogoff {
     .PARAMETER VMName
     Names or GUIDs of machines, or patterns with *, ? and [...].
     .PARAMETER VM
-    Machines, as returned by Get-VM.
+    Machines, as returned by Get-VM, also of other hosts and from other sessions.
+    .PARAMETER ComputerName
+    Hyper-V hosts, if the machines are not on this computer. The machines of Get-VM know theirs.
+    .PARAMETER Credential
+    The account on these hosts, if it is not yours. Its password is not on a command line.
     .PARAMETER Message
     A text for the users.
     .PARAMETER GraceSeconds
@@ -233,6 +347,8 @@ function Invoke-VMUserLogoff {
     At most so many machines at a time. Default: 32.
     .PARAMETER Force
     Do not ask for confirmation. This does not affect how sessions are ended: see Kill.
+    .PARAMETER AsJob
+    Return a job at once, after the question. Stop-Job cancels the logoffs.
     .PARAMETER PassThru
     Return an object for each machine that did not fail.
     .EXAMPLE
@@ -243,6 +359,10 @@ function Invoke-VMUserLogoff {
     Get-VM vdi-* | Invoke-VMUserLogoff -Force -PassThru
 
     Logs off all users of several machines without asking. Scripts without a console need -Force.
+    .EXAMPLE
+    Get-VM vdi-* -ComputerName hv01, hv02 | Invoke-VMUserLogoff -GraceSeconds 120 -TimeoutSeconds 180 -Force -AsJob
+
+    Logs off the users of machines of two hosts at the same time, in a job.
     #>
     [CmdletBinding(SupportsShouldProcess = $true, ConfirmImpact = 'High', DefaultParameterSetName = 'Name')]
     [OutputType('HvLogoff.Result')]
@@ -253,6 +373,11 @@ function Invoke-VMUserLogoff {
         [Parameter(Mandatory = $true, ParameterSetName = 'VM', ValueFromPipeline = $true)]
         [ValidateScript({ Test-MachineObject $_ })]
         [psobject[]] $VM,
+        [Parameter(ParameterSetName = 'Name')]
+        [ValidateNotNullOrEmpty()]
+        [string[]] $ComputerName,
+        [System.Management.Automation.Credential()]
+        [pscredential] $Credential,
         [string] $Message,
         [ValidateRange(0, 86399)]
         [int] $GraceSeconds = 0,
@@ -268,35 +393,40 @@ function Invoke-VMUserLogoff {
         [ValidateRange(1, 256)]
         [int] $ThrottleLimit = 32,
         [switch] $Force,
+        [switch] $AsJob,
         [switch] $PassThru
     )
     begin {
-        $machines = New-Object System.Collections.Generic.List[string]
+        $targets = New-Object System.Collections.Generic.List[object]
         if ($Force -and -not $PSBoundParameters.ContainsKey('Confirm')) { $ConfirmPreference = 'None' }
         $action = 'Log off all users'
         if ($User) { $action = "Log off $User" }
         if ($Session) { $action = "End session $Session" }
     }
     process {
-        foreach ($name in (Select-Machine $VMName $VM $PSCmdlet $action)) { $machines.Add($name) }
+        foreach ($target in (Select-Target $VMName $VM $ComputerName $PSCmdlet $action)) { $targets.Add($target) }
     }
     end {
-        if (-not $machines.Count) { return }
-        $request = @{
-            machines          = $machines.ToArray()
+        if (-not $targets.Count) { return }
+        $options = @{
             timeout           = $TimeoutSeconds
             grace             = $GraceSeconds
             force             = [bool] $Kill
             include_lingering = [bool] $IncludeLingering
             no_logins         = [bool] $NoLogons
             parallel          = $ThrottleLimit
-            cancel_at_end     = $true
         }
-        if ($Message) { $request.message = $Message }
-        if ($User) { $request.user = $User }
-        if ($Session) { $request.session = $Session }
-        Invoke-Request $request $PSCmdlet $script:Nobody | ForEach-Object {
-            if ($PassThru) { ConvertTo-Result $_ }
+        if ($Message) { $options.message = $Message }
+        if ($User) { $options.user = $User }
+        if ($Session) { $options.session = $Session }
+        $requests = @(New-Request $targets $options)
+        if ($AsJob) {
+            Test-Request $requests $Credential $PSCmdlet
+            $module = Join-Path $PSScriptRoot 'HvLogoff.psd1'
+            Start-Job -ScriptBlock $script:LogoffJob `
+                -ArgumentList $module, $script:VmLogoff, $requests, $Credential, ([bool] $PassThru)
+        } else {
+            Invoke-Logoff $requests $Credential $PSCmdlet $PassThru
         }
     }
 }
@@ -310,7 +440,11 @@ function Get-VMUserSession {
     .PARAMETER VMName
     Names or GUIDs of machines, or patterns with *, ? and [...].
     .PARAMETER VM
-    Machines, as returned by Get-VM.
+    Machines, as returned by Get-VM, also of other hosts and from other sessions.
+    .PARAMETER ComputerName
+    Hyper-V hosts, if the machines are not on this computer. The machines of Get-VM know theirs.
+    .PARAMETER Credential
+    The account on these hosts, if it is not yours. Its password is not on a command line.
     .PARAMETER User
     Only the sessions of this user, by the name or the uid in the guest.
     .EXAMPLE
@@ -327,19 +461,25 @@ function Get-VMUserSession {
         [Parameter(Mandatory = $true, ParameterSetName = 'VM', ValueFromPipeline = $true)]
         [ValidateScript({ Test-MachineObject $_ })]
         [psobject[]] $VM,
+        [Parameter(ParameterSetName = 'Name')]
+        [ValidateNotNullOrEmpty()]
+        [string[]] $ComputerName,
+        [System.Management.Automation.Credential()]
+        [pscredential] $Credential,
         [ValidateNotNullOrEmpty()]
         [string] $User
     )
     begin {
-        $machines = New-Object System.Collections.Generic.List[string]
+        $targets = New-Object System.Collections.Generic.List[object]
     }
     process {
-        foreach ($name in (Get-MachineName -VMName $VMName -VM $VM)) { $machines.Add($name) }
+        foreach ($target in (Get-Target $VMName $VM $ComputerName)) { $targets.Add($target) }
     }
     end {
-        $request = @{ machines = $machines.ToArray(); dry_run = $true; cancel_at_end = $true }
-        if ($User) { $request.user = $User }
-        Invoke-Request $request $PSCmdlet $script:Nobody | ForEach-Object {
+        $options = @{ dry_run = $true }
+        if ($User) { $options.user = $User }
+        $requests = @(New-Request $targets $options)
+        Invoke-Request $requests $Credential $PSCmdlet $script:Nobody | ForEach-Object {
             $result = $_
             $found = Get-PropertyValue $result 'found'
             $sessions = @(Get-PropertyValue $result 'sessions' | Where-Object { $_ -and $_.outcome -eq 'selected' })
@@ -348,12 +488,13 @@ function Get-VMUserSession {
             }
             foreach ($session in $sessions) {
                 [pscustomobject] @{
-                    PSTypeName = 'HvLogoff.Session'
-                    VMName     = $result.machine
-                    VMId       = Get-PropertyValue $result 'guid'
-                    User       = $session.user
-                    Uid        = $session.uid
-                    Session    = $session.session
+                    PSTypeName   = 'HvLogoff.Session'
+                    VMName       = $result.machine
+                    VMId         = Get-PropertyValue $result 'guid'
+                    ComputerName = $result.computer
+                    User         = $session.user
+                    Uid          = $session.uid
+                    Session      = $session.session
                 }
             }
         }
@@ -369,7 +510,11 @@ function Stop-VMUserLogoff {
     .PARAMETER VMName
     Names or GUIDs of machines, or patterns with *, ? and [...].
     .PARAMETER VM
-    Machines, as returned by Get-VM.
+    Machines, as returned by Get-VM, also of other hosts and from other sessions.
+    .PARAMETER ComputerName
+    Hyper-V hosts, if the machines are not on this computer. The machines of Get-VM know theirs.
+    .PARAMETER Credential
+    The account on these hosts, if it is not yours. Its password is not on a command line.
     .PARAMETER Id
     Only the logoff with this id, which is in the guest's journal and in the results of Invoke-VMUserLogoff.
     .PARAMETER PassThru
@@ -388,24 +533,97 @@ function Stop-VMUserLogoff {
         [Parameter(Mandatory = $true, ParameterSetName = 'VM', ValueFromPipeline = $true)]
         [ValidateScript({ Test-MachineObject $_ })]
         [psobject[]] $VM,
+        [Parameter(ParameterSetName = 'Name')]
+        [ValidateNotNullOrEmpty()]
+        [string[]] $ComputerName,
+        [System.Management.Automation.Credential()]
+        [pscredential] $Credential,
         [ValidateNotNullOrEmpty()]
         [string] $Id,
         [switch] $PassThru
     )
     begin {
-        $machines = New-Object System.Collections.Generic.List[string]
+        $targets = New-Object System.Collections.Generic.List[object]
     }
     process {
-        foreach ($name in (Select-Machine $VMName $VM $PSCmdlet 'Cancel the logoff')) { $machines.Add($name) }
+        foreach ($target in (Select-Target $VMName $VM $ComputerName $PSCmdlet 'Cancel the logoff')) { $targets.Add($target) }
     }
     end {
-        if (-not $machines.Count) { return }
-        $request = @{ machines = $machines.ToArray(); cancel = $true }
-        if ($Id) { $request.cancel = $Id }
-        Invoke-Request $request $PSCmdlet | ForEach-Object {
+        if (-not $targets.Count) { return }
+        $options = @{ cancel = $true }
+        if ($Id) { $options.cancel = $Id }
+        $requests = @(New-Request $targets $options)
+        Invoke-Request $requests $Credential $PSCmdlet | ForEach-Object {
             if ($PassThru) { ConvertTo-Result $_ }
         }
     }
 }
 
-Export-ModuleMember -Function Get-VMUserSession, Invoke-VMUserLogoff, Stop-VMUserLogoff
+function Watch-VMUserLogoff {
+    <#
+    .SYNOPSIS
+    Reports the user sessions that end in Linux virtual machines.
+    .DESCRIPTION
+    Returns an object for each session that ends, whoever ended it, until Ctrl-C or Stop-Job. This
+    needs a host that offers the logoff component. Key-value pairs carry no events: for a machine of
+    Hyper-V, an error says so.
+    .PARAMETER VMName
+    Names or GUIDs of machines.
+    .PARAMETER VM
+    Machines, as returned by Get-VM, also of other hosts and from other sessions.
+    .PARAMETER ComputerName
+    Hyper-V hosts, if the machines are not on this computer. The machines of Get-VM know theirs.
+    .PARAMETER Credential
+    The account on these hosts, if it is not yours. Its password is not on a command line.
+    .EXAMPLE
+    Watch-VMUserLogoff -VMName vdi-07
+
+    Shows the sessions of one machine as they end.
+    #>
+    [CmdletBinding(DefaultParameterSetName = 'Name')]
+    [OutputType('HvLogoff.Event')]
+    param(
+        [Parameter(Mandatory = $true, Position = 0, ParameterSetName = 'Name', ValueFromPipeline = $true)]
+        [ValidateNotNullOrEmpty()]
+        [string[]] $VMName,
+        [Parameter(Mandatory = $true, ParameterSetName = 'VM', ValueFromPipeline = $true)]
+        [ValidateScript({ Test-MachineObject $_ })]
+        [psobject[]] $VM,
+        [Parameter(ParameterSetName = 'Name')]
+        [ValidateNotNullOrEmpty()]
+        [string[]] $ComputerName,
+        [System.Management.Automation.Credential()]
+        [pscredential] $Credential
+    )
+    begin {
+        $targets = New-Object System.Collections.Generic.List[object]
+    }
+    process {
+        foreach ($target in (Get-Target $VMName $VM $ComputerName)) { $targets.Add($target) }
+    }
+    end {
+        # vmlogoff watches one machine.
+        $requests = @($targets | ForEach-Object { New-Request $_ @{ watch = $true } })
+        Invoke-Request $requests $Credential $PSCmdlet | ForEach-Object {
+            if ($_.event -eq 'reporting' -and -not $_.reports) {
+                Write-Warning "$($_.machine) does not report sessions; check that it runs hv-logoffd 1.1 or newer."
+            }
+            if ($_.event -ne 'logoff') { return }
+            if ($_.lost) { Write-Warning "$($_.machine): $($_.lost) events before this one were lost." }
+            [pscustomobject] @{
+                PSTypeName   = 'HvLogoff.Event'
+                VMName       = $_.machine
+                VMId         = Get-PropertyValue $_ 'guid'
+                ComputerName = $_.computer
+                Time         = ([datetime] $_.time).ToLocalTime()
+                User         = $_.user
+                Uid          = $_.uid
+                Session      = $_.session
+                Type         = $_.type
+                Id           = Get-PropertyValue $_ 'id'
+            }
+        }
+    }
+}
+
+Export-ModuleMember -Function Get-VMUserSession, Invoke-VMUserLogoff, Stop-VMUserLogoff, Watch-VMUserLogoff

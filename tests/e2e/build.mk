@@ -15,4 +15,7 @@ $(BUILD)/walk-c: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
 $(BUILD)/walk-c++: tests/e2e/walk.c $(BUILD)/stage/lib/libvmguestos.so
 	$(CXX) -x c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror $(CFLAGS) -o $@ $< $(STAGE_FLAGS)
 
+# The cases of hyper_v.py.
+e2e-6.1: $(WINDOWS)/vmlogoff.exe $(WINDOWS)/hvwmi.dll
+
 $(E2E_KERNELS:%=e2e-%): $(BUILD)/vmlogoff $(BUILD)/walk-c $(BUILD)/walk-c++

@@ -20,6 +20,7 @@ import cases
 import cgroup_v1
 import faults
 import health
+import hyper_v
 import kvp_logoff
 import returns
 import versions
@@ -128,6 +129,8 @@ class Lab:
         # KASAN's shadow takes an eighth of the memory, and its quarantine much more.
         self.sanitizer = options.kernel == "sanitizer"
         self.release = options.guest
+        # Programs of the host do not depend on the guest's kernel.
+        self.hyper_v = hyper_v.CASES if options.kernel == "6.1" else []
         self.memory = ("1792", "1024") if self.sanitizer else ("768", "256")
         self.machine = None
         self.guest = WHOLE
@@ -306,7 +309,7 @@ class Lab:
         guests = [(WHOLE, cases.CASES)]
         # The sanitizer kernel has no persistent memory.
         if not self.sanitizer:
-            guests.append((KVP_ONLY, kvp_logoff.CASES))
+            guests.append((KVP_ONLY, kvp_logoff.CASES + self.hyper_v))
         # Debian 13's systemd does not support version 1 of control groups by default.
         if not self.sanitizer and self.release == "bookworm":
             guests += [(LEGACY, cgroup_v1.LEGACY), (HYBRID, cgroup_v1.HYBRID)]
@@ -318,6 +321,9 @@ class Lab:
                 if function in versions.BUILT and not versions.can_build_old():
                     self.report.skip(name, "the repository's history, from which it builds "
                                            "old versions, is missing: git fetch --unshallow")
+                    continue
+                if function is hyper_v.kvp_powershell and not hyper_v.find_powershell():
+                    self.report.skip(name, "there is no .NET SDK, or NuGet cannot be reached")
                     continue
                 if function is returns.returns_at_seat and self.sanitizer:
                     self.report.skip(name, "the sanitizer kernel has no virtual terminals")

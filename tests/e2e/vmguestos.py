@@ -25,9 +25,12 @@ class Vmlogoff:
         self.start(["--json", *arguments, machine.name], subprocess.DEVNULL)
 
     def start(self, arguments, stdin):
-        self.process = subprocess.Popen(
-            [built(self.machine, "vmlogoff"), *arguments], env=self.machine.environment,
-            stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.run([built(self.machine, "vmlogoff"), *arguments], self.machine.environment, stdin)
+
+    def run(self, command, environment, stdin):
+        self.process = subprocess.Popen(command, env=environment, stdin=stdin,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        encoding="utf-8")
         self.last = None
 
     def until(self, wanted):

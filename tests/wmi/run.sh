@@ -20,19 +20,6 @@ wine() {
 	timeout -k 5 600 /usr/lib/wine/wine64 "$@" </dev/null
 }
 
-# A program that crashes ends, rather than wait for a debugger.
-make_prefix() {
-	rm -rf "$WINEPREFIX"
-	wine wineboot -i &&
-		wine reg add 'HKLM\Software\Microsoft\Windows NT\CurrentVersion\AeDebug' \
-			/v Debugger /d '' /f &&
-		/usr/lib/wine/wineserver -w && : >"$WINEPREFIX/complete"
-}
-
-has_prefix() {
-	[[ -e $WINEPREFIX/complete ]] || make_prefix
-}
-
 # Whether the linker set what Windows needs to load a file at a random address and to forbid the
 # execution of data.
 is_hardened() {
@@ -68,7 +55,7 @@ stop_wine() {
 }
 trap stop_wine EXIT
 
-check 'Wine: a prefix' has_prefix
+check 'Wine: a prefix' tests/wmi/prefix.sh
 # The machines of test_hvhost. They end with this script, which closes their standard input.
 coproc hvhost { exec tests/wmi/fake_hvhost.py; }
 read -r -t 60 HVHOST_BRIDGE <&"${hvhost[0]}" || true

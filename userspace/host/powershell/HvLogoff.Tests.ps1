@@ -382,7 +382,7 @@ Describe 'HvLogoff' {
             $visible = $commands | Where-Object { $_.Visibility -eq 'Public' -and $_.Name -like '*-VMUser*' }
             $visible.Name | Sort-Object | Should -Be 'Get-VMUserSession', 'Invoke-VMUserLogoff', 'Stop-VMUserLogoff'
             $file = Join-Path $PSScriptRoot 'HvLogoff' 'RoleCapabilities' 'HvLogoff.psrc'
-            $role = Invoke-Expression (Get-Content $file -Raw)
+            $role = Import-PowerShellDataFile $file
             foreach ($function in $role.VisibleFunctions) {
                 $parameters = (Get-Command $function.Name).Parameters.Keys
                 $function.Parameters.Name | Should -BeIn $parameters

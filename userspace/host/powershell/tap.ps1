@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# tap.ps1 PESTER: runs the Pester tests in this folder and prints their results as TAP.
-param([string] $Pester)
+# tap.ps1 PESTER FOLDER: runs the Pester tests in a folder and prints their results as TAP.
+param([string] $Pester, [string] $Folder)
 
 $ErrorActionPreference = 'Stop'
 Import-Module $Pester
 $configuration = New-PesterConfiguration
-$configuration.Run.Path = $PSScriptRoot
+$configuration.Run.Path = $Folder
 $configuration.Run.PassThru = $true
 $configuration.Output.Verbosity = 'None'
 $run = Invoke-Pester -Configuration $configuration

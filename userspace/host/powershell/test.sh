@@ -21,5 +21,5 @@ fi
 mapfile -t paths <<<"$paths"
 export PWSH=${paths[0]} VMLOGOFF=$build/vmlogoff FLEET=$build/fleet POWERSHELL_TELEMETRY_OPTOUT=1
 timeout -k 5 900 "${paths[0]}" -NoProfile -NonInteractive \
-	-File userspace/host/powershell/tap.ps1 "${paths[1]}" 2>&1 |
+	-File userspace/host/powershell/tap.ps1 "${paths[1]}" userspace/host/powershell 2>&1 |
 	sed -E '/^(ok|not ok|#|1\.\.)/!s/^/# /'

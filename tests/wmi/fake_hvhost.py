@@ -25,16 +25,15 @@ ITEMS = {
 
 
 def change(command, name, data):
-    """WMI's return value, as a host from Windows Server 2016 on has it."""
+    """WMI's return value, as hvhost has it."""
     items = ITEMS["kvp_host_items"]
     if name == "denied":
         return 32769
-    if command == "kvp_remove":
-        items.pop(name, None)
-        return 0
-    if (name in items) != (command == "kvp_modify"):
-        return 32773 if name in items else 32779
+    if (name in items) != (command != "kvp_add"):
+        return 32773
     items[name] = data
+    if command == "kvp_remove":
+        del items[name]
     return 0
 
 

@@ -21,16 +21,22 @@ static const struct wmi_wait bounded = {.ms = 60000};
 static struct stand_in stand_in;
 static struct wmi *wmi;
 
+static void play(const WCHAR *generation)
+{
+	WCHAR behavior[64];
+
+	_snwprintf(behavior, ARRAY_SIZE(behavior), L"hvhost=%hs generation=%ls",
+		   getenv("HVHOST_BRIDGE"), generation);
+	stand_in.reset(behavior);
+}
+
 static int connect_to_bridge(void **state)
 {
 	const struct wmi_target target = {.space = HYPERV_NAMESPACE};
-	const char *port = getenv("HVHOST_BRIDGE");
-	WCHAR behavior[32];
 
-	if (!port)
+	if (!getenv("HVHOST_BRIDGE"))
 		return -1;
-	_snwprintf(behavior, ARRAY_SIZE(behavior), L"hvhost=%hs", port);
-	stand_in.reset(behavior);
+	play(L"2025");
 	return wmi_connect(&wmi, &target, &bounded);
 }
 
@@ -95,8 +101,8 @@ static void items_of_a_guest(void **state)
 	hyperv_machine_clear(&machine);
 }
 
-/* The fake answers Modify of a missing item with 32779, and then takes Add. */
-static void items_of_the_host(void **state)
+/* The stand-in answers Modify of a missing item as the generation does, and hvhost takes Add. */
+static void assert_put_and_removed(void)
 {
 	struct hyperv_machine machine = find("web1");
 	uint32_t error = 1;
@@ -109,7 +115,18 @@ static void items_of_the_host(void **state)
 	assert_item(&machine, HYPERV_HOST, KEY, ODD);
 	assert_hresult(hyperv_remove_item(wmi, &machine, KEY, &bounded, &error), S_OK);
 	assert_item(&machine, HYPERV_HOST, KEY, NULL);
+	assert_hresult(hyperv_remove_item(wmi, &machine, KEY, &bounded, &error), S_OK);
 	hyperv_machine_clear(&machine);
+}
+
+static void items_of_the_host(void **state)
+{
+	static const WCHAR *const generations[] = {L"2012r2", L"2016", L"2025"};
+
+	for (size_t index = 0; index < ARRAY_SIZE(generations); index++) {
+		play(generations[index]);
+		assert_put_and_removed();
+	}
 }
 
 static void errors_of_the_host(void **state)

@@ -492,14 +492,11 @@ IWbemClassObject *host_object(const WCHAR *path)
 	return object;
 }
 
-/* Whether a method can do what it is asked to with an item: 0 or an error. A source knows itself.
- */
+/* Whether a method can do what it is asked to with an item: 0 or an error. */
 static LONG check_item(struct machine *machine, enum kvp_method method, const struct item *item)
 {
 	struct item *present = find_item(&machine->host, item->name);
 
-	if (host.source)
-		return 0;
 	if (SysStringLen(item->data) > MAX_DATA)
 		return INVALID_PARAMETER;
 	if (method == KVP_ADD)
@@ -511,13 +508,15 @@ static LONG apply_item(struct machine *machine, enum kvp_method method, const st
 {
 	struct item *present = find_item(&machine->host, item->name);
 
+	if (method == KVP_REMOVE && !present)
+		return 0;
 	if (host.source)
 		return host.source->apply(machine, method, item);
 	if (method != KVP_REMOVE)
 		items_set(&machine->host, item->name, item->data);
 	if (method != KVP_REMOVE && is_web1(machine) && wcscmp(item->name, L"HvLogoffRequest") == 0)
 		guest_receive(item->data);
-	if (method == KVP_REMOVE && present)
+	if (method == KVP_REMOVE)
 		remove_item(&machine->host, present);
 	return 0;
 }
@@ -560,6 +559,8 @@ static LONG kvp_call(enum kvp_method method, IWbemClassObject *in)
 	machine = machine_in(V_BSTR(&target));
 	if (!machine)
 		return INVALID_PARAMETER;
+	if (host.source)
+		host.source->read(machine);
 	return host.job == JOB_FAILED ? FAILED_JOB : apply_items(machine, method, V_ARRAY(&items));
 }
 

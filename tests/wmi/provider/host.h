@@ -6,7 +6,7 @@
  * behaves, as words that are separated by blanks:
  *
  *	generation=2012r2|2016|2025  what Modify of a missing item fails with: 32773 until 2012 R2,
- *	                             32779 after it
+ *	                             32779 after it; also for the machines of hvhost
  *	connect=dcom-denied|namespace-denied|no-role|service-stopped|unavailable|hang
  *	                             how ConnectServer() ends
  *	query=denied|provider|hang   how queries end

@@ -12,6 +12,7 @@ import pathlib
 import pty
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -25,6 +26,8 @@ LIMIT = 300
 WEB1 = "5f0c6a52-8d6e-4f6b-9a55-6a1e4f9d2c11"
 # Longer than a label of a name may be, so that no server is asked.
 NO_HOST = "a" * 80 + ".invalid"
+# This computer, but not by a name that vmlogoff knows.
+OTHER_HOST = "127.0.0.135"
 # As Wine ends a program by Ctrl-C, in the eight bits of an exit status.
 CONTROL_C_EXIT = 0xC000013A & 0xFF
 
@@ -61,6 +64,8 @@ def objects(result):
 
 def logoff():
     """A line for each step, and the sessions; lines end as on Linux."""
+    for generation in "2012r2", "2016":
+        expect(run(f"guest=logoff generation={generation}", "web1"), 0, out="web1: All.")
     result = run("guest=logoff", "web1")
     steps = [line.split()[2].rstrip(",") for line in result.out.splitlines() if "% " in line]
     expect(result, 0, out="session c1 of jane doe (1001): ended\n")
@@ -73,8 +78,20 @@ def machines_that_cannot_be_used():
     expect(run("", "db1"), 8, err="db1 is not running; start it first. [0xa0040206")
     expect(run("", "old1"), 9, err="Data Exchange is not enabled for old1")
     expect(run("", "twin"), 1, err="TYPE_E_AMBIGUOUSNAME")
-    expect(run("machines=none", "web1"), 1, err="run this as an elevated administrator")
-    expect(run("connect=no-role", "--all", "--yes"), 1, err="no Hyper-V on this computer")
+
+
+def this_computer_cannot_be_used():
+    for host, status, text in (
+            ("machines=none", 1, "run this as an elevated administrator"),
+            ("connect=namespace-denied", 1, 'add it to "Hyper-V Administrators" there'),
+            ("connect=no-role", 1, "There is no Hyper-V on this computer"),
+            ("connect=service-stopped", 1, "(winmgmt) is disabled on this computer"),
+            ("guest=logoff vmms=none", 1, "(vmms) is not running on this computer"),
+            ("query=provider", 1, "restart the service")):
+        expect(run(host, "web1"), status, err=text)
+    # It is the same if no machine is named.
+    expect(run("machines=none", "--all", "--yes"), 1, err="run this as an elevated administrator")
+    expect(run("connect=no-role", "--list"), 1, err="There is no Hyper-V on this computer")
 
 
 def results_of_the_guest():
@@ -139,6 +156,46 @@ def other_hosts():
     assert result.status == 1 and f"{NO_HOST} is not known" in result.out, result
     assert "secret" not in result.out + result.err, result
     expect(run("", f"--host={NO_HOST}", "--password=secret", "web1"), 64)
+
+
+@contextlib.contextmanager
+def endpoint_mapper(backlog):
+    """Something listens on TCP port 135 of OTHER_HOST."""
+    with socket.socket() as listener:
+        listener.bind((OTHER_HOST, 135))
+        listener.listen(backlog)
+        yield
+
+
+@contextlib.contextmanager
+def silence():
+    """The queue of the listener is full, and so other connections get no answer."""
+    with endpoint_mapper(0), contextlib.ExitStack() as stack:
+        for _ in range(8):
+            filler = stack.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex((OTHER_HOST, 135))
+        yield
+
+
+def other_hosts_that_cannot_be_used():
+    def expect_error(host, status, text):
+        expect(run(host, f"--host={OTHER_HOST}", "web1"), status, err=text)
+
+    expect_error("", 1, f"{OTHER_HOST} refuses connections to TCP port 135")
+    with silence():
+        expect_error("", 1, f"{OTHER_HOST} does not answer on TCP port 135; check that it is on")
+    with endpoint_mapper(8):
+        for host, status, text in (
+                ("connect=dcom-denied", 10, f"DCOM on {OTHER_HOST} refuses this account"),
+                ("connect=namespace-denied", 1, f"WMI on {OTHER_HOST} refuses this account"),
+                ("connect=no-role", 1, f"There is no Hyper-V on {OTHER_HOST}"),
+                ("connect=service-stopped", 1, f"(winmgmt) is disabled on {OTHER_HOST}"),
+                ("connect=unavailable", 1, f"WMI on {OTHER_HOST} cannot be reached"),
+                ("machines=none", 1, "run this as an elevated administrator")):
+            expect_error(host, status, text)
+        result = run("guest=logoff", f"--host={OTHER_HOST}", "web1")
+        expect(result, 0, out="web1: All.")
 
 
 @contextlib.contextmanager
@@ -214,9 +271,10 @@ def a_console():
         assert "secret" not in console.text, console.text
 
 
-TESTS = [logoff, machines_that_cannot_be_used, results_of_the_guest, several_machines,
-         patterns_are_not_names_of_files, the_list, text_of_others, a_request, other_hosts,
-         control_c_cancels, a_second_control_c_ends, a_console]
+TESTS = [logoff, machines_that_cannot_be_used, this_computer_cannot_be_used, results_of_the_guest,
+         several_machines, patterns_are_not_names_of_files, the_list, text_of_others, a_request,
+         other_hosts, other_hosts_that_cannot_be_used, control_c_cancels, a_second_control_c_ends,
+         a_console]
 
 
 def register(*options):

@@ -11,7 +11,7 @@ import tempfile
 
 import vmguestos
 from checks import Cases, built
-from kvp_logoff import same_sessions
+from kvp_logoff import REQUEST, same_sessions
 from machine import BOUND
 
 WINE = "/usr/lib/wine"
@@ -70,10 +70,16 @@ def kvp_vmlogoff_exe(machine):
     sessions = {(machine.open_session(kind, user), user)
                 for kind, user in (("login", "alice"), ("pam", "bob"))}
     with wine(machine) as environment:
-        def run(*arguments):
-            return VmlogoffExe(machine, environment, *arguments)
+        def run(*arguments, generation="2025"):
+            behavior = f"{environment['HVWMI']} generation={generation}"
+            return VmlogoffExe(machine, {**environment, "HVWMI": behavior}, *arguments)
 
-        assert run("--dry-run").outcomes() == {("selected", *session) for session in sessions}
+        for generation in "2012r2", "2016", "2025":
+            # They differ in how they answer a request to modify an item that is missing.
+            if REQUEST in machine.rpc("kvp_host_items")["items"]:
+                machine.rpc("kvp_remove", name=REQUEST)
+            assert run("--dry-run", generation=generation).outcomes() == {
+                ("selected", *session) for session in sessions}
         command = run("--timeout", "1000", "--grace", "900")
         command.in_grace()
         run().finish(vmguestos.BUSY)

@@ -170,11 +170,11 @@ Describe 'HvLogoff' {
             $shell.Dispose()
         }
 
-        It 'cancels when PowerShell is killed' {
+        It 'cancels when PowerShell is killed <_>' -ForEach '', '-AsJob' {
             Start-Fleet 'a=grace'
             # What is started may itself start the PowerShell, which prints its process id.
             $script = "`$PID; Import-Module '$PSScriptRoot/HvLogoff' -ArgumentList '$env:VMLOGOFF'; " +
-                'Invoke-VMUserLogoff a -Force -GraceSeconds 900 -TimeoutSeconds 1000'
+                "Invoke-VMUserLogoff a -Force -GraceSeconds 900 -TimeoutSeconds 1000 $_ | Out-Null; Start-Sleep 1000"
             $info = [System.Diagnostics.ProcessStartInfo]::new($env:PWSH)
             $info.RedirectStandardOutput = $true
             foreach ($argument in '-NoProfile', '-NonInteractive', '-Command', $script) { $info.ArgumentList.Add($argument) }

@@ -10,7 +10,7 @@
 #include "machine.h"
 #include "userspace/host/windows/machine.h"
 #include "userspace/host/windows/wide.h"
-#include "userspace/shared/version.h"
+#include "userspace/shared/release.h"
 #include "virtual_pc.h"
 
 struct host {
@@ -183,7 +183,7 @@ static HRESULT WINAPI get_name(IHvHost2 *This, BSTR *out)
 static HRESULT WINAPI get_version(IHvHost2 *This, BSTR *out)
 {
 	(void)This;
-	return object_text(HVL_VERSION, out);
+	return object_text(RELEASE, out);
 }
 
 static void forget_host(struct host *host)

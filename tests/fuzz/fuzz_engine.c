@@ -429,9 +429,13 @@ static void request(const struct event *event)
 
 static void cancel(const struct event *event)
 {
-	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->argument % 3;
+	uint32_t reason = HV_LOGOFF_CANCEL_HOST + event->argument % 4;
 	bool ours = event->time & 1;
 
+	if (reason > HV_LOGOFF_CANCEL_SUSPEND) {
+		engine_cancel_in_guest(&fake.engine, 1000);
+		return;
+	}
 	engine_cancel(&fake.engine, ours ? &transport : &other_transport, reason);
 	/* For any other reason, the driver has completed the request itself. */
 	if (ours && reason != HV_LOGOFF_CANCEL_HOST)

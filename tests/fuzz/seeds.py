@@ -255,6 +255,7 @@ ENGINE = {
     "none-ends": events(*AT_ONCE, *((WAKE, 0, 0),) * 30),
     "grace": events(*IN_GRACE, *((WAKE, 0, 0),) * 30, (LISTED, 0x01, 0)),
     "cancelled": events(*IN_GRACE, (WAKE, 0, 0), (CANCEL, 0, 1)),
+    "cancelled-in-guest": events(*IN_GRACE, (WAKE, 0, 0), (CANCEL, 3, 0)),
     "cancelled-late": events(*AT_ONCE, (CANCEL, 0, 1), (WAKE, 0, 0)),
     "timed-out": events(*IN_GRACE, (CANCEL, 1, 1), (START, NO_FLAGS, 59), (LISTED, 0, 0)),
     "forced": events((START, FORCE, 59), (LISTED, 0x7F, 0), (CALL_FAILED, 2, 1),

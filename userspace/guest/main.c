@@ -25,6 +25,7 @@ struct options {
 	const char *device_file;
 	bool check;
 	bool clean_up;
+	bool withdraw;
 };
 
 static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
@@ -34,6 +35,7 @@ static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
 			   "  -d, --device=FILE  open FILE instead of " DEVICE_FILE "\n"
 			   "      --check        explain errors in the configuration and exit\n"
 			   "      --clean-up     remove what a killed daemon has left and exit\n"
+			   "      --withdraw     remove the answer by KVP for good and exit\n"
 			   "  -h, --help         show this help and exit\n"
 			   "  -V, --version      show the version and exit\n";
 
@@ -41,13 +43,10 @@ static const char help[] = "Usage: hv-logoffd [OPTION]…\n"
 static int parse_options(int argc, char **argv, struct options *options)
 {
 	static const struct option longs[] = {
-		{"config", required_argument, NULL, 'c'},
-		{"device", required_argument, NULL, 'd'},
-		{"check", no_argument, NULL, 'C'},
-		{"clean-up", no_argument, NULL, 'U'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{0},
+		{"config", required_argument, NULL, 'c'}, {"device", required_argument, NULL, 'd'},
+		{"check", no_argument, NULL, 'C'},        {"clean-up", no_argument, NULL, 'U'},
+		{"withdraw", no_argument, NULL, 'W'},     {"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},      {0},
 	};
 	int option;
 
@@ -65,6 +64,9 @@ static int parse_options(int argc, char **argv, struct options *options)
 			break;
 		case 'U':
 			options->clean_up = true;
+			break;
+		case 'W':
+			options->withdraw = true;
 			break;
 		case 'h':
 			fputs(help, stdout);
@@ -234,6 +236,10 @@ int main(int argc, char **argv)
 		return status;
 	if (options.clean_up)
 		return daemon_clean_up() < 0 ? EX_IOERR : EX_OK;
+	if (options.withdraw) {
+		kvp_transport_remove_answer();
+		return EX_OK;
+	}
 	r = config_read(&config, options.config_file, stderr);
 	if (r < 0)
 		return EX_CONFIG;

@@ -8,6 +8,8 @@ SHELL := /bin/bash
 .SECONDARY:
 MAKEFLAGS += --no-print-directory
 
+# For the files that do not include release.h.
+RELEASE := $(shell sed -n 's/^\#define RELEASE "\(.*\)"/\1/p' userspace/shared/release.h)
 BUILD ?= build
 PREFIX ?= /usr
 CFLAGS ?= -O2 -g
@@ -61,6 +63,8 @@ help:
 	@echo 'make size         compare the size of the driver with hv_utils'
 	@echo 'make install      install user space, and the driver for the running kernel'
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
+	@echo 'make deb          build Debian packages into $(BUILD)/deb'
+	@echo 'make packages     build, install, upgrade and purge them in a clean system [RELEASES=]'
 	@echo 'make clean        remove $(BUILD)/'
 
 # Two variants of each object: as shipped, and with ASan and UBSan for the unit tests.
@@ -72,7 +76,7 @@ $(BUILD)/asan/%.o: %.c
 	$(CC) $(BASE_CFLAGS) $(ASAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
@@ -135,5 +139,16 @@ test:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps demo check format unit e2e e2e-trixie $(E2E_KERNELS:%=e2e-%) \
-	e2e-faults $(E2E_KERNELS:%=faults-%) e2e-hostile $(E2E_KERNELS:%=hostile-%) test install clean
+# Debian packages of the files that git knows, as they are in this directory.
+deb-source = $(BUILD)/deb/hv-logoff-$(RELEASE)
+deb:
+	rm -rf $(BUILD)/deb
+	mkdir -p $(deb-source)
+	git ls-files -z | xargs -0 cp -P --parents -t $(deb-source)
+	cd $(deb-source) && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
+
+# What packages need: all without the driver and the test host.
+userspace:
+
+.PHONY: all userspace help deps demo check format unit e2e e2e-trixie $(E2E_KERNELS:%=e2e-%) \
+	e2e-faults $(E2E_KERNELS:%=faults-%) e2e-hostile $(E2E_KERNELS:%=hostile-%) test deb install clean

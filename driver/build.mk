@@ -34,8 +34,16 @@ install-driver: $(BUILD)/driver-install/driver/hv_logoff.ko
 
 install: install-driver
 
+# The sources from which DKMS builds the module for each kernel.
+dkms-source = $(DESTDIR)$(PREFIX)/src/hv-logoff-$(RELEASE)
+install-dkms:
+	install -D -m 644 -t $(dkms-source) Kbuild
+	install -D -m 644 -t $(dkms-source)/driver driver/Kbuild $(wildcard driver/*.[ch])
+	install -D -m 644 -t $(dkms-source)/driver/uapi/linux driver/uapi/linux/hv_logoff.h
+	sed 's/#MODULE_VERSION#/$(RELEASE)/' driver/dkms.conf >$(dkms-source)/dkms.conf
+
 kernel-tree:
 	@[[ -n "$(TREE)" ]] || { echo "usage: make kernel-tree TREE=DIR" >&2; exit 1; }
 	driver/kernel-tree.sh "$(TREE)"
 
-.PHONY: install-driver kernel-tree
+.PHONY: install-driver install-dkms kernel-tree

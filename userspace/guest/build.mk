@@ -22,7 +22,10 @@ $(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
 $(BUILD)/hv-logoffctl: $(LOGOFFCTL_OBJECTS:%=$(BUILD)/%)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFCTL_LIBS)
 
-all: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
+all userspace: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
+
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+UDEVDIR ?= $(PREFIX)/lib/udev
 
 # Packages and the test images set DESTDIR. An existing configuration file is not overwritten.
 install-guest: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
@@ -30,10 +33,10 @@ install-guest: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
 	install -D -m 755 $(BUILD)/hv-logoffctl $(DESTDIR)$(PREFIX)/sbin/hv-logoffctl
 	install -D -m 644 userspace/guest/ctl/hv-logoffctl.bash-completion \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hv-logoffctl
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/sbin|$(PREFIX)/sbin|' userspace/guest/hv-logoffd.service \
-		>$(DESTDIR)$(PREFIX)/lib/systemd/system/hv-logoffd.service
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d userspace/guest/70-hv-logoff.rules
+		>$(DESTDIR)$(UNITDIR)/hv-logoffd.service
+	install -D -m 644 -t $(DESTDIR)$(UDEVDIR)/rules.d userspace/guest/70-hv-logoff.rules
 	[[ -e $(DESTDIR)/etc/hv-logoff/hv-logoffd.conf ]] || \
 		install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/dbus-1/system.d userspace/guest/org.hv_logoff1.conf

@@ -39,7 +39,7 @@ $(BUILD)/libvmguestos.a: $(BUILD)/libvmguestos.o
 $(BUILD)/vmlogoff: $(VMLOGOFF_OBJECTS:%=$(BUILD)/%) $(BUILD)/libvmguestos.a
 	$(CC) -pthread $(LDFLAGS) -o $@ $^ $(VMGUESTOS_LIBS)
 
-all: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
+all userspace: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 
 # The unit tests of libvmguestos and vmlogoff also run with ThreadSanitizer.
 TSAN_CFLAGS := -O1 -g -fsanitize=thread -fno-omit-frame-pointer

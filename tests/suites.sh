@@ -16,8 +16,8 @@ guests=("e2e KERNEL=6.1 CASES='quick vmbus'" "e2e KERNEL=6.12 CASES=processors" 
 	"e2e-faults KERNEL=6.12 CASES=quick" kunit "e2e KERNEL=sanitizer CASES='rescind unbind'")
 # The sanitizer kernel is compiled first, since guests wait for it.
 others=("$build/kernel-sanitizer" check unit matrix "fuzz SECONDS=27" test-windows
-	test-powershell)
-results=(check unit matrix userspace fuzz windows powershell e2e-6.1 e2e-6.12 e2e-6.12-trixie
+	test-powershell packages)
+results=(check unit matrix userspace fuzz windows powershell packages-bookworm e2e-6.1 e2e-6.12 e2e-6.12-trixie
 	faults-6.12 kunit e2e-sanitizer)
 
 # suite TARGET [VARIABLE=VALUE…]

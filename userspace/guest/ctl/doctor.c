@@ -222,8 +222,8 @@ static bool check_daemon(struct doctor *doctor)
 	}
 	if (!check_unit(
 		    doctor, "daemon", DOCTOR_UNIT_NAME,
-		    "Run \"make install-guest\" in the source directory of hv-logoff, or install "
-		    "its package, and \"systemctl daemon-reload\"."))
+		    "Install the package hv-logoff, or run \"make install-guest\" in the source "
+		    "directory of hv-logoff and \"systemctl daemon-reload\"."))
 		return false;
 	doctor_add(doctor, "daemon", FINDING_OK, "hv-logoffd is running.");
 	return true;

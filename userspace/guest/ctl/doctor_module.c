@@ -13,6 +13,12 @@
 #define NAME    "hv_logoff"
 #define SUBJECT "module"
 
+/* Takes the release of the kernel. */
+#define BUILD_REMEDY                                                                               \
+	"Install the package linux-headers-%s; then install the package hv-logoff-dkms, or run "   \
+	"\"make install-driver\" in the source directory of hv-logoff; then run \"modprobe " NAME  \
+	"\"."
+
 static void ctx_unrefp(struct kmod_ctx **ctx)
 {
 	kmod_unref(*ctx);
@@ -113,10 +119,7 @@ static void explain_missing(struct doctor *doctor)
 		finding = doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
 				     NAME " is not installed for the running kernel %s.",
 				     doctor->release);
-	finding_remedy(finding,
-		       "Install the package linux-headers-%s, run \"make install-driver\" in the "
-		       "source directory of hv-logoff, and \"modprobe " NAME "\".",
-		       doctor->release);
+	finding_remedy(finding, BUILD_REMEDY, doctor->release);
 }
 
 /* Copies the value into @value, which is empty if there is none. */
@@ -179,9 +182,7 @@ static bool explain_vermagic(struct doctor *doctor, const struct kmod_list *info
 	finding_remedy(doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
 				  NAME " was built for the kernel %s, but %s is running.", vermagic,
 				  doctor->release),
-		       "Install the package linux-headers-%s, run \"make clean install-driver\" in "
-		       "the source directory of hv-logoff, and \"modprobe " NAME "\".",
-		       doctor->release);
+		       BUILD_REMEDY, doctor->release);
 	return true;
 }
 
@@ -227,8 +228,7 @@ static void explain(struct doctor *doctor, const struct kmod_ctx *ctx, struct km
 		finding_remedy(doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
 					  "%s is not a module that can be read.",
 					  kmod_module_get_path(module)),
-			       "Run \"make clean install-driver\" in the source directory of "
-			       "hv-logoff.");
+			       BUILD_REMEDY, doctor->release);
 	else if (!explain_vermagic(doctor, info) && !explain_signature(doctor, info))
 		finding_remedy(doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
 					  NAME " is installed, but not loaded."),

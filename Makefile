@@ -80,7 +80,7 @@ include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
 
 DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
 	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
-	libpam0g-dev dbus-daemon linux-headers-cloud-amd64 \
+	libpam0g-dev dbus-daemon systemd linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
 	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils \
 	gcc-mingw-w64-x86-64-win32 mingw-w64-tools libwine-dev wine wine64

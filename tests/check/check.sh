@@ -70,12 +70,18 @@ formatted() {
 	files -name '*.[ch]' ! -path 'driver/*' -exec clang-format --dry-run --Werror {} +
 }
 
+# The exposure level, 0 to 10, must not rise above 1.5.
+sandboxed() {
+	systemd-analyze security --no-pager --offline=yes --threshold=15 userspace/guest/hv-logoffd.service
+}
+
 check 'checkpatch --strict: driver' tests/check/checkpatch.sh
 check 'clang-tidy: user space and tests' tidy "${flags[@]}" -- "${programs[@]}"
 check 'clang-tidy: the code for Windows' tidy_windows
 check 'cppcheck' cppchecked
 check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
+check 'systemd-analyze security: hv-logoffd.service' sandboxed
 check 'SPDX-License-Identifier in every file' licensed
 check 'libvmguestos exports only what vmguestos.h declares' tests/check/exports.sh "$build"
 plan

@@ -148,7 +148,9 @@ def component_journal_not_writable(machine):
 
 @CASES.add
 def kvp_journal_not_writable(machine):
-    """/var/lib is full, or read-only without the journal's folder: only KVP is refused"""
+    """/var is full, or read-only without the journal's folder: only KVP is refused"""
+    # The unit's PrivateTmp= needs a directory in /var/tmp.
+    machine.run("mount -t tmpfs -o nr_inodes=1 tmpfs /var/tmp; ! mkdir /var/tmp/x")
     with full(machine, KVP_STATE):
         session = machine.open_session("pam", "alice")
         request_id = kvp_logoff.request(machine)
@@ -158,13 +160,14 @@ def kvp_journal_not_writable(machine):
         check_result(machine, logoff(machine).finish(), S_OK)
         kvp_logoff.forget(machine, request_id)
     machine.run(f"systemctl stop hv-logoffd; mv {KVP_STATE} {KVP_STATE}.away;"
+                "mount -o remount,ro /var/tmp;"
                 "mount --bind /var/lib /var/lib; mount -o remount,bind,ro /var/lib;"
                 "systemctl start hv-logoffd")
     machine.wait("logoff", "negotiated")
     machine.open_session("pam", "alice")
     check_result(machine, logoff(machine).finish(), S_OK)
     machine.run(kvp_logoff.logged(f"Cannot use {KVP_STATE}/kvp-journal"))
-    machine.run(f"systemctl stop hv-logoffd; umount /var/lib; mv {KVP_STATE}.away {KVP_STATE};"
+    machine.run(f"systemctl stop hv-logoffd; umount /var/lib /var/tmp; mv {KVP_STATE}.away {KVP_STATE};"
                 "systemctl start hv-logoffd")
     machine.wait("logoff", "negotiated")
     check_kvp_works(machine)

@@ -86,7 +86,7 @@ static int check_report(const struct hv_logoff_report *report)
 /* Since 1.2, outcomes can be about a user; only RETURNED is about a session as well. */
 static bool user_outcome_valid(const struct hv_logoff_session *session)
 {
-	return session->outcome <= HV_LOGOFF_OUTSIDE && session->header.id &&
+	return session->outcome <= HV_LOGOFF_UNTOLD && session->header.id &&
 	       !session->kind &&
 	       (session->outcome == HV_LOGOFF_RETURNED || !session->session[0]);
 }

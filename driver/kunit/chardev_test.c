@@ -391,7 +391,7 @@ static void sessions_are_checked(struct kunit *test)
 	} while (0)
 	REFUSED(session->header.size--, -EINVAL);
 	REFUSED(session->outcome = 0, -EINVAL);
-	REFUSED(session->outcome = HV_LOGOFF_OUTSIDE + 1, -EINVAL);
+	REFUSED(session->outcome = HV_LOGOFF_UNTOLD + 1, -EINVAL);
 	REFUSED(session->outcome = HV_LOGOFF_FAILED, -EINVAL);
 	REFUSED((session->outcome = HV_LOGOFF_FAILED, session->kind = 0), -EINVAL);
 	REFUSED(session->kind = HV_LOGOFF_EXTERNAL + 1, -EINVAL);
@@ -601,7 +601,7 @@ static void outcomes_of_users_need_1_2(struct kunit *test)
 	u32 outcome;
 
 	request_is_read(test, opened);
-	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_UNTOLD; outcome++) {
 		a_session(test);
 		session->header.id = ID;
 		session->outcome = outcome;
@@ -621,7 +621,7 @@ static void outcomes_of_users_are_checked(struct kunit *test)
 	u32 outcome;
 
 	request_is_read(test, opened);
-	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_UNTOLD; outcome++) {
 		bool returned = outcome == HV_LOGOFF_RETURNED;
 
 		a_session(test);

@@ -150,7 +150,7 @@ static void outcomes_of_users_reach_the_host(struct kunit *test)
 	u32 outcome;
 
 	request_is_delivered(test);
-	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++) {
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_UNTOLD; outcome++) {
 		KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, outcome, 1000), 0);
 		host_receives_session(test, ID, 1000, 0);
 		KUNIT_EXPECT_EQ(test, received->outcome, outcome);
@@ -167,7 +167,7 @@ static void host_of_1_1_receives_no_outcomes_of_users(struct kunit *test)
 	request_is_delivered(test);
 	host_negotiates_version(test, (struct hvl_version){ 1, 1 });
 	host_receives_version(test, (struct hvl_version){ 1, 1 });
-	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE; outcome++)
+	for (outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_UNTOLD; outcome++)
 		KUNIT_EXPECT_EQ(test, daemon_reports_user(test, ID, outcome, 1), 0);
 	host_receives_nothing(test);
 	/* They are not counted as lost. */

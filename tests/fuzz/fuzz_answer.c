@@ -65,7 +65,7 @@ static void must_be_session(const struct hvl_packet *packet, struct hvl_version 
 		must(session->header.id && !session->kind);
 		break;
 	default:
-		must(version.minor >= 2 && session->outcome <= HV_LOGOFF_OUTSIDE);
+		must(version.minor >= 2 && session->outcome <= HV_LOGOFF_UNTOLD);
 		must(session->header.id && !session->kind);
 		must(session->outcome == HV_LOGOFF_RETURNED || !session->session[0]);
 	}

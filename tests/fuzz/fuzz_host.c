@@ -34,7 +34,7 @@ static void must_be_results(const VMSessionResult *results, uint32_t count)
 		must_be_clean(results[i].session);
 		must_be_clean(results[i].user);
 		must(results[i].outcome >= vmSessionOutcome_Ended &&
-		     results[i].outcome <= vmSessionOutcome_Outside);
+		     results[i].outcome <= vmSessionOutcome_Untold);
 		for (uint32_t j = 0; j < i; j++)
 			must(strcmp(results[i].session, results[j].session) != 0 ||
 			     (!*results[i].session && (results[i].uid != results[j].uid ||

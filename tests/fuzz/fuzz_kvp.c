@@ -159,7 +159,7 @@ static void take_outcome(void *userdata, const struct kvp_session *session)
 	struct outcomes *outcomes = userdata;
 
 	must(outcomes->count < ARRAY_SIZE(outcomes->items));
-	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_OUTSIDE);
+	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_UNTOLD);
 	must(strlen(session->user) < sizeof(session->user) && text_is_utf8(session->user));
 	must(!session->session[0] || text_is_session(session->session));
 	for (const char *next = session->user; *next; next++)

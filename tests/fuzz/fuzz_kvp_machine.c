@@ -84,7 +84,7 @@ static int64_t host_time(struct kvp_host *iface)
 static void session(struct kvp_host *iface, const VMSessionResult *session)
 {
 	must(iface == &host.iface && !machine.report.complete);
-	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_OUTSIDE);
+	must(session->outcome >= HV_LOGOFF_ENDED && session->outcome <= HV_LOGOFF_UNTOLD);
 }
 
 static void set_value(char **value, const char *text)

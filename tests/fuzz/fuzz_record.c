@@ -165,7 +165,7 @@ static void try_valid_session(const uint8_t *data, size_t size)
 	memcpy(&record, data, size < sizeof(record) ? size : sizeof(record));
 	record.header.type = HV_LOGOFF_SESSION;
 	record.header.size = sizeof(*session);
-	session->outcome = HV_LOGOFF_ENDED + session->outcome % HV_LOGOFF_OUTSIDE;
+	session->outcome = HV_LOGOFF_ENDED + session->outcome % HV_LOGOFF_UNTOLD;
 	if (session->outcome == HV_LOGOFF_ENDED) {
 		session->kind %= 3;
 	} else {

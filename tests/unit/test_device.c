@@ -328,7 +328,7 @@ static void test_outcomes_of_1_2_to_1_1_driver(void **state)
 {
 	receive_hello();
 	send_hello(HV_LOGOFF_VERSION_1_1);
-	for (unsigned int outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_OUTSIDE;
+	for (unsigned int outcome = HV_LOGOFF_MANAGER_ENDED; outcome <= HV_LOGOFF_UNTOLD;
 	     outcome++) {
 		const struct hv_logoff_session session = make_session(outcome);
 

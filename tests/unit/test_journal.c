@@ -106,7 +106,8 @@ static void test_round_trip(void **state)
 			  .managers_left = 2,
 			  .returned = 3,
 			  .lingering = 4,
-			  .outside = 5},
+			  .outside = 5,
+			  .untold = 6},
 		.text = "2 of 3 are left: a (b)",
 	};
 

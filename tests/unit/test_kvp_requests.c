@@ -177,7 +177,7 @@ static void test_numbers_of_users(void **state)
 		HV_LOGOFF_FAILED,        HV_LOGOFF_SELECTED,         HV_LOGOFF_RETURNED,
 		HV_LOGOFF_RETURNED,      HV_LOGOFF_MANAGER_SELECTED, HV_LOGOFF_LINGERING,
 		HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE,          HV_LOGOFF_OUTSIDE,
-		HV_LOGOFF_OUTSIDE,
+		HV_LOGOFF_OUTSIDE,       HV_LOGOFF_UNTOLD,
 	};
 
 	take("id=a do=logoff timeout=60");
@@ -186,12 +186,13 @@ static void test_numbers_of_users(void **state)
 		take_outcome(outcomes[i]);
 	engine_removed(&fake.engine, "c1");
 	run_for(10);
-	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
-			 "returned=2 lingering=1 outside=3 session-items=1 result=0x00000000 "
-			 "accepts=2 ");
+	assert_published(
+		"id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
+		"returned=2 lingering=1 outside=3 untold=1 session-items=1 result=0x00000000 "
+		"accepts=2 ");
 	restart();
 	assert_published("id=a state=done percent=100 found=1 ended=1 failed=0 managers=2 "
-			 "returned=2 lingering=1 outside=3 result=0x00000000 accepts=2 ");
+			 "returned=2 lingering=1 outside=3 untold=1 result=0x00000000 accepts=2 ");
 	take("id=a do=forget");
 	add_session("c2", "anna", BY_NOTHING);
 	take("id=b do=logoff timeout=60");

@@ -45,12 +45,13 @@ static void test_format(void **state)
 	kvp_sessions_add(&sessions, HV_LOGOFF_RETURNED, 4294967295, "DOMAIN\\jane \"j\" doe", "7");
 	kvp_sessions_add(&sessions, HV_LOGOFF_LINGERING, 0, "", "");
 	kvp_sessions_add(&sessions, HV_LOGOFF_OUTSIDE, 5, "a\nb\xff", "");
+	kvp_sessions_add(&sessions, HV_LOGOFF_UNTOLD, 6, "bob", "");
 	kvp_sessions_finish(&sessions, ID);
 	assert_int_equal(sessions.count, 1);
 	assert_string_equal(sessions.values[0],
 			    "v=1 id=" ID " part=1/1 failed=c1:1000:anna "
 			    "returned=\"7:4294967295:DOMAIN\\\\jane \\\"j\\\" doe\" lingering=:0: "
-			    "outside=\":5:a b?\"");
+			    "outside=\":5:a b?\" untold=:6:bob");
 }
 
 static void assert_found(unsigned int i, enum hv_logoff_outcome outcome, uint32_t uid,

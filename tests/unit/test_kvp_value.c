@@ -321,10 +321,10 @@ static void test_numbers_of_users(void **state)
 	answer = (struct kvp_answer){
 		.id = "a-1",
 		.state = HV_LOGOFF_DONE,
-		.users = {.managers = 1, .returned = 2, .outside = 3},
+		.users = {.managers = 1, .returned = 2, .outside = 3, .untold = 4},
 	};
 	assert_formatted("v=1 id=a-1 state=done percent=0 found=0 ended=0 failed=0 managers=1 "
-			 "returned=2 outside=3 result=0x00000000 accepts=2 boot=" BOOT
+			 "returned=2 outside=3 untold=4 result=0x00000000 accepts=2 boot=" BOOT
 			 " time=2026-11-22T16:00:03Z text=");
 	answer.users = (struct kvp_users){.managers_left = 4, .lingering = 5};
 	assert_formatted("v=1 id=a-1 state=done percent=0 found=0 ended=0 failed=0 managers-left=4 "
@@ -472,7 +472,8 @@ static void test_answer_round_trip(void **state)
 			  .managers_left = 2,
 			  .returned = 3,
 			  .lingering = 4,
-			  .outside = UINT32_MAX},
+			  .outside = 5,
+			  .untold = UINT32_MAX},
 		.busy = "b-2",
 		.accepts = KVP_VERSION_MAX,
 		.text = "1 session is left: c3 of anna.",

@@ -67,6 +67,7 @@ static const struct user_outcome {
 	[HV_LOGOFF_RETURNED] = {"returned", "has logged on again"},
 	[HV_LOGOFF_LINGERING] = {"lingering", "lingers and keeps the user manager"},
 	[HV_LOGOFF_OUTSIDE] = {"outside", "has processes without a session"},
+	[HV_LOGOFF_UNTOLD] = {"untold", "could not be notified"},
 };
 
 static int user_entry(const char *id, const struct outcome *outcome)

@@ -387,6 +387,7 @@ static const struct answer_number {
 	{"returned", offsetof(struct kvp_answer, users.returned), true},
 	{"lingering", offsetof(struct kvp_answer, users.lingering), true},
 	{"outside", offsetof(struct kvp_answer, users.outside), true},
+	{"untold", offsetof(struct kvp_answer, users.untold), true},
 	{"session-items", offsetof(struct kvp_answer, session_items), true},
 };
 

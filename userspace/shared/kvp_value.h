@@ -61,6 +61,7 @@ struct kvp_answer {
 		uint32_t returned;      /* who logged on again, and were not logged off again */
 		uint32_t lingering;     /* whose programs still run, because they linger */
 		uint32_t outside;       /* who have processes outside any session */
+		uint32_t untold;        /* who could not be notified */
 	} users;                        /* numbers of users */
 	uint32_t session_items;         /* with the outcomes: see kvp_sessions.h */
 	char busy[KVP_ID_SIZE];         /* the last request that was refused because of this one */

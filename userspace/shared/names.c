@@ -19,6 +19,7 @@ const char *const outcome_names[] = {
 	[HV_LOGOFF_RETURNED] = "returned",
 	[HV_LOGOFF_LINGERING] = "lingering",
 	[HV_LOGOFF_OUTSIDE] = "outside",
+	[HV_LOGOFF_UNTOLD] = "untold",
 };
 
 const char *const kind_names[] = {

@@ -11,7 +11,7 @@
 
 /* Indexed by enum hv_logoff_state, _outcome and _kind. outcome_names[0] is NULL. */
 extern const char *const state_names[HV_LOGOFF_DONE + 1];
-extern const char *const outcome_names[HV_LOGOFF_OUTSIDE + 1];
+extern const char *const outcome_names[HV_LOGOFF_UNTOLD + 1];
 extern const char *const kind_names[HV_LOGOFF_EXTERNAL + 1];
 
 /* Finds @name in @names, an array whose elements may be NULL. */

@@ -116,6 +116,7 @@ static bool is_outcome(const struct hvl_session *session, struct hvl_version ver
 	case HV_LOGOFF_MANAGER_SELECTED:
 	case HV_LOGOFF_LINGERING:
 	case HV_LOGOFF_OUTSIDE:
+	case HV_LOGOFF_UNTOLD:
 		return hvl_version_since(version, 1, 2) && session->header.id && !session->kind &&
 		       !session->session[0];
 	default:

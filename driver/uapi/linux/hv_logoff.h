@@ -98,6 +98,7 @@ enum hv_logoff_outcome {
 	HV_LOGOFF_RETURNED = 7,		/* the user logged on again; not ended again */
 	HV_LOGOFF_LINGERING = 8,	/* the user lingers: the manager was not ended */
 	HV_LOGOFF_OUTSIDE = 9,		/* the user has processes outside any session */
+	HV_LOGOFF_UNTOLD = 10,		/* the user could not be notified */
 };
 
 /* hv_logoff_session.kind: Virtual PC's VMLogoffType. Also used on the wire. */

@@ -120,9 +120,11 @@ static void print_users(FILE *file, const struct kvp_users *users)
 	static const struct kvp_users none;
 
 	if (memcmp(users, &none, sizeof(none)) != 0)
-		fprintf(file, " users=%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32,
+		fprintf(file,
+			" users=%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32 ",%" PRIu32
+			",%" PRIu32,
 			users->managers, users->managers_left, users->returned, users->lingering,
-			users->outside);
+			users->outside, users->untold);
 }
 
 static void print_result(FILE *file, const char *keyword, const struct journal_result *result)
@@ -203,9 +205,11 @@ static const char *load_users(struct kvp_users *users, const char *text)
 	struct kvp_users found;
 	int end = 0;
 
-	if (sscanf(text, "users=%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 " %n",
+	if (sscanf(text,
+		   "users=%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32 ",%" SCNu32
+		   " %n",
 		   &found.managers, &found.managers_left, &found.returned, &found.lingering,
-		   &found.outside, &end) == 5)
+		   &found.outside, &found.untold, &end) == 6)
 		*users = found;
 	return text + end;
 }

@@ -113,6 +113,9 @@ static void count_user(struct kvp_users *users, const struct outcome *outcome)
 	case HV_LOGOFF_OUTSIDE:
 		users->outside++;
 		break;
+	case HV_LOGOFF_UNTOLD:
+		users->untold++;
+		break;
 	default:
 		break;
 	}

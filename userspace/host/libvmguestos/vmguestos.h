@@ -166,7 +166,8 @@ typedef enum VMSessionOutcome {
 	vmSessionOutcome_ManagerSelected = 6, /* dry run: they would be ended */
 	vmSessionOutcome_Returned = 7,        /* the user logged on again, and is logged on */
 	vmSessionOutcome_Lingering = 8,       /* the user lingers: some programs still run */
-	vmSessionOutcome_Outside = 9          /* the user has processes outside any session */
+	vmSessionOutcome_Outside = 9,         /* the user has processes outside any session */
+	vmSessionOutcome_Untold = 10          /* the user could not be notified */
 } VMSessionOutcome;
 
 typedef struct VMSessionResult {

@@ -249,6 +249,7 @@ static void print_sessions(IVMTask2 *task)
 		[vmSessionOutcome_Returned] = "logged on again",
 		[vmSessionOutcome_Lingering] = "lingers, programs still run",
 		[vmSessionOutcome_Outside] = "processes outside any session still run",
+		[vmSessionOutcome_Untold] = "could not be notified",
 	};
 	_cleanup_free_ VMSessionResult *results = NULL;
 	uint32_t count = 0;

@@ -32,7 +32,7 @@ static json_t *id_to_json(uint64_t id)
 
 /* The enums of vmguestos.h have the numbers of linux/hv_logoff.h. */
 _Static_assert((int)vmLogoffState_Done == (int)HV_LOGOFF_DONE, "states");
-_Static_assert((int)vmSessionOutcome_Outside == (int)HV_LOGOFF_OUTSIDE, "outcomes");
+_Static_assert((int)vmSessionOutcome_Untold == (int)HV_LOGOFF_UNTOLD, "outcomes");
 _Static_assert((int)vmLogoffType_External == (int)HV_LOGOFF_EXTERNAL, "types");
 
 static VMLogoffState state_in(const json_t *json, VMLogoffState otherwise)

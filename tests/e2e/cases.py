@@ -13,6 +13,7 @@ import ctl
 import health
 import kvp
 import nologin
+import notices
 import outside
 import returns
 import sessions
@@ -29,7 +30,8 @@ CASES = Cases()
 # These exercise most of the driver in the least time.
 CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegotiate", "unbind")
 # These depend on the release of systemd and util-linux in the guest.
-RELEASE = ("several_users", "cancel_in_grace", "user_manager", "user_manager_stays", "nested_groups")
+RELEASE = ("several_users", "cancel_in_grace", "user_manager", "user_manager_stays", "nested_groups",
+           "notices")
 GROUPS = {"core": CORE, "release": RELEASE}
 
 
@@ -375,6 +377,7 @@ CASES.extend(at_most_once.CASES)
 CASES.extend(outside.CASES)
 CASES.extend(nologin.CASES)
 CASES.extend(ctl.CASES)
+CASES.extend(notices.CASES)
 CASES.extend(kvp.CASES)
 
 

@@ -409,7 +409,7 @@ def kvp_vmlogoff(machine):
 
 def users(last):
     """The fields of an answer with numbers of users."""
-    names = ("managers", "managers-left", "returned", "lingering", "outside")
+    names = ("managers", "managers-left", "returned", "lingering", "outside", "untold")
     return {name: last[name] for name in names if name in last}
 
 
@@ -424,7 +424,8 @@ def kvp_flags(machine):
         machine.open_session("pam", "bob")
         request_id = request(machine, timeout=BOUND)
         last = finish(machine, request_id, S_OK)[-1]
-        assert users(last) == {"managers": "1", "lingering": "1", "outside": "1"}, last
+        assert users(last) == {"managers": "1", "lingering": "1", "outside": "1",
+                               "untold": "2"}, last
         assert "bob" in last["text"] and "carol (1)" in last["text"], last
         forget(machine, request_id)
         request_id = request(machine, v=2, timeout=BOUND, **{"include-lingering": "yes"})

@@ -15,7 +15,8 @@ STUBBORN = "trap \"\" TERM HUP; while :; do sleep 1; done"
 @contextlib.contextmanager
 def user_units(machine):
     """Installs user units, like the programs of a desktop, for user managers that start later."""
-    units = {"app": "/bin/sleep infinity", "stubborn": f"/bin/sh -c '{STUBBORN}'"}
+    units = {"app": "/bin/sleep infinity", "stubborn": f"/bin/sh -c '{STUBBORN}'",
+             "pane": "/usr/bin/script -qefc 'echo ready; sleep infinity' %t/pane"}
     for name, command in units.items():
         machine.run(f"mkdir -p /run/systemd/user; cat >/run/systemd/user/{name}.service <<'END'\n"
                     f"[Service]\nExecStart={command}\nEND")

@@ -271,7 +271,8 @@ def outcomes_of_users(machine):
     reply = request.finish()
     check_result(machine, reply, S_OK)
     same("the outcomes of users", sorted(users_of(request)),
-         [("lingering", "bob"), ("manager-ended", "alice")])
+         [("lingering", "bob"), ("manager-ended", "alice"), ("untold", "alice"),
+          ("untold", "bob")])
     same("found, ended, failed", (reply["found"], reply["ended"], reply["failed"]), (2, 2, 0))
     outcomes = [(event["outcome"], event["user"]) for event in request.events
                 if event["event"] == "session"]

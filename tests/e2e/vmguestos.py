@@ -207,11 +207,11 @@ def vmlogoff_flags(machine):
         machine.open_session("pam", "alice")
         last = Vmlogoff(machine, "--timeout", "120").finish(OK)
         assert outcomes(last) == {("ended", "alice"), ("manager-ended", "alice"),
-                                  ("outside", "carol")}, last
+                                  ("outside", "carol"), ("untold", "alice")}, last
         machine.open_session("pam", "bob")
         last = Vmlogoff(machine, "--timeout", "120").finish(OK)
         assert outcomes(last) == {("ended", "bob"), ("lingering", "bob"),
-                                  ("outside", "carol")}, last
+                                  ("outside", "carol"), ("untold", "bob")}, last
         last = Vmlogoff(machine, "--include-lingering", "--dry-run").finish(OK)
         assert outcomes(last) == {("manager-selected", "bob"), ("outside", "carol")}, last
         last = Vmlogoff(machine, "--include-lingering", "--timeout", "120").finish(OK)

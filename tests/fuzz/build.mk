@@ -26,7 +26,7 @@ $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 	$(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config shared/text $(addprefix guest/logoff/, \
-		engine managers report result returns session targets))
+		engine managers notices report result returns session targets))
 $(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config guest/log \
 	guest/logoff/session guest/logoff/watch shared/text)
 $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/transport/device.o

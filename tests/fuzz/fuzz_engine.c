@@ -218,7 +218,7 @@ static int fake_user_runs(void *userdata, uid_t uid)
 
 static int fake_look_up_manager(void *userdata, uid_t uid)
 {
-	must(may_end_sessions() && uid < SESSIONS);
+	must(fake.in_flight && !fake.dry_run && uid < SESSIONS);
 	if (fake.logind_down)
 		return -ECONNREFUSED;
 	fake.looked_up |= 1U << uid;
@@ -242,11 +242,29 @@ static void fake_reset_manager(void *userdata, uid_t uid)
 	must(may_end_sessions() && fake.stopped & 1U << uid);
 }
 
-static void fake_notify(void *userdata, const struct session *session, const char *text)
+static void fake_begin_notices(void *userdata)
+{
+	must(fake.in_flight);
+}
+
+static bool fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	must(fake.in_flight && !fake.dry_run && session->id && text[0]);
 	/* A user who has returned is left alone. */
 	must(!(may_return(session->uid) && has_ended_one(session->uid)));
+	return session->uid % 2;
+}
+
+static bool fake_manager_has_terminal(void *userdata, uid_t uid)
+{
+	must(fake.in_flight && !fake.dry_run && uid < SESSIONS);
+	return fake.running & 1U << uid;
+}
+
+static bool fake_notify_manager(void *userdata, uid_t uid, const char *text)
+{
+	must(fake.in_flight && !fake.dry_run && uid < SESSIONS && text[0]);
+	return true;
 }
 
 /* The driver accepts every report, expects none after the last one, and values never decrease. */
@@ -296,6 +314,9 @@ static void fake_outcome(void *userdata, const struct outcome *outcome)
 	case HV_LOGOFF_LINGERING:
 		must(!fake.includes_lingering);
 		break;
+	case HV_LOGOFF_UNTOLD:
+		must(!fake.dry_run && outcome->uid % 2 == 0);
+		break;
 	case HV_LOGOFF_OUTSIDE:
 		must(outcome->processes > 0);
 		break;
@@ -339,7 +360,10 @@ static const struct engine_ops ops = {
 	.kill_user = fake_kill_user,
 	.reset_manager = fake_reset_manager,
 	.changed = fake_changed,
+	.begin_notices = fake_begin_notices,
 	.notify = fake_notify,
+	.manager_has_terminal = fake_manager_has_terminal,
+	.notify_manager = fake_notify_manager,
 	.begin_no_logins = fake_begin_no_logins,
 	.end_no_logins = fake_end_no_logins,
 	.find_outside = fake_find_outside,

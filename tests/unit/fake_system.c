@@ -351,12 +351,35 @@ static void fake_end_no_logins(void *userdata)
 	fake.no_logins = false;
 }
 
-static void fake_notify(void *userdata, const struct session *session, const char *text)
+static void fake_begin_notices(void *userdata)
+{
+	fake.notice_rounds++;
+}
+
+static bool fake_notify(void *userdata, const struct session *session, const char *text)
 {
 	struct fake_session *target = fake_session_of(session);
 
 	target->notices++;
 	snprintf(target->notice, sizeof(target->notice), "%s", text);
+	return !target->untold;
+}
+
+static bool fake_manager_has_terminal(void *userdata, uid_t uid)
+{
+	const struct fake_manager *manager = manager_of(uid);
+
+	return manager && manager->terminal;
+}
+
+static bool fake_notify_manager(void *userdata, uid_t uid, const char *text)
+{
+	struct fake_manager *manager = manager_of(uid);
+
+	assert_true(manager && manager->terminal);
+	manager->notices++;
+	snprintf(manager->notice, sizeof(manager->notice), "%s", text);
+	return true;
 }
 
 static void fake_audit(void *userdata, const char *id, const struct session *session,
@@ -382,14 +405,14 @@ static void fake_audit_user(void *userdata, const char *id, const struct outcome
 {
 	if (fake.audited_id)
 		assert_string_equal(id, fake.audited_id);
-	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE);
+	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_UNTOLD);
 	assert_int_not_equal(outcome->outcome, HV_LOGOFF_MANAGER_SELECTED);
 	fake.user_audits[outcome->outcome]++;
 }
 
 void record_user_outcome(const struct outcome *outcome)
 {
-	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_OUTSIDE);
+	assert_in_range(outcome->outcome, HV_LOGOFF_MANAGER_ENDED, HV_LOGOFF_UNTOLD);
 	assert_int_equal(!outcome->session[0], outcome->outcome != HV_LOGOFF_RETURNED);
 	assert_int_equal(outcome->processes > 0, outcome->outcome == HV_LOGOFF_OUTSIDE);
 	fake.user_outcomes[outcome->outcome]++;
@@ -424,7 +447,10 @@ static const struct engine_ops fake_ops = {
 	.begin_no_logins = fake_begin_no_logins,
 	.end_no_logins = fake_end_no_logins,
 	.changed = fake_changed,
+	.begin_notices = fake_begin_notices,
 	.notify = fake_notify,
+	.manager_has_terminal = fake_manager_has_terminal,
+	.notify_manager = fake_notify_manager,
 	.find_outside = fake_find_outside,
 	.audit = fake_audit,
 	.audit_user = fake_audit_user,

@@ -36,6 +36,7 @@ struct fake_session {
 	int kill_error;         /* with this -errno */
 	int stop_fails;         /* that many calls to PID 1 fail, with kill_error */
 	uint64_t ends_at;       /* closes without the engine at this time, unless 0 */
+	bool untold;            /* no terminal accepts a notice */
 	bool removal_lost;      /* logind sends no SessionRemoved */
 
 	bool watched; /* engine_states_changed() is called when it has been opened */
@@ -62,6 +63,9 @@ struct fake_manager {
 	bool lingers;
 	bool unknown; /* there is no cgroup v2 */
 	int state_error;
+	bool terminal; /* a program has one */
+	unsigned int notices;
+	char notice[2048]; /* the last one */
 	unsigned int lookups_due;
 	unsigned int lookups;
 	unsigned int stopped;
@@ -82,8 +86,8 @@ struct fake_system {
 	unsigned int reopen; /* how often a session that ends is followed by a new one */
 
 	/* The outcomes of users, as a transport or the journal receives them, and the last one. */
-	unsigned int user_outcomes[HV_LOGOFF_OUTSIDE + 1];
-	unsigned int user_audits[HV_LOGOFF_OUTSIDE + 1];
+	unsigned int user_outcomes[HV_LOGOFF_UNTOLD + 1];
+	unsigned int user_audits[HV_LOGOFF_UNTOLD + 1];
 	uid_t outcome_uid;
 	char outcome_user[32], outcome_session[32];
 
@@ -93,6 +97,8 @@ struct fake_system {
 	bool outside_hangs;
 	int outside_error;
 	unsigned int searches;
+
+	unsigned int notice_rounds;
 
 	bool users_due;
 	int users_error;

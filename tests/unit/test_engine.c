@@ -271,6 +271,51 @@ static void test_cancel_in_grace(void **state)
 	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
 }
 
+static void test_untold(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	add_session("2", "bob", BY_SIGNAL)->untold = true;
+	add_session("3", "carol", BY_SIGNAL)->untold = true;
+	add_session("4", "carol", BY_SIGNAL)->uid = fake.sessions[2].uid;
+	request(0, 60, 20, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 4, 4, 0);
+	assert_string_equal(last()->text, "All 4 sessions have ended. Could not be notified: bob.");
+	assert_int_equal(fake.user_outcomes[HV_LOGOFF_UNTOLD], 1);
+	assert_int_equal(fake.user_audits[HV_LOGOFF_UNTOLD], 1);
+	assert_int_equal(fake.outcome_uid, fake.sessions[1].uid);
+}
+
+/* Nobody lost anything, or nobody was to be notified. */
+static void test_untold_is_not_reported(void **state)
+{
+	struct fake_session *session = add_session("1", "alice", BY_SIGNAL);
+
+	session->untold = true;
+	request(0, 60, 20, "");
+	run_for(5);
+	cancel(HV_LOGOFF_CANCEL_HOST);
+	assert_done(HV_LOGOFF_E_CANCELLED, 1, 0, 0);
+	reports.count = 0;
+	fake.config.notice = false;
+	request(0, 60, 0, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(fake.user_outcomes[HV_LOGOFF_UNTOLD], 0);
+}
+
+/* The host's request has been completed by the driver: nothing is reported, but users know. */
+static void test_notice_of_suspend(void **state)
+{
+	add_session("1", "alice", BY_SIGNAL);
+	request(0, 60, 20, "");
+	run_for(5);
+	cancel(HV_LOGOFF_CANCEL_SUSPEND);
+	assert_int_equal(fake.sessions[0].notices, 2);
+	assert_int_equal(fake.notice_rounds, 2);
+	assert_non_null(strstr(fake.sessions[0].notice, "cancelled"));
+}
+
 static void test_cancel_before_list(void **state)
 {
 	add_session("1", "alice", BY_SIGNAL);
@@ -1701,6 +1746,67 @@ static void test_include_lingering(void **state)
 	assert_user_outcomes(HV_LOGOFF_LINGERING, 0);
 }
 
+static void test_notice_below_manager(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	fake.sessions[0].untold = true;
+	manager->terminal = true;
+	request(0, 60, 20, "");
+	run_for(19);
+	assert_int_equal(manager->notices, 1);
+	assert_non_null(strstr(manager->notice, "in 20 seconds"));
+	cancel(HV_LOGOFF_CANCEL_HOST);
+	assert_int_equal(manager->notices, 2);
+	assert_non_null(strstr(manager->notice, "cancelled"));
+	reports.count = 0;
+	request(0, 60, 5, "");
+	run_for(60);
+	assert_done(HV_LOGOFF_S_OK, 1, 1, 0);
+	assert_int_equal(manager->notices, 3);
+	assert_int_equal(fake.user_outcomes[HV_LOGOFF_UNTOLD], 0);
+}
+
+static void test_notice_below_manager_at_once(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	manager->terminal = true;
+	request(0, 60, 0, "");
+	while (!manager->stopped)
+		run_for(0);
+	assert_int_equal(manager->notices, 1);
+	assert_non_null(strstr(manager->notice, "being logged off now"));
+	run_for(60);
+	assert_int_equal(manager->notices, 1);
+}
+
+/* The user lingers, or has a session that the request does not end. */
+static void test_no_notice_below_manager_that_stays(void **state)
+{
+	struct fake_manager *manager = add_user(BY_SIGNAL, BY_SIGNAL);
+
+	manager->terminal = true;
+	manager->lingers = true;
+	request(0, 60, 20, "");
+	run_for(19);
+	assert_int_equal(fake.sessions[0].notices, 1);
+	cancel(HV_LOGOFF_CANCEL_HOST);
+	manager->lingers = false;
+	add_session("2", "alice", BY_SIGNAL)->uid = manager->uid;
+	reports.count = 0;
+	request_target(0, 20, "", "1");
+	run_for(19);
+	assert_int_equal(manager->notices, 0);
+	cancel(HV_LOGOFF_CANCEL_HOST);
+	reports.count = 0;
+	fake.config.include_lingering = true;
+	manager->lingers = true;
+	request(0, 60, 20, "");
+	run_for(19);
+	assert_int_equal(manager->notices, 1);
+}
+
 static void test_include_lingering_by_configuration(void **state)
 {
 	struct fake_manager *manager = add_lingering(2000, "bob");
@@ -1997,6 +2103,12 @@ int main(void)
 		TEST(test_report_for_each_session),
 		TEST(test_grace),
 		TEST(test_notice_disabled),
+		TEST(test_untold),
+		TEST(test_untold_is_not_reported),
+		TEST(test_notice_of_suspend),
+		TEST(test_notice_below_manager),
+		TEST(test_notice_below_manager_at_once),
+		TEST(test_no_notice_below_manager_that_stays),
 		TEST(test_default_message),
 		TEST(test_cancel_in_grace),
 		TEST(test_cancel_before_list),

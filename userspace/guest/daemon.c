@@ -178,18 +178,40 @@ static void op_changed(void *userdata)
 	bus_update(&daemon->bus);
 }
 
-/* Best effort: a missing or unusable terminal does not prevent the logoff. */
-static void op_notify(void *userdata, const struct session *session, const char *text)
+static void op_begin_notices(void *userdata)
 {
-	int r;
+	struct daemon *daemon = userdata;
 
+	terminals_done(&daemon->told);
+}
+
+/* A session without a terminal is that of a desktop or of a program. */
+static bool op_notify(void *userdata, const struct session *session, const char *text)
+{
+	struct daemon *daemon = userdata;
+	int r = terminal_write_session(&daemon->told, SCOPE_ROOT, session, text);
+
+	if (r < 0 && r != -ENXIO)
+		log_message(LOG_INFO, "Cannot notify user %s in session %s: %s.", session->user,
+			    session->id, strerror(-r));
+	return r > 0;
+}
+
+static bool op_manager_has_terminal(void *userdata, uid_t uid)
+{
 	(void)userdata;
-	if (!session->tty[0])
-		return;
-	r = terminal_write(session, text);
-	if (r < 0)
-		log_message(LOG_INFO, "Cannot notify user %s on %s: %s.", session->user,
-			    session->tty, strerror(-r));
+	return terminal_of_manager(SCOPE_ROOT, uid);
+}
+
+static bool op_notify_manager(void *userdata, uid_t uid, const char *text)
+{
+	struct daemon *daemon = userdata;
+	int r = terminal_write_manager(&daemon->told, SCOPE_ROOT, uid, text);
+
+	if (r < 0 && r != -ENXIO)
+		log_message(LOG_INFO, "Cannot notify UID %u on a terminal of the user manager: %s.",
+			    (unsigned int)uid, strerror(-r));
+	return r > 0;
 }
 
 static void op_audit(void *userdata, const char *id, const struct session *session,
@@ -226,7 +248,10 @@ static const struct engine_ops engine_ops = {
 	.end_no_logins = op_end_no_logins,
 	.find_outside = op_find_outside,
 	.changed = op_changed,
+	.begin_notices = op_begin_notices,
 	.notify = op_notify,
+	.manager_has_terminal = op_manager_has_terminal,
+	.notify_manager = op_notify_manager,
 	.audit = op_audit,
 	.audit_user = op_audit_user,
 };
@@ -590,6 +615,7 @@ void daemon_done(struct daemon *daemon)
 	if (daemon->kvp_started)
 		kvp_transport_done(&daemon->kvp);
 	engine_drop(&daemon->engine);
+	terminals_done(&daemon->told);
 	resolver_done(&daemon->resolver);
 	outside_done(&daemon->outside);
 	watch_done(&daemon->watch);

@@ -14,6 +14,7 @@
 #include "userspace/guest/system/logind.h"
 #include "userspace/guest/system/opening.h"
 #include "userspace/guest/system/outside.h"
+#include "userspace/guest/system/terminal.h"
 #include "userspace/guest/transport/device_requests.h"
 #include "userspace/guest/transport/kvp.h"
 
@@ -31,6 +32,7 @@ struct daemon {
 	struct resolver resolver;
 	struct outside outside;
 	struct engine engine;
+	struct terminals told;
 	struct watch watch;
 	struct kvp_transport kvp;
 	bool kvp_started;

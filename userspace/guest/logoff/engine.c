@@ -97,6 +97,7 @@ void engine_drop(struct engine *engine)
 	targets_done(&engine->targets);
 	session_list_done(&engine->others);
 	managers_done(&engine->managers);
+	notices_done(&engine->notices);
 	outside_users_done(&engine->outside);
 	engine->ops->wake(engine->userdata, USEC_NEVER);
 	engine_init(engine, engine->ops, engine->userdata, engine->config);
@@ -294,24 +295,6 @@ static void begin_ending(struct engine *engine)
 		advance_targets(engine);
 }
 
-static void notify_user(const struct engine *engine, const struct session *session)
-{
-	const char *message =
-		engine->request.message[0] ? engine->request.message : engine->config->message;
-	char text[HV_LOGOFF_MESSAGE_SIZE + 512];
-	uint64_t time = now(engine);
-
-	if (!engine->config->notice || engine->request.flags & HV_LOGOFF_DRY_RUN)
-		return;
-	if (engine->phase != ENGINE_ENDING && time < engine->grace_end)
-		snprintf(text, sizeof(text),
-			 "%s\nYou will be logged off in %" PRIu64 " seconds. Save your work now.",
-			 message, (engine->grace_end - time + USEC_PER_SEC / 2) / USEC_PER_SEC);
-	else
-		snprintf(text, sizeof(text), "%s\nYou are being logged off now.", message);
-	engine->ops->notify(engine->userdata, session, text);
-}
-
 /* Returns 0 or -ENOMEM. */
 static int add_target(struct engine *engine, struct session *session, uint64_t time)
 {
@@ -322,7 +305,7 @@ static int add_target(struct engine *engine, struct session *session, uint64_t t
 	target = targets_add(&engine->targets, session, time);
 	if (!target)
 		return -ENOMEM;
-	notify_user(engine, &target->session);
+	notices_add_session(engine, &target->session);
 	return 0;
 }
 
@@ -516,6 +499,7 @@ void engine_listed(struct engine *engine, struct session_list *list, int error)
 		return;
 	}
 	keep_others(engine, list);
+	notices_find_managers(engine);
 	decide(engine);
 	if (engine->list_is_old)
 		list_new_sessions(engine);
@@ -599,6 +583,7 @@ void engine_found(struct engine *engine, const struct session *session)
 		session_done(&copy);
 	else
 		managers_session_found(&engine->managers, session->uid);
+	notices_find_managers(engine);
 	engine->conclusion = NULL;
 	if (engine->phase == ENGINE_ENDING)
 		begin_ending(engine);
@@ -641,6 +626,8 @@ void engine_manager_found(struct engine *engine, uid_t uid, int state)
 {
 	const struct steps_context context = engine_steps_context(engine);
 
+	if (engine->phase != ENGINE_IDLE && !expired(engine))
+		notices_manager_found(engine, uid, state);
 	if (engine->phase == ENGINE_ENDING && !expired(engine))
 		managers_found(&engine->managers, &context, uid, state);
 	if (engine->phase != ENGINE_IDLE)
@@ -796,6 +783,7 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 	engine->deadline = engine->started + own->timeout * USEC_PER_SEC;
 	engine->list_at = USEC_NEVER;
 	audit_request(engine);
+	engine->ops->begin_notices(engine->userdata);
 	r = begin_no_logins(engine);
 	if (r < 0)
 		fail(engine, "Cannot refuse logons: %s.", strerror(-r));
@@ -806,13 +794,8 @@ int engine_request(struct engine *engine, const struct logoff_transport *transpo
 
 static void cancel(struct engine *engine, const struct result *result)
 {
-
-	if (engine->phase == ENGINE_GRACE && engine->config->notice)
-		for (size_t i = 0; i < engine->targets.count; i++)
-			if (engine->targets.items[i].step != TARGET_ENDED)
-				engine->ops->notify(engine->userdata,
-						    &engine->targets.items[i].session,
-						    "The logoff was cancelled.");
+	if (engine->phase == ENGINE_GRACE)
+		notices_call_off(engine);
 	report_result(engine, result);
 }
 
@@ -826,6 +809,8 @@ void engine_cancel(struct engine *engine, const struct logoff_transport *transpo
 		audit(engine, NULL, "abandoned",
 		      reason == HV_LOGOFF_CANCEL_SUSPEND ? "The machine was suspended."
 							 : "The request timed out.");
+		if (engine->phase == ENGINE_GRACE)
+			notices_call_off(engine);
 		engine_drop(engine);
 		return;
 	}

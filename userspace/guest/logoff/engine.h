@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "managers.h"
+#include "notices.h"
 #include "outcome.h"
 #include "result.h"
 #include "session.h"
@@ -109,8 +110,14 @@ struct engine_ops {
 	 * more. Must not call functions of the engine.
 	 */
 	void (*changed)(void *userdata);
-	/* Write @text to the session's terminal. */
-	void (*notify)(void *userdata, const struct session *session, const char *text);
+	/* From now on, notices are new ones. Each terminal gets each notice once. */
+	void (*begin_notices)(void *userdata);
+	/* Write @text to the session's terminals. Returns whether one has it. */
+	bool (*notify)(void *userdata, const struct session *session, const char *text);
+	/* Whether a program below the user's manager has a terminal. */
+	bool (*manager_has_terminal)(void *userdata, uid_t uid);
+	/* Write @text to the terminals of these programs. Returns whether one has it. */
+	bool (*notify_manager)(void *userdata, uid_t uid, const char *text);
 	/* Write a journal entry; @session is NULL if it is about the whole request. */
 	void (*audit)(void *userdata, const char *id, const struct session *session,
 		      const char *outcome, const char *detail);
@@ -148,6 +155,7 @@ struct engine {
 	unsigned int exempt;        /* selected sessions in the last list that may not be ended */
 	struct session_list others; /* in the last list, that the request does not end */
 	struct managers managers;   /* of the users of the targets, and of listed users */
+	struct notices notices;     /* to the users of the targets and managers */
 	uint64_t returns_until;     /* users may return until then */
 
 	bool listing;       /* waiting for engine_listed() or engine_users_listed() */

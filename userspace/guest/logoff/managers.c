@@ -99,6 +99,15 @@ void managers_reset_sessions(struct managers *managers)
 		managers->items[i].sessions = 0;
 }
 
+bool managers_wants(const struct managers *managers, size_t index, uid_t *uid, const char **user)
+{
+	const struct manager *manager = &managers->items[index];
+
+	*uid = manager->uid;
+	*user = manager->user;
+	return manager->wanted;
+}
+
 /* The user has logged on again: start over with the first step. */
 void managers_session_found(struct managers *managers, uid_t uid)
 {

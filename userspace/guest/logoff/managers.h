@@ -49,6 +49,11 @@ void managers_reset_sessions(struct managers *managers);
 void managers_session_found(struct managers *managers, uid_t uid);
 void managers_session_ended(struct managers *managers, uid_t uid);
 
+/*
+ * Whether the request stops the manager once its user has no session left. @index is below the
+ * number of managers. *@user is valid until the next call of managers_add() or managers_done().
+ */
+bool managers_wants(const struct managers *managers, size_t index, uid_t *uid, const char **user);
 /* Whether anything is left to stop. */
 bool managers_are_left(struct managers *managers, const struct steps_context *context);
 /* Whether any manager was stopped. */

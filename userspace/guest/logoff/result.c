@@ -57,6 +57,10 @@ void result_for_each_user(const struct engine *engine,
 	const struct steps_context context = engine_steps_context(engine);
 	struct outcome outcome;
 
+	/* Before, nobody has lost anything. */
+	for (size_t i = 0; i < engine->notices.count && engine->phase == ENGINE_ENDING; i++)
+		if (notices_get_outcome(&engine->notices, i, &outcome))
+			handle(userdata, &outcome);
 	for (size_t i = 0; i < engine->managers.count; i++)
 		if (is_dry_run(engine)
 			    ? managers_get_prospect(&engine->managers, &context, i, &outcome)
@@ -121,6 +125,7 @@ static void append_users(struct result *result, const struct engine *engine,
 
 static void append_all_users(struct result *result, const struct engine *engine)
 {
+	append_users(result, engine, HV_LOGOFF_UNTOLD, " Could not be notified: ");
 	append_users(result, engine, HV_LOGOFF_MANAGER_SELECTED,
 		     " Programs of lingering users would be ended: ");
 	append_users(result, engine, HV_LOGOFF_RETURNED, " Returned: ");

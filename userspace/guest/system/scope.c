@@ -147,10 +147,12 @@ bool scope_has_ended(int hierarchy, const char *id, uid_t uid)
 }
 
 /* What to do with one process of @group. Returns a number to count, or -errno to stop. */
-typedef int (*process_function_t)(const struct tree *tree, pid_t pid, const char *group);
+typedef int (*process_function_t)(const struct tree *tree, pid_t pid, const char *group,
+				  void *userdata);
 
 /* Calls @function for the processes of one group. Returns the sum of its results or -errno. */
-static int for_processes(const struct tree *tree, const char *group, process_function_t function)
+static int for_processes(const struct tree *tree, const char *group, process_function_t function,
+			 void *userdata)
 {
 	_cleanup_fclose_ FILE *file = NULL;
 	int count = 0;
@@ -168,7 +170,7 @@ static int for_processes(const struct tree *tree, const char *group, process_fun
 	}
 	/* 0 is a process in another PID namespace. */
 	while (r >= 0 && fscanf(file, "%d", &pid) == 1) {
-		r = pid > 0 ? function(tree, pid, group) : 0;
+		r = pid > 0 ? function(tree, pid, group, userdata) : 0;
 		count += r;
 	}
 	if (r < 0)
@@ -180,11 +182,12 @@ static int for_processes(const struct tree *tree, const char *group, process_fun
  * Returns whether the process was signaled. The PID may have been reused, so the control group is
  * checked once a pidfd refers to the process.
  */
-static int signal_process(const struct tree *tree, pid_t pid, const char *group)
+static int signal_process(const struct tree *tree, pid_t pid, const char *group, void *userdata)
 {
 	_cleanup_close_ int fd = pidfd_open(pid, 0);
 
 	(void)tree;
+	(void)userdata;
 	return fd >= 0 && process_is_in(pid, group) && !pidfd_send_signal(fd, SIGTERM, NULL, 0) &&
 	       !pidfd_send_signal(fd, SIGHUP, NULL, 0) && !pidfd_send_signal(fd, SIGCONT, NULL, 0);
 }
@@ -218,11 +221,12 @@ static bool is_frozen_by_v1(const struct tree *tree, pid_t pid, const char *grou
  * group may have processes that the request does not end. A process that is frozen cannot end, so
  * its PID is not reused before the move; all others are left where they are.
  */
-static int free_process(const struct tree *tree, pid_t pid, const char *group)
+static int free_process(const struct tree *tree, pid_t pid, const char *group, void *userdata)
 {
 	_cleanup_close_ int fd = -1;
 	int r = 0;
 
+	(void)userdata;
 	if (!is_frozen_by_v1(tree, pid, group))
 		return 0;
 	fd = openat(tree->freezer, "cgroup.procs", O_WRONLY | O_CLOEXEC);
@@ -313,14 +317,15 @@ static int add_children(struct groups *groups, const struct tree *tree, const ch
 }
 
 /* What to do with one group. Returns a number to count or -errno. */
-typedef int (*group_function_t)(const struct tree *tree, const char *group);
+typedef int (*group_function_t)(const struct tree *tree, const char *group, void *userdata);
 
 /*
  * Calls @function for @group and the groups below it. Returns the sum of its results; or -errno if
  * @group cannot be read. Ignores groups that have been removed in the meantime, threaded ones, and
  * those beyond GROUPS_MAX.
  */
-static int for_groups(const struct tree *tree, const char *group, group_function_t function)
+static int for_groups(const struct tree *tree, const char *group, group_function_t function,
+		      void *userdata)
 {
 	_cleanup_(groups_done) struct groups groups = {0};
 	int count = 0;
@@ -330,7 +335,7 @@ static int for_groups(const struct tree *tree, const char *group, group_function
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < groups.count; i++) {
-		r = function(tree, groups.items[i]);
+		r = function(tree, groups.items[i], userdata);
 		if (r < 0 && i == 0)
 			return r;
 		count += r > 0 ? r : 0;
@@ -339,29 +344,30 @@ static int for_groups(const struct tree *tree, const char *group, group_function
 	return count;
 }
 
-static int thaw_group(const struct tree *tree, const char *group)
+static int thaw_group(const struct tree *tree, const char *group, void *userdata)
 {
+	(void)userdata;
 	thaw(tree, group);
 	return 0;
 }
 
-static int free_group(const struct tree *tree, const char *group)
+static int free_group(const struct tree *tree, const char *group, void *userdata)
 {
-	return for_processes(tree, group, free_process);
+	return for_processes(tree, group, free_process, userdata);
 }
 
-static int signal_group(const struct tree *tree, const char *group)
+static int signal_group(const struct tree *tree, const char *group, void *userdata)
 {
-	return for_processes(tree, group, signal_process);
+	return for_processes(tree, group, signal_process, userdata);
 }
 
 /* Frozen processes handle no signal except SIGKILL; frozen by version 1, not even that. */
 static void thaw_groups(const struct tree *tree, const char *group)
 {
 	if (tree->freezer >= 0)
-		for_groups(tree, group, free_group);
+		for_groups(tree, group, free_group, NULL);
 	if (tree->v2)
-		for_groups(tree, group, thaw_group);
+		for_groups(tree, group, thaw_group, NULL);
 }
 
 /* A frozen slice is not thawed: it also has processes that the request does not end. */
@@ -382,9 +388,46 @@ int scope_signal(const char *root, const struct session *session)
 		return count;
 	if (!group)
 		return -EINVAL;
-	count = tree.v2 ? for_groups(&tree, group, signal_group) : -EOPNOTSUPP;
+	count = tree.v2 ? for_groups(&tree, group, signal_group, NULL) : -EOPNOTSUPP;
 	thaw_groups(&tree, group);
 	return count > 0 && slice_is_frozen(&tree, session->uid) ? -EBUSY : count;
+}
+
+struct visitor {
+	process_handler handle;
+	void *userdata;
+};
+
+static int visit_process(const struct tree *tree, pid_t pid, const char *group, void *userdata)
+{
+	const struct visitor *visitor = userdata;
+
+	(void)tree;
+	(void)group;
+	visitor->handle(visitor->userdata, pid);
+	return 0;
+}
+
+static int visit_group(const struct tree *tree, const char *group, void *userdata)
+{
+	return for_processes(tree, group, visit_process, userdata);
+}
+
+static int visit(const char *root, const char *group, process_handler handle, void *userdata)
+{
+	_cleanup_(tree_done) struct tree tree;
+	struct visitor visitor = {.handle = handle, .userdata = userdata};
+	int r = tree_init(&tree, root);
+
+	return r < 0 ? r : for_groups(&tree, group, visit_group, &visitor);
+}
+
+int scope_for_each_process(const char *root, const struct session *session, process_handler handle,
+			   void *userdata)
+{
+	_cleanup_free_ char *group = group_of(session->id, session->uid);
+
+	return group ? visit(root, group, handle, userdata) : -EINVAL;
 }
 
 static int kill_group(const struct tree *tree, const char *group)
@@ -392,7 +435,7 @@ static int kill_group(const struct tree *tree, const char *group)
 	_cleanup_close_ int fd = -1;
 
 	if (tree->freezer >= 0)
-		for_groups(tree, group, free_group);
+		for_groups(tree, group, free_group, NULL);
 	if (!tree->v2)
 		return -EOPNOTSUPP;
 	fd = open_in(tree, group, "cgroup.kill", O_WRONLY);
@@ -455,20 +498,35 @@ void scope_user_thaw(const char *root, uid_t uid)
 		thaw_groups(&tree, slice);
 }
 
+/* The control group of the user's manager, allocated; or NULL. */
+static char *manager_group_of(uid_t uid)
+{
+	_cleanup_free_ char *slice = slice_of(uid);
+	_cleanup_free_ char *unit = scope_manager_unit(uid);
+	char *group;
+
+	return !slice || !unit || asprintf(&group, "%s/%s", slice, unit) < 0 ? NULL : group;
+}
+
+int scope_manager_for_each_process(const char *root, uid_t uid, process_handler handle,
+				   void *userdata)
+{
+	_cleanup_free_ char *group = manager_group_of(uid);
+
+	return group ? visit(root, group, handle, userdata) : -ENOMEM;
+}
+
 int scope_user_kill(const char *root, uid_t uid)
 {
 	_cleanup_(tree_done) struct tree tree;
 	_cleanup_free_ char *slice = slice_of(uid);
-	_cleanup_free_ char *unit = scope_manager_unit(uid);
-	_cleanup_free_ char *manager = NULL;
+	_cleanup_free_ char *manager = manager_group_of(uid);
 	int r = tree_init(&tree, root);
 
 	if (r < 0)
 		return r;
-	if (!slice || !unit || asprintf(&manager, "%s/%s", slice, unit) < 0) {
-		manager = NULL;
+	if (!slice || !manager)
 		return -ENOMEM;
-	}
 	r = kill_group(&tree, manager);
 	return r == -ENOENT || !tree.v2 ? kill_group(&tree, slice) : r;
 }

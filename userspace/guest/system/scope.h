@@ -32,6 +32,15 @@ int scope_open(const char *root);
  */
 bool scope_has_ended(int hierarchy, const char *id, uid_t uid);
 
+typedef void (*process_handler)(void *userdata, pid_t pid);
+
+/*
+ * Calls @handle for every process in the scope and in the groups below it. A process may have ended
+ * by then, and its PID may have been reused. Returns 0 or -errno.
+ */
+int scope_for_each_process(const char *root, const struct session *session, process_handler handle,
+			   void *userdata);
+
 /*
  * Sends TERM, HUP and CONT to every process in the scope and in the groups below it, and thaws
  * frozen groups. Returns the number of processes; -EBUSY if they cannot handle the signals, since
@@ -47,6 +56,10 @@ int scope_kill(const char *root, const struct session *session);
 
 /* The name of the user's manager, such as "user@1000.service", allocated; or NULL. */
 char *scope_manager_unit(uid_t uid);
+
+/* scope_for_each_process() for the user's manager. */
+int scope_manager_for_each_process(const char *root, uid_t uid, process_handler handle,
+				   void *userdata);
 
 /* Whether a process runs in the user's slice. Returns 1, 0 or -errno. */
 int scope_user_runs(const char *root, uid_t uid);

@@ -10,55 +10,47 @@
 
 #include "unit.h"
 
-static struct {
-	char directory[32];
-	pid_t pid;
-} private;
-
-static void in_directory(char *path, size_t size, const char *name)
+static void in_directory(const struct private_bus *bus, char *path, size_t size, const char *name)
 {
-	snprintf(path, size, "%s/%s", private.directory, name);
+	snprintf(path, size, "%s/%s", bus->directory, name);
 }
 
-int private_bus_init(void)
+int private_bus_init(struct private_bus *bus, const char *variable)
 {
-	char address[64];
-
-	strcpy(private.directory, "/tmp/private_bus.XXXXXX");
-	private.pid = 0;
+	*bus = (struct private_bus){.directory = "/tmp/private_bus.XXXXXX"};
 	/* Other users connect to it, too. */
-	if (!mkdtemp(private.directory) || chmod(private.directory, 0755) < 0)
+	if (!mkdtemp(bus->directory) || chmod(bus->directory, 0755) < 0)
 		return -1;
-	snprintf(address, sizeof(address), "unix:path=%s/bus", private.directory);
-	return setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
+	snprintf(bus->address, sizeof(bus->address), "unix:path=%s/bus", bus->directory);
+	return setenv(variable, bus->address, 1);
 }
 
-static void write_config(const char *path)
+static void write_config(const struct private_bus *bus, const char *path)
 {
 	FILE *file = fopen(path, "w");
 
 	assert_non_null(file);
 	fprintf(file,
-		"<busconfig><listen>unix:path=%s/bus</listen><auth>EXTERNAL</auth>"
+		"<busconfig><listen>%s</listen><auth>EXTERNAL</auth>"
 		"<policy context='default'><allow user='*'/>"
 		"<allow send_destination='*' eavesdrop='true'/>"
 		"<allow receive_sender='*'/><allow own='*'/></policy></busconfig>\n",
-		private.directory);
+		bus->address);
 	fclose(file);
 }
 
-void private_bus_start(void)
+void private_bus_start(struct private_bus *bus)
 {
 	char config[64];
 	char address[256];
 	int ready[2];
 
-	in_directory(config, sizeof(config), "bus.conf");
-	write_config(config);
+	in_directory(bus, config, sizeof(config), "bus.conf");
+	write_config(bus, config);
 	assert_int_equal(pipe(ready), 0);
-	private.pid = fork();
-	assert_true(private.pid >= 0);
-	if (private.pid == 0) {
+	bus->pid = fork();
+	assert_true(bus->pid >= 0);
+	if (bus->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ready[1], STDOUT_FILENO);
 		/* It warns that it may not raise its limits. */
@@ -74,23 +66,23 @@ void private_bus_start(void)
 	close(ready[0]);
 }
 
-void private_bus_stop(void)
+void private_bus_stop(struct private_bus *bus)
 {
-	if (private.pid <= 0)
+	if (bus->pid <= 0)
 		return;
-	kill(private.pid, SIGKILL);
-	waitpid(private.pid, NULL, 0);
-	private.pid = 0;
+	kill(bus->pid, SIGKILL);
+	waitpid(bus->pid, NULL, 0);
+	bus->pid = 0;
 }
 
-void private_bus_done(void)
+void private_bus_done(struct private_bus *bus)
 {
 	char path[64];
 
-	private_bus_stop();
-	in_directory(path, sizeof(path), "bus.conf");
+	private_bus_stop(bus);
+	in_directory(bus, path, sizeof(path), "bus.conf");
 	unlink(path);
-	in_directory(path, sizeof(path), "bus");
+	in_directory(bus, path, sizeof(path), "bus");
 	unlink(path);
-	rmdir(private.directory);
+	rmdir(bus->directory);
 }

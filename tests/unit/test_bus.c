@@ -30,6 +30,7 @@ struct client {
 };
 
 static struct fixture {
+	struct private_bus system_bus;
 	sd_event *event;
 	sd_bus *connection; /* of the daemon */
 	struct bus bus;
@@ -214,10 +215,12 @@ static void disconnect_daemon(void)
 static int setup(void **state)
 {
 	fixture = (struct fixture){0};
-	if (fake_system_init() < 0 || private_bus_init() < 0 || sd_event_new(&fixture.event) < 0)
+	if (fake_system_init() < 0 ||
+	    private_bus_init(&fixture.system_bus, PRIVATE_SYSTEM_BUS) < 0 ||
+	    sd_event_new(&fixture.event) < 0)
 		return -1;
 	fake.changed = on_changed;
-	private_bus_start();
+	private_bus_start(&fixture.system_bus);
 	bus_init(&fixture.bus, &ops, NULL, &fake.engine, &fake.config);
 	connect_daemon();
 	connect_client(&fixture.root, 0);
@@ -234,7 +237,7 @@ static int teardown(void **state)
 	disconnect_client(&fixture.alice);
 	disconnect_client(&fixture.bob);
 	sd_bus_flush_close_unref(fixture.polkit);
-	private_bus_done();
+	private_bus_done(&fixture.system_bus);
 	sd_event_unref(fixture.event);
 	return 0;
 }
@@ -629,14 +632,14 @@ static void test_bus_restarts(void **state)
 {
 	open_sessions_of(ALICE, BOB);
 	call(&fixture.alice, "Subscribe");
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	disconnect_daemon();
 	disconnect_client(&fixture.alice);
 	/* A request is carried out without the bus. */
 	request(0, 5, "");
 	run_for(60);
 	assert_int_equal(fixture.last.result, HV_LOGOFF_S_OK);
-	private_bus_start();
+	private_bus_start(&fixture.system_bus);
 	connect_daemon();
 	connect_client(&fixture.alice, ALICE);
 	call(&fixture.alice, "Subscribe");

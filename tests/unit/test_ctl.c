@@ -19,6 +19,7 @@
 /* The id of the request is the time of the fake system at its start. */
 #define ID "1000000000"
 
+static struct private_bus system_bus;
 static struct {
 	pid_t daemon;
 	char output[4096];
@@ -119,9 +120,9 @@ static void start_daemon(bool with_request)
 static int setup(void **state)
 {
 	fixture.daemon = 0;
-	if (private_bus_init() < 0)
+	if (private_bus_init(&system_bus, PRIVATE_SYSTEM_BUS) < 0)
 		return -1;
-	private_bus_start();
+	private_bus_start(&system_bus);
 	return 0;
 }
 
@@ -131,7 +132,7 @@ static int teardown(void **state)
 		kill(fixture.daemon, SIGKILL);
 		waitpid(fixture.daemon, NULL, 0);
 	}
-	private_bus_done();
+	private_bus_done(&system_bus);
 	return 0;
 }
 
@@ -252,7 +253,7 @@ static void test_no_daemon(void **state)
 
 static void test_no_bus(void **state)
 {
-	private_bus_stop();
+	private_bus_stop(&system_bus);
 	assert_int_equal(capture(status), EXIT_FAILURE);
 	assert_printed("Cannot connect to the system bus");
 }

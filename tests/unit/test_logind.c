@@ -17,6 +17,7 @@
 #define PID1_MANAGER "org.freedesktop.systemd1.Manager"
 
 static struct fixture {
+	struct private_bus system_bus;
 	sd_event *event;
 	sd_bus *service;
 	struct logind logind;
@@ -396,7 +397,8 @@ static void emit_job(const char *unit)
 static int setup_without_bus(void **state)
 {
 	fixture = (struct fixture){0};
-	if (private_bus_init() < 0 || sd_event_new(&fixture.event) < 0)
+	if (private_bus_init(&fixture.system_bus, PRIVATE_SYSTEM_BUS) < 0 ||
+	    sd_event_new(&fixture.event) < 0)
 		return -1;
 	logind_init(&fixture.logind, fixture.event, &handler, NULL);
 	return 0;
@@ -406,7 +408,7 @@ static int teardown(void **state)
 {
 	logind_done(&fixture.logind);
 	stop_service();
-	private_bus_done();
+	private_bus_done(&fixture.system_bus);
 	session_list_done(&fixture.list);
 	session_done(&fixture.found_session);
 	sd_event_unref(fixture.event);
@@ -418,7 +420,7 @@ static int setup(void **state)
 	int r = setup_without_bus(state);
 
 	if (r == 0) {
-		private_bus_start();
+		private_bus_start(&fixture.system_bus);
 		start_service();
 	}
 	return r;
@@ -681,7 +683,7 @@ static void test_bus_stops_during_calls(void **state)
 	list();
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(logind_kill(&fixture.logind, "c1", SIGTERM), 0);
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	run_until(&fixture.kill_failures, 100);
 	run_until(&fixture.stops_seen, 1);
 }
@@ -799,7 +801,7 @@ static void test_bus_stops_while_users_are_listed(void **state)
 {
 	fixture.users = 200;
 	assert_int_equal(logind_list_users(&fixture.logind), 0);
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	run_until(&fixture.user_lists, 1);
 	assert_true(fixture.user_list_error < 0);
 }
@@ -841,11 +843,11 @@ static void test_bus_restarts(void **state)
 {
 	fixture.sessions = 2;
 	list();
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	run_until(&fixture.stops_seen, 1);
 	assert_true(logind_list(&fixture.logind) < 0);
 	stop_service();
-	private_bus_start();
+	private_bus_start(&fixture.system_bus);
 	start_service();
 	list();
 	assert_int_equal(fixture.list_error, 0);
@@ -856,7 +858,7 @@ static void test_bus_stops_during_list(void **state)
 {
 	list();
 	assert_int_equal(logind_list(&fixture.logind), 0);
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	run_until(&fixture.lists, 2);
 	assert_true(fixture.list_error < 0);
 	run_until(&fixture.stops_seen, 1);
@@ -898,7 +900,7 @@ static void test_bus_stops_during_lookup_of_service(void **state)
 {
 	fixture.service_error = "";
 	assert_int_equal(logind_look_up_service(&fixture.logind, "getty@tty1.service", true), 0);
-	private_bus_stop();
+	private_bus_stop(&fixture.system_bus);
 	run_until(&fixture.services, 1);
 	assert_int_equal(fixture.service_failures, 1);
 }

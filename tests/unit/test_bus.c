@@ -321,12 +321,15 @@ static void test_subscribe_during_request(void **state)
 	read_notice(&fixture.alice, "");
 	request(0, 30, "alice");
 	run_for(1);
+	assert_false(bus_reaches(&fixture.bus, BOB));
 	call(&fixture.bob, "Subscribe");
 	read_notice(&fixture.bob, "");
+	assert_true(bus_reaches(&fixture.bus, ALICE) && bus_reaches(&fixture.bus, BOB));
 	disconnect_client(&fixture.bob);
 	connect_client(&fixture.bob, ALICE);
 	call(&fixture.bob, "Subscribe");
 	read_notice(&fixture.bob, "warned");
+	assert_false(bus_reaches(&fixture.bus, BOB));
 	/* It has had this notice already. */
 	assert_notices(&fixture.bob, 0);
 }

@@ -375,6 +375,11 @@ static unsigned int count_subscribers(const struct bus *bus, const uid_t *uid)
 	return count;
 }
 
+bool bus_reaches(const struct bus *bus, uid_t uid)
+{
+	return count_subscribers(bus, &uid) > 0;
+}
+
 /* The connection has been closed. */
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {

@@ -7,6 +7,7 @@
 #ifndef HVL_BUS_H
 #define HVL_BUS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-bus.h>
 
@@ -55,6 +56,8 @@ void bus_disconnected(struct bus *bus);
 
 /* The state of the request has changed, or there is none any more. */
 void bus_update(struct bus *bus);
+/* Whether the user has subscribed to notices, as a desktop does. */
+bool bus_reaches(const struct bus *bus, uid_t uid);
 /* All sessions, or a negative @error. */
 void bus_listed(struct bus *bus, const struct session_list *list, int error);
 

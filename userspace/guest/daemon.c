@@ -185,7 +185,7 @@ static void op_begin_notices(void *userdata)
 	terminals_done(&daemon->told);
 }
 
-/* A session without a terminal is that of a desktop or of a program. */
+/* On terminals; subscribers on the bus learn of the request's changes by themselves. */
 static bool op_notify(void *userdata, const struct session *session, const char *text)
 {
 	struct daemon *daemon = userdata;
@@ -194,7 +194,7 @@ static bool op_notify(void *userdata, const struct session *session, const char 
 	if (r < 0 && r != -ENXIO)
 		log_message(LOG_INFO, "Cannot notify user %s in session %s: %s.", session->user,
 			    session->id, strerror(-r));
-	return r > 0;
+	return r > 0 || bus_reaches(&daemon->bus, session->uid);
 }
 
 static bool op_manager_has_terminal(void *userdata, uid_t uid)

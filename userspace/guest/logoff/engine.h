@@ -112,7 +112,7 @@ struct engine_ops {
 	void (*changed)(void *userdata);
 	/* From now on, notices are new ones. Each terminal gets each notice once. */
 	void (*begin_notices)(void *userdata);
-	/* Write @text to the session's terminals. Returns whether one has it. */
+	/* Write @text to the session's terminals. Returns whether the user can see it somewhere. */
 	bool (*notify)(void *userdata, const struct session *session, const char *text);
 	/* Whether a program below the user's manager has a terminal. */
 	bool (*manager_has_terminal)(void *userdata, uid_t uid);

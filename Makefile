@@ -56,6 +56,7 @@ help:
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
 	@echo 'make test-powershell'
 	@echo '                  run the tests of the PowerShell module, if there is a .NET SDK'
+	@echo 'make test-desktop show the notifier in a session of Xfce under Xvfb (sudo make deps-desktop)'
 	@echo 'make bench        print ratios of times that are measured in a guest [KERNEL=] [ROUNDS=5]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'

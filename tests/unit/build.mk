@@ -36,7 +36,8 @@ $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring storm utf16 kvp_machine kvp_xml vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
-$(filter %/test_bus %/test_ctl %/test_logind,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o
+$(filter %/test_bus %/test_ctl %/test_logind %/test_notifier,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o
+$(BUILD)/asan/test_notifier: $(addprefix $(BUILD)/asan/userspace/guest/notifier/,notifier.o desktop.o manager.o)
 $(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_items %/test_journal %/test_device_requests,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 

@@ -39,7 +39,7 @@ static const char *log_text(const char *text, bool journal)
 static void test_message_is_one_line(void **state)
 {
 	assert_string_equal(log_text("x\n<0>forged\x1b[2J", true), "<4>User x <0>forged?[2J.\n");
-	assert_string_equal(log_text("x\n\ty", false), "hv-logoffd: User x  y.\n");
+	assert_string_equal(log_text("x\n\ty", false), "test_log: User x  y.\n");
 }
 
 int main(void)

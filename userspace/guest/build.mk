@@ -2,7 +2,7 @@
 
 LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd)
 LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd)
-LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(filter-out userspace/guest/ctl/%, \
+LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(filter-out $(addprefix userspace/guest/,ctl/% notifier/%), \
 	$(wildcard userspace/guest/*.c userspace/guest/*/*.c))) \
 	$(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 
@@ -22,7 +22,15 @@ $(BUILD)/hv-logoffd: $(LOGOFFD_OBJECTS:%=$(BUILD)/%)
 $(BUILD)/hv-logoffctl: $(LOGOFFCTL_OBJECTS:%=$(BUILD)/%)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFCTL_LIBS)
 
-all userspace: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
+NOTIFIER_OWN := $(patsubst %.c,%.o,$(wildcard userspace/guest/notifier/*.c))
+NOTIFIER_OBJECTS := $(NOTIFIER_OWN) userspace/guest/log.o userspace/shared/text.o
+
+$(NOTIFIER_OWN:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)
+
+$(BUILD)/hv-logoff-notifier: $(NOTIFIER_OBJECTS:%=$(BUILD)/%)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LOGOFFD_LIBS)
+
+all userspace: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl $(BUILD)/hv-logoff-notifier
 
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 UDEVDIR ?= $(PREFIX)/lib/udev
@@ -45,6 +53,19 @@ install-guest: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 docs/hv-logoffd.8 docs/hv-logoffctl.8
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 docs/hv-logoffd.conf.5
 
-install: install-guest
+# For guests with desktops.
+install-notifier: $(BUILD)/hv-logoff-notifier
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(BUILD)/hv-logoff-notifier
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/user/graphical-session.target.wants \
+		$(DESTDIR)/etc/xdg/autostart
+	sed 's|/usr/libexec|$(PREFIX)/libexec|' userspace/guest/notifier/hv-logoff-notifier.service \
+		>$(DESTDIR)$(PREFIX)/lib/systemd/user/hv-logoff-notifier.service
+	ln -sf ../hv-logoff-notifier.service \
+		$(DESTDIR)$(PREFIX)/lib/systemd/user/graphical-session.target.wants/
+	sed 's|/usr/libexec|$(PREFIX)/libexec|' userspace/guest/notifier/hv-logoff-notifier.desktop \
+		>$(DESTDIR)/etc/xdg/autostart/hv-logoff-notifier.desktop
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/hv-logoff-notifier.1
 
-.PHONY: install-guest
+install: install-guest install-notifier
+
+.PHONY: install-guest install-notifier

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -37,5 +38,5 @@ void log_message(int priority, const char *format, ...)
 	if (stderr_is_journal())
 		fprintf(stderr, "<%d>%s\n", priority, line);
 	else
-		fprintf(stderr, "hv-logoffd: %s\n", line);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name, line);
 }

@@ -334,6 +334,24 @@ static void test_subscribe_during_request(void **state)
 	assert_notices(&fixture.bob, 0);
 }
 
+/* A user cannot end another one's subscription. */
+static void test_forged_end_of_connection(void **state)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+	const char *alice, *daemon;
+
+	call(&fixture.alice, "Subscribe");
+	assert_true(sd_bus_get_unique_name(fixture.alice.bus, &alice) >= 0);
+	assert_true(sd_bus_get_unique_name(fixture.connection, &daemon) >= 0);
+	assert_true(sd_bus_message_new_signal(fixture.bob.bus, &signal, "/org/freedesktop/DBus",
+					      "org.freedesktop.DBus", "NameOwnerChanged") >= 0);
+	assert_true(sd_bus_message_append(signal, "sss", alice, alice, "") >= 0);
+	assert_true(sd_bus_message_set_destination(signal, daemon) >= 0);
+	assert_true(sd_bus_send(fixture.bob.bus, signal, NULL) >= 0);
+	call(&fixture.bob, "Subscribe");
+	assert_true(bus_reaches(&fixture.bus, ALICE));
+}
+
 static void test_logon_during_grace(void **state)
 {
 	open_sessions_of(ALICE, BOB);
@@ -673,6 +691,7 @@ int main(void)
 		TEST(test_notices),
 		TEST(test_notice_of_others),
 		TEST(test_subscribe_during_request),
+		TEST(test_forged_end_of_connection),
 		TEST(test_logon_during_grace),
 		TEST(test_notice_of_cancellation),
 		TEST(test_dropped_request),

@@ -380,13 +380,17 @@ bool bus_reaches(const struct bus *bus, uid_t uid)
 	return count_subscribers(bus, &uid) > 0;
 }
 
-/* The connection has been closed. */
+/*
+ * The connection has been closed. Any user can send such a signal to the daemon, and libsystemd
+ * does not compare its sender with that of the match.
+ */
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	const char *owner;
 
 	(void)error;
-	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) >= 0 && !owner[0])
+	if (!strcmp(sd_bus_message_get_sender(signal), "org.freedesktop.DBus") &&
+	    sd_bus_message_read(signal, "sss", NULL, NULL, &owner) >= 0 && !owner[0])
 		subscriber_free(userdata);
 	return 0;
 }

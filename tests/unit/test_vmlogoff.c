@@ -759,6 +759,90 @@ static void test_long_texts(void **state)
 	assert_too_long("session", VM_LOGOFF_SESSION_MAX);
 }
 
+/* A password that is nowhere in memory until it is made: "secret-123456789", masked. */
+#define MASK 0x5a
+static const unsigned char masked[] = {0x29, 0x3f, 0x39, 0x28, 0x3f, 0x2e, 0x77, 0x6b,
+				       0x68, 0x69, 0x6e, 0x6f, 0x6c, 0x6d, 0x62, 0x63};
+
+static bool is_secret(const unsigned char *bytes)
+{
+	for (size_t i = 0; i < sizeof(masked); i++) {
+		if (bytes[i] != (masked[i] ^ MASK))
+			return false;
+	}
+	return true;
+}
+
+/* Whether the secret is in that part of this process' memory, as far as it is readable. */
+static bool holds_secret(int memory, unsigned long begin, unsigned long end)
+{
+	unsigned char page[4096 + sizeof(masked)];
+	bool found = false;
+
+	for (; begin < end && !found; begin += 4096) {
+		ssize_t got = pread(memory, page, sizeof(page), (off_t)begin);
+
+		for (ssize_t i = 0; i + (ssize_t)sizeof(masked) <= got && !found; i++)
+			found = is_secret(page + i);
+		explicit_bzero(page, sizeof(page));
+	}
+	return found;
+}
+
+/* Except in mappings as large as the sanitizers' own. */
+static bool remembers_secret(void)
+{
+	_cleanup_fclose_ FILE *maps = fopen("/proc/self/maps", "re");
+	_cleanup_close_ int memory = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	unsigned long begin, end;
+	bool found = false;
+	char line[512];
+
+	assert_non_null(maps);
+	assert_true(memory >= 0);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx rw", &begin, &end) == 2 && strstr(line, " rw") &&
+		    end - begin < 1UL << 30)
+			found = holds_secret(memory, begin, end);
+	}
+	return found;
+}
+
+/* Writes a request with the password to standard input. */
+static void send_password(void)
+{
+	char request[128], secret[sizeof(masked) + 1] = "";
+	int ends[2], length;
+
+	for (size_t i = 0; i < sizeof(masked); i++)
+		secret[i] = (char)(masked[i] ^ MASK);
+	length = snprintf(request, sizeof(request),
+			  "{" MACHINE
+			  ", \"host\": \"h\", \"user_name\": \"u\", \"password\": \"%s\"}\n",
+			  secret);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	assert_int_equal(write(ends[1], request, (size_t)length), length);
+	assert_int_equal(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+	close(ends[0]);
+	close(ends[1]);
+	explicit_bzero(request, sizeof(request));
+	explicit_bzero(secret, sizeof(secret));
+}
+
+__attribute__((unused)) static void test_password_is_wiped(void **state)
+{
+	struct command command;
+
+	assert_false(remembers_secret());
+	command_init(&command);
+	send_password();
+	assert_false(request_read(&command)); /* this computer has no other hosts */
+	assert_true(is_secret((const unsigned char *)command.host.password));
+	assert_true(remembers_secret());
+	command_done(&command);
+	assert_false(remembers_secret());
+}
+
 static void test_request_and_options(void **state)
 {
 	fleet_start();
@@ -839,6 +923,9 @@ int main(int argc, char **argv)
 		TEST(test_request_and_options),
 		cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_long_texts),
+#ifndef __SANITIZE_THREAD__ /* its own memory is too large to be searched */
+		cmocka_unit_test(test_password_is_wiped),
+#endif
 		cmocka_unit_test(test_codes),
 		cmocka_unit_test(test_similar_names),
 	};

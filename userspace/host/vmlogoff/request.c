@@ -10,9 +10,9 @@
 
 #define READ_BYTES 4096
 
-/* What was read of standard input and is not used yet. */
+/* What was read of standard input and is not used yet. A line is overwritten once it was used. */
 static struct input {
-	char *bytes;
+	char bytes[REQUEST_SIZE_MAX + READ_BYTES];
 	size_t length;
 	bool ended;
 } input;
@@ -144,15 +144,11 @@ bool request_is_cancel(const char *line, size_t length)
 /* Returns false at the end of the input, after an error, or if there would be too much. */
 static bool read_more(void)
 {
-	char *bytes = realloc(input.bytes, input.length + READ_BYTES);
 	long got;
 
-	if (!bytes)
-		return false;
-	input.bytes = bytes;
 	if (input.length > REQUEST_SIZE_MAX)
 		return false;
-	got = system_read(bytes + input.length, READ_BYTES);
+	got = system_read(input.bytes + input.length, READ_BYTES);
 	input.ended = got <= 0;
 	input.length += got > 0 ? (size_t)got : 0;
 	return got > 0;
@@ -183,8 +179,8 @@ static void drop_line(size_t length)
 	size_t used = length < input.length ? length + 1 : length;
 
 	input.length -= used;
-	if (input.length)
-		memmove(input.bytes, input.bytes + used, input.length);
+	memmove(input.bytes, input.bytes + used, input.length);
+	system_wipe(input.bytes + input.length, used);
 }
 
 bool request_read(struct command *command)
@@ -192,6 +188,8 @@ bool request_read(struct command *command)
 	size_t length = read_line();
 	bool good;
 
+	/* A request may contain a password. */
+	json_set_alloc_funcs(malloc, system_wipe_and_free);
 	if (length > REQUEST_SIZE_MAX)
 		return command_refuse(command, "the request is longer than %d bytes",
 				      REQUEST_SIZE_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What differs between operating systems: waiting, signals, the terminal, input, patterns, and
- * accounts for other computers.
+ * What differs between operating systems: waiting, signals, the terminal, input, patterns, secrets,
+ * and accounts for other computers.
  */
 #ifndef VMG_SYSTEM_H
 #define VMG_SYSTEM_H
@@ -51,6 +51,11 @@ bool system_read_line(char *line, size_t size);
 long system_read(char *buffer, size_t size);
 /* Whether the whole @name matches @pattern, with *, ? and [...]. Windows ignores case. */
 bool system_matches(const char *pattern, const char *name);
+
+/* Overwrites a secret; the compiler does not remove this. */
+void system_wipe(void *bytes, size_t size);
+/* Overwrites and frees a block of malloc(). */
+void system_wipe_and_free(void *block);
 
 /* Whether machines of other computers can be used at all. */
 bool system_reaches_hosts(void);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <fnmatch.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -137,6 +139,18 @@ long system_read(char *buffer, size_t size)
 bool system_matches(const char *pattern, const char *name)
 {
 	return fnmatch(pattern, name, 0) == 0;
+}
+
+void system_wipe(void *bytes, size_t size)
+{
+	explicit_bzero(bytes, size);
+}
+
+void system_wipe_and_free(void *block)
+{
+	if (block)
+		explicit_bzero(block, malloc_usable_size(block));
+	free(block);
 }
 
 bool system_reaches_hosts(void)

@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,6 +151,7 @@ static long read_console(HANDLE input, char *buffer, size_t size)
 {
 	WCHAR wide[1024];
 	DWORD most = (DWORD)(size / 3 < ARRAY_SIZE(wide) ? size / 3 : ARRAY_SIZE(wide)), got, more;
+	long length;
 
 	if (!ReadConsoleW(input, wide, most - 1, &got, NULL))
 		return -EIO;
@@ -159,7 +161,9 @@ static long read_console(HANDLE input, char *buffer, size_t size)
 	/* Ctrl-Z at the beginning of a line ends the input. */
 	if (!got || wide[0] == 0x1a)
 		return 0;
-	return WideCharToMultiByte(CP_UTF8, 0, wide, (int)got, buffer, (int)size, NULL, NULL);
+	length = WideCharToMultiByte(CP_UTF8, 0, wide, (int)got, buffer, (int)size, NULL, NULL);
+	SecureZeroMemory(wide, sizeof(wide));
+	return length;
 }
 
 long system_read(char *buffer, size_t size)
@@ -265,6 +269,18 @@ bool system_matches(const char *pattern, const char *name)
 	_cleanup_bstr_ BSTR wide_name = upper_case(name);
 
 	return wide_pattern && wide_name && matches(wide_pattern, wide_name);
+}
+
+void system_wipe(void *bytes, size_t size)
+{
+	SecureZeroMemory(bytes, size);
+}
+
+void system_wipe_and_free(void *block)
+{
+	if (block)
+		SecureZeroMemory(block, _msize(block));
+	free(block);
 }
 
 bool system_reaches_hosts(void)

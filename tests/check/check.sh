@@ -44,6 +44,16 @@ tidy_windows() {
 		"-I$build/windows/com" -- "${windows[@]}"
 }
 
+# The version of the release is in files that do not include release.h, too.
+one_release() {
+	local release missing
+	release=$(sed -n 's/^#define RELEASE "\(.*\)"/\1/p' userspace/shared/release.h)
+	missing=$(grep -L "^\.TH.* \"hv-logoff $release\"" docs/*.[1-9] || true
+		grep -L "ModuleVersion *= '$release'" userspace/host/powershell/HvLogoff/HvLogoff.psd1 || true
+		grep -L "^hv-logoff ($release)" debian/changelog || true)
+	[[ -z $missing ]] || { echo "not version ${release:-of release.h}: $missing"; return 1; }
+}
+
 licensed() {
 	local missing
 	# dpkg requires the form of the others.
@@ -83,5 +93,6 @@ check 'clang-format: user space and tests' formatted
 check 'shellcheck' shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 check 'systemd-analyze security: hv-logoffd.service' sandboxed
 check 'SPDX-License-Identifier in every file' licensed
+check 'one version of the release' one_release
 check 'libvmguestos exports only what vmguestos.h declares' tests/check/exports.sh "$build"
 plan

@@ -2,7 +2,6 @@
 # libvmguestos as a shared and a static library, and vmlogoff, linked with the static library.
 
 VMGUESTOS_SONAME := libvmguestos.so.1
-VMGUESTOS_VERSION := 1.0.0
 LIBDIR ?= $(PREFIX)/lib
 OBJCOPY ?= objcopy
 
@@ -69,13 +68,13 @@ unit: $(BUILD)/tsan/test_vmguestos $(BUILD)/tsan/test_vmlogoff
 install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 	install -D -m 755 $(BUILD)/vmlogoff $(DESTDIR)$(PREFIX)/bin/vmlogoff
 	install -D -m 644 $(BUILD)/libvmguestos.so \
-		$(DESTDIR)$(LIBDIR)/libvmguestos.so.$(VMGUESTOS_VERSION)
-	ln -sf libvmguestos.so.$(VMGUESTOS_VERSION) $(DESTDIR)$(LIBDIR)/$(VMGUESTOS_SONAME)
+		$(DESTDIR)$(LIBDIR)/libvmguestos.so.$(RELEASE)
+	ln -sf libvmguestos.so.$(RELEASE) $(DESTDIR)$(LIBDIR)/$(VMGUESTOS_SONAME)
 	ln -sf $(VMGUESTOS_SONAME) $(DESTDIR)$(LIBDIR)/libvmguestos.so
 	install -m 644 $(BUILD)/libvmguestos.a $(DESTDIR)$(LIBDIR)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include userspace/host/libvmguestos/vmguestos.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VMGUESTOS_VERSION)|' \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(RELEASE)|' \
 		userspace/host/libvmguestos/libvmguestos.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/libvmguestos.pc
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 docs/vmlogoff.1
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 docs/libvmguestos.3

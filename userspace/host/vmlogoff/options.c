@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "userspace/shared/release.h"
+
 static void help(void)
 {
 	puts("Usage: vmlogoff [OPTION]... VM...\n"
@@ -42,35 +44,25 @@ static void help(void)
 	     "      --user-name=NAME   connect to it as DOMAIN\\user; the password is asked for\n"
 	     "  -r, --request=-        read all this as a JSON object from standard input\n"
 	     "  -h, --help             show this help\n"
+	     "  -V, --version          show the version\n"
 	     "\n"
 	     "Ctrl-C cancels the logoff in the guests unless sessions are already being ended; a\n"
 	     "second one exits at once. The exit status is the result: see vmlogoff(1).");
 }
 
 static const struct option options[] = {
-	{"timeout", required_argument, NULL, 't'},
-	{"grace", required_argument, NULL, 'g'},
-	{"message", required_argument, NULL, 'm'},
-	{"force", no_argument, NULL, 'f'},
-	{"user", required_argument, NULL, 'u'},
-	{"session", required_argument, NULL, 's'},
-	{"dry-run", no_argument, NULL, 'd'},
-	{"include-lingering", no_argument, NULL, 'i'},
-	{"no-logins", no_argument, NULL, 'N'},
-	{"via", required_argument, NULL, 'v'},
-	{"no-wait", no_argument, NULL, 'n'},
-	{"all", no_argument, NULL, 'a'},
-	{"yes", no_argument, NULL, 'y'},
-	{"parallel", required_argument, NULL, 'p'},
-	{"cancel", optional_argument, NULL, 'c'},
-	{"json", no_argument, NULL, 'j'},
-	{"watch", no_argument, NULL, 'w'},
-	{"list", no_argument, NULL, 'l'},
-	{"host", required_argument, NULL, 'H'},
-	{"user-name", required_argument, NULL, 'U'},
-	{"request", required_argument, NULL, 'r'},
-	{"help", no_argument, NULL, 'h'},
-	{0},
+	{"timeout", required_argument, NULL, 't'}, {"grace", required_argument, NULL, 'g'},
+	{"message", required_argument, NULL, 'm'}, {"force", no_argument, NULL, 'f'},
+	{"user", required_argument, NULL, 'u'},    {"session", required_argument, NULL, 's'},
+	{"dry-run", no_argument, NULL, 'd'},       {"include-lingering", no_argument, NULL, 'i'},
+	{"no-logins", no_argument, NULL, 'N'},     {"via", required_argument, NULL, 'v'},
+	{"no-wait", no_argument, NULL, 'n'},       {"all", no_argument, NULL, 'a'},
+	{"yes", no_argument, NULL, 'y'},           {"parallel", required_argument, NULL, 'p'},
+	{"cancel", optional_argument, NULL, 'c'},  {"json", no_argument, NULL, 'j'},
+	{"watch", no_argument, NULL, 'w'},         {"list", no_argument, NULL, 'l'},
+	{"host", required_argument, NULL, 'H'},    {"user-name", required_argument, NULL, 'U'},
+	{"request", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},       {0},
 };
 
 static bool set_request(struct command *command, const char *text)
@@ -90,6 +82,9 @@ static bool set_option(struct command *command, int letter)
 		return true;
 	case 'h':
 		help();
+		exit(EXIT_SUCCESS);
+	case 'V':
+		puts("vmlogoff " RELEASE);
 		exit(EXIT_SUCCESS);
 	default:
 		return command_set(command, letter, optarg);
@@ -115,7 +110,7 @@ bool options_parse(struct command *command, int argc, char **argv)
 {
 	int letter, count = 0;
 
-	while ((letter = getopt_long(argc, argv, "t:g:m:fu:s:diNv:nayp:c::jwlr:h", options,
+	while ((letter = getopt_long(argc, argv, "t:g:m:fu:s:diNv:nayp:c::jwlr:hV", options,
 				     NULL)) != -1) {
 		if (!set_option(command, letter))
 			return false;

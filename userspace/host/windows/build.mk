@@ -10,15 +10,14 @@ WINDOWS_CFLAGS = -std=c17 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -D__U
 # ASLR in 64 bits, and no execution of data. GCC cannot emit the tables of Control Flow Guard.
 WINDOWS_LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--high-entropy-va,--nxcompat
 WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32
-WINDOWS_VERSION := 1.1.0
 
 $(WINDOWS)/%.o: %.c
 	@mkdir -p $(@D)
 	$(MINGW)gcc $(WINDOWS_CFLAGS) $(CFLAGS) $(WINDOWS_CPPFLAGS) -c -o $@ $<
 
 # $(call windows-version,NAME,DESCRIPTION): the version resource of a file.
-windows-version = $(MINGW)windres -O coff -DVERSION='$(WINDOWS_VERSION)' \
-	-DVERSION_NUMBERS='$(subst .,$(comma),$(WINDOWS_VERSION)),0' -DFILE='$(1)' -DDESCRIPTION='$(2)' \
+windows-version = $(MINGW)windres -O coff -DVERSION='$(RELEASE)' \
+	-DVERSION_NUMBERS='$(subst .,$(comma),$(RELEASE)),0' -DFILE='$(1)' -DDESCRIPTION='$(2)' \
 	userspace/host/windows/version.rc $@
 comma := ,
 
@@ -48,7 +47,7 @@ $(WINDOWS)/libjansson.a: $(wildcard userspace/host/windows/include/jansson*.h)
 # wmain() is in console_windows.c. winpthreads is part of mingw-w64.
 WINDOWS_VMLOGOFF := $(patsubst %.c,$(WINDOWS)/%.o,$(filter-out %_posix.c,$(VMLOGOFF_SOURCES)))
 $(WINDOWS_VMLOGOFF): WINDOWS_CPPFLAGS += -I$(JANSSON)/src
-$(WINDOWS)/vmlogoff.version.o: userspace/host/windows/version.rc
+$(WINDOWS)/vmlogoff.version.o: userspace/host/windows/version.rc userspace/shared/release.h
 	@mkdir -p $(@D)
 	$(call windows-version,vmlogoff.exe,Logs off the users of virtual machines)
 $(WINDOWS)/vmlogoff.exe: $(WINDOWS_VMLOGOFF) $(WINDOWS)/vmlogoff.version.o \

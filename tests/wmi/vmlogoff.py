@@ -34,9 +34,9 @@ CONTROL_C_EXIT = 0xC000013A & 0xFF
 Result = collections.namedtuple("Result", "status out err")
 
 
-def start(host, *arguments, **options):
+def start(host, *arguments, debug="-all", **options):
     """vmlogoff on a host that behaves as host.h says."""
-    environment = {**os.environ, "HVWMI": host, "LC_ALL": "C.UTF-8"}
+    environment = {**os.environ, "HVWMI": host, "LC_ALL": "C.UTF-8", "WINEDEBUG": debug}
     return subprocess.Popen([WINE, str(FOLDER / "vmlogoff.exe"), *arguments], env=environment,
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, **options)
@@ -158,6 +158,17 @@ def other_hosts():
     expect(run("", f"--host={NO_HOST}", "--password=secret", "web1"), 64)
 
 
+def the_audit():
+    """Wine does not keep entries of the event log, but can print them."""
+    result = run("guest=late", "--message", "Büro", "web1", debug="-all,+eventlog")
+    entries = [line.split('L"')[1].rstrip('"') for line in result.err.splitlines()
+               if ":ReportEventW L" in line]
+    assert len(entries) == 16 and entries[1:3] == ["web1", WEB1], result
+    assert entries[6] == "timeout 60 s, grace 0 s, message: B\\00fcro", entries
+    assert entries[5] == entries[13] and entries[5].startswith("0x"), entries
+    assert entries[14:] == ["0xa0040202 VM_E_TIMED_OUT", "Two are left."], entries
+
+
 @contextlib.contextmanager
 def endpoint_mapper(backlog):
     """Something listens on TCP port 135 of OTHER_HOST."""
@@ -273,8 +284,8 @@ def a_console():
 
 TESTS = [logoff, machines_that_cannot_be_used, this_computer_cannot_be_used, results_of_the_guest,
          several_machines, patterns_are_not_names_of_files, the_list, text_of_others, a_request,
-         other_hosts, other_hosts_that_cannot_be_used, control_c_cancels, a_second_control_c_ends,
-         a_console]
+         other_hosts, other_hosts_that_cannot_be_used, the_audit, control_c_cancels,
+         a_second_control_c_ends, a_console]
 
 
 def register(*options):

@@ -9,7 +9,7 @@ WINDOWS_CFLAGS = -std=c17 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -D__U
 	-Iuserspace/host/windows/include -Idriver/uapi -I. -MMD -MP
 # ASLR in 64 bits, and no execution of data. GCC cannot emit the tables of Control Flow Guard.
 WINDOWS_LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--high-entropy-va,--nxcompat
-WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32
+WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32 -lsecur32
 
 $(WINDOWS)/%.o: %.c
 	@mkdir -p $(@D)
@@ -50,7 +50,12 @@ $(WINDOWS_VMLOGOFF): WINDOWS_CPPFLAGS += -I$(JANSSON)/src
 $(WINDOWS)/vmlogoff.version.o: userspace/host/windows/version.rc userspace/shared/release.h
 	@mkdir -p $(@D)
 	$(call windows-version,vmlogoff.exe,Logs off the users of virtual machines)
-$(WINDOWS)/vmlogoff.exe: $(WINDOWS_VMLOGOFF) $(WINDOWS)/vmlogoff.version.o \
+# The texts of the entries in the Application log; the installer registers vmlogoff.exe for them.
+$(WINDOWS)/audit.o: userspace/host/windows/audit.mc
+	@mkdir -p $(WINDOWS)/audit
+	$(MINGW)windmc -U -h $(WINDOWS)/audit -r $(WINDOWS)/audit $<
+	$(MINGW)windres -I $(WINDOWS)/audit -O coff $(WINDOWS)/audit/audit.rc $@
+$(WINDOWS)/vmlogoff.exe: $(WINDOWS_VMLOGOFF) $(WINDOWS)/vmlogoff.version.o $(WINDOWS)/audit.o \
 		$(WINDOWS)/libvmguestos.a $(WINDOWS)/libjansson.a
 	$(MINGW)gcc -municode $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS) -lpthread
 

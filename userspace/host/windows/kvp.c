@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/param.h>
 
+#include "audit.h"
 #include "com.h"
 #include "machine.h"
 #include "userspace/host/libvmguestos/error.h"
@@ -21,6 +22,7 @@ struct kvp {
 	struct machine *machine;
 	struct machine_link link;
 	struct kvp_machine state;
+	struct audit audit;
 	char text[512]; /* the sentence for the last error */
 	/* The first of the reads that have failed; 0 if the last has not. */
 	ULONGLONG failing_since;
@@ -171,6 +173,7 @@ static void cancel_request(struct kvp *kvp)
 	kvp_machine_cancel(&kvp->state, value);
 	kvp->cancel_result = put(&kvp->host, KVP_REQUEST_KEY, value);
 	SetEvent(kvp->cancelled);
+	audit_cancelled(&kvp->audit, kvp->cancel_result);
 }
 
 static DWORD WINAPI run(void *parameter)
@@ -190,6 +193,8 @@ static DWORD WINAPI run(void *parameter)
 		default:
 			return 0;
 		}
+		if (kvp->state.report.complete)
+			audit_ended(&kvp->audit, kvp->state.report.error, kvp->state.report.text);
 		publish(kvp);
 	}
 	return 0;
@@ -253,9 +258,13 @@ static HRESULT start(struct task *task, const struct machine *machine,
 		kvp->thread = CreateThread(NULL, 0, run, kvp, CREATE_SUSPENDED, NULL);
 	if (!kvp->thread)
 		return E_OUTOFMEMORY;
+	audit_init(&kvp->audit, machine, task->id);
+	audit_requested(&kvp->audit, options);
 	hr = begin(kvp);
 	vmg_task_set_text(task, kvp->text);
 	vmg_task_report(task, &kvp->state.report);
+	if (FAILED(hr) || task->complete)
+		audit_ended(&kvp->audit, FAILED(hr) ? hr : task->error, task->text);
 	/* Handles have 32 significant bits. */
 	task->descriptor = HandleToLong(kvp->changed);
 	if (SUCCEEDED(hr))
@@ -332,6 +341,7 @@ static void release(struct task *task)
 	handlep(&kvp->cancel);
 	handlep(&kvp->cancelled);
 	vmg_lock_done(&kvp->cancel_lock);
+	audit_clear(&kvp->audit);
 	vmg_machine_free(kvp->machine);
 	free(kvp);
 }
@@ -352,12 +362,15 @@ HRESULT machine_kvp_cancel(struct machine *machine, uint64_t id, char *text, siz
 	struct machine_items items = {};
 	HRESULT hr = machine_open(machine, &kvp.link, &wait, kvp.text, sizeof(kvp.text));
 
+	audit_init(&kvp.audit, machine, id);
 	if (SUCCEEDED(hr))
 		hr = explain(&kvp, machine_read(&kvp.link, &wait, &items));
 	if (SUCCEEDED(hr))
 		hr = kvp_machine_cancel_any(&kvp.host, &items.iface, id);
 	hyperv_items_clear(&items.items);
 	machine_close(&kvp.link);
+	audit_cancelled(&kvp.audit, hr);
+	audit_clear(&kvp.audit);
 	snprintf(text, size, "%s", kvp.text);
 	return hr;
 }

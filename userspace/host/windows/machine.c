@@ -52,6 +52,16 @@ const char *vmg_machine_guid(const struct machine *machine)
 	return machine->guid;
 }
 
+const char *machine_host(const struct machine *machine)
+{
+	return machine->host;
+}
+
+const char *machine_user(const struct machine *machine)
+{
+	return machine->user;
+}
+
 static bool copy_text(char **copy, const char *text)
 {
 	*copy = text ? strdup(text) : NULL;

@@ -16,6 +16,9 @@
 void machine_wait_init(struct wmi_wait *wait, HANDLE cancel);
 
 struct machine *machine_ref(struct machine *machine);
+/* Its host, and the account there. NULL: this computer, and the account of this process. */
+const char *machine_host(const struct machine *machine);
+const char *machine_user(const struct machine *machine);
 
 /*
  * For the COM server; an error has its text in vmg_last_error(). The machines of a host, sorted by

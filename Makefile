@@ -52,7 +52,8 @@ help:
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
-	@echo 'make windows      cross-build for Windows into $(BUILD)/windows'
+	@echo 'make windows      cross-build for Windows into $(BUILD)/windows/hv-logoff [SIGN=COMMAND]'
+	@echo 'make msi          make the installer for Windows, in $(BUILD)/windows [SIGN=COMMAND]'
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
 	@echo 'make test-powershell'
 	@echo '                  run the tests of the PowerShell module, if there is a .NET SDK'
@@ -84,7 +85,8 @@ DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstra
 	libpam0g-dev dbus-daemon systemd linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
 	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils \
-	gcc-mingw-w64-x86-64-win32 mingw-w64-tools libwine-dev wine wine64
+	gcc-mingw-w64-x86-64-win32 mingw-w64-tools libwine-dev wine wine64 wixl msitools osslsigncode \
+	openssl groff-base
 
 deps:
 	apt-get update

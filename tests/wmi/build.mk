@@ -45,7 +45,16 @@ $(WINDOWS)/hvwmi.dll: $(HVWMI_OBJECTS:%=$(WINDOWS)/%) $(WINDOWS)/tests/wmi/provi
 
 windows-programs: $(WINDOWS_PROGRAMS) $(WINDOWS)/hvwmi.dll
 
-test-windows: windows windows-programs
+# Signed installers of this release, of another build of it, and of a later one.
+test-installers: PACKAGE = $(WINDOWS)/installers/hv-logoff
+test-installers: SIGN = tests/wmi/sign.sh $(WINDOWS)/installers
+test-installers: windows
+	$(package)
+	$(call installer,$(RELEASE),$(WINDOWS)/installers/first.msi)
+	$(call installer,$(RELEASE),$(WINDOWS)/installers/same.msi)
+	$(call installer,99.0.0,$(WINDOWS)/installers/later.msi)
+
+test-windows: windows windows-programs test-installers
 	tests/wmi/run.sh $(BUILD) $(WINDOWS_PROGRAMS)
 
-.PHONY: windows-programs test-windows
+.PHONY: windows-programs test-installers test-windows

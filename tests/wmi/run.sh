@@ -20,14 +20,21 @@ wine() {
 	timeout -k 5 600 /usr/lib/wine/wine64 "$@" </dev/null
 }
 
+release=$(sed -n 's/^#define RELEASE "\(.*\)"/\1/p' userspace/shared/release.h)
+
 # Whether the linker set what Windows needs to load a file at a random address and to forbid the
-# execution of data.
+# execution of data, and whether the file has the version of the release.
 is_hardened() {
 	local flags sections
 	flags=$(x86_64-w64-mingw32-objdump -p "$1" | sed -n '/^DllCharacteristics/,/^SizeOf/p')
 	[[ $flags == *HIGH_ENTROPY_VA*DYNAMIC_BASE*NX_COMPAT* ]] || { echo "$flags"; return 1; }
 	sections=$(x86_64-w64-mingw32-objdump -h "$1")
 	[[ $sections == *.reloc* && $sections == *.rsrc* ]] || { echo "$sections"; return 1; }
+	x86_64-w64-mingw32-windres -J coff -O rc "$1" | grep -F "\"ProductVersion\", \"$release\"" >/dev/null
+}
+
+is_signed() {
+	osslsigncode verify -CAfile "$installers/test.pem" -in "$1"
 }
 
 # run_program NAME COMMAND…: prints the TAP of a program, numbered with the other results.
@@ -56,6 +63,11 @@ stop_wine() {
 trap stop_wine EXIT
 
 check 'Wine: a prefix' tests/wmi/prefix.sh
+# While a program runs, Wine's services do not end. If one of the tests started them, it would wait for
+# their end, because they keep its output open.
+# shellcheck disable=SC2034 # it remains open until this script ends
+exec {open}> >(exec /usr/lib/wine/wine64 cmd >/dev/null 2>&1)
+wine cmd /c ver >/dev/null 2>&1
 # The machines of test_hvhost. They end with this script, which closes their standard input.
 coproc hvhost { exec tests/wmi/fake_hvhost.py; }
 read -r -t 60 HVHOST_BRIDGE <&"${hvhost[0]}" || true
@@ -67,6 +79,11 @@ for program; do
 done
 check 'vmlogoff.exe: ASLR, NX and a version' is_hardened "$build/windows/vmlogoff.exe"
 check 'vmguestos.dll: ASLR, NX and a version' is_hardened "$build/windows/vmguestos.dll"
+installers=$build/windows/installers
+for file in hv-logoff/{vmlogoff.exe,vmguestos.dll} first.msi; do
+	check "SIGN: $file" is_signed "$installers/$file"
+done
+run_program installer timeout -k 5 1200 tests/wmi/installer.py "$installers" "$release"
 run_program vmlogoff.exe timeout -k 5 1200 tests/wmi/vmlogoff.py "$build/windows"
 run_program vmguestos.dll timeout -k 5 600 tests/wmi/com.py "$build/windows"
 plan

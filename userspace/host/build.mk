@@ -16,7 +16,7 @@ KVP_MACHINE_OBJECTS := $(patsubst %,userspace/host/libvmguestos/%.o,error hresul
 	$(KVP_VALUE_OBJECTS)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
-include userspace/host/windows/build.mk userspace/host/powershell/build.mk
+include userspace/host/windows/build.mk userspace/host/windows/package.mk userspace/host/powershell/build.mk
 
 $(VMGUESTOS_OBJECTS:%=$(BUILD)/%): CPPFLAGS += -fPIC -fvisibility=hidden
 

@@ -86,8 +86,3 @@ $(WINDOWS)/vmguestos.dll: $(COM_OBJECTS) $(WINDOWS)/com/types.o $(WINDOWS)/com/v
 $(WINDOWS)/vmguestos.h: userspace/host/libvmguestos/vmguestos.h
 	@mkdir -p $(@D)
 	cp $< $@
-
-windows: $(WINDOWS)/libvmguestos.a $(WINDOWS)/vmlogoff.exe $(WINDOWS)/vmguestos.dll \
-	$(WINDOWS)/vmguestos.h
-
-.PHONY: windows

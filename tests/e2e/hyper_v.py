@@ -40,8 +40,11 @@ def wine(machine):
                        stdout=subprocess.DEVNULL, timeout=4 * BOUND, check=True)
 
     run(WMI / "prefix.sh")
+    # While cmd runs, the other programs need not wait for the start of Wine's services.
     with subprocess.Popen([WMI / "bridge.py", machine.folder], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True) as bridge:
+                          stdout=subprocess.PIPE, text=True) as bridge, \
+            subprocess.Popen([WINE + "/wine64", "cmd"], env=environment, stdin=subprocess.PIPE,
+                             stdout=subprocess.DEVNULL):
         port = bridge.stdout.readline().strip()
         try:
             run(WINE + "/wine64", "regsvr32", "/s", program(machine, "hvwmi.dll"))
@@ -58,10 +61,10 @@ class VmlogoffExe(vmguestos.Vmlogoff):
         self.run([WINE + "/wine64", program(machine, "vmlogoff.exe"), "--json", *arguments,
                   machine.name], environment, subprocess.DEVNULL)
 
-    def outcomes(self, status=vmguestos.OK):
-        """The outcomes of sessions in the result."""
+    def outcomes(self):
+        """Waits for S_OK; returns the outcomes of sessions."""
         return {(result["outcome"], result["session"], result["user"])
-                for result in self.finish(status)["sessions"] if result["session"]}
+                for result in self.finish(vmguestos.OK)["sessions"] if result["session"]}
 
 
 @CASES.add

@@ -293,19 +293,27 @@ def register(*options):
                    timeout=LIMIT, stdin=subprocess.DEVNULL)
 
 
-def main():
+def run_all():
+    """Runs the tests, and writes their results; returns the number of those that failed."""
     failed = 0
-    register()
     print(f"1..{len(TESTS)}", flush=True)
     for number, test in enumerate(TESTS, 1):
         try:
             test()
             print(f"ok {number} - {test.__name__}", flush=True)
         except Exception as error:  # pylint: disable=broad-except
-            failed = 1
+            failed += 1
             print(f"not ok {number} - {test.__name__}\n# {error!r}", flush=True)
-    register("/u")
     return failed
+
+
+def main():
+    # While a program runs, the others need not wait for the start of Wine's services.
+    with subprocess.Popen([WINE, "cmd"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
+        register()
+        failed = run_all()
+        register("/u")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def notices(machine):
         request, request_id = in_grace(machine, message=MESSAGE)
         for log in ("/run/terminal", pane):
             wait_for_notice(machine, log, MESSAGE)
-            wait_for_notice(machine, log, "You will be logged off in 100 seconds")
+            wait_for_notice(machine, log, "You will be logged off in [0-9]* seconds")
         machine.rpc("cancel", id=request_id)
         check_result(machine, request.finish(), E_CANCELLED)
         for log in ("/run/terminal", pane):

@@ -76,7 +76,7 @@ $(WINDOWS)/com/hvlogoff_i.o: $(WINDOWS)/com/hvlogoff_i.c
 	$(MINGW)gcc $(WINDOWS_CFLAGS) $(CFLAGS) -c -o $@ $<
 $(WINDOWS)/com/types.o: $(COM)/hvlogoff.rc $(WINDOWS_TYPES)
 	$(MINGW)windres -O coff -I $(WINDOWS)/com $< $@
-$(WINDOWS)/com/version.o: userspace/host/windows/version.rc
+$(WINDOWS)/com/version.o: userspace/host/windows/version.rc userspace/shared/release.h
 	@mkdir -p $(@D)
 	$(call windows-version,vmguestos.dll,Logs off the users of virtual machines)
 $(WINDOWS)/vmguestos.dll: $(COM_OBJECTS) $(WINDOWS)/com/types.o $(WINDOWS)/com/version.o \

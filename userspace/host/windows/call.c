@@ -10,6 +10,7 @@ struct caller {
 	HANDLE thread;
 	HANDLE work;       /* set when call was */
 	struct call *call; /* the next one; NULL to end. Written by the owner while none runs */
+	HMODULE module;    /* the DLL or program with this code, which the thread keeps loaded */
 	bool lost;         /* the thread did not come back from a call; used by the owner */
 	void *context;
 	void (*free)(void *context);
@@ -49,6 +50,7 @@ static struct call *next_call(struct caller *caller)
 static DWORD WINAPI run_calls(void *parameter)
 {
 	struct caller *caller = parameter;
+	HMODULE module = caller->module;
 	HRESULT hr = CoInitializeEx(NULL, COINIT_MULTITHREADED);
 	struct call *call;
 
@@ -61,7 +63,14 @@ static DWORD WINAPI run_calls(void *parameter)
 	if (SUCCEEDED(hr))
 		CoUninitialize();
 	caller_unref(caller);
-	return 0;
+	FreeLibraryAndExitThread(module, 0);
+}
+
+/* A thread that does not come back from a call can outlive all objects of a DLL. */
+static bool keep_module(struct caller *caller)
+{
+	return GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)run_calls,
+				  &caller->module);
 }
 
 struct caller *caller_new(void *context, void (*free_context)(void *context))
@@ -74,10 +83,12 @@ struct caller *caller_new(void *context, void (*free_context)(void *context))
 	caller->context = context;
 	caller->free = free_context;
 	caller->work = CreateEventW(NULL, FALSE, FALSE, NULL);
-	if (caller->work)
+	if (caller->work && keep_module(caller))
 		caller->thread = CreateThread(NULL, 0, run_calls, caller, 0, NULL);
 	if (caller->thread)
 		return caller;
+	if (caller->module)
+		FreeLibrary(caller->module);
 	caller->refs = 1;
 	caller_unref(caller);
 	return NULL;

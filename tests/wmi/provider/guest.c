@@ -14,13 +14,26 @@
 #define BOOT      "b0-1"
 #define SKEW_TIME 1000000000 /* 2001-09-09T01:46:40Z */
 
-enum behavior { NONE, LOGOFF, STAYS, ENDING, REFUSES, LATE, SILENT, BUSY, SKEWED, STOPS, MOVES };
+enum behavior {
+	NONE,
+	LOGOFF,
+	STAYS,
+	ENDING,
+	REFUSES,
+	LATE,
+	SILENT,
+	BUSY,
+	SKEWED,
+	STOPS,
+	MOVES,
+	NOBODY
+};
 
 static const WCHAR *const words[] = {
 	[LOGOFF] = L"guest=logoff",   [STAYS] = L"guest=stays",   [ENDING] = L"guest=ending",
 	[REFUSES] = L"guest=refuses", [SILENT] = L"guest=silent", [BUSY] = L"guest=busy",
 	[SKEWED] = L"guest=skewed",   [STOPS] = L"guest=stops",   [MOVES] = L"guest=moves",
-	[LATE] = L"guest=late",
+	[LATE] = L"guest=late",       [NOBODY] = L"guest=nobody",
 };
 
 static struct {
@@ -61,6 +74,8 @@ static void take_request(const struct kvp_request *request)
 		kvp_refuse(&guest.answer, request->id, (uint32_t)E_ACCESSDENIED, "Not by KVP.");
 	else if (guest.behavior == LATE)
 		kvp_refuse(&guest.answer, request->id, (uint32_t)VM_E_TIMED_OUT, "Two are left.");
+	else if (guest.behavior == NOBODY)
+		kvp_refuse(&guest.answer, request->id, HV_LOGOFF_E_NO_SESSION, "Nobody.");
 	else if (guest.behavior == SKEWED && request->issued != SKEW_TIME)
 		kvp_refuse(&guest.answer, request->id, KVP_E_SKEW, "The guest is in 2001.");
 	else

@@ -6,6 +6,7 @@
  *	guest=stays    it stays in its grace period, until it is cancelled
  *	guest=ending   it never ends, and cannot be cancelled
  *	guest=refuses  it is refused with E_ACCESSDENIED
+ *	guest=nobody   it ends at once, as nobody is logged on
  *	guest=late     it ends with VM_E_TIMED_OUT
  *	guest=silent   it gets no answer
  *	guest=busy     another request is in progress

@@ -29,11 +29,11 @@ static CRITICAL_SECTION lock; /* of everything below */
 static HANDLE reset_event;
 
 static struct machine played[] = {
-	{.name = L"web1", .id = L"5F0C6A52-8D6E-4F6B-9A55-6A1E4F9D2C11", .state = STATE_RUNNING},
-	{.name = L"db1", .id = L"0D3A2B91-15A7-49C2-8B8C-1B7C2A8D0E21", .state = STATE_OFF},
-	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000001", .state = STATE_RUNNING},
-	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000002", .state = STATE_RUNNING},
-	{.name = L"old1", .id = L"7E57ED00-0000-4000-8000-000000000003", .state = STATE_RUNNING},
+	{.name = L"web1", .id = L"5F0C6A52-8D6E-4F6B-9A55-6A1E4F9D2C11"},
+	{.name = L"db1", .id = L"0D3A2B91-15A7-49C2-8B8C-1B7C2A8D0E21"},
+	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000001"},
+	{.name = L"twin", .id = L"A1A1A1A1-0000-4000-8000-000000000002"},
+	{.name = L"old1", .id = L"7E57ED00-0000-4000-8000-000000000003"},
 };
 
 static struct {
@@ -44,6 +44,7 @@ static struct {
 	bool clustered;
 	HRESULT cluster;
 	LONG status;  /* OperationalStatus */
+	LONG locked;  /* the error of a shutdown that is not forced */
 	LONG missing; /* the error for an item that is missing */
 	DWORD delay;
 	enum job_behavior job;
@@ -66,6 +67,24 @@ static const struct method vmms_methods[] = {
 	{L"AddKvpItems", KVP_PARAMETERS},
 	{L"ModifyKvpItems", KVP_PARAMETERS},
 	{L"RemoveKvpItems", KVP_PARAMETERS},
+	{},
+};
+
+#define SHUTDOWN_PARAMETERS                                                                        \
+	{                                                                                          \
+		{L"Force", CIM_BOOLEAN},                                                           \
+		{                                                                                  \
+			L"Reason", CIM_STRING                                                      \
+		}                                                                                  \
+	}
+/* InitiateReboot is new in Windows Server 2016. */
+static const struct method shutdown_methods[] = {
+	{L"InitiateShutdown", SHUTDOWN_PARAMETERS},
+	{L"InitiateReboot", SHUTDOWN_PARAMETERS},
+	{},
+};
+static const struct method old_shutdown_methods[] = {
+	{L"InitiateShutdown", SHUTDOWN_PARAMETERS},
 	{},
 };
 
@@ -114,9 +133,12 @@ static void reset_machines(void)
 		items_clear(&machine->guest);
 		items_clear(&machine->intrinsic);
 		machine->exchange = wcscmp(machine->name, L"old1") != 0;
+		machine->state = wcscmp(machine->name, L"db1") != 0 ? STATE_RUNNING : STATE_OFF;
 		items_set(&machine->guest, L"HostName", L"HV01 <\"&'>");
 		items_set(&machine->intrinsic, L"FullyQualifiedDomainName", machine->name);
 		items_set(&machine->intrinsic, L"OSName", L"Debian GNU/Linux");
+		items_set(&machine->intrinsic, L"OSBuildNumber", L"6.1.0-40-cloud-amd64");
+		items_set(&machine->intrinsic, L"IntegrationServicesVersion", L"3.1");
 	}
 }
 
@@ -153,7 +175,8 @@ static const WCHAR *const job_names[] = {
 static void apply_word(const WCHAR *word)
 {
 	bool known = swscanf(word, L"delay=%lu", &host.delay) == 1 ||
-		     swscanf(word, L"status=%ld", &host.status) == 1 || guest_apply_word(word);
+		     swscanf(word, L"status=%ld", &host.status) == 1 ||
+		     swscanf(word, L"shutdown=%ld", &host.locked) == 1 || guest_apply_word(word);
 	unsigned short port;
 
 	if (swscanf(word, L"hvhost=%hu", &port) == 1) {
@@ -361,6 +384,29 @@ static IWbemClassObject *setting_object(const struct machine *machine)
 	return object;
 }
 
+static const struct method *methods_of_shutdown(void)
+{
+	return host.missing == INVALID_PARAMETER ? old_shutdown_methods : shutdown_methods;
+}
+
+static bool is_plain_component(const WCHAR *class)
+{
+	return _wcsicmp(class, L"Msvm_ShutdownComponent") == 0 ||
+	       _wcsicmp(class, L"Msvm_HeartbeatComponent") == 0;
+}
+
+static IWbemClassObject *plain_component(const WCHAR *class, const struct machine *machine)
+{
+	bool shutdown = _wcsicmp(class, L"Msvm_ShutdownComponent") == 0;
+	IWbemClassObject *object =
+		object_new(shutdown ? L"Msvm_ShutdownComponent" : L"Msvm_HeartbeatComponent",
+			   shutdown ? methods_of_shutdown() : no_method);
+
+	set_machine_path(object, L"DeviceID", machine);
+	object_set_number_array(object, L"OperationalStatus", host.status);
+	return object;
+}
+
 static IWbemClassObject *vmms_object(void)
 {
 	IWbemClassObject *object = object_new(L"Msvm_VirtualSystemManagementService", vmms_methods);
@@ -433,6 +479,9 @@ size_t host_associated(const WCHAR *path, const WCHAR *class,
 	    _wcsicmp(class, L"Msvm_KvpExchangeComponent") == 0 &&
 	    state_of(machine) == STATE_RUNNING && machine->exchange)
 		instances[count++] = component_object(machine);
+	if (machine && wcsstr(path, L"Msvm_ComputerSystem.") && is_plain_component(class) &&
+	    state_of(machine) == STATE_RUNNING && machine->exchange)
+		instances[count++] = plain_component(class, machine);
 	if (machine && wcsstr(path, L"Msvm_KvpExchangeComponent.") &&
 	    _wcsicmp(class, L"Msvm_KvpExchangeComponentSettingData") == 0)
 		instances[count++] = setting_object(machine);
@@ -468,6 +517,8 @@ static IWbemClassObject *find_object(const WCHAR *path)
 	if (wcscmp(path, L"Msvm_VirtualSystemManagementService") == 0 ||
 	    (wcsncmp(path, L"Msvm_VirtualSystemManagementService.", 36) == 0 && !host.vmms_missing))
 		return vmms_object();
+	if (wcscmp(path, L"Msvm_ShutdownComponent") == 0)
+		return object_new(L"Msvm_ShutdownComponent", methods_of_shutdown());
 	if (swscanf(path, L"Msvm_ConcreteJob.InstanceID=\"%lu\"", &number) == 1)
 		return job_object(number);
 	if (machine && wcsncmp(path, L"Msvm_ComputerSystem.", 20) == 0 && !host.machines_hidden)
@@ -579,6 +630,40 @@ static void start_job(IWbemClassObject *out, LONG error)
 	object_set_number(out, L"ReturnValue", JOB_STARTED, CIM_UINT32);
 }
 
+/* InitiateShutdown stops the machine at once. Neither method has a job. */
+static LONG shutdown_call(struct machine *machine, const WCHAR *method, IWbemClassObject *in)
+{
+	_cleanup_variant_ VARIANT force = {}, reason = {};
+
+	if (!machine || state_of(machine) != STATE_RUNNING)
+		return 32775;
+	if (!in || FAILED(IWbemClassObject_Get(in, L"Force", 0, &force, NULL, NULL)) ||
+	    FAILED(IWbemClassObject_Get(in, L"Reason", 0, &reason, NULL, NULL)) ||
+	    V_VT(&force) != VT_BOOL || V_VT(&reason) != VT_BSTR)
+		return INVALID_PARAMETER;
+	if (host.locked && !V_BOOL(&force))
+		return host.locked;
+	if (_wcsicmp(method, L"InitiateShutdown") == 0)
+		machine->state = STATE_OFF;
+	return 0;
+}
+
+static HRESULT call_shutdown(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
+			     IWbemClassObject **out)
+{
+	LONG error;
+
+	if (_wcsicmp(method, L"InitiateShutdown") != 0 &&
+	    (_wcsicmp(method, L"InitiateReboot") != 0 || host.missing == INVALID_PARAMETER))
+		return WBEM_E_INVALID_METHOD;
+	EnterCriticalSection(&lock);
+	error = shutdown_call(machine_in(path), method, in);
+	LeaveCriticalSection(&lock);
+	*out = object_new(L"__PARAMETERS", NULL);
+	object_set_number(*out, L"ReturnValue", error, CIM_UINT32);
+	return S_OK;
+}
+
 static enum kvp_method method_of(const WCHAR *name)
 {
 	for (int index = 0; vmms_methods[index].name; index++) {
@@ -594,6 +679,8 @@ HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
 	enum kvp_method kvp = method_of(method);
 	LONG error;
 
+	if (wcsncmp(relative(path), L"Msvm_ShutdownComponent.", 23) == 0)
+		return call_shutdown(path, method, in, out);
 	if (host.vmms_missing ||
 	    wcsncmp(relative(path), L"Msvm_VirtualSystemManagementService.", 36) != 0)
 		return WBEM_E_NOT_FOUND;

@@ -15,6 +15,7 @@
  *	vmms=none                    no Msvm_VirtualSystemManagementService
  *	cluster=yes|denied           root\MSCluster exists: web1 is on HV02, web9 on HV03
  *	status=7|12|13               OperationalStatus of Data Exchange, otherwise 3
+ *	shutdown=ERROR               what InitiateShutdown and InitiateReboot return unless forced
  *	guest=…                      what web1's guest does with a request: see guest.h
  *	delay=MS                     how long each call takes, before its result is there
  *	hvhost=PORT                  the machines and items are those of hvhost: see source.h
@@ -23,8 +24,8 @@
  *	                             with 32768; they never end; they disappear
  *
  * The machines: web1 (running), db1 (off), two named twin (running), old1 (running, without
- * Data Exchange). The items of the guest web1 contain its host's name and what HvWmiGuestItem()
- * sets, and its hv-logoffd's answer.
+ * Data Exchange, shutdown and heartbeat). The items of the guest web1 contain its host's name and
+ *what HvWmiGuestItem() sets, and its hv-logoffd's answer.
  */
 #ifndef HOST_H
 #define HOST_H
@@ -55,7 +56,8 @@ size_t host_associated(const WCHAR *path, const WCHAR *class,
 /* A class or an instance, or NULL. The path may begin with a host and a namespace. */
 IWbemClassObject *host_object(const WCHAR *path);
 
-/* Add-, Modify- and RemoveKvpItems. *@out has ReturnValue and Job. */
+/* Add-, Modify- and RemoveKvpItems, InitiateShutdown and InitiateReboot. *@out has ReturnValue and
+ * Job. */
 HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
 		  IWbemClassObject **out);
 

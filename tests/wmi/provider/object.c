@@ -108,6 +108,7 @@ static HRESULT WINAPI object_put(IWbemClassObject *iface, LPCWSTR name, long fla
 	if (!property)
 		return WBEM_E_NOT_FOUND;
 	wanted = (property->type & CIM_FLAG_ARRAY) ? VT_ARRAY | VT_BSTR
+		 : property->type == CIM_BOOLEAN   ? VT_BOOL
 		 : property->type == CIM_STRING || property->type == CIM_REFERENCE ? VT_BSTR
 										   : VT_I4;
 	if (V_VT(value) != wanted && V_VT(value) != VT_NULL)

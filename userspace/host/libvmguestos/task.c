@@ -359,7 +359,7 @@ static struct task *task_new(const char *name, const struct transport *transport
 	task->transport = transport;
 	task->descriptor = -1;
 	task->id = new_id();
-	if (asprintf(&task->description, "Logging off the users of %s", name) < 0)
+	if (asprintf(&task->description, "%s %s", transport->action, name) < 0)
 		task->description = NULL;
 	if (task->id && task->description)
 		return task;

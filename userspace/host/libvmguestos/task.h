@@ -12,8 +12,12 @@
 
 struct task;
 
+#define VMG_TASK_LOGOFF "Logging off the users of"
+
 /* Calls of all functions except wait() and cancel() are serialized. */
 struct transport {
+	const char
+		*action; /* the beginning of the task's description; the machine's name follows */
 	/*
 	 * Sends the request, and sets the task's descriptor, which becomes ready when process() has
 	 * something to do. An error is returned to the caller and does not end the task.

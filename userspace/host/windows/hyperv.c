@@ -267,9 +267,10 @@ static HRESULT associated(struct wmi *wmi, const char *path, const char *class,
 
 /* The machine may have been stopped, removed or moved to another host since it was found. */
 static HRESULT find_component(struct wmi *wmi, const struct hyperv_machine *machine,
-			      const struct wmi_wait *wait, IWbemClassObject **component)
+			      const char *class, const struct wmi_wait *wait,
+			      IWbemClassObject **component)
 {
-	HRESULT hr = associated(wmi, machine->path, "Msvm_KvpExchangeComponent", wait, component);
+	HRESULT hr = associated(wmi, machine->path, class, wait, component);
 	_cleanup_release_ IWbemClassObject *now = NULL;
 	uint32_t state = 0;
 
@@ -290,7 +291,7 @@ static HRESULT find_owner(struct wmi *wmi, const struct hyperv_machine *machine,
 {
 	_cleanup_release_ IWbemClassObject *component = NULL;
 	_cleanup_free_ char *path = NULL;
-	HRESULT hr = find_component(wmi, machine, wait, &component);
+	HRESULT hr = find_component(wmi, machine, HYPERV_EXCHANGE, wait, &component);
 
 	*owner = NULL;
 	if (SUCCEEDED(hr) && source != HYPERV_HOST) {
@@ -328,13 +329,13 @@ HRESULT hyperv_items(struct wmi *wmi, const struct hyperv_machine *machine,
 	return hr;
 }
 
-HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine,
+HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine, const char *component,
 		      const struct wmi_wait *wait, uint32_t *status)
 {
-	_cleanup_release_ IWbemClassObject *component = NULL;
-	HRESULT hr = find_component(wmi, machine, wait, &component);
+	_cleanup_release_ IWbemClassObject *object = NULL;
+	HRESULT hr = find_component(wmi, machine, component, wait, &object);
 
-	return SUCCEEDED(hr) ? wmi_get_first_number(component, L"OperationalStatus", status) : hr;
+	return SUCCEEDED(hr) ? wmi_get_first_number(object, L"OperationalStatus", status) : hr;
 }
 
 /* What the documentation of the methods calls the error. */
@@ -361,6 +362,12 @@ static HRESULT result_of(uint32_t error)
 		return E_OUTOFMEMORY;
 	case NOT_FOUND:
 		return HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+	case 32780: /* the system is not ready */
+		return HRESULT_FROM_WIN32(ERROR_NOT_READY);
+	case 32781: /* locked, needs force */
+		return HRESULT_FROM_WIN32(ERROR_MACHINE_LOCKED);
+	case 32782: /* a shutdown is in progress */
+		return HRESULT_FROM_WIN32(ERROR_SHUTDOWN_IN_PROGRESS);
 	default: /* 32768: failed, 32771: status is unknown */
 		return E_FAIL;
 	}
@@ -461,4 +468,39 @@ HRESULT hyperv_remove_item(struct wmi *wmi, const struct hyperv_machine *machine
 		return hr;
 	*error = 0;
 	return S_OK;
+}
+
+/* The in-parameters of a method of Msvm_ShutdownComponent. */
+static HRESULT shutdown_parameters(struct wmi *wmi, const char *method, bool force,
+				   const struct wmi_wait *wait, IWbemClassObject **in)
+{
+	HRESULT hr = wmi_method(wmi, HYPERV_SHUTDOWN, method, wait, in);
+
+	if (hr == (HRESULT)WBEM_E_NOT_FOUND || hr == (HRESULT)WBEM_E_INVALID_METHOD)
+		return E_NOTIMPL;
+	if (SUCCEEDED(hr) && !*in)
+		return E_NOTIMPL;
+	if (SUCCEEDED(hr))
+		hr = wmi_put_flag(*in, L"Force", force);
+	return SUCCEEDED(hr) ? wmi_put_string(*in, L"Reason", "hv-logoff") : hr;
+}
+
+HRESULT hyperv_shut_down(struct wmi *wmi, const struct hyperv_machine *machine, bool restart,
+			 bool force, const struct wmi_wait *wait, uint32_t *error)
+{
+	const char *method = restart ? "InitiateReboot" : "InitiateShutdown";
+	_cleanup_release_ IWbemClassObject *component = NULL, *in = NULL, *out = NULL;
+	_cleanup_free_ char *path = NULL;
+	HRESULT hr = find_component(wmi, machine, HYPERV_SHUTDOWN, wait, &component);
+
+	*error = 0;
+	if (SUCCEEDED(hr))
+		hr = wmi_get_string(component, L"__PATH", &path);
+	if (SUCCEEDED(hr))
+		hr = shutdown_parameters(wmi, method, force, wait, &in);
+	if (SUCCEEDED(hr))
+		hr = wmi_exec(wmi, path, method, in, wait, &out);
+	if (SUCCEEDED(hr))
+		hr = method_error(wmi, out, wait, error);
+	return SUCCEEDED(hr) ? result_of(*error) : hr;
 }

@@ -77,15 +77,27 @@ struct hyperv_items {
 
 void hyperv_items_clear(struct hyperv_items *items);
 
-/* Msvm_KvpExchangeComponent.OperationalStatus[0]: 3 is usual for guests with Linux. */
+/* Components of a machine. */
+#define HYPERV_EXCHANGE  "Msvm_KvpExchangeComponent"
+#define HYPERV_HEARTBEAT "Msvm_HeartbeatComponent"
+#define HYPERV_SHUTDOWN  "Msvm_ShutdownComponent"
+
+/* OperationalStatus[0] of a component: 3 is usual for guests with Linux. */
 #define HYPERV_STATUS_OK         2
 #define HYPERV_STATUS_DEGRADED   3
 #define HYPERV_STATUS_PROTOCOL   7
 #define HYPERV_STATUS_NO_CONTACT 12
 #define HYPERV_STATUS_LOST       13
 
-HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine,
+HRESULT hyperv_status(struct wmi *wmi, const struct hyperv_machine *machine, const char *component,
 		      const struct wmi_wait *wait, uint32_t *status);
+
+/*
+ * Requests the guest to shut down, or to restart, which is E_NOTIMPL on a host before Windows
+ * Server 2016. S_OK once that has begun. *@error as for hyperv_put_item().
+ */
+HRESULT hyperv_shut_down(struct wmi *wmi, const struct hyperv_machine *machine, bool restart,
+			 bool force, const struct wmi_wait *wait, uint32_t *error);
 
 /* NULL if there is no such item. Names are compared as Hyper-V does: in any case. */
 const char *hyperv_item_data(const struct hyperv_items *items, const char *name);

@@ -347,6 +347,7 @@ static void release(struct task *task)
 }
 
 const struct transport machine_kvp = {
+	.action = VMG_TASK_LOGOFF,
 	.start = start,
 	.process = process,
 	.wait = wait_changed,

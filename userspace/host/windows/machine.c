@@ -203,7 +203,7 @@ bool machine_explain(const struct machine *machine, struct machine_link *link,
 {
 	uint32_t status;
 
-	return SUCCEEDED(hyperv_status(link->wmi, &link->found, wait, &status)) &&
+	return SUCCEEDED(hyperv_status(link->wmi, &link->found, HYPERV_EXCHANGE, wait, &status)) &&
 	       remedy_status_text(text, size, status, machine->name);
 }
 
@@ -311,7 +311,7 @@ HRESULT machine_list(const VMHost *host, struct machine ***out, size_t *count)
 	HRESULT hr = list_machines(host, &machines);
 
 	*count = 0;
-	*out = SUCCEEDED(hr) ? calloc(machines.count + 1, sizeof(**out)) : NULL;
+	*out = SUCCEEDED(hr) ? calloc(machines.count + 1, sizeof(struct machine *)) : NULL;
 	while (*out && *count < machines.count) {
 		struct machine *machine = machine_new(host);
 
@@ -326,21 +326,105 @@ HRESULT machine_list(const VMHost *host, struct machine ***out, size_t *count)
 	return hr;
 }
 
-HRESULT machine_state(const struct machine *machine, uint32_t *state)
-{
-	char text[TEXT_SIZE] = "";
+/* A connection for one call, and the sentence for its error. */
+struct visit {
 	struct machine_link link;
 	struct wmi_wait wait;
-	HRESULT hr;
+	char text[TEXT_SIZE];
+};
 
-	machine_wait_init(&wait, NULL);
-	hr = machine_open(machine, &link, &wait, text, sizeof(text));
-	if (SUCCEEDED(hr)) {
-		*state = link.found.state;
-		machine_close(&link);
-	}
-	vmg_last_error(text);
+static HRESULT visit_begin(struct visit *visit, const struct machine *machine, HANDLE cancel)
+{
+	*visit = (struct visit){};
+	machine_wait_init(&visit->wait, cancel);
+	return machine_open(machine, &visit->link, &visit->wait, visit->text, sizeof(visit->text));
+}
+
+static HRESULT visit_end(struct visit *visit, HRESULT hr)
+{
+	machine_close(&visit->link);
+	vmg_last_error(visit->text);
 	return hr;
+}
+
+/* Of a component that is not Data Exchange. */
+static HRESULT explain_component(struct visit *visit, const struct machine *machine, HRESULT hr)
+{
+	if (hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL)
+		remedy_component_text(visit->text, sizeof(visit->text), machine->name);
+	else
+		hr = machine_error(machine, hr, visit->wait.cancel, visit->text,
+				   sizeof(visit->text));
+	return hr;
+}
+
+HRESULT machine_state(const struct machine *machine, HANDLE cancel, uint32_t *state)
+{
+	struct visit visit;
+	HRESULT hr = visit_begin(&visit, machine, cancel);
+
+	if (SUCCEEDED(hr))
+		*state = visit.link.found.state;
+	return visit_end(&visit, hr);
+}
+
+HRESULT machine_component_status(const struct machine *machine, const char *component,
+				 uint32_t *status)
+{
+	struct visit visit;
+	HRESULT hr = visit_begin(&visit, machine, NULL);
+
+	if (SUCCEEDED(hr))
+		hr = explain_component(&visit, machine,
+				       hyperv_status(visit.link.wmi, &visit.link.found, component,
+						     &visit.wait, status));
+	return visit_end(&visit, hr);
+}
+
+static HRESULT find_intrinsic(const struct machine *machine, struct visit *visit, const char *name,
+			      char **value)
+{
+	struct hyperv_items items;
+	const char *data;
+	HRESULT hr = hyperv_items(visit->link.wmi, &visit->link.found, HYPERV_INTRINSIC,
+				  &visit->wait, &items);
+
+	if (FAILED(hr))
+		return machine_error(machine, hr, NULL, visit->text, sizeof(visit->text));
+	data = hyperv_item_data(&items, name);
+	*value = data ? strdup(data) : NULL;
+	hyperv_items_clear(&items);
+	if (*value)
+		return S_OK;
+	if (data)
+		return E_OUTOFMEMORY;
+	if (!machine_explain(machine, &visit->link, &visit->wait, visit->text, sizeof(visit->text)))
+		remedy_no_item_text(visit->text, sizeof(visit->text), machine->name, name);
+	return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+}
+
+HRESULT machine_intrinsic(const struct machine *machine, const char *name, char **value)
+{
+	struct visit visit;
+	HRESULT hr = visit_begin(&visit, machine, NULL);
+
+	*value = NULL;
+	if (SUCCEEDED(hr))
+		hr = find_intrinsic(machine, &visit, name, value);
+	return visit_end(&visit, hr);
+}
+
+HRESULT machine_shut_down(const struct machine *machine, bool restart, bool force)
+{
+	struct visit visit;
+	HRESULT hr = visit_begin(&visit, machine, NULL);
+	uint32_t error;
+
+	if (SUCCEEDED(hr))
+		hr = explain_component(&visit, machine,
+				       hyperv_shut_down(visit.link.wmi, &visit.link.found, restart,
+							force, &visit.wait, &error));
+	return visit_end(&visit, hr);
 }
 
 static HRESULT check_answer(const struct machine *machine, struct machine_link *link,

@@ -25,8 +25,15 @@ const char *machine_user(const struct machine *machine);
  * name, of which the caller frees each and the array, also after an error.
  */
 HRESULT machine_list(const VMHost *host, struct machine ***out, size_t *count);
-/* Msvm_ComputerSystem.EnabledState, now. */
-HRESULT machine_state(const struct machine *machine, uint32_t *state);
+/* Msvm_ComputerSystem.EnabledState, now. @cancel: an event that ends the call, or NULL. */
+HRESULT machine_state(const struct machine *machine, HANDLE cancel, uint32_t *state);
+/* OperationalStatus[0]. VM_E_ADDITIONS_FEATURE_NOT_AVAIL: it is disabled for the machine. */
+HRESULT machine_component_status(const struct machine *machine, const char *component,
+				 uint32_t *status);
+/* An item that the guest's kernel or hv_kvp_daemon sets, a string for free(). */
+HRESULT machine_intrinsic(const struct machine *machine, const char *name, char **value);
+/* See hyperv_shut_down(). */
+HRESULT machine_shut_down(const struct machine *machine, bool restart, bool force);
 
 /* A connection to the host of a machine, and the machine as it is found there by its GUID. */
 struct machine_link {
@@ -67,6 +74,12 @@ HRESULT machine_read(struct machine_link *link, const struct wmi_wait *wait,
 
 /* The transport of a task: key-value pairs by WMI. */
 extern const struct transport machine_kvp;
+
+/*
+ * Tasks of IVMGuestOS::Shutdown and Restart (shutdown.c): VM_LOGOFF_FORCE is their only option.
+ * That of Shutdown ends when the machine is off, the one of Restart when the guest has begun.
+ */
+extern const struct transport machine_shutdown, machine_restart;
 
 /* See IVMGuestOS2's CancelLogoff(). The text is "" if there is no sentence for the error. */
 HRESULT machine_kvp_cancel(struct machine *machine, uint64_t id, char *text, size_t size);

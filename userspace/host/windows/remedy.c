@@ -67,6 +67,15 @@ static const struct {
 	{E_ACCESSDENIED, REMEDY_ITEMS,
 	 "Hyper-V on {host} does not permit this account to change {machine}; add the account to "
 	 "\"Hyper-V Administrators\" there."},
+	{E_NOTIMPL, REMEDY_ITEMS,
+	 "Hyper-V on {host} cannot restart a guest; this needs Windows Server 2016 or later."},
+	{HRESULT_FROM_WIN32(ERROR_NOT_READY), REMEDY_ITEMS,
+	 "The guest in {machine} is not ready to shut down; check that it has booted, and that its "
+	 "kernel has the module hv_utils."},
+	{HRESULT_FROM_WIN32(ERROR_MACHINE_LOCKED), REMEDY_ITEMS,
+	 "The guest in {machine} is locked, and shuts down only if it is forced."},
+	{HRESULT_FROM_WIN32(ERROR_SHUTDOWN_IN_PROGRESS), REMEDY_ITEMS,
+	 "{machine} is being shut down already."},
 	{HRESULT_FROM_WIN32(ERROR_BUSY), REMEDY_ITEMS,
 	 "Hyper-V on {host} is changing {machine}; try again."},
 	{VM_E_TIMED_OUT, ANY,
@@ -164,5 +173,22 @@ void remedy_no_answer_text(char *text, size_t size, const char *machine)
 	substitute(text, size,
 		   "There is no answer of hv-logoffd in {machine}; check that hv_kvp_daemon and "
 		   "hv-logoffd are running in it.",
+		   "", machine);
+}
+
+void remedy_no_item_text(char *text, size_t size, const char *machine, const char *item)
+{
+	char form[256];
+
+	snprintf(form, sizeof(form),
+		 "{machine} does not report %s; check that hv_kvp_daemon is running in it.", item);
+	substitute(text, size, form, "", machine);
+}
+
+void remedy_component_text(char *text, size_t size, const char *machine)
+{
+	substitute(text, size,
+		   "\"Operating system shutdown\" or \"Heartbeat\" is not enabled for {machine}; "
+		   "enable it in its integration services.",
 		   "", machine);
 }

@@ -32,4 +32,10 @@ bool remedy_status_text(char *text, size_t size, uint32_t status, const char *ma
 /* The guest publishes no answer of hv-logoffd. */
 void remedy_no_answer_text(char *text, size_t size, const char *machine);
 
+/* The guest does not publish @item. */
+void remedy_no_item_text(char *text, size_t size, const char *machine, const char *item);
+
+/* Shutdown or heartbeat is disabled for the machine. */
+void remedy_component_text(char *text, size_t size, const char *machine);
+
 #endif /* HVL_REMEDY_H */

@@ -110,6 +110,7 @@ HRESULT wmi_get_first_number(IWbemClassObject *object, const WCHAR *name, uint32
 HRESULT wmi_get_strings(IWbemClassObject *object, const WCHAR *name, char ***texts, size_t *count);
 HRESULT wmi_put_string(IWbemClassObject *object, const WCHAR *name, const char *text);
 HRESULT wmi_put_number(IWbemClassObject *object, const WCHAR *name, uint32_t number);
+HRESULT wmi_put_flag(IWbemClassObject *object, const WCHAR *name, bool flag);
 HRESULT wmi_put_strings(IWbemClassObject *object, const WCHAR *name, const char *const *texts,
 			size_t count);
 void wmi_strings_free(char **texts, size_t count);

@@ -148,6 +148,13 @@ HRESULT wmi_put_number(IWbemClassObject *object, const WCHAR *name, uint32_t num
 	return IWbemClassObject_Put(object, name, 0, &value, 0);
 }
 
+HRESULT wmi_put_flag(IWbemClassObject *object, const WCHAR *name, bool flag)
+{
+	VARIANT value = {.vt = VT_BOOL, .boolVal = flag ? VARIANT_TRUE : VARIANT_FALSE};
+
+	return IWbemClassObject_Put(object, name, 0, &value, 0);
+}
+
 HRESULT wmi_put_strings(IWbemClassObject *object, const WCHAR *name, const char *const *texts,
 			size_t count)
 {

@@ -286,6 +286,7 @@ static void release(struct task *task)
 }
 
 const struct transport vmg_kvp = {
+	.action = VMG_TASK_LOGOFF,
 	.start = start,
 	.process = process,
 	.wait = vmg_hvhost_wait,

@@ -251,6 +251,7 @@ static void release(struct task *task)
 }
 
 const struct transport vmg_vmbus = {
+	.action = VMG_TASK_LOGOFF,
 	.start = start,
 	.process = process,
 	.wait = vmg_hvhost_wait,

@@ -201,7 +201,7 @@ IHvCollection *collection_new(const struct object_class *class, IDispatch **obje
 	struct collection *collection = OBJECT_NEW(struct collection, class, &table);
 
 	if (collection)
-		collection->list = calloc(count + 1, sizeof(*objects));
+		collection->list = calloc(count + 1, sizeof(IDispatch *));
 	if (!collection || !collection->list) {
 		release_all(objects, count);
 		if (collection)
@@ -209,7 +209,7 @@ IHvCollection *collection_new(const struct object_class *class, IDispatch **obje
 		return NULL;
 	}
 	if (count > 0)
-		memcpy(collection->list, objects, count * sizeof(*objects));
+		memcpy(collection->list, objects, count * sizeof(IDispatch *));
 	collection->count = count;
 	return (IHvCollection *)collection;
 }

@@ -220,7 +220,155 @@ static HRESULT WINAPI is_user_logged_on(IHvGuestOS2 *This, long in_rail_session,
 	SetErrorInfo(0, NULL);
 	return S_OK;
 }
-/* MORE */
+
+struct shut_down {
+	struct guest_call call;
+	const struct transport *transport;
+	VMLogoffOptions options;
+	IVMTask *task;
+};
+
+static HRESULT start_shut_down(struct background *work)
+{
+	struct shut_down *request = (struct shut_down *)work;
+
+	return vmg_task_start(request->transport, vmg_guest_machine(guest_in(work)),
+			      &request->options, &request->task);
+}
+
+static HRESULT run_shut_down(IHvGuestOS2 *This, const struct transport *transport,
+			     VARIANT_BOOL forced, IHvTask2 **out)
+{
+	struct shut_down request = {
+		.call.work.run = start_shut_down,
+		.transport = transport,
+		.options.flags = forced ? VM_LOGOFF_FORCE : 0,
+	};
+	HRESULT hr;
+
+	if (!out)
+		return E_POINTER;
+	*out = NULL;
+	hr = run_call(This, &request.call);
+	return SUCCEEDED(hr) ? task_object_new((IVMTask2 *)request.task, out) : hr;
+}
+
+static HRESULT WINAPI shutdown_guest(IHvGuestOS2 *This, VARIANT_BOOL forced, IHvTask2 **out)
+{
+	return run_shut_down(This, &machine_shutdown, forced, out);
+}
+
+static HRESULT WINAPI restart_guest(IHvGuestOS2 *This, VARIANT_BOOL forced, IHvTask2 **out)
+{
+	return run_shut_down(This, &machine_restart, forced, out);
+}
+
+struct read_status {
+	struct guest_call call;
+	const char *component;
+	uint32_t status;
+};
+
+static HRESULT run_status(struct background *work)
+{
+	struct read_status *read = (struct read_status *)work;
+
+	return machine_component_status(vmg_guest_machine(guest_in(work)), read->component,
+					&read->status);
+}
+
+/* Whether a component works: not if it is disabled, or the machine does not run. */
+static HRESULT read_status(IHvGuestOS2 *This, const char *component, VARIANT_BOOL *out)
+{
+	struct read_status read = {.call.work.run = run_status, .component = component};
+	bool works;
+	HRESULT hr;
+
+	if (!out)
+		return E_POINTER;
+	hr = run_call(This, &read.call);
+	works = SUCCEEDED(hr) &&
+		(read.status == HYPERV_STATUS_OK || read.status == HYPERV_STATUS_DEGRADED);
+	*out = works ? VARIANT_TRUE : VARIANT_FALSE;
+	if (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL && hr != VM_E_VM_NOT_RUNNING)
+		return hr;
+	SetErrorInfo(0, NULL);
+	return S_OK;
+}
+
+static HRESULT WINAPI get_can_shutdown(IHvGuestOS2 *This, VARIANT_BOOL *out)
+{
+	return read_status(This, HYPERV_SHUTDOWN, out);
+}
+
+static HRESULT WINAPI get_is_heartbeating(IHvGuestOS2 *This, VARIANT_BOOL *out)
+{
+	return read_status(This, HYPERV_HEARTBEAT, out);
+}
+
+struct read_item {
+	struct guest_call call;
+	const char *name;
+	char *value;
+};
+
+static HRESULT run_item(struct background *work)
+{
+	struct read_item *read = (struct read_item *)work;
+
+	return machine_intrinsic(vmg_guest_machine(guest_in(work)), read->name, &read->value);
+}
+
+static HRESULT read_item(IHvGuestOS2 *This, const char *name, BSTR *out)
+{
+	struct read_item read = {.call.work.run = run_item, .name = name};
+	HRESULT hr;
+
+	if (!out)
+		return E_POINTER;
+	*out = NULL;
+	hr = run_call(This, &read.call);
+	if (SUCCEEDED(hr))
+		hr = object_text(read.value, out);
+	free(read.value);
+	return hr;
+}
+
+static HRESULT WINAPI get_computer_name(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "FullyQualifiedDomainName", out);
+}
+
+static HRESULT WINAPI get_os_name(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "OSName", out);
+}
+
+static HRESULT WINAPI get_os_version(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "OSVersion", out);
+}
+
+static HRESULT WINAPI get_os_major_version(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "OSMajorVersion", out);
+}
+
+static HRESULT WINAPI get_os_minor_version(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "OSMinorVersion", out);
+}
+
+static HRESULT WINAPI get_os_build_number(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "OSBuildNumber", out);
+}
+
+static HRESULT WINAPI get_components_version(IHvGuestOS2 *This, BSTR *out)
+{
+	return read_item(This, "IntegrationServicesVersion", out);
+}
+
 static HRESULT WINAPI not_reported(IHvGuestOS2 *This)
 {
 	return object_not_reported(&guest_of(This)->object);
@@ -244,22 +392,22 @@ static const IHvGuestOS2Vtbl table = {
 	OBJECT_METHODS,
 	.Logoff = logoff,
 	.IsUserLoggedOn = is_user_logged_on,
-	.Shutdown = NOT_REPORTED,
-	.Restart = NOT_REPORTED,
+	.Shutdown = shutdown_guest,
+	.Restart = restart_guest,
 	.GetOsVersionInfo = NOT_REPORTED,
 	.GetParameter = NOT_REPORTED,
 	.SetParameter = NOT_REPORTED,
 	.InstallIntegrationComponents = NOT_REPORTED,
-	.get_CanShutdown = NOT_REPORTED,
-	.get_IsHeartbeating = NOT_REPORTED,
+	.get_CanShutdown = get_can_shutdown,
+	.get_IsHeartbeating = get_is_heartbeating,
 	.get_HeartbeatPercentage = NOT_REPORTED,
-	.get_ComputerName = NOT_REPORTED,
-	.get_OSName = NOT_REPORTED,
-	.get_OSVersion = NOT_REPORTED,
-	.get_OSMajorVersion = NOT_REPORTED,
-	.get_OSMinorVersion = NOT_REPORTED,
-	.get_OSBuildNumber = NOT_REPORTED,
-	.get_IntegrationComponentsVersion = NOT_REPORTED,
+	.get_ComputerName = get_computer_name,
+	.get_OSName = get_os_name,
+	.get_OSVersion = get_os_version,
+	.get_OSMajorVersion = get_os_major_version,
+	.get_OSMinorVersion = get_os_minor_version,
+	.get_OSBuildNumber = get_os_build_number,
+	.get_IntegrationComponentsVersion = get_components_version,
 	.get_CSDVersion = NOT_REPORTED,
 	.get_OSPlatformId = NOT_REPORTED,
 	.get_ProductType = NOT_REPORTED,

@@ -127,7 +127,7 @@ static HRESULT make_objects(struct machine **machines, size_t count, IDispatch *
 
 static HRESULT make_collection(struct machine **machines, size_t count, IHvCollection **out)
 {
-	_cleanup_free_ IDispatch **objects = calloc(count + 1, sizeof(*objects));
+	_cleanup_free_ IDispatch **objects = calloc(count + 1, sizeof(IDispatch *));
 	size_t made = 0;
 	HRESULT hr = objects ? make_objects(machines, count, objects, &made) : E_OUTOFMEMORY;
 

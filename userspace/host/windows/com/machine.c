@@ -72,7 +72,7 @@ static HRESULT read_state(struct background *work)
 {
 	struct read_state *read = (struct read_state *)work;
 
-	return machine_state(read->machine, &read->state);
+	return machine_state(read->machine, NULL, &read->state);
 }
 
 static HRESULT WINAPI get_state(IHvMachine *This, HvMachineState *out)

@@ -242,7 +242,7 @@ static HRESULT WINAPI get_sessions(IHvTask2 *This, IHvCollection **out)
 	hr = IVMTask2_get_SessionResults(inner(This), &results, &count);
 	if (FAILED(hr))
 		return hr;
-	objects = calloc(count + 1, sizeof(*objects));
+	objects = calloc(count + 1, sizeof(IDispatch *));
 	while (objects && made < count) {
 		objects[made] = session_object_new(&results[made]);
 		if (!objects[made])

@@ -98,16 +98,24 @@ HRESULT server_register(void)
 	return hr;
 }
 
+/* UnRegisterTypeLib() fails for a library that is not registered. */
+static HRESULT unregister_types(void)
+{
+	_cleanup_bstr_ BSTR path = NULL;
+
+	if (FAILED(QueryPathOfRegTypeLib(&LIBID_HvLogoff, 1, 0, LOCALE_NEUTRAL, &path)))
+		return S_OK;
+	return UnRegisterTypeLib(&LIBID_HvLogoff, 1, 0, LOCALE_NEUTRAL, SYS_WIN64);
+}
+
 HRESULT server_unregister(void)
 {
-	HRESULT hr = UnRegisterTypeLib(&LIBID_HvLogoff, 1, 0, LOCALE_NEUTRAL, SYS_WIN64);
+	HRESULT hr = unregister_types();
 	const WCHAR *keys[] = {NULL, SERVER_PROGID, SERVER_PROGID_1};
 	WCHAR key[64];
 
 	class_key(key);
 	keys[0] = key;
-	if (hr == TYPE_E_REGISTRYACCESS) /* it is not registered */
-		hr = S_OK;
 	for (size_t index = 0; index < ARRAY_SIZE(keys); index++) {
 		HRESULT deleted = delete_key(keys[index]);
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "register.h"
 #include "task.h"
 
 /* DISPIDs of DHvTaskEvents. */
@@ -308,10 +309,51 @@ static const IConnectionPointVtbl point_table = {
 	.EnumConnections = enum_connections,
 };
 
+static struct task_events *of_class_info(IProvideClassInfo *This)
+{
+	return CONTAINING_RECORD(This, struct task_events, class_info);
+}
+
+static HRESULT WINAPI info_query(IProvideClassInfo *This, REFIID iid, void **out)
+{
+	return object_query(task_of(of_class_info(This)), iid, out);
+}
+
+static ULONG WINAPI info_add_ref(IProvideClassInfo *This)
+{
+	return object_add_ref(task_of(of_class_info(This)));
+}
+
+static ULONG WINAPI info_release(IProvideClassInfo *This)
+{
+	return object_release(task_of(of_class_info(This)));
+}
+
+static HRESULT WINAPI info_class(IProvideClassInfo *This, ITypeInfo **out)
+{
+	_cleanup_release_ ITypeLib *types = NULL;
+	HRESULT hr;
+
+	(void)This;
+	if (!out)
+		return E_POINTER;
+	*out = NULL;
+	hr = server_load_types(REGKIND_NONE, &types);
+	return SUCCEEDED(hr) ? ITypeLib_GetTypeInfoOfGuid(types, &CLSID_LogoffTask, out) : hr;
+}
+
+static const IProvideClassInfoVtbl class_info_table = {
+	.QueryInterface = info_query,
+	.AddRef = info_add_ref,
+	.Release = info_release,
+	.GetClassInfo = info_class,
+};
+
 void task_events_init(struct task_events *events)
 {
 	events->container.lpVtbl = (void *)&container_table;
 	events->point.lpVtbl = (void *)&point_table;
+	events->class_info.lpVtbl = (void *)&class_info_table;
 	events->reported.state = -1;
 }
 
@@ -326,10 +368,12 @@ void task_events_clear(struct task_events *events)
 
 HRESULT task_events_query(struct task_events *events, REFIID iid, void **out)
 {
-	bool known = IsEqualIID(iid, &IID_IConnectionPointContainer);
-
-	*out = known ? &events->container : NULL;
-	if (known)
-		object_add_ref(task_of(events));
-	return known ? S_OK : E_NOINTERFACE;
+	if (IsEqualIID(iid, &IID_IConnectionPointContainer))
+		*out = &events->container;
+	else if (IsEqualIID(iid, &IID_IProvideClassInfo))
+		*out = &events->class_info;
+	else
+		return E_NOINTERFACE;
+	object_add_ref(task_of(events));
+	return S_OK;
 }

@@ -28,6 +28,7 @@ struct task_sink {
 struct task_events {
 	IConnectionPointContainer container;
 	IConnectionPoint point;
+	IProvideClassInfo class_info;         /* how WScript.ConnectObject finds DHvTaskEvents */
 	IDispatch *on_progress, *on_complete; /* NULL: none */
 	struct task_sink sinks[TASK_EVENTS_SINKS];
 	DWORD last_cookie;
@@ -40,7 +41,7 @@ struct task_events {
 void task_events_init(struct task_events *events);
 void task_events_clear(struct task_events *events);
 
-/* IConnectionPointContainer. */
+/* IConnectionPointContainer and IProvideClassInfo. */
 HRESULT task_events_query(struct task_events *events, REFIID iid, void **out);
 
 /* Replaces a callback; NULL removes it. */

@@ -33,6 +33,11 @@ $(WINDOWS_PROGRAMS): $(WINDOWS)/%.exe: $(WINDOWS)/tests/wmi/%.o $(WINDOWS)/tests
 		$(WINDOWS_OBJECTS:%=$(WINDOWS)/trap/%) $(WINDOWS)/cmocka.o
 	$(MINGW)gcc $(WINDOWS_LDFLAGS) -o $@ $^ $(WINDOWS_LIBS)
 
+# test_com loads the DLL. Its interfaces are those of the type library.
+$(WINDOWS)/test_com.exe: $(WINDOWS)/com/hvlogoff_i.o | $(WINDOWS)/vmguestos.dll
+$(WINDOWS)/tests/wmi/test_com.o: $(WINDOWS_TYPES)
+$(WINDOWS)/tests/wmi/test_com.o: WINDOWS_CPPFLAGS += -I$(WINDOWS)/com
+
 # The stand-in for Hyper-V's WMI provider.
 HVWMI_OBJECTS := $(patsubst %.c,%.o,$(wildcard tests/wmi/provider/*.c)) userspace/host/windows/wide.o \
 	$(KVP_VALUE_OBJECTS)

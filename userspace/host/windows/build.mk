@@ -9,7 +9,7 @@ WINDOWS_CFLAGS = -std=c17 -D_GNU_SOURCE -D_WIN32_WINNT=0x0A00 -DCOBJMACROS -D__U
 	-Iuserspace/host/windows/include -Idriver/uapi -I. -MMD -MP
 # ASLR in 64 bits, and no execution of data. GCC cannot emit the tables of Control Flow Guard.
 WINDOWS_LDFLAGS := -static -fstack-protector-strong -Wl,--dynamicbase,--high-entropy-va,--nxcompat
-WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32 -lsecur32
+WINDOWS_LIBS := -lole32 -loleaut32 -lwbemuuid -lws2_32 -ladvapi32 -lsecur32 -luuid
 
 $(WINDOWS)/%.o: %.c
 	@mkdir -p $(@D)
@@ -82,7 +82,7 @@ $(WINDOWS)/com/version.o: userspace/host/windows/version.rc userspace/shared/rel
 $(WINDOWS)/vmguestos.dll: $(COM_OBJECTS) $(WINDOWS)/com/types.o $(WINDOWS)/com/version.o \
 		$(COM)/vmguestos.def $(WINDOWS)/libvmguestos.a
 	$(MINGW)gcc -shared $(WINDOWS_LDFLAGS) -Wl,--out-implib,$(WINDOWS)/libvmguestos.dll.a -o $@ $^ \
-		$(WINDOWS_LIBS) -luuid
+		$(WINDOWS_LIBS)
 $(WINDOWS)/vmguestos.h: userspace/host/libvmguestos/vmguestos.h
 	@mkdir -p $(@D)
 	cp $< $@

@@ -16,7 +16,7 @@ define package
 	install -D -m 644 -t $(PACKAGE)/sdk $(addprefix $(WINDOWS)/,libvmguestos.a libvmguestos.dll.a) \
 		userspace/host/libvmguestos/vmguestos.h userspace/host/windows/com/hvlogoff.idl
 	install -d $(PACKAGE)/docs
-	for page in CHANGELOG.md docs/{hyper-v-host,kvp,powershell}.md; do \
+	for page in CHANGELOG.md docs/{com,hyper-v-host,kvp,powershell}.md; do \
 		sed -E 's/\((docs\/)?(vmlogoff|libvmguestos)\.[13]\)/(\2.txt)/g' "$$page" \
 			>"$(PACKAGE)/docs/$${page##*/}"; \
 	done

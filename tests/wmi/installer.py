@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 WINE = "/usr/lib/wine/wine64"
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
@@ -24,11 +25,14 @@ UNINSTALL = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall"
 
 
 def wine(*arguments, expected=0):
-    """Exit statuses have 8 bits under Wine."""
-    done = subprocess.run([WINE, *arguments], cwd=FOLDER, stdin=subprocess.DEVNULL,
-                          capture_output=True, timeout=LIMIT, check=False)
-    assert done.returncode == expected & 0xFF, done
-    return done.stdout.decode(errors="replace").replace("\r", "")
+    """Exit statuses have 8 bits under Wine. Its services keep the output open, so it is a file."""
+    with tempfile.TemporaryFile() as output:
+        done = subprocess.run([WINE, *arguments], cwd=FOLDER, stdin=subprocess.DEVNULL,
+                              stdout=output, stderr=subprocess.STDOUT, timeout=LIMIT, check=False)
+        output.seek(0)
+        text = output.read().decode(errors="replace").replace("\r", "")
+    assert done.returncode == expected & 0xFF, (done, text)
+    return text
 
 
 def msiexec(action, name, expected=0):

@@ -63,11 +63,6 @@ stop_wine() {
 trap stop_wine EXIT
 
 check 'Wine: a prefix' tests/wmi/prefix.sh
-# While a program runs, Wine's services do not end. If one of the tests started them, it would wait for
-# their end, because they keep its output open.
-# shellcheck disable=SC2034 # it remains open until this script ends
-exec {open}> >(exec /usr/lib/wine/wine64 cmd >/dev/null 2>&1)
-wine cmd /c ver >/dev/null 2>&1
 # The machines of test_hvhost. They end with this script, which closes their standard input.
 coproc hvhost { exec tests/wmi/fake_hvhost.py; }
 read -r -t 60 HVHOST_BRIDGE <&"${hvhost[0]}" || true

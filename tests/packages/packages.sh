@@ -96,7 +96,8 @@ check_scripts() {
 	control_file postinst | grep 'udevadm trigger'
 	control_file prerm | grep 'deb-systemd-invoke stop hv-logoffd.service'
 	control_file postrm | grep 'systemctl --system daemon-reload'
-	[[ $(control_file conffiles | sort) == /etc/hv-logoff/hv-logoffd.conf ]]
+	control_file conffiles | diff - <(printf '%s\n' \
+		/etc/hv-logoff/hv-logoffd.conf /etc/xdg/autostart/hv-logoff-notifier.desktop)
 	dpkg-deb -c "$debs/hv-logoff"_*.deb |
 		grep -F ".$(inside 'pkg-config --variable=systemdsystemunitdir systemd' 2>/dev/null)/hv-logoffd.service"
 }

@@ -2,6 +2,7 @@
 /* The calls to logind, over a private bus (dbus-daemon) with a fake logind and PID 1 on it. */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -543,6 +544,50 @@ static void test_signals(void **state)
 	assert_string_equal(fixture.removed_id, "c7");
 }
 
+/* Sends a signal to the daemon alone, as any user can. */
+static void forge(sd_bus *bus, const char *path, const char *interface, const char *member,
+		  const char *types, ...)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+	const char *daemon;
+	va_list arguments;
+
+	assert_true(sd_bus_get_unique_name(fixture.logind.bus, &daemon) >= 0);
+	assert_true(sd_bus_message_new_signal(bus, &signal, path, interface, member) >= 0);
+	va_start(arguments, types);
+	assert_true(sd_bus_message_appendv(signal, types, arguments) >= 0);
+	va_end(arguments);
+	assert_true(sd_bus_message_set_destination(signal, daemon) >= 0);
+	assert_true(sd_bus_send(bus, signal, NULL) >= 0);
+}
+
+static void test_forged_signals(void **state)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *user = NULL;
+	const char *name;
+
+	list();
+	assert_true(sd_bus_open_system(&user) >= 0);
+	assert_true(sd_bus_get_unique_name(user, &name) >= 0);
+	forge(user, "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss",
+	      NAME, "", name);
+	forge(user, PATH, MANAGER, "SessionNew", "so", "c7", PATH "/session/c7");
+	forge(user, PATH, MANAGER, "SessionRemoved", "so", "c7", PATH "/session/c7");
+	forge(user, "/org/freedesktop/systemd1", PID1_MANAGER, "JobNew", "uos", 7,
+	      "/org/freedesktop/systemd1/job/7", "session-c7.scope");
+	/* The bus delivers a message of this connection after all of those. */
+	assert_true(sd_bus_flush(user) >= 0);
+	assert_true(sd_bus_call_method(user, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+				       "org.freedesktop.DBus", "GetId", NULL, NULL, NULL) >= 0);
+	emit("SessionNew", "c8");
+	run_until(&fixture.found, 1);
+	assert_string_equal(fixture.found_session.id, "c8");
+	assert_int_equal(fixture.opened, 1);
+	assert_int_equal(fixture.removed, 0);
+	assert_int_equal(fixture.stopping, 0);
+	assert_int_equal(fixture.stops_seen + fixture.starts_seen, 0);
+}
+
 static void test_new_session_ends_immediately(void **state)
 {
 	list();
@@ -916,6 +961,7 @@ int main(void)
 		TEST(test_session_vanishes_while_listed),
 		TEST(test_newer_list_replaces_older),
 		TEST(test_signals),
+		TEST(test_forged_signals),
 		TEST(test_new_session_ends_immediately),
 		TEST(test_lookup_of_new_session_fails),
 		TEST(test_removed_while_listed),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "scope.h"
@@ -23,6 +24,8 @@
 #define UNIT            "org.freedesktop.systemd1.Unit"
 #define SERVICE         "org.freedesktop.systemd1.Service"
 #define NO_SUCH_UNIT    "org.freedesktop.systemd1.NoSuchUnit"
+#define BUS             "org.freedesktop.DBus"
+#define BUS_PATH        "/org/freedesktop/DBus"
 
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
@@ -437,12 +440,25 @@ static void on_found(void *userdata, sd_bus_message *reply, int error)
 	session_done(&session);
 }
 
+/*
+ * Any user can send a signal to the daemon alone, and libsystemd does not compare its sender with
+ * the well-known name of a match.
+ */
+static bool is_sent_by(sd_bus_message *signal, const char *owner)
+{
+	const char *sender = sd_bus_message_get_sender(signal);
+
+	return sender && !strcmp(sender, owner);
+}
+
 static int on_new(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
 	const char *id, *path;
 
 	(void)error;
+	if (!is_sent_by(signal, logind->owner))
+		return 0;
 	if (sd_bus_message_read(signal, "so", &id, &path) >= 0 &&
 	    send_call(logind, NAME, path, PROPERTIES, "GetAll", on_found,
 		      session_call_new(logind, id), "s", SESSION) < 0)
@@ -471,7 +487,7 @@ static int on_removed(sd_bus_message *signal, void *userdata, sd_bus_error *erro
 	const char *id;
 
 	(void)error;
-	if (sd_bus_message_read(signal, "so", &id, NULL) < 0)
+	if (!is_sent_by(signal, logind->owner) || sd_bus_message_read(signal, "so", &id, NULL) < 0)
 		return 0;
 	if (logind->listing)
 		drop_session(logind->listing, id);
@@ -492,7 +508,8 @@ static int on_job(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 	const char *unit;
 
 	(void)error;
-	if (logind->logout_stops || sd_bus_message_read(signal, "uos", NULL, NULL, &unit) < 0)
+	if (logind->logout_stops || !is_sent_by(signal, logind->pid1_owner) ||
+	    sd_bus_message_read(signal, "uos", NULL, NULL, &unit) < 0)
 		return 0;
 	id = scope_session(unit);
 	if (id)
@@ -520,14 +537,64 @@ static int get_kill_user_processes(struct logind *logind)
 					"KillUserProcesses");
 }
 
+/* A name that does not fit is that of no sender. */
+static void set_owner(char owner[BUS_OWNER_SIZE], const char *name)
+{
+	snprintf(owner, BUS_OWNER_SIZE, "%s", name);
+}
+
+static int on_first_owner(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+	const char *name;
+
+	(void)error;
+	if (!sd_bus_message_is_method_error(reply, NULL) &&
+	    sd_bus_message_read(reply, "s", &name) >= 0)
+		set_owner(userdata, name);
+	return 0;
+}
+
+static int on_pid1_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
+{
+	struct logind *logind = userdata;
+	const char *owner;
+
+	(void)error;
+	if (is_sent_by(signal, BUS) && sd_bus_message_read(signal, "sss", NULL, NULL, &owner) >= 0)
+		set_owner(logind->pid1_owner, owner);
+	return 0;
+}
+
+/* The bus sends changes from before its answer, so that none is missed. */
+static int follow_owner(struct logind *logind, const char *name, char owner[BUS_OWNER_SIZE],
+			sd_bus_message_handler_t changed)
+{
+	_cleanup_free_ char *match = NULL;
+	int r;
+
+	owner[0] = '\0';
+	if (asprintf(&match,
+		     "type='signal',sender='" BUS "',path='" BUS_PATH "',interface='" BUS
+		     "',member='NameOwnerChanged',arg0='%s'",
+		     name) < 0) {
+		match = NULL;
+		return -ENOMEM;
+	}
+	r = sd_bus_add_match_async(logind->bus, NULL, match, changed, NULL, logind);
+	return r < 0 ? r
+		     : sd_bus_call_method_async(logind->bus, NULL, BUS, BUS_PATH, BUS,
+						"GetNameOwner", on_first_owner, owner, "s", name);
+}
+
 static int on_owner(sd_bus_message *signal, void *userdata, sd_bus_error *error)
 {
 	struct logind *logind = userdata;
 	const char *owner;
 
 	(void)error;
-	if (sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
+	if (!is_sent_by(signal, BUS) || sd_bus_message_read(signal, "sss", NULL, NULL, &owner) < 0)
 		return 0;
+	set_owner(logind->owner, owner);
 	/* It has stopped, which no other signal reports, or it runs again, perhaps upgraded. */
 	logind->without_list_ex = false;
 	if (owner[0])
@@ -695,19 +762,19 @@ static int subscribe(struct logind *logind)
 	sd_bus *bus = logind->bus;
 	int r;
 
+	/* Before the matches for signals of these owners. */
+	r = follow_owner(logind, NAME, logind->owner, on_owner);
+	if (r < 0)
+		return r;
+	r = follow_owner(logind, PID1_NAME, logind->pid1_owner, on_pid1_owner);
+	if (r < 0)
+		return r;
 	r = sd_bus_match_signal_async(bus, NULL, NAME, PATH, MANAGER, "SessionNew", on_new, NULL,
 				      logind);
 	if (r < 0)
 		return r;
 	r = sd_bus_match_signal_async(bus, NULL, NAME, PATH, MANAGER, "SessionRemoved", on_removed,
 				      NULL, logind);
-	if (r < 0)
-		return r;
-	r = sd_bus_add_match_async(bus, NULL,
-				   "type='signal',sender='org.freedesktop.DBus',"
-				   "path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',"
-				   "member='NameOwnerChanged',arg0='" NAME "'",
-				   on_owner, NULL, logind);
 	if (r < 0)
 		return r;
 	r = sd_bus_match_signal_async(bus, NULL, PID1_NAME, PID1_PATH, PID1_MANAGER, "JobNew",

@@ -50,6 +50,9 @@ struct logind_handler {
 	void (*service_found)(void *userdata, const char *unit, const struct service *service);
 };
 
+/* Of a connection's unique name, including the NUL. */
+#define BUS_OWNER_SIZE 64
+
 struct logind {
 	sd_event *event;
 	sd_bus *bus;
@@ -58,10 +61,12 @@ struct logind {
 	void *userdata;
 	struct listing *listing; /* in progress, or NULL */
 	struct user_listing *user_listing;
-	unsigned int user_listings; /* so far */
-	bool without_list_ex;       /* systemd before v256 */
-	bool logout_stops;          /* KillUserProcesses= */
-	bool failure_logged;        /* why it does not answer */
+	unsigned int user_listings;      /* so far */
+	char owner[BUS_OWNER_SIZE];      /* logind's connection, whose signals are heeded */
+	char pid1_owner[BUS_OWNER_SIZE]; /* and PID 1's */
+	bool without_list_ex;            /* systemd before v256 */
+	bool logout_stops;               /* KillUserProcesses= */
+	bool failure_logged;             /* why it does not answer */
 };
 
 /* The connection is opened on first use. */

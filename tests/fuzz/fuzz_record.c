@@ -35,9 +35,11 @@ static void must_be_session(const struct hv_logoff_session *session, __u32 versi
 	__u32 outcome = session->outcome;
 	bool ended = outcome == HV_LOGOFF_ENDED;
 
-	must(outcome >= 1 && outcome <= (version < 0x10002 ? 3 : 9));
+	must(outcome >= 1 &&
+	     outcome <= (version < 0x10002 ? HV_LOGOFF_SELECTED : HV_LOGOFF_UNTOLD));
 	must(ended ? session->kind <= HV_LOGOFF_EXTERNAL : !session->kind && session->header.id);
-	must(outcome <= 3 || outcome == HV_LOGOFF_RETURNED || !session->session[0]);
+	must(outcome <= HV_LOGOFF_SELECTED || outcome == HV_LOGOFF_RETURNED ||
+	     !session->session[0]);
 	must(!session->reserved);
 	must_be_padded(session->user, HV_LOGOFF_USER_SIZE);
 	must_be_padded(session->session, HV_LOGOFF_SESSION_SIZE);

@@ -109,6 +109,8 @@ ANSWER = {
     "session-manager": session(4, 0, name=b""),
     "session-manager-named": session(5, 0),
     "session-returned": session(7, 0),
+    "session-untold": session(10, 0, name=b""),
+    "session-later": session(11, 0, name=b""),
     "session-outside-by-none": session(9, 0, request=0, name=b""),
     "session-longer": session(8, 0, name=b"", tail=LATER),
     "session-longer-used": session(1, 0, tail=USED),
@@ -200,7 +202,8 @@ RECORD = {
     "report-longer": report_record(3, rest=bytes(400)),
     "report-between": report_record(3, rest=bytes(4)),
     "session-longer": session_record(1, 2, rest=bytes(48)),
-    "session-later": session_record(10, 0, name=b""),
+    "session-untold": session_record(10, 0, name=b""),
+    "session-later": session_record(11, 0, name=b""),
 }
 
 

@@ -53,7 +53,7 @@ fi
 rm -rf "$build/results"
 mkdir -p "$build/results"
 failed=0
-suite "all windows $build/windows/hvwmi.dll $build/kernel-6.1 $build/kernel-6.12" || failed=1
+suite "-j$(nproc) all windows $build/windows/hvwmi.dll $build/kernel-6.1 $build/kernel-6.12" || failed=1
 setsid "$0" "$build" others &
 others_job=$!
 trap 'kill -- "-$others_job" 2>/dev/null' EXIT

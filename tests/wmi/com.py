@@ -10,6 +10,8 @@ import re
 import subprocess
 import sys
 
+from tap import run_all
+
 WINE = "/usr/lib/wine/wine64"
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
 SCRIPTS = pathlib.Path(__file__).resolve().parent / "com"
@@ -65,18 +67,10 @@ TESTS = [registration, a_script_of_virtual_pc, members, registration_ends]
 
 
 def main():
-    failed = 0
     register("hvwmi.dll")
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed = 1
-            print(f"not ok {number} - {test.__name__}\n# {error!r}", flush=True)
+    failed = run_all(TESTS)
     register("hvwmi.dll", "/u")
-    return failed
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

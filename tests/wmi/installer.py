@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tempfile
 
+from tap import run_all
+
 WINE = "/usr/lib/wine/wine64"
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
 RELEASE = sys.argv[2]
@@ -135,19 +137,11 @@ BEFORE = {"path": path(), "keys": keys(), "files": files(DRIVE)}
 
 
 def main():
-    failed = 0
     before = whole_path()
     MODULE.parent.mkdir(parents=True, exist_ok=True)  # part of Windows
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed = 1
-            print(f"not ok {number} - {test.__name__}\n# {error!r}", flush=True)
+    failed = run_all(TESTS)
     wine("reg", "add", ENVIRONMENT, "/v", "Path", "/t", "REG_EXPAND_SZ", "/d", before, "/f")
-    return failed
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import tempfile
 import termios
 import tty
 
+from tap import run_all
+
 WINE = "/usr/lib/wine/wine64"
 FOLDER = pathlib.Path(sys.argv[1]).resolve()
 LIMIT = 300
@@ -293,25 +295,11 @@ def register(*options):
                    timeout=LIMIT, stdin=subprocess.DEVNULL)
 
 
-def run_all():
-    """Runs the tests, and writes their results; returns the number of those that failed."""
-    failed = 0
-    print(f"1..{len(TESTS)}", flush=True)
-    for number, test in enumerate(TESTS, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__name__}", flush=True)
-        except Exception as error:  # pylint: disable=broad-except
-            failed += 1
-            print(f"not ok {number} - {test.__name__}\n# {error!r}", flush=True)
-    return failed
-
-
 def main():
     # While a program runs, the others need not wait for the start of Wine's services.
     with subprocess.Popen([WINE, "cmd"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL):
         register()
-        failed = run_all()
+        failed = run_all(TESTS)
         register("/u")
     return 1 if failed else 0
 

@@ -12,11 +12,8 @@
 #include <systemd/sd-event.h>
 #include <time.h>
 
+#include "userspace/guest/bus.h"
 #include "userspace/shared/util.h"
-
-#define NAME      "org.hv_logoff1"
-#define PATH      "/org/hv_logoff1"
-#define INTERFACE "org.hv_logoff1.Manager"
 
 static char subscribers[8][64];
 static size_t count;
@@ -46,7 +43,7 @@ static int send_notice(sd_bus *bus, const char *to, const char *state, unsigned 
 	uint64_t deadline = ((uint64_t)time(NULL) + seconds) * USEC_PER_SEC;
 	int r;
 
-	r = sd_bus_message_new_signal(bus, &signal, PATH, INTERFACE, "Notice");
+	r = sd_bus_message_new_signal(bus, &signal, BUS_PATH, BUS_INTERFACE, "Notice");
 	if (r >= 0)
 		r = sd_bus_message_append(signal, "stst", state, deadline, message, UINT64_C(1));
 	if (r >= 0)
@@ -81,9 +78,9 @@ int main(void)
 	if (r >= 0)
 		r = sd_bus_open_system(&bus);
 	if (r >= 0)
-		r = sd_bus_add_object_vtable(bus, NULL, PATH, INTERFACE, vtable, NULL);
+		r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, NULL);
 	if (r >= 0)
-		r = sd_bus_request_name(bus, NAME, 0);
+		r = sd_bus_request_name(bus, BUS_NAME, 0);
 	if (r >= 0)
 		r = sd_bus_attach_event(bus, event, 0);
 	if (r >= 0)

@@ -13,11 +13,6 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-/* Documented in hv-logoffd(8). */
-#define REQUEST_MESSAGE_ID "3d2f6c1c2fd24a7a9a5b7a2f0e6f4b61"
-#define SESSION_MESSAGE_ID "b0a1d1a86f0f4d0e8d1b53d97a2c8e44"
-#define USER_MESSAGE_ID    "5f0c3a9d7be24c1d9e6a84f2d13b7c05"
-
 /* The message on one line; NULL if there is no memory. */
 __attribute__((format(printf, 1, 2))) static char *compose(const char *format, ...)
 {
@@ -36,9 +31,9 @@ static int request_entry(const char *id, const char *outcome, const char *detail
 
 	if (!message)
 		return -ENOMEM;
-	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE,
-			       "MESSAGE_ID=" REQUEST_MESSAGE_ID, "HV_LOGOFF_REQUEST_ID=%s", id,
-			       "HV_LOGOFF_OUTCOME=%s", outcome, NULL);
+	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE, AUDIT_REQUEST,
+			       "HV_LOGOFF_REQUEST_ID=%s", id, "HV_LOGOFF_OUTCOME=%s", outcome,
+			       NULL);
 }
 
 static int session_entry(const char *id, const struct session *session, const char *outcome,
@@ -49,12 +44,12 @@ static int session_entry(const char *id, const struct session *session, const ch
 
 	if (!message)
 		return -ENOMEM;
-	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE,
-			       "MESSAGE_ID=" SESSION_MESSAGE_ID, "HV_LOGOFF_REQUEST_ID=%s", id,
-			       "HV_LOGOFF_OUTCOME=%s", outcome, "HV_LOGOFF_SESSION=%s", session->id,
-			       "HV_LOGOFF_USER=%s", session->user, "HV_LOGOFF_UID=%u",
-			       (unsigned int)session->uid, "HV_LOGOFF_CLASS=%s", session->class,
-			       "HV_LOGOFF_TTY=%s", session->tty, NULL);
+	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE, AUDIT_SESSION,
+			       "HV_LOGOFF_REQUEST_ID=%s", id, "HV_LOGOFF_OUTCOME=%s", outcome,
+			       "HV_LOGOFF_SESSION=%s", session->id, "HV_LOGOFF_USER=%s",
+			       session->user, "HV_LOGOFF_UID=%u", (unsigned int)session->uid,
+			       "HV_LOGOFF_CLASS=%s", session->class, "HV_LOGOFF_TTY=%s",
+			       session->tty, NULL);
 }
 
 /* What became of the user's processes: a value of the field, and the end of a sentence. */
@@ -78,12 +73,11 @@ static int user_entry(const char *id, const struct outcome *outcome)
 
 	if (!message)
 		return -ENOMEM;
-	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE,
-			       "MESSAGE_ID=" USER_MESSAGE_ID, "HV_LOGOFF_REQUEST_ID=%s", id,
-			       "HV_LOGOFF_OUTCOME=%s", entry->name, "HV_LOGOFF_USER=%s",
-			       outcome->user, "HV_LOGOFF_UID=%u", (unsigned int)outcome->uid,
-			       "HV_LOGOFF_SESSION=%s", outcome->session, "HV_LOGOFF_PROCESSES=%u",
-			       outcome->processes, NULL);
+	return sd_journal_send("MESSAGE=%s", message, "PRIORITY=%d", LOG_NOTICE, AUDIT_USER,
+			       "HV_LOGOFF_REQUEST_ID=%s", id, "HV_LOGOFF_OUTCOME=%s", entry->name,
+			       "HV_LOGOFF_USER=%s", outcome->user, "HV_LOGOFF_UID=%u",
+			       (unsigned int)outcome->uid, "HV_LOGOFF_SESSION=%s", outcome->session,
+			       "HV_LOGOFF_PROCESSES=%u", outcome->processes, NULL);
 }
 
 static void log_lost_entry(const char *id, const char *outcome, int error)

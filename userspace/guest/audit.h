@@ -6,6 +6,11 @@
 #include "userspace/guest/logoff/outcome.h"
 #include "userspace/guest/logoff/session.h"
 
+/* The field of journald that tells the kinds of entries apart, documented in hv-logoffd(8). */
+#define AUDIT_REQUEST "MESSAGE_ID=3d2f6c1c2fd24a7a9a5b7a2f0e6f4b61"
+#define AUDIT_SESSION "MESSAGE_ID=b0a1d1a86f0f4d0e8d1b53d97a2c8e44"
+#define AUDIT_USER    "MESSAGE_ID=5f0c3a9d7be24c1d9e6a84f2d13b7c05"
+
 /* @id as in struct logoff_request. @session is NULL for an entry about the whole request. */
 void audit_entry(const char *id, const struct session *session, const char *outcome,
 		 const char *detail);

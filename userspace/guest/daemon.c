@@ -297,14 +297,14 @@ static const char *kvp_state(const struct daemon *daemon)
 static int op_append_transports(void *userdata, sd_bus_message *reply)
 {
 	const struct daemon *daemon = userdata;
-
 	uint32_t driver = daemon->device.device.version;
-	char version[24] = "";
+	char version[24] = "", kvp_version[12];
 
 	if (driver)
 		snprintf(version, sizeof(version), "%u.%u", driver >> 16, driver & 0xffff);
+	snprintf(kvp_version, sizeof(kvp_version), "%d", KVP_VERSION_MAX);
 	return sd_bus_message_append(reply, "a(sss)", 2, "component", device_state(daemon), version,
-				     "kvp", kvp_state(daemon), "2");
+				     "kvp", kvp_state(daemon), kvp_version);
 }
 
 static const struct bus_ops bus_ops = {

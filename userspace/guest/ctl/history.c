@@ -5,18 +5,14 @@
 #include <systemd/sd-journal.h>
 
 #include "commands.h"
+#include "userspace/guest/audit.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/utc.h"
 #include "userspace/shared/util.h"
 
 #define MESSAGE_SIZE 1024
 
-/* Of the entries about requests, sessions and users, see hv-logoffd(8). */
-static const char *const message_ids[] = {
-	"MESSAGE_ID=3d2f6c1c2fd24a7a9a5b7a2f0e6f4b61",
-	"MESSAGE_ID=b0a1d1a86f0f4d0e8d1b53d97a2c8e44",
-	"MESSAGE_ID=5f0c3a9d7be24c1d9e6a84f2d13b7c05",
-};
+static const char *const kinds[] = {AUDIT_REQUEST, AUDIT_SESSION, AUDIT_USER};
 
 /* Fields of the daemon's entries, and their names in JSON. */
 static const struct {
@@ -37,8 +33,8 @@ static int add_matches(sd_journal *journal, const char *id)
 	_cleanup_free_ char *request = NULL;
 	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(message_ids) && r >= 0; i++)
-		r = sd_journal_add_match(journal, message_ids[i], 0);
+	for (size_t i = 0; i < ARRAY_SIZE(kinds) && r >= 0; i++)
+		r = sd_journal_add_match(journal, kinds[i], 0);
 	if (r >= 0)
 		r = sd_journal_add_match(journal, "_UID=0", 0);
 	if (r >= 0)

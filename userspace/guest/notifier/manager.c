@@ -6,12 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "userspace/guest/bus.h"
 #include "userspace/guest/log.h"
 #include "userspace/shared/util.h"
-
-#define NAME      "org.hv_logoff1"
-#define PATH      "/org/hv_logoff1"
-#define INTERFACE "org.hv_logoff1.Manager"
 
 #define DBUS_NAME "org.freedesktop.DBus"
 
@@ -81,7 +78,8 @@ static int subscribe(struct manager *manager)
 	int r;
 
 	manager->call = sd_bus_slot_unref(manager->call);
-	r = sd_bus_message_new_method_call(manager->bus, &call, NAME, PATH, INTERFACE, "Subscribe");
+	r = sd_bus_message_new_method_call(manager->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE,
+					   "Subscribe");
 	if (r >= 0)
 		r = sd_bus_message_set_auto_start(call, false);
 	if (r >= 0)
@@ -128,11 +126,11 @@ static int add_matches(struct manager *manager)
 		r = sd_bus_add_match_async(manager->bus, NULL,
 					   "type='signal',sender='" DBUS_NAME
 					   "',interface='" DBUS_NAME
-					   "',member='NameOwnerChanged',arg0='" NAME "'",
+					   "',member='NameOwnerChanged',arg0='" BUS_NAME "'",
 					   on_owner, NULL, manager);
 	if (r >= 0)
-		r = sd_bus_match_signal_async(manager->bus, NULL, NAME, PATH, INTERFACE, "Notice",
-					      on_notice, NULL, manager);
+		r = sd_bus_match_signal_async(manager->bus, NULL, BUS_NAME, BUS_PATH, BUS_INTERFACE,
+					      "Notice", on_notice, NULL, manager);
 	return r;
 }
 

@@ -16,8 +16,8 @@ struct task;
 
 /* Calls of all functions except wait() and cancel() are serialized. */
 struct transport {
-	const char
-		*action; /* the beginning of the task's description; the machine's name follows */
+	/* The beginning of the task's description; the machine's name follows. */
+	const char *action;
 	/*
 	 * Sends the request, and sets the task's descriptor, which becomes ready when process() has
 	 * something to do. An error is returned to the caller and does not end the task.

@@ -196,37 +196,31 @@ static HRESULT WINAPI get_status_text(IHvTask2 *This, BSTR *out)
 	return text_of(inner(This)->lpVtbl->get_StatusText, inner(This), out);
 }
 
-static HRESULT WINAPI get_sessions_found(IHvTask2 *This, long *out)
+/* @which: 0 for the sessions that were found, 1 for those that have ended, 2 for failures. */
+static HRESULT count_of(IHvTask2 *This, size_t which, long *out)
 {
-	uint32_t found, ended, failed;
+	uint32_t counts[3];
 
 	if (!out)
 		return E_POINTER;
-	IVMTask2_get_Sessions(inner(This), &found, &ended, &failed);
-	*out = (long)found;
+	IVMTask2_get_Sessions(inner(This), &counts[0], &counts[1], &counts[2]);
+	*out = (long)counts[which];
 	return S_OK;
+}
+
+static HRESULT WINAPI get_sessions_found(IHvTask2 *This, long *out)
+{
+	return count_of(This, 0, out);
 }
 
 static HRESULT WINAPI get_sessions_ended(IHvTask2 *This, long *out)
 {
-	uint32_t found, ended, failed;
-
-	if (!out)
-		return E_POINTER;
-	IVMTask2_get_Sessions(inner(This), &found, &ended, &failed);
-	*out = (long)ended;
-	return S_OK;
+	return count_of(This, 1, out);
 }
 
 static HRESULT WINAPI get_sessions_failed(IHvTask2 *This, long *out)
 {
-	uint32_t found, ended, failed;
-
-	if (!out)
-		return E_POINTER;
-	IVMTask2_get_Sessions(inner(This), &found, &ended, &failed);
-	*out = (long)failed;
-	return S_OK;
+	return count_of(This, 2, out);
 }
 
 static HRESULT WINAPI get_sessions(IHvTask2 *This, IHvCollection **out)

@@ -25,6 +25,7 @@
 
 static struct fixture {
 	sd_event *event;
+	struct known_requests known;
 	struct device_requests requests;
 	int driver; /* the other end of the socket pair */
 	uint32_t version;
@@ -105,7 +106,8 @@ static void open_device(void)
 static void start(void)
 {
 	start_engine();
-	device_requests_init(&fixture.requests, &fake.engine, folder, fixture.boot, on_gone, NULL);
+	known_requests_init(&fixture.known, folder, fixture.boot);
+	device_requests_init(&fixture.requests, &fake.engine, &fixture.known, on_gone, NULL);
 	open_device();
 }
 
@@ -114,6 +116,7 @@ static void kill_daemon(void)
 {
 	engine_drop(&fake.engine);
 	device_requests_done(&fixture.requests);
+	known_requests_done(&fixture.known);
 	closep(&fixture.driver);
 }
 
@@ -211,7 +214,7 @@ static bool is_recorded(uint64_t id)
 	char text[LOGOFF_ID_SIZE];
 
 	snprintf(text, sizeof(text), "0x%016llx", (unsigned long long)id);
-	return journal_find(&fixture.requests.journal, text);
+	return journal_find(&fixture.known.journal, text);
 }
 
 /* Logs the only user off. */
@@ -269,7 +272,7 @@ static void test_repeated_after_restart(void **state)
 static void test_repeated_on_new_device(void **state)
 {
 	complete(ID);
-	device_requests_stop(&fixture.requests);
+	device_requests_done(&fixture.requests);
 	closep(&fixture.driver);
 	open_device();
 	check_replay();
@@ -297,7 +300,7 @@ static void test_journal_full(void **state)
 		request(id, 0);
 		run(60);
 	}
-	assert_int_equal(fixture.requests.journal.count, JOURNAL_MAX);
+	assert_int_equal(fixture.known.journal.count, JOURNAL_MAX);
 	assert_false(is_recorded(ID));
 	restart();
 	request(1, 0);
@@ -468,7 +471,7 @@ static void open_other_device(void)
 	assert_int_equal(fixture.gone, 1);
 	assert_int_equal(fake.engine.phase, ENGINE_IDLE);
 	fixture.gone = 0;
-	device_requests_stop(&fixture.requests);
+	device_requests_done(&fixture.requests);
 	open_device();
 }
 
@@ -555,7 +558,7 @@ static void test_dry_run(void **state)
 	assert_result(ID, HV_LOGOFF_S_OK, "1 session would be ended: c1 (anna)");
 	assert_int_equal(fixture.sessions, 1);
 	assert_false(is_recorded(ID));
-	assert_int_equal(access(path_of(DEVICE_JOURNAL_NAME), F_OK), -1);
+	assert_int_equal(access(path_of(KNOWN_REQUESTS_NAME), F_OK), -1);
 	request(ID, HV_LOGOFF_DRY_RUN);
 	run(60);
 	assert_int_equal(fake.requests, 2);
@@ -680,14 +683,14 @@ static void test_begun_then_not_writable(void **state)
 	request(ID, 0);
 	run(5);
 	restart();
-	assert_int_equal(mkdir(path_of(DEVICE_JOURNAL_NAME ".new"), 0700), 0);
+	assert_int_equal(mkdir(path_of(KNOWN_REQUESTS_NAME ".new"), 0700), 0);
 	request(ID, HV_LOGOFF_REDELIVERED);
 	run(60);
 	assert_result(ID, HV_LOGOFF_S_OK, "The session has ended.");
 	/* This daemon still has the result, and writes it with the next one. */
 	request(ID, 0);
 	assert_replayed(ID, HV_LOGOFF_S_OK, "The session has ended.");
-	assert_int_equal(rmdir(path_of(DEVICE_JOURNAL_NAME ".new")), 0);
+	assert_int_equal(rmdir(path_of(KNOWN_REQUESTS_NAME ".new")), 0);
 	request(2, 0);
 	run(60);
 	restart();
@@ -698,7 +701,7 @@ static void test_begun_then_not_writable(void **state)
 static void test_damaged(void **state)
 {
 	kill_daemon();
-	write_file(DEVICE_JOURNAL_NAME, "x", 1);
+	write_file(KNOWN_REQUESTS_NAME, "x", 1);
 	start();
 	request(ID, 0);
 	assert_result(ID, HV_LOGOFF_E_EXCEPTION, "/device-journal: it is damaged.");
@@ -707,7 +710,7 @@ static void test_damaged(void **state)
 	run(60);
 	assert_result(2, HV_LOGOFF_S_OK, "1 session would be ended");
 	/* It is repaired: no restart is necessary. */
-	assert_int_equal(unlink(path_of(DEVICE_JOURNAL_NAME)), 0);
+	assert_int_equal(unlink(path_of(KNOWN_REQUESTS_NAME)), 0);
 	complete(ID);
 }
 
@@ -716,7 +719,7 @@ static void test_second_daemon(void **state)
 	struct journal other;
 
 	kill_daemon();
-	assert_int_equal(journal_load(&other, folder, DEVICE_JOURNAL_NAME, BOOT), 0);
+	assert_int_equal(journal_load(&other, folder, KNOWN_REQUESTS_NAME, BOOT), 0);
 	start();
 	request(ID, 0);
 	assert_result(ID, HV_LOGOFF_E_EXCEPTION, "another hv-logoffd uses it");

@@ -323,7 +323,7 @@ static void on_gone(void *userdata, int error)
 	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
 
 	if (stay) {
-		device_requests_stop(&daemon->device);
+		device_requests_done(&daemon->device);
 		error = daemon_await_device(daemon, daemon->device_file);
 	} else {
 		sd_notify(0, "STOPPING=1\nSTATUS=The device has disappeared.");
@@ -524,8 +524,8 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 
 	*daemon = (struct daemon){.event = sd_event_ref(event), .hierarchy = -1};
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
-	device_requests_init(&daemon->device, &daemon->engine, DEVICE_STATE_DIRECTORY, boot,
-			     on_gone, daemon);
+	known_requests_init(&daemon->known, KNOWN_REQUESTS_DIRECTORY, boot);
+	device_requests_init(&daemon->device, &daemon->engine, &daemon->known, on_gone, daemon);
 	outside_init(&daemon->outside, event, &outside_ops, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
@@ -620,6 +620,7 @@ void daemon_done(struct daemon *daemon)
 	outside_done(&daemon->outside);
 	watch_done(&daemon->watch);
 	device_requests_done(&daemon->device);
+	known_requests_done(&daemon->known);
 	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);
 	opening_done(&daemon->opening);

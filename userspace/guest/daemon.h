@@ -16,12 +16,14 @@
 #include "userspace/guest/system/outside.h"
 #include "userspace/guest/system/terminal.h"
 #include "userspace/guest/transport/device_requests.h"
+#include "userspace/guest/transport/known_requests.h"
 #include "userspace/guest/transport/kvp.h"
 
 struct daemon {
 	sd_event *event;
 	sd_event_source *timer;
 	sd_event_source *list_timer;
+	struct known_requests known;
 	struct device_requests device;
 	const char *device_file;
 	struct directory_watch device_watch; /* while there is no device */

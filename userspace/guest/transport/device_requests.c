@@ -2,7 +2,6 @@
 #include "device_requests.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,48 +36,28 @@ static int send_report(const struct device_requests *requests,
 	return r;
 }
 
-static void format_id(char id[LOGOFF_ID_SIZE], uint64_t number)
+/* The last request's id in the journal. */
+static const char *id_text(const struct device_requests *requests, char id[LOGOFF_ID_SIZE])
 {
-	snprintf(id, LOGOFF_ID_SIZE, "0x%016" PRIx64, number);
+	known_requests_format_id(id, requests->id);
+	return id;
 }
 
-static void save_journal(const struct device_requests *requests, const char *what)
-{
-	int r = journal_save(&requests->journal);
-
-	if (r < 0)
-		log_message(LOG_ERR,
-			    "Cannot record %s of request 0x%016" PRIx64
-			    " in %s/" DEVICE_JOURNAL_NAME ": %s.",
-			    what, requests->id, requests->directory, journal_explain(r));
-}
-
-/* Until it is in the file, another daemon would continue the request, or take it for cancelled. */
-static void record_result(struct device_requests *requests, const struct hv_logoff_report *report)
-{
-	struct journal_result result = {
-		.percent = report->percent,
-		.found = report->found,
-		.ended = report->ended,
-		.failed = report->failed,
-		.result = report->result,
-	};
-
-	if (!requests->recorded)
-		return;
-	format_id(result.id, requests->id);
-	memcpy(result.text, report->text, sizeof(result.text));
-	journal_finish(&requests->journal, &result);
-	save_journal(requests, "the result");
-}
-
-static void record_ending(struct device_requests *requests)
+static void record_result(const struct device_requests *requests,
+			  const struct hv_logoff_report *report)
 {
 	char id[LOGOFF_ID_SIZE];
 
-	format_id(id, requests->id);
-	if (requests->recorded && journal_begin_ending(&requests->journal, id))
-		save_journal(requests, "the state");
+	if (requests->recorded)
+		known_requests_finish(requests->known, id_text(requests, id), report);
+}
+
+static void record_ending(const struct device_requests *requests)
+{
+	char id[LOGOFF_ID_SIZE];
+
+	if (requests->recorded)
+		known_requests_ending(requests->known, id_text(requests, id));
 }
 
 /*
@@ -167,18 +146,6 @@ __attribute__((format(printf, 3, 4))) static void refuse(const struct device_req
 	send_report(requests, &report);
 }
 
-/* Returns a sentence about a name that no user or session has, or NULL. */
-static const char *find_invalid_name(const struct logoff_request *request)
-{
-	if (request->user[0] && !text_is_name(request->user))
-		return "The request's user is not a user name: it contains a control character, a "
-		       "colon or a slash, or is not UTF-8.";
-	if (request->session[0] && !text_is_session(request->session))
-		return "The request's session is not a session id of systemd-logind, which "
-		       "consists of letters and digits.";
-	return NULL;
-}
-
 static void on_hello(void *userdata, uint32_t version)
 {
 	(void)userdata;
@@ -202,89 +169,51 @@ static void read_request(struct logoff_request *request, const struct hv_logoff_
 		.timeout = record->timeout,
 		.grace = record->grace,
 	};
-	format_id(request->id, record->header.id);
+	known_requests_format_id(request->id, record->header.id);
 	memcpy(request->message, record->message, sizeof(request->message) - 1);
 	memcpy(request->user, target->user, sizeof(request->user) - 1);
 	memcpy(request->session, target->session, sizeof(request->session) - 1);
 }
 
-/* A journal that was not usable may have been repaired. */
-static int load_journal(struct device_requests *requests)
-{
-	if (requests->journal.fd >= 0)
-		return 0;
-	return journal_load(&requests->journal, requests->directory, DEVICE_JOURNAL_NAME,
-			    requests->boot);
-}
-
-/* The request is accepted once it is in the file, so that no later daemon starts it again. */
-static int record_request(struct device_requests *requests, const char *id)
-{
-	int r = load_journal(requests);
-
-	if (r < 0)
-		return r;
-	journal_add(&requests->journal, id, 0);
-	r = journal_save(&requests->journal);
-	if (r < 0)
-		journal_remove(&requests->journal, id);
-	return r;
-}
-
-static void start_request(struct device_requests *requests, const struct logoff_request *request)
+static void start_request(struct device_requests *requests, const struct logoff_request *request,
+			  bool known)
 {
 	int r = 0;
 
 	if (!(request->flags & HV_LOGOFF_DRY_RUN)) {
-		if (!journal_find(&requests->journal, request->id))
-			r = record_request(requests, request->id);
+		if (!known)
+			r = known_requests_add(requests->known, request->id);
 		requests->recorded = r >= 0;
 	}
-	if (r >= 0) {
+	if (r >= 0)
 		engine_request(requests->engine, &transport, requests, request);
-		return;
-	}
-	log_message(LOG_ERR,
-		    "Refused request %s: cannot record it in %s/" DEVICE_JOURNAL_NAME ": %s.",
-		    request->id, requests->directory, journal_explain(r));
-	refuse(requests, HV_LOGOFF_E_EXCEPTION,
-	       "The guest cannot record the request in %s/" DEVICE_JOURNAL_NAME ": %s.",
-	       requests->directory, journal_explain(r));
+	else
+		refuse(requests, HV_LOGOFF_E_EXCEPTION,
+		       "The guest cannot record the request in %s/" KNOWN_REQUESTS_NAME ": %s.",
+		       requests->known->directory, journal_explain(r));
 }
 
 /* Nothing is carried out, whatever the repeated request contains. */
 static void replay(const struct device_requests *requests, const struct journal_result *result)
 {
-	struct hv_logoff_report report = {
-		.state = HV_LOGOFF_DONE,
-		.percent = result->percent,
-		.found = result->found,
-		.ended = result->ended,
-		.failed = result->failed,
-		.result = result->result,
-		.flags = HV_LOGOFF_REPLAYED,
-	};
+	struct hv_logoff_report report;
 
 	log_message(LOG_INFO, "Request %s is complete already; its result is reported again.",
 		    result->id);
-	memcpy(report.text, result->text, sizeof(report.text));
+	known_requests_report(&report, result);
+	report.flags = HV_LOGOFF_REPLAYED;
 	send_report(requests, &report);
 }
 
 /*
- * An earlier daemon was interrupted before any session was ended, and the driver does not know the
- * request any more. The host may have cancelled it, so it is not continued.
+ * An earlier daemon may have been interrupted. The driver tells if it knows the request still. If
+ * the engine is busy, it may be with this one, which also came by a socket.
  */
-static void abandon(struct device_requests *requests)
+static const struct journal_entry *find(const struct device_requests *requests, const char *id)
 {
-	struct hv_logoff_report report = {
-		.state = HV_LOGOFF_DONE,
-		.result = HV_LOGOFF_E_CANCELLED,
-		.text = "The request was interrupted before any session was ended.",
-	};
-
-	requests->recorded = true;
-	record_result(requests, &report);
+	if (requests->redelivered || requests->engine->phase != ENGINE_IDLE)
+		return known_requests_find(requests->known, id);
+	return known_requests_settle(requests->known, id);
 }
 
 /* The id decides: a request that is known is not compared with the earlier one. */
@@ -302,11 +231,8 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 	requests->recorded = false;
 	requests->last = (struct hv_logoff_report){0};
 	read_request(&request, target);
-	invalid = find_invalid_name(&request);
-	load_journal(requests);
-	entry = journal_find(&requests->journal, request.id);
-	if (entry && !entry->result.id[0] && !entry->ending && !requests->redelivered)
-		abandon(requests);
+	invalid = known_requests_invalid_name(&request);
+	entry = find(requests, request.id);
 	/* A daemon has started it, and may have ended sessions. */
 	if (entry)
 		request.flags |= HV_LOGOFF_REDELIVERED;
@@ -318,7 +244,7 @@ static void on_request(void *userdata, const struct hv_logoff_target *target)
 		refuse(requests, HV_LOGOFF_E_BUSY,
 		       "A logoff request from another transport is in progress.");
 	else
-		start_request(requests, &request);
+		start_request(requests, &request, entry);
 }
 
 /* The driver has completed the request itself, with this result. */
@@ -362,42 +288,27 @@ static const struct device_handler handler = {
 };
 
 void device_requests_init(struct device_requests *requests, struct engine *engine,
-			  const char *directory, const char *boot,
-			  void (*gone)(void *userdata, int error), void *userdata)
+			  struct known_requests *known, void (*gone)(void *userdata, int error),
+			  void *userdata)
 {
 	*requests = (struct device_requests){
 		.device.fd = -1,
-		.journal.fd = -1,
 		.engine = engine,
-		.directory = directory,
+		.known = known,
 		.gone = gone,
 		.userdata = userdata,
 	};
-	strncpy(requests->boot, boot, sizeof(requests->boot) - 1);
 }
 
 int device_requests_start(struct device_requests *requests, int fd, sd_event *event)
 {
-	int r = load_journal(requests);
-
-	if (r < 0)
-		log_message(LOG_ERR,
-			    "Cannot use %s/" DEVICE_JOURNAL_NAME ", which lists the received "
-			    "requests of the logoff component: %s. These requests are refused "
-			    "until it is repaired, or removed while no request is in progress.",
-			    requests->directory, journal_explain(r));
+	known_requests_load(requests->known);
 	return device_start(&requests->device, fd, event, &handler, requests);
-}
-
-void device_requests_stop(struct device_requests *requests)
-{
-	device_done(&requests->device);
 }
 
 void device_requests_done(struct device_requests *requests)
 {
-	device_requests_stop(requests);
-	journal_done(&requests->journal);
+	device_done(&requests->device);
 }
 
 uint64_t device_requests_current(const struct device_requests *requests)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Handles the requests of the driver's device, and reports the ends of sessions to it. A request is
- * carried out at most once: the ids of this boot are in a journal, see docs/protocol.md.
+ * carried out at most once: see known_requests.h.
  */
 #ifndef HVL_DEVICE_REQUESTS_H
 #define HVL_DEVICE_REQUESTS_H
@@ -11,19 +11,13 @@
 #include <systemd/sd-event.h>
 
 #include "device.h"
-#include "journal.h"
+#include "known_requests.h"
 #include "userspace/guest/logoff/engine.h"
-#include "userspace/guest/system/boot_id.h"
-
-#define DEVICE_STATE_DIRECTORY "/run/hv-logoff"
-#define DEVICE_JOURNAL_NAME    "device-journal"
 
 struct device_requests {
 	struct device device;
 	struct engine *engine;
-	const char *directory; /* of the journal */
-	char boot[BOOT_ID_SIZE];
-	struct journal journal;       /* its fd is negative if it could not be loaded */
+	struct known_requests *known;
 	uint64_t id;                  /* of the last request, which may have completed */
 	bool redelivered;             /* an earlier daemon had it from the same driver */
 	bool recorded;                /* that request is in the journal */
@@ -32,15 +26,13 @@ struct device_requests {
 	void *userdata;
 };
 
-/* The journal is in @directory, and valid in the boot @boot. @gone: see struct device_handler. */
+/* @known must remain valid. @gone: see struct device_handler. */
 void device_requests_init(struct device_requests *requests, struct engine *engine,
-			  const char *directory, const char *boot,
-			  void (*gone)(void *userdata, int error), void *userdata);
+			  struct known_requests *known, void (*gone)(void *userdata, int error),
+			  void *userdata);
 /* Takes ownership of @fd, which may be a new device after the last one is gone. 0 or -errno. */
 int device_requests_start(struct device_requests *requests, int fd, sd_event *event);
 /* Closes the device. A request in progress must have been dropped. */
-void device_requests_stop(struct device_requests *requests);
-/* Closes the journal as well. */
 void device_requests_done(struct device_requests *requests);
 
 /* The id of the request in progress, or 0 if there is none from the device. */

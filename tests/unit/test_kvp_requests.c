@@ -21,6 +21,7 @@
 static struct fixture {
 	struct kvp_requests kvp;
 	const char *boot;
+	uint32_t vsock;
 	int64_t now, booted;
 	char published[KVP_TEXT_MAX + 1];
 	char published_id[KVP_ID_SIZE];
@@ -59,7 +60,7 @@ static void start(void)
 	fixture.published[0] = '\0';
 	start_engine();
 	assert_int_equal(kvp_requests_init(&fixture.kvp, &kvp_requests_ops, NULL, &fake.engine,
-					   folder, fixture.boot),
+					   folder, fixture.boot, fixture.vsock),
 			 0);
 }
 
@@ -700,7 +701,7 @@ static void test_journal_damaged(void **state)
 	write_file(KVP_JOURNAL_NAME, "x", 1);
 	journal_done(&fixture.kvp.journal);
 	assert_int_equal(kvp_requests_init(&fixture.kvp, &kvp_requests_ops, NULL, &fake.engine,
-					   folder, BOOT),
+					   folder, BOOT, 0),
 			 -EBADMSG);
 }
 
@@ -718,6 +719,25 @@ static void test_malformed(void **state)
 	assert_refused("a", "0x80070057", "the field life= twice");
 	take("id=b do=logoff");
 	assert_int_equal(fake.requests, 1);
+}
+
+/* The host learns of the socket before its first request, and from every other answer. */
+static void test_vsock_port(void **state)
+{
+	assert_null(strstr(fixture.published, "vsock="));
+	fixture.vsock = 877;
+	restart();
+	assert_non_null(strstr(fixture.published, " state=idle accepts=2 vsock=877 "));
+	take("id=a do=logoff");
+	assert_non_null(strstr(fixture.published, " vsock=877 "));
+	run_for(120);
+	assert_non_null(strstr(fixture.published, " state=done "));
+	assert_non_null(strstr(fixture.published, " vsock=877 "));
+	/* The next daemon may not listen. */
+	fixture.vsock = 0;
+	restart();
+	assert_non_null(strstr(fixture.published, " state=done "));
+	assert_null(strstr(fixture.published, "vsock="));
 }
 
 int main(void)
@@ -752,6 +772,7 @@ int main(void)
 		TEST(test_journal_not_writable),
 		TEST(test_journal_damaged),
 		TEST(test_malformed),
+		TEST(test_vsock_port),
 	};
 
 	return cmocka_run_group_tests_name("kvp", tests, NULL, NULL);

@@ -296,6 +296,9 @@ static void test_answers(void **state)
 {
 	answer = (struct kvp_answer){0};
 	assert_formatted("v=1 state=idle accepts=2 boot=" BOOT " time=2026-11-22T16:00:03Z");
+	answer.vsock = 877;
+	assert_formatted("v=1 state=idle accepts=2 vsock=877 boot=" BOOT
+			 " time=2026-11-22T16:00:03Z");
 	answer = (struct kvp_answer){
 		.id = "a-1",
 		.state = HV_LOGOFF_ENDING,
@@ -476,6 +479,7 @@ static void test_answer_round_trip(void **state)
 			  .untold = UINT32_MAX},
 		.busy = "b-2",
 		.accepts = KVP_VERSION_MAX,
+		.vsock = UINT32_MAX,
 		.text = "1 session is left: c3 of anna.",
 	};
 	char value[KVP_TEXT_MAX + 1];

@@ -542,7 +542,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 
 int daemon_start_kvp(struct daemon *daemon)
 {
-	int r = kvp_transport_start(&daemon->kvp, daemon->event, &daemon->engine);
+	int r = kvp_transport_start(&daemon->kvp, daemon->event, &daemon->engine, 0);
 
 	daemon->kvp_started = r >= 0;
 	return r;

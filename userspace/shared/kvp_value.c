@@ -382,6 +382,7 @@ static const struct answer_number {
 	{"failed", offsetof(struct kvp_answer, failed), false},
 	{"result", offsetof(struct kvp_answer, result), false},
 	{"accepts", offsetof(struct kvp_answer, accepts), false},
+	{"vsock", offsetof(struct kvp_answer, vsock), false},
 	{"managers", offsetof(struct kvp_answer, users.managers), true},
 	{"managers-left", offsetof(struct kvp_answer, users.managers_left), true},
 	{"returned", offsetof(struct kvp_answer, users.returned), true},
@@ -416,12 +417,15 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 	char result[32] = "";
 	char optional[160] = "";
 	char busy[KVP_ID_SIZE + 8] = "";
+	char vsock[24] = "";
 
 	utc_format(written, time);
+	if (answer->vsock)
+		snprintf(vsock, sizeof(vsock), " vsock=%" PRIu32, answer->vsock);
 	if (!answer->id[0]) {
 		snprintf(value, KVP_TEXT_MAX + 1,
-			 "v=" ANSWER_VERSION " state=idle accepts=%d boot=%s time=%s",
-			 KVP_VERSION_MAX, boot, written);
+			 "v=" ANSWER_VERSION " state=idle accepts=%d%s boot=%s time=%s",
+			 KVP_VERSION_MAX, vsock, boot, written);
 		return;
 	}
 	if (answer->state == HV_LOGOFF_DONE)
@@ -431,10 +435,10 @@ void kvp_answer_format(char value[KVP_TEXT_MAX + 1], const struct kvp_answer *an
 	format_optional(optional, sizeof(optional), *answer);
 	snprintf(value, KVP_TEXT_MAX + 1,
 		 "v=" ANSWER_VERSION " id=%s state=%s percent=%" PRIu32 " found=%" PRIu32
-		 " ended=%" PRIu32 " failed=%" PRIu32 "%s%s%s accepts=%d boot=%s time=%s text=%s",
+		 " ended=%" PRIu32 " failed=%" PRIu32 "%s%s%s accepts=%d%s boot=%s time=%s text=%s",
 		 answer->id, state_names[answer->state], answer->percent, answer->found,
-		 answer->ended, answer->failed, optional, result, busy, KVP_VERSION_MAX, boot,
-		 written, answer->text);
+		 answer->ended, answer->failed, optional, result, busy, KVP_VERSION_MAX, vsock,
+		 boot, written, answer->text);
 }
 
 struct answer_parser {

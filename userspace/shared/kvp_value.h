@@ -67,6 +67,7 @@ struct kvp_answer {
 	char busy[KVP_ID_SIZE];         /* the last request that was refused because of this one */
 	char text[HV_LOGOFF_TEXT_SIZE];
 	uint32_t accepts; /* only parsed: the highest version of requests, at least 1 */
+	uint32_t vsock;   /* the port of a socket that also accepts requests; 0: there is none */
 };
 
 /* Returns 0, or -EINVAL and the answer in @refusal. */

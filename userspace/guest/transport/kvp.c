@@ -59,7 +59,8 @@ bool kvp_transport_available(void)
 	return access(KVP_DEVICE, F_OK) == 0 || pool_exists();
 }
 
-int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine)
+int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine,
+			uint32_t vsock)
 {
 	char boot[BOOT_ID_SIZE];
 	int r = boot_id_read(boot);
@@ -71,7 +72,7 @@ int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct
 		return r;
 	}
 	r = kvp_requests_init(&transport->requests, &ops, transport, engine, KVP_STATE_DIRECTORY,
-			      boot);
+			      boot, vsock);
 	/* There must be no answer without this transport, except another daemon's. */
 	if (r < 0)
 		kvp_items_done(&transport->items, r != -EWOULDBLOCK);

@@ -17,8 +17,12 @@ struct kvp_transport {
 
 /* Whether the host can exchange items with this machine now. */
 bool kvp_transport_available(void);
-/* The pools may be created later. Returns 0, or -errno after logging the reason. */
-int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine);
+/*
+ * The pools may be created later. @vsock: see kvp_requests_init(). Returns 0, or -errno after
+ * logging the reason.
+ */
+int kvp_transport_start(struct kvp_transport *transport, sd_event *event, struct engine *engine,
+			uint32_t vsock);
 void kvp_transport_done(struct kvp_transport *transport);
 /* Removes the answer of a previous daemon: an answer means that requests are accepted. */
 void kvp_transport_remove_answer(void);

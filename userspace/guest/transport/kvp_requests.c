@@ -14,9 +14,11 @@
 
 static void publish(struct kvp_requests *kvp)
 {
+	struct kvp_answer answer = kvp->answer;
 	char value[KVP_TEXT_MAX + 1];
 
-	kvp_answer_format(value, &kvp->answer, kvp->boot, kvp->ops->now(kvp->userdata));
+	answer.vsock = kvp->vsock;
+	kvp_answer_format(value, &answer, kvp->boot, kvp->ops->now(kvp->userdata));
 	kvp->ops->publish(kvp->userdata, value, kvp->answer.id, &kvp->sessions);
 }
 
@@ -315,11 +317,17 @@ static void explain(const char *directory, int error)
 }
 
 int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *userdata,
-		      struct engine *engine, const char *directory, const char *boot)
+		      struct engine *engine, const char *directory, const char *boot,
+		      uint32_t vsock)
 {
 	int r;
 
-	*kvp = (struct kvp_requests){.ops = ops, .userdata = userdata, .engine = engine};
+	*kvp = (struct kvp_requests){
+		.ops = ops,
+		.userdata = userdata,
+		.engine = engine,
+		.vsock = vsock,
+	};
 	strncpy(kvp->boot, boot, sizeof(kvp->boot) - 1);
 	r = journal_load(&kvp->journal, directory, KVP_JOURNAL_NAME, NULL);
 	if (r < 0) {

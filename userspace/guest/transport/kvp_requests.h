@@ -33,6 +33,7 @@ struct kvp_requests {
 	void *userdata;
 	struct engine *engine;
 	char boot[KVP_ID_SIZE];
+	uint32_t vsock; /* in every answer, unless 0 */
 	struct journal journal;
 	struct kvp_answer answer;
 	struct kvp_sessions
@@ -40,11 +41,13 @@ struct kvp_requests {
 };
 
 /*
- * Publishes the answer to the last request before this daemon was started. Returns 0, or -errno
- * after logging the reason; @kvp need not be freed then.
+ * Publishes the answer to the last request before this daemon was started. @vsock is the port at
+ * which this daemon accepts requests by sockets, or 0. Returns 0, or -errno after logging the
+ * reason; @kvp need not be freed then.
  */
 int kvp_requests_init(struct kvp_requests *kvp, const struct kvp_requests_ops *ops, void *userdata,
-		      struct engine *engine, const char *directory, const char *boot);
+		      struct engine *engine, const char *directory, const char *boot,
+		      uint32_t vsock);
 /* Handles a request from the host, which may be repeated any number of times. */
 void kvp_requests_handle(struct kvp_requests *kvp, const char *value);
 /* Answers a request in progress. Returns whether there is a result to keep for the host. */

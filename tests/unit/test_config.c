@@ -58,6 +58,7 @@ static void test_defaults(void **state)
 	assert_true(config.notice);
 	assert_true(config.message[0]);
 	assert_true(config.kvp);
+	assert_true(config.vsock);
 }
 
 static void test_every_setting(void **state)
@@ -69,7 +70,8 @@ static void test_every_setting(void **state)
 			       "IncludeLingering=yes\n"
 			       "Notice=no\n"
 			       "\tMessage = Good = bye \n"
-			       "[Kvp]\nEnabled=no\n"),
+			       "[Kvp]\nEnabled=no\n"
+			       "[Vsock]\nEnabled=no\n"),
 			 0);
 	assert_true(strv_contains(config.classes, "user-light"));
 	assert_false(strv_contains(config.classes, "user-early"));
@@ -82,6 +84,7 @@ static void test_every_setting(void **state)
 	assert_false(config.notice);
 	assert_string_equal(config.message, "Good = bye");
 	assert_false(config.kvp);
+	assert_false(config.vsock);
 }
 
 static void test_last_line_without_newline(void **state)
@@ -98,6 +101,11 @@ static void test_invalid_lines(void **state)
 	assert_invalid("[Logoff]\nEnabled=no\n", "x.conf:2: ", "move it below [Kvp]");
 	assert_invalid("[Kvp]\nNotice=no\n", "x.conf:2: ", "move it below [Logoff]");
 	assert_invalid("[Kvp]\nEnabled=1\n", "x.conf:2: ", "Enabled=yes");
+	assert_invalid("[Logoff]\nEnabled=no\n", "x.conf:2: ", "or [Vsock]");
+	assert_invalid("Enabled=no\n", "x.conf:1: ", "[Kvp] or [Vsock]");
+	assert_invalid("[Vsock]\nNotice=no\n", "x.conf:2: ", "move it below [Logoff]");
+	assert_invalid("[Vsock]\nEnabled=true\n", "x.conf:2: ", "requests by sockets");
+	assert_invalid("[Vsock]\nEnabled=no\nEnabled=no\n", "x.conf:3: ", "already set");
 	assert_invalid("[Logoff]\n\nNotice\n", "x.conf:3: ", "use Key=value");
 	assert_invalid("[Logoff]\nNotice=maybe\n", "x.conf:2: ", "Notice=yes");
 	assert_invalid("[Logoff]\nIncludeLingering=1\n", "x.conf:2: ", "IncludeLingering=yes");

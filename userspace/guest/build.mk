@@ -4,7 +4,7 @@ LOGOFFD_CFLAGS = $(shell pkg-config --cflags libsystemd)
 LOGOFFD_LIBS = $(shell pkg-config --libs libsystemd)
 LOGOFFD_OBJECTS := $(patsubst %.c,%.o,$(filter-out $(addprefix userspace/guest/,ctl/% notifier/%), \
 	$(wildcard userspace/guest/*.c userspace/guest/*/*.c))) \
-	$(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
+	$(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc) driver/wire.o
 
 LOGOFFCTL_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod jansson)
 LOGOFFCTL_LIBS = $(shell pkg-config --libs libsystemd libkmod jansson)
@@ -44,6 +44,7 @@ install-guest: $(BUILD)/hv-logoffd $(BUILD)/hv-logoffctl
 	install -d $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/sbin|$(PREFIX)/sbin|' userspace/guest/hv-logoffd.service \
 		>$(DESTDIR)$(UNITDIR)/hv-logoffd.service
+	install -m 644 -t $(DESTDIR)$(UNITDIR) userspace/guest/hv-logoffd.socket
 	install -D -m 644 -t $(DESTDIR)$(UDEVDIR)/rules.d userspace/guest/70-hv-logoff.rules
 	[[ -e $(DESTDIR)/etc/hv-logoff/hv-logoffd.conf ]] || \
 		install -D -m 644 -t $(DESTDIR)/etc/hv-logoff userspace/guest/hv-logoffd.conf

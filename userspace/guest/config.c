@@ -12,6 +12,7 @@
 
 #define LOGOFF       "Logoff"
 #define KVP          "Kvp"
+#define VSOCK        "Vsock"
 #define FILE_MAX     16384
 #define ESCALATE_MIN 1
 #define ESCALATE_MAX 3600
@@ -291,15 +292,25 @@ static int set_notice(struct parser *parser, const char *value)
 	return 0;
 }
 
-static int set_kvp(struct parser *parser, const char *value)
+static int set_enabled(struct parser *parser, const char *value, bool *enabled, const char *what)
 {
-	parser->config->kvp = !strcmp(value, "yes");
-	if (!parser->config->kvp && strcmp(value, "no") != 0)
+	*enabled = !strcmp(value, "yes");
+	if (!*enabled && strcmp(value, "no") != 0)
 		report_error(parser,
 			     "\"%s\" is neither yes nor no; use Enabled=yes to accept requests "
-			     "by KVP, Enabled=no otherwise.",
-			     value);
+			     "by %s, Enabled=no otherwise.",
+			     value, what);
 	return 0;
+}
+
+static int set_kvp(struct parser *parser, const char *value)
+{
+	return set_enabled(parser, value, &parser->config->kvp, "KVP");
+}
+
+static int set_vsock(struct parser *parser, const char *value)
+{
+	return set_enabled(parser, value, &parser->config->vsock, "sockets");
 }
 
 static int set_message(struct parser *parser, const char *value)
@@ -325,6 +336,7 @@ static const struct setting {
 	{LOGOFF, "Notice", set_notice},
 	{LOGOFF, "Message", set_message},
 	{KVP, "Enabled", set_kvp},
+	{VSOCK, "Enabled", set_vsock},
 };
 
 /* Cuts trailing blanks off @text and returns its first character that is not blank. */
@@ -340,28 +352,45 @@ static char *strip(char *text)
 	return text;
 }
 
+/* Returns its index, or the number of settings. With @section NULL, the first of that name. */
+static size_t find_setting(const char *section, const char *key)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(settings) && (strcmp(key, settings[i].key) != 0 ||
+					    (section && strcmp(section, settings[i].section) != 0)))
+		i++;
+	return i;
+}
+
+static void explain_setting(struct parser *parser, const char *key)
+{
+	size_t i = find_setting(NULL, key);
+
+	if (i < ARRAY_SIZE(settings))
+		report_error(parser, "%s= belongs to another section; move it below [%s]%s.", key,
+			     settings[i].section,
+			     !strcmp(settings[i].section, KVP) ? " or [" VSOCK "]" : "");
+	else
+		report_error(parser,
+			     "Unknown setting \"%s\"; [" LOGOFF "] has the settings Classes=, "
+			     "ExemptUsers=, EscalateSec=, IncludeLingering=, Notice= and Message=, "
+			     "[" KVP "] and [" VSOCK "] have Enabled=.",
+			     key);
+}
+
 static int parse_setting(struct parser *parser, const char *key, const char *value)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-		if (strcmp(key, settings[i].key) != 0)
-			continue;
-		if (!parser->section || strcmp(parser->section, settings[i].section) != 0) {
-			report_error(parser, "%s= belongs to another section; move it below [%s].",
-				     key, settings[i].section);
-			return 0;
-		}
-		if (parser->seen & 1U << i)
-			report_error(parser,
-				     "%s= is already set above; remove one of the two lines.", key);
-		parser->seen |= 1U << i;
-		return settings[i].set(parser, value);
+	size_t i = parser->section ? find_setting(parser->section, key) : ARRAY_SIZE(settings);
+
+	if (i == ARRAY_SIZE(settings)) {
+		explain_setting(parser, key);
+		return 0;
 	}
-	report_error(parser,
-		     "Unknown setting \"%s\"; [" LOGOFF "] has the settings Classes=, "
-		     "ExemptUsers=, EscalateSec=, IncludeLingering=, Notice= and Message=, [" KVP
-		     "] has Enabled=.",
-		     key);
-	return 0;
+	if (parser->seen & 1U << i)
+		report_error(parser, "%s= is already set above; remove one of the two lines.", key);
+	parser->seen |= 1U << i;
+	return settings[i].set(parser, value);
 }
 
 static void parse_section(struct parser *parser, const char *line)
@@ -371,8 +400,12 @@ static void parse_section(struct parser *parser, const char *line)
 		parser->section = LOGOFF;
 	else if (!strcmp(line, "[" KVP "]"))
 		parser->section = KVP;
+	else if (!strcmp(line, "[" VSOCK "]"))
+		parser->section = VSOCK;
 	else
-		report_error(parser, "Unknown section %s; use [" LOGOFF "] or [" KVP "].", line);
+		report_error(parser,
+			     "Unknown section %s; use [" LOGOFF "], [" KVP "] or [" VSOCK "].",
+			     line);
 }
 
 static int parse_line(struct parser *parser, char *line)
@@ -400,7 +433,7 @@ static int parse_line(struct parser *parser, char *line)
 
 static int set_defaults(struct config *config)
 {
-	*config = (struct config){.escalate = 10, .notice = true, .kvp = true};
+	*config = (struct config){.escalate = 10, .notice = true, .kvp = true, .vsock = true};
 	config->classes = strv_split("user user-early user-light user-early-light");
 	config->exempt_users = exempt_users_new("");
 	config->message =

@@ -25,6 +25,7 @@ struct config {
 	bool notice;                      /* whether users are notified */
 	char *message;                    /* the notice if the host sends no message */
 	bool kvp;                         /* whether requests by KVP are accepted */
+	bool vsock;                       /* whether requests by sockets are accepted */
 };
 
 /*

@@ -17,6 +17,7 @@
 #include "userspace/guest/system/terminal.h"
 #include "userspace/guest/system/vmbus.h"
 #include "userspace/shared/util.h"
+#include "userspace/shared/vsock.h"
 
 /* Delay after logind failed to answer. */
 #define LIST_RETRY (5 * USEC_PER_SEC)
@@ -68,12 +69,15 @@ static bool op_is_opening(void *userdata, const struct session *session)
 	return opening_check(&daemon->opening, session->id);
 }
 
-/* The driver accepts only the ids of its own requests. */
+/* The id is 0 if the request came by KVP. */
 static void op_begin(void *userdata, const struct session *session)
 {
 	struct daemon *daemon = userdata;
+	uint64_t request = device_requests_current(&daemon->device);
 
-	watch_claim(&daemon->watch, session->id, device_requests_current(&daemon->device));
+	if (!request)
+		request = vsock_requests_current(&daemon->vsock.requests);
+	watch_claim(&daemon->watch, session->id, request);
 }
 
 static int op_signal(void *userdata, const struct session *session)
@@ -267,9 +271,10 @@ static void op_list_later(void *userdata)
 static void op_ended(void *userdata, const struct session *session, enum hv_logoff_kind kind,
 		     uint64_t request)
 {
-	const struct daemon *daemon = userdata;
+	struct daemon *daemon = userdata;
 
 	device_requests_session_ended(&daemon->device, request, session, kind);
+	vsock_requests_session_ended(&daemon->vsock.requests, request, session, kind);
 }
 
 static const struct watch_ops watch_ops = {
@@ -294,17 +299,32 @@ static const char *kvp_state(const struct daemon *daemon)
 	return kvp_transport_available() ? "ready" : "not-available";
 }
 
+static bool accepts_vsock(const struct daemon *daemon)
+{
+	return daemon->vsock.fd >= 0 && daemon->vsock.enabled;
+}
+
+static const char *vsock_state(const struct daemon *daemon)
+{
+	if (!daemon->bus.config->vsock)
+		return "disabled";
+	return accepts_vsock(daemon) ? "ready" : "not-available";
+}
+
 static int op_append_transports(void *userdata, sd_bus_message *reply)
 {
 	const struct daemon *daemon = userdata;
 	uint32_t driver = daemon->device.device.version;
-	char version[24] = "", kvp_version[12];
+	char version[24] = "", vsock_version[24], kvp_version[12];
 
 	if (driver)
 		snprintf(version, sizeof(version), "%u.%u", driver >> 16, driver & 0xffff);
+	snprintf(vsock_version, sizeof(vsock_version), "%u.%u", hvl_message_versions[0].major,
+		 hvl_message_versions[0].minor);
 	snprintf(kvp_version, sizeof(kvp_version), "%d", KVP_VERSION_MAX);
-	return sd_bus_message_append(reply, "a(sss)", 2, "component", device_state(daemon), version,
-				     "kvp", kvp_state(daemon), kvp_version);
+	return sd_bus_message_append(reply, "a(sss)", 3, "component", device_state(daemon), version,
+				     "kvp", kvp_state(daemon), kvp_version, "vsock",
+				     vsock_state(daemon), vsock_version);
 }
 
 static const struct bus_ops bus_ops = {
@@ -312,15 +332,20 @@ static const struct bus_ops bus_ops = {
 	.append_transports = op_append_transports,
 };
 
+static bool accepts_kvp(const struct daemon *daemon)
+{
+	return daemon->kvp_started && kvp_transport_available();
+}
+
 /*
- * If requests can arrive by KVP, the daemon waits for the device to reappear. Otherwise it exits.
+ * If requests can arrive otherwise, the daemon waits for the device to reappear. Else it exits.
  * STOPPING=1 is sent first, so that PID 1 starts the daemon again if the device reappears while it
  * exits.
  */
 static void on_gone(void *userdata, int error)
 {
 	struct daemon *daemon = userdata;
-	bool stay = error == -ENODEV && daemon->kvp_started && kvp_transport_available();
+	bool stay = error == -ENODEV && (accepts_kvp(daemon) || daemon->vsock.fd >= 0);
 
 	if (stay) {
 		device_requests_done(&daemon->device);
@@ -526,6 +551,7 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	engine_init(&daemon->engine, &engine_ops, daemon, config);
 	known_requests_init(&daemon->known, KNOWN_REQUESTS_DIRECTORY, boot);
 	device_requests_init(&daemon->device, &daemon->engine, &daemon->known, on_gone, daemon);
+	vsock_listener_init(&daemon->vsock, &daemon->engine, &daemon->known);
 	outside_init(&daemon->outside, event, &outside_ops, daemon);
 	resolver_init(&daemon->resolver, event, config, &daemon->engine);
 	watch_init(&daemon->watch, &watch_ops, daemon, config);
@@ -540,9 +566,15 @@ int daemon_start(struct daemon *daemon, sd_event *event, struct config *config)
 	return r;
 }
 
+int daemon_start_vsock(struct daemon *daemon, int fd)
+{
+	return vsock_listener_start(&daemon->vsock, fd, daemon->event, daemon->bus.config->vsock);
+}
+
 int daemon_start_kvp(struct daemon *daemon)
 {
-	int r = kvp_transport_start(&daemon->kvp, daemon->event, &daemon->engine, 0);
+	uint32_t port = accepts_vsock(daemon) ? HVL_VSOCK_PORT : 0;
+	int r = kvp_transport_start(&daemon->kvp, daemon->event, &daemon->engine, port);
 
 	daemon->kvp_started = r >= 0;
 	return r;
@@ -585,6 +617,35 @@ static void on_device_directory(void *userdata, const char *name)
 		try_device(daemon);
 }
 
+/* How requests can arrive without the device. */
+static const char *ways(const struct daemon *daemon)
+{
+	if (accepts_kvp(daemon))
+		return accepts_vsock(daemon) ? "by KVP and sockets" : "by KVP";
+	if (accepts_vsock(daemon))
+		return "by sockets";
+	return daemon->kvp_started ? "by KVP" : NULL;
+}
+
+static void explain_readiness(const struct daemon *daemon)
+{
+	const char *how = ways(daemon);
+
+	if (!how) {
+		sd_notify(0, "READY=1\nSTATUS=Requests by sockets are disabled.");
+		log_message(LOG_INFO, "Requests can only arrive by sockets, which is disabled "
+				      "(Enabled=no in section [Vsock] of hv-logoffd.conf).");
+		return;
+	}
+	sd_notifyf(0, "READY=1\nSTATUS=Ready for the host's requests %s.", how);
+	log_message(LOG_INFO, "Ready for the host's requests %s%s", how,
+		    vmbus_offers("", VMBUS_LOGOFF)
+			    ? ". The host also offers the logoff component; its driver is not "
+			      "loaded yet. If it is not loaded soon, run \"hv-logoffctl doctor\" "
+			      "to see why."
+			    : " only.");
+}
+
 int daemon_await_device(struct daemon *daemon, const char *file)
 {
 	_cleanup_free_ char *directory = strdup(file);
@@ -597,13 +658,7 @@ int daemon_await_device(struct daemon *daemon, const char *file)
 				  IN_CREATE | IN_MOVED_TO, on_device_directory, daemon);
 	if (r < 0)
 		return r;
-	sd_notify(0, "READY=1\nSTATUS=Ready for the host's requests by KVP.");
-	log_message(LOG_INFO, "Ready for the host's requests by KVP%s",
-		    vmbus_offers("", VMBUS_LOGOFF)
-			    ? ". The host also offers the logoff component; its driver is not "
-			      "loaded yet. If it is not loaded soon, run \"hv-logoffctl doctor\" "
-			      "to see why."
-			    : " only.");
+	explain_readiness(daemon);
 	watch_list(&daemon->watch);
 	/* It may have appeared before the directory was watched. */
 	try_device(daemon);
@@ -620,6 +675,7 @@ void daemon_done(struct daemon *daemon)
 	outside_done(&daemon->outside);
 	watch_done(&daemon->watch);
 	device_requests_done(&daemon->device);
+	vsock_listener_done(&daemon->vsock);
 	known_requests_done(&daemon->known);
 	directory_watch_done(&daemon->device_watch);
 	logind_done(&daemon->logind);

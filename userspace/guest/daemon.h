@@ -18,6 +18,7 @@
 #include "userspace/guest/transport/device_requests.h"
 #include "userspace/guest/transport/known_requests.h"
 #include "userspace/guest/transport/kvp.h"
+#include "userspace/guest/transport/vsock_listener.h"
 
 struct daemon {
 	sd_event *event;
@@ -36,6 +37,7 @@ struct daemon {
 	struct engine engine;
 	struct terminals told;
 	struct watch watch;
+	struct vsock_listener vsock;
 	struct kvp_transport kvp;
 	bool kvp_started;
 	int error; /* why the device was closed */
@@ -43,9 +45,11 @@ struct daemon {
 
 /*
  * The uids of exempt users in @config are updated. Requests arrive once a transport is started;
- * both can be used. Returns 0 or -errno.
+ * all can be used. Returns 0 or -errno.
  */
 int daemon_start(struct daemon *daemon, sd_event *event, struct config *config);
+/* Takes ownership of @fd, which listens. Before KVP, whose answers have the port. 0 or -errno. */
+int daemon_start_vsock(struct daemon *daemon, int fd);
 /* Returns 0, or -errno after logging the reason. */
 int daemon_start_kvp(struct daemon *daemon);
 /* Takes ownership of @fd, the device @file. Returns 0 or -errno. */

@@ -14,6 +14,7 @@
 #include "userspace/guest/system/vmbus.h"
 #include "userspace/guest/transport/device.h"
 #include "userspace/guest/transport/kvp.h"
+#include "userspace/guest/transport/vsock_listener.h"
 #include "userspace/shared/release.h"
 #include "userspace/shared/util.h"
 #include "watchdog.h"
@@ -97,7 +98,7 @@ static void explain_absence(const char *file)
 				     "kernel does not have the module hv_vmbus.");
 	else if (!vmbus_offers("", VMBUS_LOGOFF))
 		log_message(LOG_ERR, "The host offers neither the logoff component nor KVP to this "
-				     "machine.");
+				     "machine, and hv-logoffd.socket does not listen.");
 	else
 		log_message(LOG_ERR,
 			    "%s does not exist: the driver is not loaded; run \"hv-logoffctl "
@@ -105,12 +106,13 @@ static void explain_absence(const char *file)
 			    file);
 }
 
-static int open_device(const char *file, bool kvp)
+/* @others: whether requests can arrive without it. */
+static int open_device(const char *file, bool others)
 {
 	int fd = device_open(file);
 
 	if (is_absent(fd)) {
-		if (!kvp)
+		if (!others)
 			explain_absence(file);
 		return -ENODEV;
 	}
@@ -164,17 +166,22 @@ static int open_transports(struct daemon *daemon, const struct options *options,
 			   const struct config *config)
 {
 	const char *file = options->device_file;
-	bool kvp = config->kvp && kvp_transport_available();
+	int socket = vsock_listener_take();
+	bool others = socket >= 0 || (config->kvp && kvp_transport_available());
 	int fd;
 
 	if (!config->kvp)
 		kvp_transport_remove_answer();
-	if (is_disabled(file, config))
+	if (socket < 0 && is_disabled(file, config))
 		return EX_OK;
-	fd = open_device(file, kvp);
-	if (fd < 0 && !(kvp && is_absent(fd)))
+	fd = open_device(file, others);
+	if (fd < 0 && !(others && is_absent(fd)))
 		return EX_UNAVAILABLE;
-	if (config->kvp && daemon_start_kvp(daemon) < 0 && fd < 0)
+	if (socket >= 0)
+		daemon->error = daemon_start_vsock(daemon, socket);
+	if (daemon->error < 0)
+		return EX_OSERR;
+	if (config->kvp && daemon_start_kvp(daemon) < 0 && fd < 0 && socket < 0)
 		return EX_UNAVAILABLE;
 	daemon->error =
 		fd >= 0 ? daemon_start_device(daemon, file, fd) : daemon_await_device(daemon, file);

@@ -91,6 +91,8 @@ DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstra
 deps:
 	apt-get update
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS)
+	! command -v dotnet >/dev/null || userspace/host/powershell/pwsh.sh >/dev/null || \
+		echo 'the tests of the PowerShell module will be skipped' >&2
 
 # The kernel and the QEMU of the outer machine, which hvhost needs where KVM is unusable.
 outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.12)) \

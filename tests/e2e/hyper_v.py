@@ -108,7 +108,9 @@ def find_powershell():
 @CASES.add
 def kvp_powershell(machine):
     """the PowerShell module on vmlogoff.exe: sessions, stopped in the grace, logged off, nobody"""
-    pwsh, pester = find_powershell()
+    found = find_powershell()
+    assert found, "PowerShell and Pester could not be installed"
+    pwsh, pester = found
     with wine(machine) as environment, tempfile.TemporaryDirectory() as folder:
         command = pathlib.Path(folder) / "vmlogoff"
         command.write_text("#!/bin/sh\n"

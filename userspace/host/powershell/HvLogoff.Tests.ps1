@@ -170,6 +170,30 @@ Describe 'HvLogoff' {
             $shell.Dispose()
         }
 
+        It 'stops in the middle of a pipeline of five machines' {
+            Start-Fleet 'a=users', 'b=users', 'c=grace', 'd=grace', 'e=grace'
+            $machines = foreach ($name in 'c', 'a', 'd', 'b', 'e') { New-Machine $name }
+            $results = [System.Management.Automation.PSDataCollection[psobject]]::new()
+            $shell = [powershell]::Create()
+            $null = $shell.AddScript({
+                    param($Module, $VmLogoff, $Machines)
+                    Import-Module $Module -ArgumentList $VmLogoff
+                    $Machines | Invoke-VMUserLogoff -Force -PassThru -GraceSeconds 900 -TimeoutSeconds 1000
+                }).AddArgument((Join-Path $PSScriptRoot 'HvLogoff')).AddArgument($env:VMLOGOFF).AddArgument($machines)
+            $running = $shell.BeginInvoke([System.Management.Automation.PSDataCollection[psobject]]::new(), $results)
+            Get-Fleet 'active 3' | Should -Be 'ok'
+            # Two machines are done: their results are not lost.
+            for ($i = 0; $results.Count -lt 2 -and $i -lt 1000; $i++) { Start-Sleep -Milliseconds 100 }
+            $shell.Stop()
+            Get-Fleet 'active 0' | Should -Be 'ok'
+            Get-Fleet 'cancels 3' | Should -Be 'ok'
+            $running.IsCompleted | Should -BeTrue
+            $results.VMName | Sort-Object | Should -Be 'a', 'b'
+            $results.Result | Should -Be 'S_OK', 'S_OK'
+            foreach ($name in 'a', 'b', 'c', 'd', 'e') { Get-Fleet "logoffs $name" | Should -Be 1 }
+            $shell.Dispose()
+        }
+
         It 'cancels when PowerShell is killed <_>' -ForEach '', '-AsJob' {
             Start-Fleet 'a=grace'
             # What is started may itself start the PowerShell, which prints its process id.

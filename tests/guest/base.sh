@@ -1,21 +1,34 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # base.sh [RELEASE]: prints the path of the guest's base image, a compressed cpio archive: a minimal
-# Debian with systemd, logind, udev and D-Bus. RELEASE is bookworm, the default, or a later one. The
-# image is built once; its name in the cache contains a hash of this script and of pack-base.sh. The
-# exit status is 77 if the mirror reports that it does not have the release.
+# Debian with systemd, logind, udev and D-Bus. RELEASE is bookworm, the default, bullseye, or a later
+# one; trixie's also has the programs that real sessions come from. The image is built once; its name
+# in the cache contains a hash of this script and of pack-base.sh, and for sid the week. The exit
+# status is 77 if the mirror reports that it does not have the release.
 set -euo pipefail
 
 here=$(dirname "$(realpath "$0")")
 packages=systemd,systemd-sysv,libpam-systemd,dbus,udev,kmod,login,passwd,util-linux,procps,hyperv-daemons
+packages+=,libjansson4,socat
 release=${1:-bookworm}
+hooks=() suites=('' -security -updates) edition=
+case $release in
+# Its systemd is in /lib without the hook. Its support has ended: files of the updates are missing.
+bullseye)
+	hooks=(--setup-hook=/usr/share/mmdebstrap/hooks/merged-usr/setup00.sh)
+	suites=('')
+	;;
+# tmux asks the user's bus for a scope of its own.
+trixie) packages+=,openssh-server,tmux,cron,systemd-container,dbus-user-session ;;
+sid) suites=('') edition=$(date +%G-%V) ;;
+esac
 # shellcheck source=../mirror.sh
 . "$here/../mirror.sh"
 
 # The sources.list lines. Not each machine uses the updates.
 sources() {
 	local suffix site
-	for suffix in '' -security -updates; do
+	for suffix in "${suites[@]}"; do
 		site=$(find_mirror "bookworm$suffix" 2>/dev/null) || continue
 		echo "deb [signed-by=$keyring] $site $release$suffix main"
 	done
@@ -30,7 +43,7 @@ make_base() {
 	chmod 711 "$work"
 	: >"$work/base"
 	chmod 666 "$work/base"
-	mmdebstrap --quiet --variant=minbase --include="$packages" --format=null \
+	mmdebstrap --quiet --variant=minbase --include="$packages" "${hooks[@]}" --format=null \
 		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -43,7 +56,7 @@ make_base() {
 }
 
 mkdir -p "$cache"
-key=$(cat "$here/base.sh" "$here/pack-base.sh" | sha256sum | cut -c1-16)
+key=$(cat "$here/base.sh" "$here/pack-base.sh" - <<<"$edition" | sha256sum | cut -c1-16)
 base=$cache/guest-$release-$key.cpio.lz4
 exec 9>"$cache/guest-$release.lock"
 flock 9

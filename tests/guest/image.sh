@@ -26,9 +26,6 @@ echo 'blacklist nfit' >"$stage/etc/modprobe.d/persistent.conf"
 echo 'options hv_logoff reattach_seconds=300' >"$stage/etc/modprobe.d/hv_logoff.conf"
 
 "${MAKE:-make}" --no-print-directory BUILD="$build" install-guest DESTDIR="$stage" PREFIX=/usr
-# The base image does not have this library.
-cp -L "$(ldd "$build/hv-logoffctl" | awk '$1 ~ /^libjansson/ {print $3}')" \
-	"$stage/usr/lib/libjansson.so.4"
 install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
 install -t "$stage/usr/lib/hv-logoff-test" "$here/persistent"
 install -m 644 "$here/persistent.service" "$stage/etc/systemd/system/"

@@ -19,12 +19,19 @@ sed -i 's/^LOGIN_TIMEOUT.*/LOGIN_TIMEOUT 0/' "$root/etc/login.defs"
 ln -sfn $units/multi-user.target "$root/etc/systemd/system/default.target"
 
 rm -rf "${root:?}"/usr/share/{doc,man,info,locale,zoneinfo,i18n,bash-completion,bug,lintian,perl*} \
-	"${root:?}"/usr/lib/x86_64-linux-gnu/{gconv,perl*} "${root:?}"/usr/lib/{apt,dpkg,locale} \
+	"${root:?}"/usr/lib/x86_64-linux-gnu/{gconv,perl*} "${root:?}"/usr/lib/{apt,dpkg} \
 	"${root:?}"/usr/bin/{perl*,apt*,dpkg*} "${root:?}"/usr/lib/udev/hwdb* \
 	"${root:?}"/usr/lib/systemd/{system,user,user-environment}-generators/* \
-	"${root:?}"/usr/lib/x86_64-linux-gnu/lib{perl,apt-pkg,apt-private,stdc++}.so.* \
+	"${root:?}"/usr/lib/x86_64-linux-gnu/lib{perl,apt-pkg,apt-private}.so.* \
 	"${root:?}"/usr/lib/systemd/systemd-{networkd,resolved} \
 	"${root:?}"/var/{cache,log,lib/apt,lib/dpkg}/* "${root:?}"/boot/*
+
+# It came with apt; tmux needs it, too.
+[[ -e $root/usr/bin/tmux ]] || rm "$root"/usr/lib/x86_64-linux-gnu/libstdc++.so.*
+
+# Cases start what they need.
+rm -f "$root"/etc/systemd/system/{multi-user,sshd}.target.wants/{ssh,sshd,cron}.service \
+	"$root"/etc/systemd/system/{sockets,ssh}.target.wants/*ssh*
 
 # The guest has no disks, sound, input devices or network cards, so it needs no rules for them.
 find "$root/usr/lib/udev/rules.d" -type f ! -name '5*' ! -name '71-seat*' ! -name '73-seat*' \

@@ -13,11 +13,27 @@
 #define FRAME_MAX   65536u                     /* bytes in one frame */
 #define PORT_HIGH   ((size_t)1024 * 1024)      /* pending bytes from which nothing is read */
 #define CLIENT_HIGH ((size_t)16 * 1024 * 1024) /* pending bytes above which a client is dropped */
+/* Pending bytes of a stream above which the other end stops reading it, and below which it goes on.
+ */
+#define STREAM_HIGH ((size_t)256 * 1024)
+#define STREAM_LOW  ((size_t)64 * 1024)
 #define ENTRIES_MAX 256
 
 struct frame {
 	uint32_t number;
 	uint32_t size;
+};
+
+/* What the other end does with a stream, little endian. */
+struct flow {
+	uint32_t number;
+	uint32_t action;
+};
+
+enum flow_action {
+	FLOW_GO_ON,
+	FLOW_STOP,
+	FLOW_CLOSED, /* reads and drops what it still gets, writes what is pending, and closes */
 };
 
 struct buffer {
@@ -33,7 +49,11 @@ struct entry {
 	uint32_t number;
 	bool reading;
 	bool writing;
-	bool ending; /* the other side has finished sending */
+	bool ending;   /* the other side has finished sending */
+	bool gone;     /* the other side has closed the stream: what is read is dropped */
+	bool stopped;  /* by the other side: nothing is read */
+	bool stopping; /* has stopped the other side */
+	bool deaf;     /* the descriptor cannot be written anymore */
 	struct buffer out;
 };
 
@@ -208,24 +228,52 @@ int mux_send_end(struct mux *mux, uint32_t number)
 	return send_frame(mux, number, "", 0);
 }
 
+static int send_flow(struct mux *mux, uint32_t number, enum flow_action action)
+{
+	struct flow flow = {htole32(number), htole32(action)};
+
+	return send_frame(mux, MUX_FLOW, &flow, sizeof(flow));
+}
+
+int mux_send_closed(struct mux *mux, uint32_t number)
+{
+	return send_flow(mux, number, FLOW_CLOSED);
+}
+
+static void stream_close(struct mux *mux, struct entry *entry)
+{
+	mux_send_closed(mux, entry->number);
+	entry->reading = false;
+	entry->writing = false;
+}
+
+static void stream_limit(struct mux *mux, struct entry *entry)
+{
+	if (entry->out.size > CLIENT_HIGH) {
+		stream_close(mux, entry);
+	} else if (!entry->stopping && entry->out.size > STREAM_HIGH) {
+		entry->stopping = true;
+		send_flow(mux, entry->number, FLOW_STOP);
+	} else if (entry->stopping && entry->out.size < STREAM_LOW) {
+		entry->stopping = false;
+		send_flow(mux, entry->number, FLOW_GO_ON);
+	}
+}
+
 /* Writes a stream's pending bytes to its descriptor, and ends the stream after the last ones. */
 static void stream_write(struct mux *mux, struct entry *entry)
 {
 	if (entry->writing && buffer_write(&entry->out, entry->fd) < 0) {
-		entry->writing = false;
+		entry->deaf = true;
 		entry->out.size = 0;
 	}
-	if (entry->out.size > CLIENT_HIGH) {
-		if (entry->reading)
-			mux_send_end(mux, entry->number);
-		entry->reading = false;
-		entry->writing = false;
-	}
+	if (entry->writing)
+		stream_limit(mux, entry);
 	if (entry->writing && entry->ending && entry->out.size == 0) {
 		shutdown(entry->fd, SHUT_WR);
 		entry->writing = false;
 	}
-	if (!entry->reading && !entry->writing)
+	if (!entry->writing && (!entry->reading || entry->gone))
 		entry_done(entry);
 }
 
@@ -238,10 +286,29 @@ int mux_deliver(struct mux *mux, uint32_t number, const void *bytes, size_t size
 		return -ENOENT;
 	if (size == 0)
 		entry->ending = true;
-	else if (entry->writing)
+	else if (entry->writing && !entry->deaf)
 		error = buffer_append(&entry->out, bytes, size);
 	stream_write(mux, entry);
 	return error;
+}
+
+static void handle_flow(struct mux *mux, const void *bytes, size_t size)
+{
+	struct entry *entry;
+	struct flow flow;
+
+	if (size != sizeof(flow))
+		return;
+	memcpy(&flow, bytes, sizeof(flow));
+	entry = stream_find(mux, le32toh(flow.number));
+	if (!entry)
+		return;
+	entry->stopped = le32toh(flow.action) == FLOW_STOP;
+	if (le32toh(flow.action) == FLOW_CLOSED) {
+		entry->gone = true;
+		entry->ending = true;
+		stream_write(mux, entry);
+	}
 }
 
 void mux_deliver_clients(struct mux *mux, const char *text)
@@ -249,9 +316,18 @@ void mux_deliver_clients(struct mux *mux, const char *text)
 	for (size_t i = 0; i < ENTRIES_MAX; i++) {
 		struct entry *entry = &mux->entries[i];
 
-		if (entry->fd >= 0 && !entry->ready && entry->number >= MUX_CLIENT)
+		if (entry->fd >= 0 && !entry->ready && entry->number >= MUX_CLIENT &&
+		    entry->number < MUX_VSOCK)
 			mux_deliver(mux, entry->number, text, strlen(text));
 	}
+}
+
+/* Whether the peer has closed its socket; not if it has shut down one direction. */
+static bool is_hung_up(int fd)
+{
+	struct pollfd polled = {.fd = fd};
+
+	return poll(&polled, 1, 0) > 0 && polled.revents & POLLHUP;
 }
 
 static int stream_read(struct mux *mux, struct entry *entry)
@@ -263,9 +339,11 @@ static int stream_read(struct mux *mux, struct entry *entry)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n > 0)
-		return mux_send(mux, entry->number, bytes, (size_t)n);
+		return entry->gone ? 0 : mux_send(mux, entry->number, bytes, (size_t)n);
 	entry->reading = false;
 	error = mux_send_end(mux, entry->number);
+	if (entry->writing && (entry->deaf || is_hung_up(entry->fd)))
+		stream_close(mux, entry);
 	stream_write(mux, entry);
 	return error;
 }
@@ -298,6 +376,18 @@ void mux_drain_clients(struct mux *mux)
 	}
 }
 
+static int handle_frame(struct mux *mux, uint32_t number, const void *bytes, size_t size)
+{
+	int error;
+
+	if (number == MUX_FLOW) {
+		handle_flow(mux, bytes, size);
+		return 0;
+	}
+	error = mux_deliver(mux, number, bytes, size);
+	return error == -ENOENT ? mux->unknown(mux, number, bytes, size) : error;
+}
+
 /* Handles the frames that were received completely. */
 static int port_frames(struct mux *mux)
 {
@@ -315,9 +405,7 @@ static int port_frames(struct mux *mux)
 			return -EPROTO;
 		if (mux->in.size - done - sizeof(frame) < frame.size)
 			break;
-		error = mux_deliver(mux, frame.number, bytes, frame.size);
-		if (error == -ENOENT)
-			error = mux->unknown(mux, frame.number, bytes, frame.size);
+		error = handle_frame(mux, frame.number, bytes, frame.size);
 		done += sizeof(frame) + frame.size;
 	}
 	buffer_drop(&mux->in, done);
@@ -342,11 +430,17 @@ static short entry_events(const struct mux *mux, const struct entry *entry)
 {
 	short events = 0;
 
-	if (entry->reading && mux->out.size < PORT_HIGH)
+	if (entry->reading && !entry->stopped && mux->out.size < PORT_HIGH)
 		events |= POLLIN;
 	if (entry->writing && entry->out.size > 0)
 		events |= POLLOUT;
 	return events;
+}
+
+/* What is left to happen at the descriptor is that its peer closes it, which is not an event. */
+static bool is_half_closed(const struct entry *entry)
+{
+	return !entry->reading && entry->writing;
 }
 
 static int entry_polled(struct mux *mux, struct entry *entry, short events)
@@ -357,6 +451,10 @@ static int entry_polled(struct mux *mux, struct entry *entry, short events)
 		stream_write(mux, entry);
 	if (entry->fd >= 0 && entry->reading && (events & (POLLIN | POLLHUP | POLLERR)))
 		return stream_read(mux, entry);
+	if (entry->fd >= 0 && events & POLLHUP && is_half_closed(entry)) {
+		stream_close(mux, entry);
+		entry_done(entry);
+	}
 	return 0;
 }
 
@@ -374,7 +472,7 @@ static int mux_once(struct mux *mux)
 
 		/* poll() would report a hang-up of a descriptor without events again and again. */
 		polled[i] = (struct pollfd){
-			.fd = events ? mux->entries[i].fd : -1,
+			.fd = events || is_half_closed(&mux->entries[i]) ? mux->entries[i].fd : -1,
 			.events = events,
 		};
 	}

@@ -44,6 +44,7 @@ static const struct {
 	{"accept", cli_component, "NAME COMPONENT"},
 	{"storm", cli_storm, "NAME [--seed N] [--packets N]"},
 	{"inject", cli_inject, "NAME COMPONENT [--length BYTES] [--size BYTES] [HEX]"},
+	{"vsock", cli_vsock, "NAME PORT"},
 	{"reset", cli_reset, "NAME"},
 	{"stop", cli_stop, "NAME"},
 };

@@ -30,6 +30,9 @@ int cli_reset(int argc, char **argv);
 /* stop.c */
 int cli_stop(int argc, char **argv);
 
+/* vsock.c */
+int cli_vsock(int argc, char **argv);
+
 /* main.c: prints the usage of one command, and returns EXIT_USAGE. */
 int cli_usage(const char *command);
 

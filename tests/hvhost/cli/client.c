@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "client.h"
+#include "tests/hvhost/socket.h"
 #include "tests/hvhost/util.h"
 #include "userspace/host/libvmguestos/registry.h"
 
@@ -16,27 +15,12 @@ struct connection {
 	size_t size;
 };
 
-static bool make_address(const char *name, struct sockaddr_un *address)
+int client_socket(const char *name, const char *socket)
 {
 	_cleanup_free_ char *directory = NULL;
-	int size = sizeof(address->sun_path);
+	int ret = vmg_registry_find(name, &directory);
 
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	return vmg_registry_find(name, &directory) == 0 &&
-	       snprintf(address->sun_path, (size_t)size, "%s/control.sock", directory) < size;
-}
-
-static int connect_to(const char *name)
-{
-	struct sockaddr_un address;
-	int fd;
-
-	if (!make_address(name, &address))
-		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		closep(&fd);
-	return fd;
+	return ret < 0 ? ret : socket_connect(directory, socket, 0);
 }
 
 void client_report_not_running(const char *name)
@@ -54,7 +38,7 @@ struct connection *client_connect(const char *name, bool quiet)
 
 	if (!connection)
 		return NULL;
-	fd = connect_to(name);
+	fd = client_socket(name, CONTROL_SOCKET);
 	if (fd >= 0)
 		connection->stream = fdopen(fd, "r+");
 	if (connection->stream)

@@ -8,6 +8,8 @@
 
 struct connection;
 
+/* Connects to the socket of that name in the machine's directory; the descriptor, or -errno. */
+int client_socket(const char *name, const char *socket);
 /* NULL if the machine is not running, which is reported unless @quiet. */
 struct connection *client_connect(const char *name, bool quiet);
 void client_close(struct connection **connection);

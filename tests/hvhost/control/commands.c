@@ -24,10 +24,10 @@ static void status_command(struct vm *vm, uint64_t client, const json_t *request
 	for (unsigned int i = 0; i < vm->config->cpus; i++)
 		exits += stats_exits(&vm->vcpus[i]);
 	console_flush(&vm->control.console);
-	status = json_pack("{s:b, s:s, s:n, s:i, s:o, s:I, s:I}", "ok", 1, "state", "running",
+	status = json_pack("{s:b, s:s, s:n, s:i, s:o, s:I, s:I, s:i}", "ok", 1, "state", "running",
 			   "vmbus", "cpus", (int)vm->config->cpus, "components", components,
 			   "console_bytes", (json_int_t)vm->control.console.bytes, "exits",
-			   (json_int_t)exits);
+			   (json_int_t)exits, "sockets", (int)vm->vsock.count);
 	json_object_set_new(status, "guid", json_string(vm->config->guid));
 	json_object_set_new(status, "permission",
 			    json_string(permissions[control_permission(&vm->control, client)]));

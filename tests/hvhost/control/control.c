@@ -8,9 +8,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
+#include "tests/hvhost/socket.h"
 #include "tests/hvhost/util.h"
 #include "tests/hvhost/vmm/vm.h"
 #include "userspace/host/libvmguestos/hresult.h"
@@ -301,26 +300,11 @@ int control_init(struct control *control, struct vm *vm, bool relayed)
 
 int control_listen(struct control *control)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
 	signal(SIGPIPE, SIG_IGN);
-	if (asprintf(&control->path, "%s/control.sock", control->vm->config->directory) < 0) {
-		control->path = NULL;
-		return -ENOMEM;
-	}
-	if (strlen(control->path) >= sizeof(address.sun_path)) {
-		log_line("The path %s is too long for a socket: set HVHOST_DIR to a shorter one.",
-			 control->path);
-		return -ENAMETOOLONG;
-	}
-	memcpy(address.sun_path, control->path, strlen(control->path) + 1);
-	unlink(control->path);
 	control->listener.ready = accept_client;
-	control->listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (control->listener.fd < 0 ||
-	    bind(control->listener.fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    chmod(control->path, 0666) < 0 || listen(control->listener.fd, 16) < 0)
-		return -errno;
+	control->listener.fd = socket_listen(control->vm->config->directory, CONTROL_SOCKET);
+	if (control->listener.fd < 0)
+		return control->listener.fd;
 	return loop_add(&control->vm->loop, &control->listener, EPOLLIN);
 }
 
@@ -333,7 +317,7 @@ void control_done(struct control *control)
 		return;
 	/* First, so that a client does not reconnect once its connection has ended. */
 	if (control->listener.fd >= 0)
-		unlink(control->path);
+		socket_unlink(control->vm->config->directory, CONTROL_SOCKET);
 	closep(&control->listener.fd);
 	console_done(&control->console);
 	waits_done(&control->waits);
@@ -345,5 +329,4 @@ void control_done(struct control *control)
 		client_free(client);
 	}
 	closep(&control->change.fd);
-	free(control->path);
 }

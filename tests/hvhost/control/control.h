@@ -21,7 +21,6 @@ struct client;
 
 struct control {
 	struct vm *vm;
-	char *path;
 	bool relayed; /* see vmm_run() */
 	struct source listener;
 	struct source change; /* eventfd, written by control_changed() */

@@ -2,6 +2,9 @@
 /* Process 1 of the outer machine: loads KVM, and runs the machine on it. */
 #include "mux.h"
 #include "tests/hvhost/machine.h"
+#include "tests/hvhost/socket.h"
+#include "tests/hvhost/vsock/address.h"
+#include "tests/hvhost/vsock/vsock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,17 +20,18 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PORT    "/dev/vport0p1"
-#define CONSOLE "/machine/console.log"
+#define PORT      "/dev/vport0p1"
+#define DIRECTORY "/machine"
+#define CONSOLE   DIRECTORY "/console.log"
 
 struct inside {
 	int console; /* the guest's console log; its position is the end of what was sent */
 	pid_t vmm;
-	int status; /* of vmm, once it has exited */
+	int status;      /* of vmm, once it has exited */
+	uint32_t guests; /* connections from the guest so far */
 };
 
 static _Noreturn void give_up(const char *what)
@@ -110,19 +114,7 @@ static pid_t start_vmm(struct mux *mux)
 	return pid;
 }
 
-static int connect_control(void)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "/machine/control.sock"};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-/* The line that announces a client is also the first line of its connection; see peer.h. */
+/* The line that announces a client of the control socket is also its first line; see peer.h. */
 static int on_connect(struct mux *mux, const char *line, size_t size)
 {
 	json_t *json = json_loadb(line, size, 0, NULL);
@@ -132,16 +124,58 @@ static int on_connect(struct mux *mux, const char *line, size_t size)
 	json_decref(json);
 	if (number < MUX_CLIENT)
 		return -EPROTO;
-	fd = connect_control();
+	fd = socket_connect(DIRECTORY, number < MUX_VSOCK ? CONTROL_SOCKET : VSOCK_SOCKET, 0);
 	if (fd < 0 || mux_add(mux, number, fd, true) < 0)
-		return mux_send_end(mux, number);
-	return mux_deliver(mux, number, line, size);
+		return mux_send_closed(mux, number);
+	return number < MUX_VSOCK ? mux_deliver(mux, number, line, size) : 0;
 }
 
 /* Bytes of a client whose connection was closed are dropped; they must not open another one. */
 static int on_unknown(struct mux *mux, uint32_t number, const void *bytes, size_t size)
 {
 	return number == MUX_CONNECT ? on_connect(mux, bytes, size) : 0;
+}
+
+/* The machine has written the line before it waits for the answer. */
+static bool read_port(int fd, uint32_t *port)
+{
+	struct timeval patience = {.tv_sec = 1};
+	char line[VSOCK_LINE_MAX];
+	ssize_t size;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	size = recv(fd, line, sizeof(line), 0);
+	if (size <= 0 || line[size - 1] != '\n')
+		return false;
+	line[size - 1] = '\0';
+	return parse_connect(line, port);
+}
+
+/* The guest connects to a program outside. */
+static int on_relay(struct mux *mux, int listener)
+{
+	struct inside *inside = mux_userdata(mux);
+	uint32_t number = MUX_GUEST + inside->guests++, port;
+	char text[64];
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (!read_port(fd, &port)) {
+		close(fd);
+		return 0;
+	}
+	if (mux_add(mux, number, fd, true) < 0)
+		return 0;
+	snprintf(text, sizeof(text), "{\"stream\": %u, \"port\": %u}\n", number, port);
+	return mux_send(mux, MUX_CONNECT, text, strlen(text));
+}
+
+static int watch_relay(struct mux *mux)
+{
+	int fd = socket_listen(DIRECTORY, VSOCK_RELAY);
+
+	return fd < 0 ? fd : mux_watch(mux, fd, on_relay);
 }
 
 static int send_console(struct mux *mux)
@@ -222,7 +256,7 @@ void outer_init(void)
 	load_module("/modules/kvm-amd");
 
 	mux = mux_new(open_port(), on_unknown, &inside);
-	if (!mux || watch_child(mux) || watch_console(mux, &inside))
+	if (!mux || watch_child(mux) || watch_console(mux, &inside) || watch_relay(mux))
 		give_up("relay");
 	inside.vmm = start_vmm(mux);
 	if (mux_run(mux))

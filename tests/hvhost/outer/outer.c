@@ -5,6 +5,7 @@
 #include "outer_log.h"
 #include "tests/hvhost/control/peer.h"
 #include "tests/hvhost/machine.h"
+#include "tests/hvhost/socket.h"
 #include "tests/hvhost/util.h"
 
 #include <errno.h>
@@ -23,7 +24,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -45,6 +45,7 @@ struct outer {
 	int lock;    /* on the machine's directory; QEMU holds it too */
 	int console; /* the guest's console log */
 	int control; /* the control socket, listening; or -1 */
+	int vsock;   /* the socket for connections to the guest; the same */
 	uint32_t clients;
 	pid_t qemu;      /* 0 once it has been waited for */
 	int qemu_status; /* as of waitpid() */
@@ -314,68 +315,77 @@ static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
 }
 
 /* Many clients without permission must not keep the others from connecting. */
+static bool is_admitted(const struct mux *mux, bool vsock, const struct peer *peer)
+{
+	return peer->permission >= PERMISSION_EXECUTE || (!vsock && !mux_is_crowded(mux));
+}
+
 static int on_connect(struct mux *mux, int fd)
 {
 	struct outer *outer = mux_userdata(mux);
 	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	bool vsock = fd == outer->vsock;
 	struct peer peer;
 	uint32_t number;
 
 	if (client < 0)
 		return errno == EAGAIN || errno == ECONNABORTED ? 0 : -errno;
 	if (peer_of_socket(client, &outer->config->access, &peer) < 0 ||
-	    (peer.permission == PERMISSION_NONE && mux_is_crowded(mux))) {
+	    !is_admitted(mux, vsock, &peer)) {
 		close(client);
 		return 0;
 	}
-	number = MUX_CLIENT + outer->clients++;
+	number = (vsock ? MUX_VSOCK : MUX_CLIENT) + outer->clients++;
 	return mux_add(mux, number, client, true) < 0 ? 0 : announce(mux, number, &peer);
 }
 
-static int listen_control(struct mux *mux)
+static int listen_at(struct mux *mux, const char *name, int *listener)
 {
 	struct outer *outer = mux_userdata(mux);
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int length = snprintf(address.sun_path, sizeof(address.sun_path), "%s/control.sock",
-			      outer->config->directory);
 
-	if (length >= (int)sizeof(address.sun_path)) {
-		fprintf(stderr, "hvhost: the path %s is too long for a socket\n",
-			outer->config->directory);
-		return -ENAMETOOLONG;
-	}
-	outer->control = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	unlink(address.sun_path);
-	if (outer->control < 0 ||
-	    bind(outer->control, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    chmod(address.sun_path, 0666) < 0 || listen(outer->control, 16) < 0) {
-		int error = -errno;
-
-		fprintf(stderr, "hvhost: %s: %s\n", address.sun_path, strerror(-error));
-		return error;
-	}
-	return mux_watch(mux, outer->control, on_connect);
+	*listener = socket_listen(outer->config->directory, name);
+	return *listener < 0 ? *listener : mux_watch(mux, *listener, on_connect);
 }
 
 /* Called before the clients' connections end, so that no client can connect after that. */
 static void stop_listening(struct outer *outer)
 {
-	char path[512];
-
-	if (outer->control < 0)
-		return;
-	snprintf(path, sizeof(path), "%s/control.sock", outer->config->directory);
-	unlink(path);
-	close(outer->control);
-	outer->control = -1;
+	if (outer->control >= 0)
+		socket_unlink(outer->config->directory, CONTROL_SOCKET);
+	if (outer->vsock >= 0)
+		socket_unlink(outer->config->directory, VSOCK_SOCKET);
+	closep(&outer->control);
+	closep(&outer->vsock);
 }
 
-/* The control socket inside accepts connections: create the one outside. */
+/* The guest connects to a port of this host: the stream begins with the answer. */
+static int on_guest_connects(struct mux *mux, const void *bytes, size_t size)
+{
+	struct outer *outer = mux_userdata(mux);
+	json_t *json = json_loadb(bytes, size, 0, NULL);
+	uint32_t number = (uint32_t)json_integer_value(json_object_get(json, "stream"));
+	uint32_t port = (uint32_t)json_integer_value(json_object_get(json, "port"));
+	char text[32];
+	int fd;
+
+	json_decref(json);
+	if (number < MUX_GUEST)
+		return -EPROTO;
+	snprintf(text, sizeof(text), VSOCK_SOCKET "_%u", port);
+	fd = socket_connect(outer->config->directory, text, SOCK_NONBLOCK);
+	if (fd < 0 || mux_add(mux, number, fd, true) < 0)
+		return mux_send_closed(mux, number);
+	snprintf(text, sizeof(text), "OK %u\n", port);
+	return mux_send(mux, number, text, strlen(text));
+}
+
+/* The sockets inside accept connections: create the ones outside. */
 static int on_ready(struct mux *mux)
 {
 	struct outer *outer = mux_userdata(mux);
-	int error = listen_control(mux);
+	int error = listen_at(mux, CONTROL_SOCKET, &outer->control);
 
+	error = error ?: listen_at(mux, VSOCK_SOCKET, &outer->vsock);
 	unlink(outer->initrd);
 	close(outer->ready);
 	outer->ready = -1;
@@ -416,6 +426,8 @@ static int on_frame(struct mux *mux, uint32_t number, const void *bytes, size_t 
 		return 0;
 	case MUX_STATUS:
 		return on_status(mux, bytes, size);
+	case MUX_CONNECT:
+		return on_guest_connects(mux, bytes, size);
 	default: /* a client that has disconnected */
 		return 0;
 	}
@@ -531,6 +543,7 @@ int outer_run(const struct machine_config *config, int ready, int lock)
 		.lock = lock,
 		.console = -1,
 		.control = -1,
+		.vsock = -1,
 		.log = {.fd = -1},
 	};
 	int error;

@@ -90,6 +90,11 @@ void channel_offer(struct channel *channel)
 				  .pipe_mode = VMBUS_PIPE_TYPE_MESSAGE,
 				  .is_dedicated_interrupt = 1};
 
+	if (channel->kind != CHANNEL_DEVICE) {
+		offer.flags |= VMBUS_CHANNEL_TLNPI_PROVIDER_OFFER;
+		offer.pipe_mode = VMBUS_PIPE_TYPE_BYTE;
+		offer.connection_from_host = channel->kind == CHANNEL_TO_GUEST;
+	}
 	channel->enabled = true;
 	if (channel->state != CHANNEL_NOT_OFFERED || !channel->bus->offers_requested)
 		return;
@@ -122,6 +127,8 @@ void channel_reset(struct channel *channel)
 		return;
 	bind_signal(channel, false);
 	close_channel(channel, CHANNEL_NOT_OFFERED);
+	if (channel->ops->released)
+		channel->ops->released(channel);
 }
 
 void channel_release(struct vmbus *bus, uint32_t relid)
@@ -261,16 +268,17 @@ static void ring_broken(struct channel *channel)
 /* Returns whether there may be another packet to receive. */
 static bool receive_one(struct channel *channel, bool *interrupt_guest)
 {
-	uint8_t data[CHANNEL_PACKET_MAX];
-	size_t length;
-	int ret = ring_read(&channel->upstream, data, sizeof(data), &length, interrupt_guest);
+	size_t length,
+		max = channel->kind == CHANNEL_DEVICE ? CHANNEL_PACKET_MAX : SOCKET_PACKET_MAX;
+	uint8_t data[SOCKET_PACKET_MAX];
+	int ret = ring_read(&channel->upstream, data, max, &length, interrupt_guest);
 
 	if (ret < 0)
 		ring_broken(channel);
 	else if (ret > 0)
 		channel->ops->received(channel, data, length);
-	/* The callback may have closed the channel. */
-	return ret > 0 && channel->state == CHANNEL_OPEN && !channel->stalled;
+	/* The callback may have closed the channel, or have no room for more. */
+	return ret > 0 && channel->state == CHANNEL_OPEN && !channel->stalled && !channel->held;
 }
 
 static void receive(struct channel *channel)
@@ -283,7 +291,7 @@ static void receive(struct channel *channel)
 		budget--;
 	if (channel->state != CHANNEL_OPEN || channel->stalled)
 		return;
-	if (ring_read_end(&channel->upstream))
+	if (ring_read_end(&channel->upstream) && !channel->held)
 		channel_kick(channel);
 	if (interrupt_guest)
 		channel_interrupt(channel);
@@ -299,7 +307,8 @@ static void signaled(struct source *source, uint32_t events)
 	if (channel->state != CHANNEL_OPEN || channel->stalled)
 		return;
 	send_queue(channel);
-	receive(channel);
+	if (!channel->held)
+		receive(channel);
 	if (channel->state == CHANNEL_OPEN && channel->ops->writable)
 		channel->ops->writable(channel);
 }
@@ -315,9 +324,10 @@ static void receive_rest(struct channel *channel)
 	size_t budget = channel->upstream.size / sizeof(struct ring_packet);
 	bool stalled = channel->stalled, interrupt_guest = false;
 
-	channel->stalled = false;
-	while (budget && receive_one(channel, &interrupt_guest))
-		budget--;
+	do {
+		channel->stalled = false;
+		channel->held = false;
+	} while (budget-- && receive_one(channel, &interrupt_guest));
 	channel->stalled = stalled;
 }
 
@@ -330,6 +340,23 @@ void channel_close(struct vmbus *bus, uint32_t relid)
 	receive_rest(channel);
 	if (channel->state == CHANNEL_OPEN)
 		close_channel(channel, CHANNEL_OFFERED);
+}
+
+bool channel_is_full(const struct channel *channel)
+{
+	return !STAILQ_EMPTY(&channel->queue);
+}
+
+void channel_hold(struct channel *channel)
+{
+	channel->held = true;
+}
+
+/* Signals that arrived in the meantime were ignored. */
+void channel_continue(struct channel *channel)
+{
+	channel->held = false;
+	channel_kick(channel);
 }
 
 void channel_stall(struct channel *channel)
@@ -363,13 +390,20 @@ void channel_accept(struct channel *channel)
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel)
 {
-	channel->bus = bus;
 	channel->enabled = true;
 	STAILQ_INIT(&channel->queue);
 	channel->signal.ready = signaled;
 	channel->signal.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (channel->signal.fd < 0)
 		return -errno;
+	channel->bus = bus;
 	STAILQ_INSERT_TAIL(&bus->channels, channel, entry);
 	return loop_add(&bus->vm->loop, &channel->signal, EPOLLIN);
+}
+
+void vmbus_remove_channel(struct channel *channel)
+{
+	loop_remove(&channel->bus->vm->loop, &channel->signal);
+	closep(&channel->signal.fd);
+	STAILQ_REMOVE(&channel->bus->channels, channel, channel, entry);
 }

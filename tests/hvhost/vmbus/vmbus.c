@@ -45,6 +45,7 @@ void vmbus_reset(struct vmbus *bus)
 
 	STAILQ_FOREACH(channel, &bus->channels, entry)
 		channel_reset(channel);
+	vsock_reset(&bus->vm->vsock);
 	gpadl_free_all(bus);
 	bus->version = 0;
 	bus->offers_requested = false;
@@ -127,6 +128,11 @@ static void modify_channel(struct vmbus *bus, const void *data)
 	channel_modify(bus, data);
 }
 
+static void connect_socket(struct vmbus *bus, const void *data)
+{
+	vsock_guest_connects(&bus->vm->vsock, data);
+}
+
 static void teardown_gpadl(struct vmbus *bus, const void *data)
 {
 	gpadl_teardown(bus, data);
@@ -145,6 +151,7 @@ static const struct handler {
 	{CHANNELMSG_CLOSECHANNEL, sizeof(struct msg_relid), close_channel},
 	{CHANNELMSG_RELID_RELEASED, sizeof(struct msg_relid), release_relid},
 	{CHANNELMSG_MODIFYCHANNEL, sizeof(struct msg_modify), modify_channel},
+	{CHANNELMSG_TL_CONNECT_REQUEST, sizeof(struct msg_tl_connect_request), connect_socket},
 	{CHANNELMSG_GPADL_TEARDOWN, sizeof(struct msg_gpadl_teardown), teardown_gpadl},
 };
 

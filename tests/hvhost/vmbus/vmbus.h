@@ -9,7 +9,9 @@
 #include "tests/hvhost/loop.h"
 #include "vmbus_wire.h"
 
+/* The largest packet that the guest may send: on a device's channel, and on a Hyper-V socket's. */
 #define CHANNEL_PACKET_MAX 4096
+#define SOCKET_PACKET_MAX  (8 + 16 * 1024)
 
 struct vm;
 struct vmbus;
@@ -25,6 +27,8 @@ struct channel_ops {
 	void (*writable)(struct channel *channel);
 	/* The guest's ring is corrupt. If NULL, the channel is treated as closed. */
 	void (*broken)(struct channel *channel);
+	/* The guest has no relid for the channel anymore. Optional. May run on a vCPU's thread. */
+	void (*released)(struct channel *channel);
 };
 
 struct packet {
@@ -40,16 +44,24 @@ enum channel_state {
 	CHANNEL_RESCINDED, /* until the guest releases its relid */
 };
 
+enum channel_kind {
+	CHANNEL_DEVICE,   /* exchanges messages */
+	CHANNEL_TO_HOST,  /* Hyper-V socket that the guest connects */
+	CHANNEL_TO_GUEST, /* Hyper-V socket that the host connects */
+};
+
 struct channel {
 	const char *name;
 	struct guid class;
 	struct guid instance;
 	const struct channel_ops *ops;
+	enum channel_kind kind;
 
 	struct vmbus *bus;
 	STAILQ_ENTRY(channel) entry;
 	bool enabled; /* to be offered as soon as the guest requests offers */
 	bool stalled; /* the host neither reads nor writes the rings */
+	bool held;    /* the host does not read the ring for now: what it reads has no room */
 	bool refused; /* the host rejects each open */
 	enum channel_state state;
 	uint32_t relid;
@@ -88,6 +100,8 @@ void vmbus_reset(struct vmbus *bus);
 uint64_t vmbus_hypercall(struct vmbus *bus, uint64_t input, uint64_t parameter);
 
 int vmbus_add_channel(struct vmbus *bus, struct channel *channel);
+/* Only on the loop's thread, and only if the guest has no relid for the channel. */
+void vmbus_remove_channel(struct channel *channel);
 /*
  * Offers the channel: now, or once the guest has requested offers and released
  * the relid of a rescinded offer.
@@ -96,6 +110,14 @@ void channel_offer(struct channel *channel);
 void channel_rescind(struct channel *channel);
 /* Queues the packet if the ring has no space for it. -ENOTCONN if the channel is not open. */
 int channel_send(struct channel *channel, const void *data, size_t length);
+/* Whether the last channel_send() was queued, or an earlier one still is. */
+bool channel_is_full(const struct channel *channel);
+/*
+ * Stops reading the guest's ring, until channel_continue(). What is in the ring when the guest
+ * closes the channel is received nevertheless.
+ */
+void channel_hold(struct channel *channel);
+void channel_continue(struct channel *channel);
 /* Stops reading and writing the rings, until channel_resume(). */
 void channel_stall(struct channel *channel);
 void channel_resume(struct channel *channel);

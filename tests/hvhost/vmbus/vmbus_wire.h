@@ -30,7 +30,9 @@ enum vmbus_channel_message_type {
 	CHANNELMSG_VERSION_RESPONSE = 15,
 	CHANNELMSG_UNLOAD = 16,
 	CHANNELMSG_UNLOAD_RESPONSE = 17,
+	CHANNELMSG_TL_CONNECT_REQUEST = 21,
 	CHANNELMSG_MODIFYCHANNEL = 22,
+	CHANNELMSG_TL_CONNECT_RESULT = 23,
 	CHANNELMSG_MODIFYCHANNEL_RESPONSE = 24,
 };
 
@@ -47,6 +49,8 @@ struct msg_header {
 
 #define VMBUS_CHANNEL_ENUMERATE_DEVICE_INTERFACE 0x1
 #define VMBUS_CHANNEL_NAMED_PIPE_MODE            0x10
+#define VMBUS_CHANNEL_TLNPI_PROVIDER_OFFER       0x2000 /* of a Hyper-V socket */
+#define VMBUS_PIPE_TYPE_BYTE                     0
 #define VMBUS_PIPE_TYPE_MESSAGE                  4
 
 struct msg_offer {
@@ -57,7 +61,9 @@ struct msg_offer {
 	uint16_t flags;
 	uint16_t mmio_megabytes;
 	uint32_t pipe_mode;
-	uint8_t user_defined[116];
+	uint8_t connection_from_host; /* of a Hyper-V socket: the guest's end is the one that
+					 listens */
+	uint8_t user_defined[115];
 	uint16_t sub_channel_index;
 	uint16_t reserved2;
 	uint32_t relid;
@@ -153,6 +159,21 @@ struct msg_modify_response {
 	struct msg_header header;
 	uint32_t relid;
 	uint32_t status;
+} __attribute__((packed));
+
+/* The guest connects a socket of its own to a service of the host. */
+struct msg_tl_connect_request {
+	struct msg_header header;
+	struct guid endpoint; /* the guest's socket */
+	struct guid service;
+} __attribute__((packed));
+
+/* Only a refusal is sent: the offer of the channel tells of success. */
+struct msg_tl_connect_result {
+	struct msg_header header;
+	struct guid endpoint;
+	struct guid service;
+	int32_t status; /* an NTSTATUS */
 } __attribute__((packed));
 
 #endif /* HVHOST_VMBUS_WIRE_H */

@@ -26,6 +26,7 @@
 #include "tests/hvhost/machine.h"
 #include "tests/hvhost/storm/storm.h"
 #include "tests/hvhost/vmbus/vmbus.h"
+#include "tests/hvhost/vsock/vsock.h"
 
 #define CPUS_MAX           4
 #define PAGE               4096
@@ -77,6 +78,7 @@ struct vm {
 	struct ic_kvp kvp;
 	struct ic_logoff logoff;
 	struct storm storm;
+	struct vsock vsock;
 	struct control control;
 };
 

@@ -380,6 +380,8 @@ static int create_devices(struct vm *vm)
 	if (ret == 0)
 		ret = storm_init(&vm->storm, vm);
 	if (ret == 0)
+		ret = vsock_init(&vm->vsock, vm, vm->control.relayed);
+	if (ret == 0)
 		ret = disable_offers(vm);
 	return ret;
 }
@@ -444,6 +446,7 @@ static void destroy(struct vm *vm)
 	control_done(&vm->control);
 	exec_done(&vm->exec);
 	vmbus_reset(&vm->bus);
+	vsock_done(&vm->vsock);
 	ic_kvp_done(&vm->kvp);
 	ic_logoff_done(&vm->logoff);
 	serial_done(&vm->console);
@@ -486,6 +489,8 @@ int vmm_run(const struct machine_config *config, bool relayed, int ready)
 		ret = create_machine(vm);
 	if (ret == 0)
 		ret = control_listen(&vm->control);
+	if (ret == 0)
+		ret = vsock_listen(&vm->vsock);
 	if (ret == 0) {
 		log_line("The machine %s is running.", config->name);
 		close(ready);

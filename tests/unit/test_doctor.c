@@ -29,9 +29,9 @@ __attribute__((section(".modinfo"), used)) static const char modinfo[] =
 static struct fixture {
 	char root[32];
 	struct doctor doctor;
-	struct unit_state daemon, logind, kvp_daemon;
+	struct unit_state daemon, socket, logind, kvp_daemon;
 	int unit_error;
-	const char *component, *kvp; /* states that the daemon reports */
+	const char *component, *kvp, *vsock; /* states that the daemon reports */
 	int transport_error;
 	pid_t holder;
 } fixture;
@@ -41,6 +41,8 @@ static int get_unit(void *userdata, const char *name, struct unit_state *state)
 	*state = (struct unit_state){.load = "not-found", .active = "inactive"};
 	if (!strcmp(name, DOCTOR_UNIT_NAME))
 		*state = fixture.daemon;
+	if (!strcmp(name, DOCTOR_SOCKET_NAME))
+		*state = fixture.socket;
 	if (!strcmp(name, "systemd-logind.service"))
 		*state = fixture.logind;
 	if (!strcmp(name, "hv-kvp-daemon.service"))
@@ -50,8 +52,13 @@ static int get_unit(void *userdata, const char *name, struct unit_state *state)
 
 static int get_transport(void *userdata, const char *name, char state[TRANSPORT_STATE_SIZE])
 {
-	snprintf(state, TRANSPORT_STATE_SIZE, "%s",
-		 strcmp(name, "kvp") ? fixture.component : fixture.kvp);
+	const char *value = fixture.component;
+
+	if (!strcmp(name, "kvp"))
+		value = fixture.kvp;
+	if (!strcmp(name, "vsock"))
+		value = fixture.vsock;
+	snprintf(state, TRANSPORT_STATE_SIZE, "%s", value);
 	return fixture.transport_error;
 }
 
@@ -112,7 +119,9 @@ static int setup(void **state)
 		.root = "/tmp/test_doctor.XXXXXX",
 		.component = "ready",
 		.kvp = "ready",
+		.vsock = "ready",
 		.daemon = {.load = "loaded", .active = "active"},
+		.socket = {.load = "loaded", .active = "active"},
 		.logind = {.load = "loaded", .active = "active"},
 		.kvp_daemon = {.load = "loaded", .active = "active"},
 	};
@@ -155,6 +164,7 @@ static void run(void)
 	fixture.doctor.count = 0;
 	fixture.doctor.component_works = false;
 	fixture.doctor.kvp_works = false;
+	fixture.doctor.vsock_works = false;
 	doctor_run(&fixture.doctor);
 }
 
@@ -448,6 +458,85 @@ static void test_kvp_disabled(void **state)
 	assert_false(fixture.doctor.works);
 }
 
+/* Without the module, which is no problem where requests arrive otherwise. */
+static void test_no_vsock(void **state)
+{
+	run();
+	check_findings(0);
+	assert_int_equal(find("vsock")->state, FINDING_NOTE);
+	assert_non_null(strstr(find("vsock")->remedy, "modprobe hv_sock"));
+	assert_true(fixture.doctor.works);
+	assert_false(fixture.doctor.vsock_works);
+}
+
+/* Sockets are the only way: neither the component nor KVP is offered. */
+static void only_vsock(void)
+{
+	put("/sys/bus/vmbus/drivers/hv_sock/bind", "");
+	drop("/sys/bus/vmbus/devices/a");
+	drop("/sys/bus/vmbus/devices/b/class_id");
+	run();
+	check_findings(0);
+	assert_true(fixture.doctor.works);
+	assert_true(fixture.doctor.vsock_works);
+	assert_int_equal(find("kvp")->state, FINDING_NOTE);
+}
+
+static void test_vsock(void **state)
+{
+	only_vsock();
+	fixture.vsock = "not-available";
+	run();
+	assert_false(fixture.doctor.works);
+	check_findings(1);
+}
+
+static void test_vsock_disabled(void **state)
+{
+	only_vsock();
+	put("/etc/hv-logoff/hv-logoffd.conf", "[Vsock]\nEnabled=no\n");
+	run();
+	assert_false(fixture.doctor.works);
+	assert_int_equal(find("vsock")->state, FINDING_NOTE);
+	assert_non_null(strstr(find("vsock")->text, "[Vsock]"));
+}
+
+static void test_socket_unit(void **state)
+{
+	put("/sys/bus/vmbus/drivers/hv_sock/bind", "");
+	fixture.socket = (struct unit_state){.load = "masked", .active = "inactive"};
+	run();
+	check_findings(0);
+	assert_int_equal(find("socket")->state, FINDING_NOTE);
+	assert_non_null(strstr(find("socket")->remedy, "unmask hv-logoffd.socket"));
+	assert_true(fixture.doctor.works);
+	assert_false(fixture.doctor.vsock_works);
+	fixture.socket = (struct unit_state){.load = "loaded", .active = "failed"};
+	run();
+	assert_int_equal(find("socket")->state, FINDING_NOTE);
+}
+
+/* A guest of another hypervisor than Hyper-V. */
+static void test_virtio(void **state)
+{
+	put("/sys/bus/virtio/drivers/vmw_vsock_virtio_transport/virtio3/vendor", "");
+	drop("/sys/bus/vmbus");
+	strcpy(fixture.doctor.hypervisor, "KVMKVMKVM");
+	run();
+	check_findings(0);
+	assert_true(fixture.doctor.works);
+	assert_true(fixture.doctor.vsock_works);
+	assert_int_equal(find("vmbus")->state, FINDING_NOTE);
+	fixture.socket = (struct unit_state){.load = "loaded", .active = "inactive"};
+	check_problem("socket", "not active", "start hv-logoffd.socket hv-logoffd.service");
+	assert_false(fixture.doctor.works);
+	put("/sys/bus/vmbus/devices/b/class_id", VMBUS_KVP "\n");
+	put("/sys/bus/vmbus/drivers/hv_sock/bind", "");
+	run();
+	assert_int_equal(find("vsock")->state, FINDING_NOTE);
+	assert_false(fixture.doctor.vsock_works);
+}
+
 static void test_kvp_not_offered(void **state)
 {
 	drop("/sys/bus/vmbus/devices/a");
@@ -528,25 +617,37 @@ static void test_json(void **state)
 	doctor_print(&fixture.doctor, true, stream);
 	fclose(stream);
 	assert_non_null(text);
-	assert_non_null(strstr(text, "{\"works\":true,\"component\":true,\"kvp\":true,"
-				     "\"findings\":[{\"subject\":\"hypervisor\",\"state\":\"ok\""));
+	assert_non_null(strstr(text,
+			       "{\"works\":true,\"component\":true,\"kvp\":true,\"vsock\":false,"
+			       "\"findings\":[{\"subject\":\"hypervisor\",\"state\":\"ok\""));
 	free(text);
 }
 
-static void test_text(void **state)
+static void assert_printed(const char *expected)
 {
-	char *text = NULL;
+	_cleanup_free_ char *text = NULL;
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
 
-	drop("/dev/vmbus/hv_logoff");
 	run();
 	doctor_print(&fixture.doctor, false, stream);
 	fclose(stream);
 	assert_non_null(text);
-	assert_non_null(strstr(text, "\nproblem  device: /dev/vmbus/hv_logoff does not exist"));
-	assert_non_null(strstr(text, "\nA logoff works, by KVP.\n"));
-	free(text);
+	if (!strstr(text, expected))
+		fail_msg("\"%s\" is not in \"%s\"", expected, text);
+}
+
+static void test_text(void **state)
+{
+	assert_printed("\nA logoff works, by the logoff component and by KVP.\n");
+	drop("/dev/vmbus/hv_logoff");
+	assert_printed("\nproblem  device: /dev/vmbus/hv_logoff does not exist");
+	assert_printed("\nA logoff works, by KVP.\n");
+	put("/sys/bus/vmbus/drivers/hv_sock/bind", "");
+	assert_printed("\nok       socket: hv-logoffd.socket listens.\n");
+	assert_printed("\nA logoff works, by KVP and by sockets.\n");
+	put("/dev/vmbus/hv_logoff", "");
+	assert_printed("\nA logoff works, by the logoff component, by KVP and by sockets.\n");
 }
 
 int main(void)
@@ -576,6 +677,11 @@ int main(void)
 		TEST(test_no_answer_of_pid_1),
 		TEST(test_invalid_configuration),
 		TEST(test_kvp_disabled),
+		TEST(test_no_vsock),
+		TEST(test_vsock),
+		TEST(test_vsock_disabled),
+		TEST(test_socket_unit),
+		TEST(test_virtio),
 		TEST(test_kvp_not_offered),
 		TEST(test_no_kvp_device),
 		TEST(test_no_kvp_daemon),

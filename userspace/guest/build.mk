@@ -10,7 +10,7 @@ LOGOFFCTL_CFLAGS = $(shell pkg-config --cflags libsystemd libkmod jansson)
 LOGOFFCTL_LIBS = $(shell pkg-config --libs libsystemd libkmod jansson)
 LOGOFFCTL_OWN := $(patsubst %.c,%.o,$(wildcard userspace/guest/ctl/*.c))
 LOGOFFCTL_OBJECTS := $(LOGOFFCTL_OWN) $(patsubst %,userspace/%.o, \
-	$(addprefix guest/,config system/process system/vmbus transport/kvp_pool) \
+	$(addprefix guest/,config system/process system/vmbus system/vsock_g2h transport/kvp_pool) \
 	$(addprefix shared/,text utc))
 
 $(LOGOFFD_OBJECTS:%=$(BUILD)/%): CPPFLAGS += $(LOGOFFD_CFLAGS)

@@ -14,6 +14,7 @@
 #include "userspace/guest/config.h"
 #include "userspace/guest/system/process.h"
 #include "userspace/guest/system/vmbus.h"
+#include "userspace/guest/system/vsock_g2h.h"
 #include "userspace/guest/transport/kvp_pool.h"
 #include "userspace/shared/kvp_value.h"
 #include "userspace/shared/text.h"
@@ -120,8 +121,24 @@ static struct processes find_processes(const struct doctor *doctor, const char *
 	return found;
 }
 
+/* @vsock: the host can connect by virtio, so that no VMBus is needed. */
+static void check_vmbus(struct doctor *doctor, bool exists, bool vsock)
+{
+	if (exists)
+		doctor_add(doctor, "vmbus", FINDING_OK, "The VMBus is there.");
+	else if (vsock)
+		doctor_add(doctor, "vmbus", FINDING_NOTE,
+			   "There is no VMBus; requests can only arrive by sockets.");
+	else
+		finding_remedy(doctor_add(doctor, "vmbus", FINDING_PROBLEM, "There is no VMBus."),
+			       "On Hyper-V, run \"modprobe hv_vmbus\", or use a kernel with "
+			       "CONFIG_HYPERV; see the kernel log (dmesg).");
+}
+
+/* Returns whether there is a VMBus. */
 static bool check_hypervisor(struct doctor *doctor)
 {
+	bool vsock = vsock_g2h_find(doctor->root) == VSOCK_G2H_VIRTIO;
 	bool vmbus = vmbus_exists(doctor->root);
 
 	if (!strcmp(doctor->hypervisor, HYPER_V))
@@ -129,22 +146,21 @@ static bool check_hypervisor(struct doctor *doctor)
 			   "This is a guest of Hyper-V, or of a hypervisor with its interface.");
 	else if (vmbus)
 		doctor_add(doctor, "hypervisor", FINDING_OK, "This is a guest with a VMBus.");
+	else if (vsock)
+		doctor_add(doctor, "hypervisor", FINDING_OK,
+			   "This is a guest with a virtio socket device.");
 	else if (doctor->hypervisor[0])
-		finding_remedy(
-			doctor_add(doctor, "hypervisor", FINDING_PROBLEM,
-				   "This is not a guest of Hyper-V, but of \"%s\".",
-				   doctor->hypervisor),
-			"hv-logoff needs a host with Hyper-V; use another guest agent here.");
+		finding_remedy(doctor_add(doctor, "hypervisor", FINDING_PROBLEM,
+					  "This is not a guest of Hyper-V, but of \"%s\".",
+					  doctor->hypervisor),
+			       "hv-logoff needs a host with Hyper-V, or a virtio socket device "
+			       "(vhost-vsock); use another guest agent here.");
 	else
 		finding_remedy(doctor_add(doctor, "hypervisor", FINDING_PROBLEM,
 					  "This does not seem to be a virtual machine."),
-			       "hv-logoff needs a host with Hyper-V.");
-	if (vmbus)
-		doctor_add(doctor, "vmbus", FINDING_OK, "The VMBus is there.");
-	else
-		finding_remedy(doctor_add(doctor, "vmbus", FINDING_PROBLEM, "There is no VMBus."),
-			       "On Hyper-V, run \"modprobe hv_vmbus\", or use a kernel with "
-			       "CONFIG_HYPERV; see the kernel log (dmesg).");
+			       "hv-logoff needs a host with Hyper-V, or a virtio socket device "
+			       "(vhost-vsock).");
+	check_vmbus(doctor, vmbus, vsock);
 	return vmbus;
 }
 
@@ -153,7 +169,7 @@ static bool check_component(struct doctor *doctor)
 	if (!vmbus_offers(doctor->root, VMBUS_LOGOFF)) {
 		doctor_add(doctor, "offer", FINDING_NOTE,
 			   "The host does not offer the logoff component, as stock Hyper-V hosts; "
-			   "requests can only arrive by KVP.");
+			   "requests can only arrive by KVP or by sockets.");
 		return false;
 	}
 	doctor_add(doctor, "offer", FINDING_OK, "The host offers the logoff component.");
@@ -258,7 +274,9 @@ static bool check_transports(struct doctor *doctor)
 		doctor->component_works = check_transport(doctor, "component");
 	if (doctor->kvp_works)
 		doctor->kvp_works = check_transport(doctor, "kvp");
-	return doctor->component_works || doctor->kvp_works;
+	if (doctor->vsock_works)
+		doctor->vsock_works = check_transport(doctor, "vsock");
+	return doctor->component_works || doctor->kvp_works || doctor->vsock_works;
 }
 
 static bool check_logind(struct doctor *doctor)
@@ -270,8 +288,8 @@ static bool check_logind(struct doctor *doctor)
 	return true;
 }
 
-/* @enabled: whether KVP is, also if the configuration is invalid. */
-static bool check_config(struct doctor *doctor, bool *enabled)
+/* @kvp, @vsock: whether they are enabled, also if the configuration is invalid. */
+static bool check_config(struct doctor *doctor, bool *kvp, bool *vsock)
 {
 	_cleanup_free_ char *errors = NULL;
 	struct config config;
@@ -280,7 +298,8 @@ static bool check_config(struct doctor *doctor, bool *enabled)
 	FILE *stream = open_memstream(&errors, &size);
 	int r = -ENOMEM;
 
-	*enabled = true;
+	*kvp = true;
+	*vsock = true;
 	snprintf(path, sizeof(path), "%s" CONFIG_FILE, doctor->root);
 	if (stream)
 		r = config_read(&config, path, stream);
@@ -293,7 +312,8 @@ static bool check_config(struct doctor *doctor, bool *enabled)
 			       "\"systemctl restart hv-logoffd\".");
 		return false;
 	}
-	*enabled = config.kvp;
+	*kvp = config.kvp;
+	*vsock = config.vsock;
 	config_done(&config);
 	doctor_add(doctor, "configuration", FINDING_OK, "The configuration is valid.");
 	return true;
@@ -404,10 +424,11 @@ static bool check_kvp_daemon(struct doctor *doctor)
 	return false;
 }
 
-/* Without KVP, requests can still arrive by the component. */
+/* Without KVP, requests can still arrive otherwise. */
 static bool check_kvp(struct doctor *doctor, bool enabled)
 {
-	enum finding_state state = doctor->component_works ? FINDING_NOTE : FINDING_PROBLEM;
+	enum finding_state state =
+		doctor->component_works || doctor->vsock_works ? FINDING_NOTE : FINDING_PROBLEM;
 
 	if (!enabled)
 		finding_remedy(doctor_add(doctor, "kvp", state,
@@ -432,17 +453,80 @@ static bool check_kvp(struct doctor *doctor, bool enabled)
 	return false;
 }
 
+/* The kernel's module. @state: of a finding that it is missing. */
+static bool check_g2h(struct doctor *doctor, enum finding_state state)
+{
+	switch (vsock_g2h_find(doctor->root)) {
+	case VSOCK_G2H_HYPERV:
+		doctor_add(doctor, "vsock", FINDING_OK, "The module hv_sock is loaded.");
+		return true;
+	case VSOCK_G2H_VIRTIO:
+		doctor_add(doctor, "vsock", FINDING_OK,
+			   "The module vmw_vsock_virtio_transport is loaded.");
+		return true;
+	case VSOCK_G2H_UNCLEAR:
+		finding_remedy(doctor_add(doctor, "vsock", state,
+					  "The modules hv_sock and vmw_vsock_virtio_transport are "
+					  "both loaded, so it is not known which peer is the "
+					  "host."),
+			       "Unload one of them.");
+		return false;
+	default:
+		finding_remedy(doctor_add(doctor, "vsock", state,
+					  "The module hv_sock is not loaded, so the host cannot "
+					  "connect by Hyper-V sockets."),
+			       "Run \"modprobe hv_sock\", and \"systemctl restart "
+			       "hv-logoffd\"; it needs a host since Windows 10 and Server 2016.");
+		return false;
+	}
+}
+
+/* With a VMBus, requests can still arrive otherwise. */
+static bool check_vsock(struct doctor *doctor, bool vmbus, bool enabled)
+{
+	enum finding_state state = vmbus ? FINDING_NOTE : FINDING_PROBLEM;
+	struct finding *finding;
+
+	if (!enabled) {
+		finding_remedy(doctor_add(doctor, "vsock", state,
+					  "Requests by sockets are switched off in the "
+					  "configuration (Enabled=no in section [Vsock])."),
+			       "To accept them, remove that line, and run \"systemctl restart "
+			       "hv-logoffd\".");
+		return false;
+	}
+	if (!check_g2h(doctor, state))
+		return false;
+	if (check_unit(doctor, "socket", DOCTOR_SOCKET_NAME,
+		       "Install the package hv-logoff, or run \"make install-guest\" in the source "
+		       "directory of hv-logoff and \"systemctl daemon-reload\".")) {
+		doctor_add(doctor, "socket", FINDING_OK, DOCTOR_SOCKET_NAME " listens.");
+		return true;
+	}
+	finding = &doctor->findings[doctor->count - 1];
+	finding->state = state;
+	if (!strstr(finding->text, "not installed"))
+		finding_remedy(finding,
+			       "Run \"systemctl unmask %s\", \"systemctl stop %s\" and \"systemctl "
+			       "start %s %s\": the socket cannot be started while the daemon runs.",
+			       DOCTOR_SOCKET_NAME, DOCTOR_UNIT_NAME, DOCTOR_SOCKET_NAME,
+			       DOCTOR_UNIT_NAME);
+	return false;
+}
+
 void doctor_run(struct doctor *doctor)
 {
-	bool enabled;
+	bool kvp, vsock;
 	bool vmbus = check_hypervisor(doctor);
-	bool works = check_config(doctor, &enabled);
+	bool works = check_config(doctor, &kvp, &vsock);
 
 	/* Every check is made, so that nothing has to be repaired twice. */
-	if (vmbus) {
+	if (vmbus)
 		doctor->component_works = check_component(doctor);
-		doctor->kvp_works = check_kvp(doctor, enabled);
-	}
+	if (vmbus || vsock_g2h_find(doctor->root) == VSOCK_G2H_VIRTIO)
+		doctor->vsock_works = check_vsock(doctor, vmbus, vsock);
+	if (vmbus)
+		doctor->kvp_works = check_kvp(doctor, kvp);
 	works = check_daemon(doctor) && check_transports(doctor) && works;
 	works = check_logind(doctor) && works;
 	works = doctor_check_pam(doctor) && works;

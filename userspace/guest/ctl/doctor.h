@@ -11,10 +11,11 @@
 #define HYPERVISOR_SIZE      13
 #define TRANSPORT_STATE_SIZE 16
 #define DOCTOR_UNIT_NAME     "hv-logoffd.service"
+#define DOCTOR_SOCKET_NAME   "hv-logoffd.socket"
 
 enum finding_state {
 	FINDING_OK,
-	FINDING_NOTE, /* a logoff works nevertheless, or the other transport is meant to be used */
+	FINDING_NOTE, /* a logoff works nevertheless, or another transport is meant to be used */
 	FINDING_PROBLEM,
 };
 
@@ -47,8 +48,8 @@ struct doctor {
 
 	struct finding findings[FINDINGS_MAX];
 	size_t count;
-	bool component_works, kvp_works; /* requests arrive that way */
-	bool works;                      /* requests arrive, and can be carried out */
+	bool component_works, kvp_works, vsock_works; /* requests arrive that way */
+	bool works;                                   /* and can be carried out */
 };
 
 /* All members before findings must be set, and the others zero. */

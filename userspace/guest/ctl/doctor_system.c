@@ -95,6 +95,28 @@ static int get_transport(void *userdata, const char *name, char state[TRANSPORT_
 	return status ? 0 : -EHOSTDOWN;
 }
 
+/* The last way is preceded by "and". */
+static void print_conclusion(const struct doctor *doctor, FILE *stream)
+{
+	const char *ways[3];
+	size_t count = 0;
+
+	if (!doctor->works) {
+		fputs("A logoff does not work.\n", stream);
+		return;
+	}
+	if (doctor->component_works)
+		ways[count++] = "by the logoff component";
+	if (doctor->kvp_works)
+		ways[count++] = "by KVP";
+	if (doctor->vsock_works)
+		ways[count++] = "by sockets";
+	fputs("A logoff works, ", stream);
+	for (size_t i = 0; i < count; i++)
+		fprintf(stream, "%s%s", i == 0 ? "" : i + 1 == count ? " and " : ", ", ways[i]);
+	fputs(".\n", stream);
+}
+
 static void print_text(const struct doctor *doctor, FILE *stream)
 {
 	for (size_t i = 0; i < doctor->count; i++) {
@@ -104,13 +126,7 @@ static void print_text(const struct doctor *doctor, FILE *stream)
 			finding->subject, finding->text, finding->remedy[0] ? " " : "",
 			finding->remedy);
 	}
-	if (!doctor->works)
-		fputs("A logoff does not work.\n", stream);
-	else
-		fprintf(stream, "A logoff works, by %s%s%s.\n",
-			doctor->component_works ? "the logoff component" : "",
-			doctor->component_works && doctor->kvp_works ? " and by " : "",
-			doctor->kvp_works ? "KVP" : "");
+	print_conclusion(doctor, stream);
 }
 
 static void print_json(const struct doctor *doctor, FILE *stream)
@@ -126,8 +142,9 @@ static void print_json(const struct doctor *doctor, FILE *stream)
 						state_labels[finding->state], "text", finding->text,
 						"remedy", finding->remedy));
 	}
-	result = json_pack("{sbsbsbso}", "works", doctor->works, "component",
-			   doctor->component_works, "kvp", doctor->kvp_works, "findings", findings);
+	result = json_pack("{sbsbsbsbso}", "works", doctor->works, "component",
+			   doctor->component_works, "kvp", doctor->kvp_works, "vsock",
+			   doctor->vsock_works, "findings", findings);
 	json_dumpf(result, stream, JSON_COMPACT);
 	fputc('\n', stream);
 	json_decref(result);

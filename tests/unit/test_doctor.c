@@ -528,7 +528,7 @@ static void test_virtio(void **state)
 	assert_true(fixture.doctor.vsock_works);
 	assert_int_equal(find("vmbus")->state, FINDING_NOTE);
 	fixture.socket = (struct unit_state){.load = "loaded", .active = "inactive"};
-	check_problem("socket", "not active", "start hv-logoffd.socket hv-logoffd.service");
+	check_problem("socket", "not active", "systemctl restart hv-logoffd.service");
 	assert_false(fixture.doctor.works);
 	put("/sys/bus/vmbus/devices/b/class_id", VMBUS_KVP "\n");
 	put("/sys/bus/vmbus/drivers/hv_sock/bind", "");

@@ -507,10 +507,9 @@ static bool check_vsock(struct doctor *doctor, bool vmbus, bool enabled)
 	finding->state = state;
 	if (!strstr(finding->text, "not installed"))
 		finding_remedy(finding,
-			       "Run \"systemctl unmask %s\", \"systemctl stop %s\" and \"systemctl "
-			       "start %s %s\": the socket cannot be started while the daemon runs.",
-			       DOCTOR_SOCKET_NAME, DOCTOR_UNIT_NAME, DOCTOR_SOCKET_NAME,
-			       DOCTOR_UNIT_NAME);
+			       "Run \"systemctl unmask %s\" and \"systemctl restart %s\", which "
+			       "starts the socket first; see \"journalctl -u %s\".",
+			       DOCTOR_SOCKET_NAME, DOCTOR_UNIT_NAME, DOCTOR_SOCKET_NAME);
 	return false;
 }
 

@@ -23,6 +23,6 @@ cp "$build/tests/kunit/init" "$stage/root/init"
 	--no-offer logoff >/dev/null
 timeout 900 "$build/hvhost" console kunit --follow </dev/null | tr -d '\r' >"$log"
 
-awk -f "$here/results.awk" -v suites="hv_logoff_request hv_logoff_target hv_logoff_session hv_logoff_chardev hv_logoff_ring" "$log" |
+awk -f "$here/results.awk" -v suites="hv_logoff_request hv_logoff_target hv_logoff_session hv_logoff_chardev hv_logoff_ring hv_logoff_vectors" "$log" |
 	tee "$build/results/kunit.tap"
 ! grep -q '^not ok' "$build/results/kunit.tap"

@@ -2,6 +2,7 @@
 /* The states of a Hyper-V socket's stream, with a guest that the tests play on a faked channel. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -195,7 +196,7 @@ static void guest_writes(const char *text)
 {
 	char padded[64] = "";
 
-	memcpy(padded, text, strlen(text));
+	snprintf(padded, sizeof(padded), "%s", text);
 	guest_sends(1, (uint32_t)strlen(text), padded, (strlen(text) + 7) / 8 * 8);
 }
 
@@ -419,6 +420,20 @@ static void test_slow_reader_at_the_guest(void **state)
 	assert_guest_gets("");
 }
 
+/* The guest does not read what the program has left, as its socket is closed. */
+static void test_both_leave_while_the_ring_is_full(void **state)
+{
+	connect_stream();
+	guest.full = true;
+	host_writes("nobody reads this");
+	closep(&host);
+	guest_shuts_down();
+	assert_int_equal(stream->state, STREAM_CONNECTED);
+	assert_true(stream->closing);
+	stream->timer.expired(&stream->timer);
+	assert_int_equal(stream->state, STREAM_ENDED);
+}
+
 static size_t host_reads_all(void)
 {
 	static char bytes[65536];
@@ -580,6 +595,7 @@ int main(void)
 		TEST(test_guest_ends_first),
 		TEST(test_host_closes),
 		TEST(test_slow_reader_at_the_guest),
+		TEST(test_both_leave_while_the_ring_is_full),
 		TEST(test_slow_reader_at_the_host),
 		TEST(test_guest_closes_with_much_unread),
 		TEST(test_host_closes_while_it_is_full),

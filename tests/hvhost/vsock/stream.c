@@ -18,7 +18,7 @@
 
 /* For a client's first line, for the relay's answer, and for the guest to open the channel. */
 #define CONNECT_MS 30000
-/* For the guest to close a socket whose other end is closed; as Linux' HVS_CLOSE_TIMEOUT. */
+/* For the guest to read on, or to close, when the host's end is closed; as HVS_CLOSE_TIMEOUT. */
 #define CLOSE_MS   8000
 
 static struct loop *loop_of(const struct stream *stream)
@@ -147,32 +147,30 @@ static void send_rest(struct stream *stream)
 	memmove(stream->rest, stream->rest + sent, stream->rest_size);
 }
 
-static int send_packet(struct stream *stream, const void *data, size_t size)
+/* Reads no more than the ring has space for, except for one packet that is queued. */
+static int relay_to_guest(struct stream *stream)
 {
 	struct {
 		struct pipe_header header;
 		uint8_t data[STREAM_CHUNK];
-	} packet = {.header = {.type = PIPE_DATA, .size = (uint32_t)size}};
-
-	memcpy(packet.data, data, size);
-	return channel_send(&stream->channel, &packet, sizeof(packet.header) + size);
-}
-
-/* Reads no more than the ring has space for, except for one packet that is queued. */
-static int relay_to_guest(struct stream *stream)
-{
-	uint8_t data[STREAM_CHUNK];
+	} packet = {.header.type = PIPE_DATA};
 	int ret = 0;
 
 	for (int i = 0; i < PACKET_BUDGET && ret == 0 && !stream->host_ended &&
 			!channel_is_full(&stream->channel);
 	     i++) {
-		ssize_t got = recv(stream->socket.fd, data, sizeof(data), MSG_DONTWAIT);
+		ssize_t got =
+			recv(stream->socket.fd, packet.data, sizeof(packet.data), MSG_DONTWAIT);
 
 		if (got < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
 		stream->host_ended = got <= 0;
-		ret = send_packet(stream, data, got > 0 ? (size_t)got : 0);
+		packet.header.size = got > 0 ? (uint32_t)got : 0;
+		ret = channel_send(&stream->channel, &packet,
+				   sizeof(packet.header) + packet.header.size);
+		/* A guest that still reads is waited for. */
+		if (stream->closing)
+			timer_set(&stream->timer, CLOSE_MS, 0);
 	}
 	return ret;
 }
@@ -190,7 +188,7 @@ static void proceed(struct stream *stream)
 	}
 	if (all_sent)
 		shutdown(stream->socket.fd, SHUT_WR);
-	if (stream->hung_up && stream->host_ended && !stream->closing) {
+	if (stream->hung_up && (stream->host_ended || stream->guest_ended) && !stream->closing) {
 		stream->closing = true;
 		timer_set(&stream->timer, CLOSE_MS, 0);
 	}

@@ -236,6 +236,41 @@ DEVICE = {
 }
 
 
+(SEND_SOCKET, _, _, CUT, REPORT, SESSION_ENDED, OUTCOME, READ) = range(8)
+
+
+def sent(*packets, host=0):
+    """Steps of fuzz_sockets.c: a host sends these messages."""
+    data = b"".join(packets)
+    return b"".join(bytes([SEND_SOCKET + host, len(data[at:at + 1020]) // 4]) + data[at:at + 1020]
+                    for at in range(0, len(data), 1020))
+
+
+NEGOTIATED = negotiation([(3, 0)], [(1, 2)])
+OTHER = 0x99
+
+SOCKETS = {
+    "logoff": sent(NEGOTIATED, logoff()) + bytes([REPORT, 2, REPORT, 3, SESSION_ENDED, 3, OUTCOME, 4,
+                                                  REPORT, 4, READ, 0]) + sent(logoff()),
+    "cut": sent(NEGOTIATED, logoff()) + bytes([CUT, 0]) + sent(NEGOTIATED, logoff())
+    + bytes([REPORT, 4]),
+    "cancel": sent(NEGOTIATED, target(flags=8, version=(1, 2))) + bytes([REPORT, 2])
+    + sent(NEGOTIATED, packet(operation(3)), packet(operation(2)), host=1)
+    + sent(packet(operation(2))),
+    "busy": sent(NEGOTIATED, logoff()) + sent(NEGOTIATED, logoff(request=OTHER), host=1)
+    + bytes([REPORT, 4]) + sent(logoff(request=OTHER), host=1),
+    "dry-run": sent(NEGOTIATED, target(flags=2), target(flags=2, request=OTHER)) + bytes([REPORT, 4])
+    + sent(target(flags=2)),
+    "invalid-user": sent(NEGOTIATED, target(user=b"a:b")),
+    "no-negotiation": sent(logoff()),
+    "negotiate-again": sent(NEGOTIATED, logoff()) + bytes([OUTCOME, 4, SESSION_ENDED, 1])
+    + sent(negotiation([(3, 0)], [(1, 1)]), negotiation([(3, 0)], [(1, 0)])),
+    "slow-reader": sent(NEGOTIATED) + bytes([SESSION_ENDED, 255] * 8 + [READ, 0, SESSION_ENDED, 1]),
+    "impossible-size": sent(NEGOTIATED, packet(operation(3), grow=4000)),
+    "half": sent(NEGOTIATED, logoff()[:500]),
+}
+
+
 (PASS, WAKE, TIMER, LISTED, LIST_FAILED, REMOVED, OPENED, RESYNC, CALL_FAILED, START, CANCEL,
  SETTINGS, MANAGER_FOUND, SESSION_FOUND, USERS_LISTED, OUTSIDE_FOUND,
  STATES_CHANGED) = range(17)
@@ -400,8 +435,8 @@ KVP = {
 
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
-                        "device": DEVICE, "engine": ENGINE, "watch": WATCH, "ring": RING,
-                        "kvp": KVP}.items():
+                        "device": DEVICE, "sockets": SOCKETS, "engine": ENGINE, "watch": WATCH,
+                        "ring": RING, "kvp": KVP}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

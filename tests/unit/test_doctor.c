@@ -265,6 +265,30 @@ static void test_module_for_another_kernel_only(void **state)
 		     "make install-driver");
 }
 
+#define DKMS_LOG "/var/lib/dkms/hv-logoff/1.2.0/build/make.log"
+
+static void test_module_not_built_by_dkms(void **state)
+{
+	drop("/sys/module/hv_logoff");
+	put(DKMS_LOG, "DKMS make.log for hv-logoff-1.2.0 for kernel " RELEASE " (x86_64)\n"
+		      "  CC [M]  driver/core.o\n"
+		      "driver/core.c:1:2: error: #error broken\n"
+		      "make: *** [Makefile:1: modules] Error 2\n");
+	check_problem("module",
+		      "DKMS could not build hv_logoff for the running kernel " RELEASE
+		      ": driver/core.c:1:2: error: #error broken",
+		      "See " DKMS_LOG);
+	put(DKMS_LOG,
+	    "DKMS (dkms-3.2.0) make.log for hv-logoff/1.2.0 for kernel " RELEASE " (x86_64)\n"
+	    "make: *** /lib/modules: No such file or directory.  Stop.\n");
+	check_problem("module", ": make: *** /lib/modules: No such file", "See " DKMS_LOG);
+	put(DKMS_LOG, "");
+	check_problem("module", "not installed for the running kernel", "linux-headers-" RELEASE);
+	put(DKMS_LOG, "DKMS make.log for hv-logoff-1.2.0 for kernel " RELEASE "-other (x86_64)\n"
+		      "error: of another kernel\n");
+	check_module("not installed for the running kernel", "linux-headers-" RELEASE);
+}
+
 static void test_module_not_loaded(void **state)
 {
 	install_module("", 0);
@@ -656,6 +680,7 @@ int main(void)
 		TEST(test_all_good),
 		TEST(test_module_missing),
 		TEST(test_module_for_another_kernel_only),
+		TEST(test_module_not_built_by_dkms),
 		TEST(test_module_not_loaded),
 		TEST(test_module_blacklisted),
 		TEST(test_module_replaced_by_command),

@@ -105,11 +105,61 @@ static bool find_for_other_kernel(const struct doctor *doctor, char *found, size
 	return found[0];
 }
 
+/*
+ * The first error in DKMS's log, whose first line ends with the kernel and the architecture; or
+ * false if that build was for another kernel.
+ */
+static bool read_build_log(const char *path, const char *release, char *cause, int size)
+{
+	_cleanup_fclose_ FILE *file = fopen(path, "re");
+	char wanted[256];
+
+	snprintf(wanted, sizeof(wanted), " for kernel %s (", release);
+	if (!file || !fgets(cause, size, file) || !strstr(cause, wanted))
+		return false;
+	while (fgets(cause, size, file))
+		if (strstr(cause, "error:") || strstr(cause, "***"))
+			break;
+	cause[strcspn(cause, "\n")] = '\0';
+	return true;
+}
+
+/* DKMS only keeps a log in this place if the build has failed. */
+static bool explain_failed_build(struct doctor *doctor)
+{
+	char pattern[PATH_MAX], cause[256];
+	bool found = false;
+	glob_t paths;
+
+	snprintf(pattern, sizeof(pattern), "%s/var/lib/dkms/hv-logoff/*/build/make.log",
+		 doctor->root);
+	if (glob(pattern, 0, NULL, &paths))
+		return false;
+	for (size_t i = 0; i < paths.gl_pathc && !found; i++) {
+		const char *path = paths.gl_pathv[i];
+
+		found = read_build_log(path, doctor->release, cause, sizeof(cause));
+		if (!found)
+			continue;
+		finding_remedy(doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
+					  "DKMS could not build " NAME
+					  " for the running kernel %s: %s.",
+					  doctor->release, cause),
+			       "See %s; when the cause is removed, run \"dkms autoinstall\" and "
+			       "\"modprobe " NAME "\".",
+			       path + strlen(doctor->root));
+	}
+	globfree(&paths);
+	return found;
+}
+
 static void explain_missing(struct doctor *doctor)
 {
 	struct finding *finding;
 	char other[256];
 
+	if (explain_failed_build(doctor))
+		return;
 	if (find_for_other_kernel(doctor, other, sizeof(other)))
 		finding = doctor_add(doctor, SUBJECT, FINDING_PROBLEM,
 				     NAME " is not installed for the running kernel %s, only as "

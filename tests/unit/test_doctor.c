@@ -348,7 +348,7 @@ static void test_module_signed(void **state)
 
 	install_module(tail, sizeof(tail) - 1);
 	put("/sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
-	check_module("is signed, but is not loaded", "enroll it");
+	check_module("is signed, but is not loaded", "mokutil --import /var/lib/dkms/mok.pub");
 }
 
 static void test_modules_disabled(void **state)

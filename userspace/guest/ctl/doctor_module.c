@@ -263,7 +263,8 @@ static bool explain_signature(struct doctor *doctor, const struct kmod_list *inf
 					  NAME " is signed, but is not loaded; the kernel only "
 					       "loads modules whose key it knows."),
 			       "Run \"modprobe " NAME "\" to see why. If the key is rejected, "
-			       "enroll it with mokutil.");
+			       "enroll it: for DKMS's, run \"mokutil --import "
+			       "/var/lib/dkms/mok.pub\", and reboot.");
 	return true;
 }
 

@@ -97,14 +97,13 @@ static int transmit(struct vsock_connection *connection)
 
 static int handle_message(struct vsock_connection *connection)
 {
-	bool negotiated = connection->host.version.major;
 	int r = 0;
 
 	connection->closing = !vsock_requests_receive(&connection->listener->requests,
 						      &connection->host, &connection->in);
 	memset(&connection->in, 0, sizeof(connection->in));
 	connection->received = 0;
-	if (negotiated || connection->host.version.major)
+	if (connection->host.version.major)
 		r = sd_event_source_set_enabled(connection->timer, SD_EVENT_OFF);
 	return r;
 }

@@ -19,8 +19,7 @@ static bool supports(const struct vsock_host *host, uint32_t outcome)
 	return hvl_version_since(host->version, 1, outcome > HV_LOGOFF_SELECTED ? 2 : 1);
 }
 
-/* The caller has checked that the host supports the outcome. Drops the message if it does not fit.
- */
+/* The host supports the outcome. The message is dropped if it does not fit. */
 static void push_session(struct vsock_host *host, const struct hvl_session *body)
 {
 	struct hvl_session *last;
@@ -135,14 +134,14 @@ __attribute__((format(printf, 4, 5))) static void decline(struct vsock_host *hos
 
 /* The reports of the engine. */
 
-/* Those that have sent the LOGOFF of the request @id. */
-static void tell(struct vsock_requests *requests, uint64_t id)
+/* Tells those hosts that have sent its LOGOFF of the request. */
+static void tell(struct vsock_requests *requests)
 {
 	const struct hvl_report report = to_message(&requests->report);
 	struct vsock_host *host;
 
 	LIST_FOREACH(host, &requests->hosts, list) {
-		if (host->request != id || host->complete_pending)
+		if (host->request != requests->id || host->complete_pending)
 			continue;
 		host->progress_pending = report.state != HV_LOGOFF_DONE;
 		host->complete_pending = report.state == HV_LOGOFF_DONE;
@@ -173,7 +172,7 @@ static int handle_report(void *userdata, const struct hv_logoff_report *report)
 		known_requests_finish(requests->known, id, report);
 	else if (requests->recorded && report->state == HV_LOGOFF_ENDING)
 		known_requests_ending(requests->known, id);
-	tell(requests, requests->id);
+	tell(requests);
 	return 0;
 }
 
@@ -282,7 +281,7 @@ static void start(struct vsock_requests *requests, struct vsock_host *host,
 	engine_request(requests->engine, &transport, requests, request);
 }
 
-/* Nothing is carried out, whatever the repeated request contains. Returns false if @id is new. */
+/* Nothing is carried out, whatever the repeated request contains. Returns false if it is new. */
 static bool replay(const struct vsock_requests *requests, struct vsock_host *host,
 		   const struct hvl_packet *packet, const struct journal_entry *entry)
 {
@@ -312,8 +311,7 @@ static const struct journal_entry *find(const struct vsock_requests *requests, u
 	return known_requests_settle(requests->known, text);
 }
 
-/* LOGOFF and TARGET. The id decides: a request that is known is not compared with the earlier one.
- */
+/* LOGOFF and TARGET. The id decides: a known request is not compared with the earlier one. */
 static void handle_logoff(struct vsock_requests *requests, struct vsock_host *host,
 			  const struct hvl_packet *packet)
 {

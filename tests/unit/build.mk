@@ -32,12 +32,13 @@ $(BUILD)/asan/test_device $(BUILD)/asan/test_device_requests: UNIT_LIBS = -Wl,--
 # The tests accept connections in place of the kernel, which has another transport to the host.
 $(BUILD)/asan/test_vsock_listener: UNIT_LIBS = -Wl,--wrap=accept4 -Wl,--wrap=vsock_g2h_find
 $(BUILD)/asan/test_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_vmguestos_request: $(VSOCK_REQUEST_OBJECTS:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_kvp_xml: $(BUILD)/asan/userspace/host/windows/kvp_xml.o
 $(BUILD)/asan/test_doctor: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OBJECTS)))
 $(BUILD)/asan/test_ctl: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OWN)))
 $(BUILD)/asan/test_doctor $(BUILD)/asan/test_ctl: UNIT_LIBS = $(LOGOFFCTL_LIBS)
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
-$(filter-out $(addprefix %/test_,wire ring stream mux storm utf16 kvp_machine kvp_xml vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(filter-out $(addprefix %/test_,wire ring stream mux storm utf16 kvp_machine kvp_xml vmguestos_request vmguestos_vsock vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user %/test_vsock_requests %/test_vsock_listener,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
 $(filter %/test_bus %/test_ctl %/test_logind %/test_notifier,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o

@@ -482,11 +482,24 @@ static void the_host_fails_in_between(void **state)
 	assert_ends(task, WBEM_E_ACCESS_DENIED, "Hyper-V Administrators");
 }
 
+static HRESULT sink_query(IVMVirtualMachineEvents *This, const IID *iid, void **out)
+{
+	*out = This;
+	return S_OK;
+}
+
+static uint32_t sink_release(IVMVirtualMachineEvents *This)
+{
+	return 1;
+}
+
 static void what_hyper_v_lacks(void **state)
 {
+	static const IVMVirtualMachineEventsVtbl table = {.QueryInterface = sink_query,
+							  .Release = sink_release};
 	const VMLogoffOptions options = {
 		.size = sizeof(options), .timeout = 60, .flags = VM_LOGOFF_VIA_VMBUS};
-	IVMVirtualMachineEvents sink;
+	IVMVirtualMachineEvents sink = {&table};
 	IVMGuestOS2 *guest;
 	IVMTask *task;
 	uint32_t cookie;

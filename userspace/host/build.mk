@@ -8,12 +8,16 @@ OBJCOPY ?= objcopy
 VMLOGOFF_SOURCES := $(wildcard userspace/host/vmlogoff/*.c)
 VMLOGOFF_OBJECTS := $(patsubst %.c,%.o,$(filter-out %_windows.c,$(VMLOGOFF_SOURCES))) \
 	$(patsubst %,userspace/shared/%.o,names text utc)
+# The messages of the logoff component, as the host sends and reads them.
+WIRE_HOST_OBJECTS := driver/wire.o userspace/shared/wire_host.o
 KVP_VALUE_OBJECTS := $(patsubst %,userspace/shared/%.o,kvp_fields kvp_sessions kvp_value names text utc)
 VMGUESTOS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/libvmguestos/*.c userspace/host/libvmguestos/*/*.c)) \
-	$(KVP_VALUE_OBJECTS)
-# The part of it that needs no host.
+	$(KVP_VALUE_OBJECTS) $(WIRE_HOST_OBJECTS)
+# The parts of it that need no host.
 KVP_MACHINE_OBJECTS := $(patsubst %,userspace/host/libvmguestos/%.o,error hresult transport/kvp_machine) \
 	$(KVP_VALUE_OBJECTS)
+VSOCK_REQUEST_OBJECTS := $(patsubst %,userspace/host/libvmguestos/%.o,error hresult \
+	transport/vsock_link transport/vsock_request) $(WIRE_HOST_OBJECTS)
 VMGUESTOS_LIBS = $(shell pkg-config --libs jansson)
 
 include userspace/host/windows/build.mk userspace/host/windows/package.mk userspace/host/powershell/build.mk
@@ -51,6 +55,11 @@ $(BUILD)/asan/test_vmguestos: $(VMGUESTOS_TEST:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_vmguestos: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/test_vmguestos: $(BUILD)/tsan/tests/unit/test_vmguestos.o $(VMGUESTOS_TEST:%=$(BUILD)/tsan/%)
 	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
+VSOCK_TEST := tests/unit/fake_guest.o $(VMGUESTOS_TEST)
+$(BUILD)/asan/test_vmguestos_vsock: $(VSOCK_TEST:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_vmguestos_vsock: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
+$(BUILD)/tsan/test_vmguestos_vsock: $(BUILD)/tsan/tests/unit/test_vmguestos_vsock.o $(VSOCK_TEST:%=$(BUILD)/tsan/%)
+	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
 # test_vmlogoff runs the vmlogoff next to it.
 VMLOGOFF_TEST := tests/unit/fake_fleet.o $(filter-out %/vmlogoff.o,$(VMLOGOFF_OBJECTS)) \
 	$(filter-out $(VMLOGOFF_OBJECTS),$(VMGUESTOS_OBJECTS))
@@ -63,7 +72,7 @@ $(BUILD)/asan/test_vmlogoff: UNIT_LIBS = -pthread $(VMGUESTOS_LIBS)
 $(BUILD)/tsan/test_vmlogoff: $(BUILD)/tsan/tests/unit/test_vmlogoff.o $(VMLOGOFF_TEST:%=$(BUILD)/tsan/%) \
 		| $(BUILD)/tsan/vmlogoff
 	$(CC) $(TSAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(VMGUESTOS_LIBS)
-unit: $(BUILD)/tsan/test_vmguestos $(BUILD)/tsan/test_vmlogoff
+unit: $(BUILD)/tsan/test_vmguestos $(BUILD)/tsan/test_vmlogoff $(BUILD)/tsan/test_vmguestos_vsock
 
 install-host: $(BUILD)/libvmguestos.so $(BUILD)/libvmguestos.a $(BUILD)/vmlogoff
 	install -D -m 755 $(BUILD)/vmlogoff $(DESTDIR)$(PREFIX)/bin/vmlogoff

@@ -144,14 +144,10 @@ int vmg_connection_next(struct connection *connection, json_t **object)
 int vmg_poll(int fd, int64_t deadline)
 {
 	struct pollfd readable = {.fd = fd, .events = POLLIN};
-	int64_t left;
 	int ret;
 
 	do {
-		left = deadline < 0 ? -1 : deadline - vmg_now_ms();
-		if (deadline >= 0 && left < 0)
-			left = 0;
-		ret = poll(&readable, 1, left > INT_MAX ? INT_MAX : (int)left);
+		ret = poll(&readable, 1, vmg_poll_time(deadline));
 	} while (ret < 0 && errno == EINTR);
 	if (ret < 0)
 		return -errno;

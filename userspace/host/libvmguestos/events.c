@@ -1,33 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/*
- * Each sink has a connection to the host and a thread that reads it and calls the sink. Shutting
- * down the connection ends the thread's wait.
- */
+/* Each sink has a thread, which waits for the events of its source and calls the sink. */
 #include "events.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <sys/socket.h>
 
-#include "connection.h"
-#include "error.h"
 #include "iid.h"
-#include "json.h"
-#include "userspace/shared/names.h"
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
 struct events {
 	IVMVirtualMachineEvents *sink;
 	IVMVirtualMachineEvents2 *extended; /* the same object, or NULL */
-	struct connection connection;
-	pthread_t thread;
+	struct events_source *source;
+	vmg_thread thread;
 	atomic_bool stopped;
 	/* Used by the thread alone: */
 	enum { UNKNOWN, REPORTS, DOES_NOT_REPORT } reporting;
-	bool free_self; /* vmg_events_stop() was called by the thread itself */
+	bool free_self; /* events_stop() was called by the thread itself */
+};
+
+/* One Advise() without its Unadvise(). */
+struct listener {
+	struct listener *next;
+	uint32_t cookie;
+	struct events *events;
 };
 
 /* What this thread delivers; NULL in threads that were not started here. */
@@ -35,7 +31,7 @@ static _Thread_local struct events *thread_events;
 
 static void events_free(struct events *events)
 {
-	vmg_connection_close(&events->connection);
+	events->source->free(events->source);
 	if (events->extended)
 		events->extended->lpVtbl->Release(events->extended);
 	if (events->sink)
@@ -43,130 +39,51 @@ static void events_free(struct events *events)
 	free(events);
 }
 
-static bool get_type(const json_t *object, VMLogoffType *type)
+bool vmg_events_stopped(const struct events *events)
 {
-	size_t kind = 0;
-
-	if (strcmp(vmg_json_text(object, "outcome"), outcome_names[HV_LOGOFF_ENDED]) != 0 ||
-	    !NAME_FIND(kind_names, vmg_json_text(object, "kind"), &kind))
-		return false;
-	*type = (VMLogoffType)kind;
-	return true;
+	return atomic_load(&events->stopped);
 }
 
-static void deliver_session(struct events *events, const json_t *object)
+void vmg_events_session(struct events *events, const VMLogoffEvent *event)
 {
-	_cleanup_free_ char *user = text_clean_line_dup(vmg_json_text(object, "user"));
-	_cleanup_free_ char *session = text_clean_line_dup(vmg_json_text(object, "session"));
-	VMLogoffEvent event = {
-		.uid = vmg_json_count(object, "uid"),
-		.user = user,
-		.session = session,
-		.task = vmg_json_id(object, "id"),
-		.lost = vmg_json_count(object, "lost"),
-	};
+	_cleanup_free_ char *user = text_clean_line_dup(event->user);
+	_cleanup_free_ char *session = text_clean_line_dup(event->session);
+	VMLogoffEvent clean = *event;
 
-	/* Other outcomes belong to the SessionResults of a task. */
-	if (!user || !session || !get_type(object, &event.type))
+	if (!user || !session)
 		return;
-	events->sink->lpVtbl->OnGuestLogoff(events->sink, event.type);
-	if (events->extended && !atomic_load(&events->stopped))
-		events->extended->lpVtbl->OnSessionEnded(events->extended, &event);
+	clean.user = user;
+	clean.session = session;
+	events->sink->lpVtbl->OnGuestLogoff(events->sink, event->type);
+	if (events->extended && !vmg_events_stopped(events))
+		events->extended->lpVtbl->OnSessionEnded(events->extended, &clean);
 }
 
-static void deliver_reporting(struct events *events, const json_t *component)
+void vmg_events_reporting(struct events *events, bool reports)
 {
-	const char *version = vmg_json_text(component, "version");
 	int before = (int)events->reporting;
-	bool reports = json_is_true(json_object_get(component, "negotiated")) && *version &&
-		       strcmp(version, "1.0") != 0;
 
 	events->reporting = reports ? REPORTS : DOES_NOT_REPORT;
 	if (events->extended && (int)events->reporting != before)
 		events->extended->lpVtbl->OnReporting(events->extended, reports);
 }
 
-static void deliver_end(struct events *events, HRESULT reason)
+void vmg_events_end(struct events *events, HRESULT reason)
 {
 	if (events->extended)
 		events->extended->lpVtbl->OnEnd(events->extended, reason);
 }
 
-/* Returns false after the last object. */
-static bool deliver(struct events *events, const json_t *object)
-{
-	const char *kind = vmg_json_text(object, "event");
-	const json_t *components = json_object_get(object, "components");
-
-	if (strcmp(kind, "session") == 0)
-		deliver_session(events, object);
-	else if (strcmp(kind, "component") == 0)
-		deliver_reporting(events, object);
-	else if (components)
-		deliver_reporting(events, json_object_get(components, "logoff"));
-	else if (!*kind)
-		deliver_end(events, vmg_hresult_in(object));
-	return *kind || components;
-}
-
-static bool deliver_next(struct events *events)
-{
-	json_auto_t *object = NULL;
-	int ret = vmg_connection_receive(&events->connection, -1, &object);
-
-	if (atomic_load(&events->stopped))
-		return false;
-	if (ret > 0)
-		return deliver(events, object);
-	deliver_end(events, vmg_hresult_of(ret));
-	return false;
-}
-
-static void *run(void *pointer)
+static VMG_THREAD_RESULT run(void *pointer)
 {
 	struct events *events = pointer;
 
 	thread_events = events;
-	while (deliver_next(events) && !atomic_load(&events->stopped))
+	while (events->source->next(events->source, events) && !vmg_events_stopped(events))
 		;
 	if (events->free_self)
 		events_free(events);
-	return NULL;
-}
-
-/* All signals are blocked in the thread, so that the program's own threads handle them. */
-static int start_thread(struct events *events)
-{
-	sigset_t all, before;
-	int ret;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	ret = pthread_create(&events->thread, NULL, run, events);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return -ret;
-}
-
-/* The status is requested after the watch: it states whether the guest reports sessions. */
-static HRESULT watch(struct events *events, const char *directory)
-{
-	json_auto_t *object = NULL;
-	int ret = vmg_connection_open(&events->connection, directory);
-
-	if (ret == 0)
-		ret = vmg_connection_send(&events->connection,
-					  json_pack("{s:s}", "command", "watch"));
-	if (ret == 0)
-		ret = vmg_connection_receive(&events->connection, vmg_now_ms() + VMG_REPLY_MS,
-					     &object);
-	if (ret < 0)
-		return vmg_hresult_of(ret);
-	if (!json_object_get(object, "event")) {
-		vmg_last_error(vmg_json_text(object, "error"));
-		return vmg_hresult_in(object);
-	}
-	return vmg_hresult_of(
-		vmg_connection_send(&events->connection, json_pack("{s:s}", "command", "status")));
+	return 0;
 }
 
 static HRESULT connect_sink(struct events *events, IVMVirtualMachineEvents *sink)
@@ -181,20 +98,21 @@ static HRESULT connect_sink(struct events *events, IVMVirtualMachineEvents *sink
 	return S_OK;
 }
 
-HRESULT vmg_events_start(const char *directory, IVMVirtualMachineEvents *sink, struct events **out)
+static HRESULT events_start(struct events_source *source, IVMVirtualMachineEvents *sink,
+			    struct events **out)
 {
 	struct events *events = calloc(1, sizeof(*events));
 	HRESULT hr;
 
-	if (!events)
+	if (!events) {
+		source->free(source);
 		return E_OUTOFMEMORY;
-	events->connection.fd = -1;
+	}
+	events->source = source;
 	atomic_init(&events->stopped, false);
 	hr = connect_sink(events, sink);
-	if (hr == S_OK)
-		hr = watch(events, directory);
-	if (hr == S_OK)
-		hr = vmg_hresult_of(start_thread(events));
+	if (hr == S_OK && !vmg_thread_start(&events->thread, run, events))
+		hr = E_OUTOFMEMORY;
 	if (hr == S_OK)
 		*out = events;
 	else
@@ -202,15 +120,87 @@ HRESULT vmg_events_start(const char *directory, IVMVirtualMachineEvents *sink, s
 	return hr;
 }
 
-void vmg_events_stop(struct events *events)
+static void events_stop(struct events *events)
 {
 	atomic_store(&events->stopped, true);
-	shutdown(events->connection.fd, SHUT_RDWR);
+	events->source->stop(events->source);
 	if (thread_events == events) {
 		events->free_self = true;
-		pthread_detach(pthread_self());
+		vmg_thread_detach(events->thread);
 		return;
 	}
-	pthread_join(events->thread, NULL);
+	vmg_thread_join(events->thread);
 	events_free(events);
+}
+
+static void listener_free(struct listener *listener)
+{
+	events_stop(listener->events);
+	free(listener);
+}
+
+void vmg_listeners_init(struct listeners *listeners)
+{
+	*listeners = (struct listeners){0};
+	vmg_lock_init(&listeners->lock);
+}
+
+void vmg_listeners_done(struct listeners *listeners)
+{
+	struct listener *listener;
+
+	while ((listener = listeners->first)) {
+		listeners->first = listener->next;
+		listener_free(listener);
+	}
+	vmg_lock_done(&listeners->lock);
+}
+
+HRESULT vmg_listeners_add(struct listeners *listeners, struct events_source *source,
+			  IVMVirtualMachineEvents *sink, uint32_t *cookie)
+{
+	struct listener *listener = calloc(1, sizeof(*listener));
+	HRESULT hr;
+
+	if (!listener) {
+		source->free(source);
+		return E_OUTOFMEMORY;
+	}
+	hr = events_start(source, sink, &listener->events);
+	if (FAILED(hr)) {
+		free(listener);
+		return hr;
+	}
+	vmg_lock_take(&listeners->lock);
+	listener->cookie = ++listeners->last_cookie;
+	listener->next = listeners->first;
+	listeners->first = listener;
+	*cookie = listener->cookie;
+	vmg_lock_give(&listeners->lock);
+	return S_OK;
+}
+
+static struct listener *take(struct listeners *listeners, uint32_t cookie)
+{
+	struct listener **link = &listeners->first, *found;
+
+	while (*link && (*link)->cookie != cookie)
+		link = &(*link)->next;
+	found = *link;
+	if (found)
+		*link = found->next;
+	return found;
+}
+
+HRESULT vmg_listeners_remove(struct listeners *listeners, uint32_t cookie)
+{
+	struct listener *listener;
+
+	vmg_lock_take(&listeners->lock);
+	listener = take(listeners, cookie);
+	vmg_lock_give(&listeners->lock);
+	if (!listener)
+		return CONNECT_E_NOCONNECTION;
+	listener_free(listener);
+	return S_OK;
 }

@@ -17,6 +17,7 @@ struct guest_os {
 	IVMGuestOS2 iface;
 	atomic_uint references;
 	struct machine *machine;
+	struct listeners listeners;
 };
 
 static struct guest_os *guest_of(IVMGuestOS2 *This)
@@ -40,6 +41,7 @@ static uint32_t release(IVMGuestOS2 *This)
 	uint32_t left = atomic_fetch_sub(&guest->references, 1) - 1;
 
 	if (left == 0) {
+		vmg_listeners_done(&guest->listeners);
 		vmg_machine_free(guest->machine);
 		free(guest);
 	}
@@ -72,13 +74,12 @@ static bool is_name(const char *name, size_t max_length)
 
 static bool are_valid(const VMLogoffOptions *options)
 {
-	const uint32_t transports = VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP;
 	const uint32_t known = VM_LOGOFF_FORCE | VM_LOGOFF_DRY_RUN | VM_LOGOFF_INCLUDE_LINGERING |
-			       VM_LOGOFF_NO_LOGINS | transports;
+			       VM_LOGOFF_NO_LOGINS | VM_LOGOFF_VIA_ANY;
+	const uint32_t via = options->flags & VM_LOGOFF_VIA_ANY;
 
-	return !(options->flags & ~known) && (options->flags & transports) != transports &&
-	       options->timeout > 0 && options->timeout <= VM_LOGOFF_TIMEOUT_MAX &&
-	       options->grace < options->timeout &&
+	return !(options->flags & ~known) && !(via & (via - 1)) && options->timeout > 0 &&
+	       options->timeout <= VM_LOGOFF_TIMEOUT_MAX && options->grace < options->timeout &&
 	       is_text(options->message, VM_LOGOFF_MESSAGE_MAX) &&
 	       is_name(options->user, VM_LOGOFF_USER_MAX) &&
 	       is_name(options->session, VM_LOGOFF_SESSION_MAX);
@@ -141,18 +142,34 @@ static HRESULT can_logoff(IVMGuestOS2 *This)
 	return vmg_machine_can_logoff(machine_of(This));
 }
 
+static bool is_sink(IVMVirtualMachineEvents *events)
+{
+	void *object;
+
+	if (FAILED(events->lpVtbl->QueryInterface(events, &DIID_IVMVirtualMachineEvents, &object)))
+		return false;
+	events->lpVtbl->Release(object);
+	return true;
+}
+
 static HRESULT advise(IVMGuestOS2 *This, IVMVirtualMachineEvents *events, uint32_t *out)
 {
+	struct events_source *source;
+	HRESULT hr;
+
 	if (!events || !out)
 		return E_POINTER;
 	*out = 0;
 	vmg_last_error(NULL);
-	return vmg_machine_advise(machine_of(This), events, out);
+	if (!is_sink(events))
+		return CONNECT_E_CANNOTCONNECT;
+	hr = vmg_machine_events(machine_of(This), &source);
+	return hr == S_OK ? vmg_listeners_add(&guest_of(This)->listeners, source, events, out) : hr;
 }
 
 static HRESULT unadvise(IVMGuestOS2 *This, uint32_t cookie)
 {
-	return vmg_machine_unadvise(machine_of(This), cookie);
+	return vmg_listeners_remove(&guest_of(This)->listeners, cookie);
 }
 
 static HRESULT cancel_logoff(IVMGuestOS2 *This, uint64_t id)
@@ -217,6 +234,7 @@ HRESULT vmg_guest_new(struct machine *machine, IVMGuestOS **out)
 	guest->iface.lpVtbl = &vtbl;
 	atomic_init(&guest->references, 1);
 	guest->machine = machine;
+	vmg_listeners_init(&guest->listeners);
 	*out = (IVMGuestOS *)&guest->iface;
 	return S_OK;
 }

@@ -1,50 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Machines of hvhost. */
+/* Machines of hvhost, and the guests of other hypervisors with an AF_VSOCK CID. */
 #include "hvhost.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/queue.h>
 
 #include "error.h"
-#include "events.h"
 #include "json.h"
 #include "registry.h"
 #include "transport/kvp.h"
+#include "transport/vsock.h"
+#include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
+#include "userspace/shared/vsock.h"
 
-/* One Advise() without its Unadvise(). */
-struct listener {
-	LIST_ENTRY(listener) entry;
-	uint32_t cookie;
-	struct events *events;
-};
+#define CID_PREFIX "vsock:"
+#define CID_MIN    3 /* the lower ones are the hypervisor, the guest itself and the host */
 
 struct machine {
 	char *name;
-	char *directory;
+	char *directory; /* of hvhost; NULL: the guest with that @cid */
+	uint32_t cid;
 	char guid[VMG_GUID_SIZE];
-
-	pthread_mutex_t lock; /* protects the following */
-	uint32_t last_cookie;
-	LIST_HEAD(, listener) listeners;
 };
-
-static void listener_free(struct listener *listener)
-{
-	vmg_events_stop(listener->events);
-	free(listener);
-}
 
 void vmg_machine_free(struct machine *machine)
 {
-	struct listener *listener;
-
-	while ((listener = LIST_FIRST(&machine->listeners))) {
-		LIST_REMOVE(listener, entry);
-		listener_free(listener);
-	}
-	pthread_mutex_destroy(&machine->lock);
 	free(machine->name);
 	free(machine->directory);
 	free(machine);
@@ -59,9 +39,23 @@ static HRESULT require_this_computer(const VMHost *host)
 	return E_NOTIMPL;
 }
 
+static HRESULT look_up_cid(struct machine *machine, const char *cid)
+{
+	if (!text_to_number(&machine->cid, cid, CID_MIN, UINT32_MAX - 1)) {
+		vmg_last_error("The CID in vsock:CID must be a number of at least 3.");
+		return VM_E_VM_UNKNOWN;
+	}
+	return asprintf(&machine->name, CID_PREFIX "%u", machine->cid) < 0 ? E_OUTOFMEMORY : S_OK;
+}
+
 static HRESULT look_up(struct machine *machine, const char *name)
 {
-	HRESULT hr = vmg_hresult_of(vmg_registry_find(name, &machine->directory));
+	HRESULT hr;
+
+	/* No machine of hvhost has a colon in its name. */
+	if (strncmp(name, CID_PREFIX, strlen(CID_PREFIX)) == 0)
+		return look_up_cid(machine, name + strlen(CID_PREFIX));
+	hr = vmg_hresult_of(vmg_registry_find(name, &machine->directory));
 
 	/* A missing directory means that the machine does not exist. */
 	if (hr != S_OK)
@@ -82,8 +76,6 @@ HRESULT vmg_machine_find(const VMHost *host, const char *name, struct machine **
 	machine = calloc(1, sizeof(*machine));
 	if (!machine)
 		return E_OUTOFMEMORY;
-	pthread_mutex_init(&machine->lock, NULL);
-	LIST_INIT(&machine->listeners);
 	hr = look_up(machine, name);
 	if (hr == S_OK)
 		*out = machine;
@@ -114,37 +106,130 @@ const char *vmg_hvhost_directory(const struct machine *machine)
 	return machine->directory;
 }
 
+static struct vsock_address address_of(const struct machine *machine, uint32_t port)
+{
+	return (struct vsock_address){
+		.directory = machine->directory, .cid = machine->cid, .port = port};
+}
+
+/* Key-value pairs say whether the guest's daemon listens; without a directory, nothing does. */
+static HRESULT find_port(const struct machine *machine, uint32_t *port)
+{
+	*port = HVL_VSOCK_PORT;
+	return machine->directory ? vmg_kvp_vsock_port(machine->directory, port) : S_OK;
+}
+
+static HRESULT vsock_start(struct task *task, const struct machine *machine,
+			   const VMLogoffOptions *options)
+{
+	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+	HRESULT hr = S_OK;
+
+	/* Whoever asks for this transport may know of a guest without key-value pairs. */
+	if (!(options->flags & VM_LOGOFF_VIA_VSOCK))
+		hr = find_port(machine, &address.port);
+	return hr == S_OK ? vmg_vsock_start(task, &address, options, NULL, NULL) : hr;
+}
+
+static const struct transport vsock = {
+	.action = VMG_TASK_LOGOFF,
+	.via = VM_LOGOFF_VIA_VSOCK,
+	.start = vsock_start,
+	.process = vmg_vsock_process,
+	.wait = vmg_vsock_wait,
+	.cancel = vmg_vsock_cancel_task,
+	.complete = vmg_vsock_complete,
+	.release = vmg_vsock_release,
+};
+
+static HRESULT require_transport(const struct machine *machine, uint32_t flags)
+{
+	if (machine->directory || !(flags & (VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP)))
+		return S_OK;
+	vmg_last_error("A guest that is named by its CID can only be reached by vsock.");
+	return VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+}
+
+/* After an error of this one, before the guest has the request, the next one may be tried. */
+static bool may_try_next(HRESULT hr)
+{
+	return FAILED(hr) && hr != VM_E_VM_NOT_RUNNING && hr != E_OUTOFMEMORY;
+}
+
+/*
+ * The component, if it is there; then the guest's socket, then key-value pairs. All have the same
+ * id: a guest never carries out one request twice.
+ */
 HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out)
 {
-	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	uint32_t only = options->flags & VM_LOGOFF_VIA_ANY;
+	HRESULT hr = require_transport(machine, only);
+	uint64_t id = vmg_task_new_id();
 
-	if (!(options->flags & VM_LOGOFF_VIA_KVP))
-		hr = vmg_task_start(&vmg_vmbus, machine, options, out);
-	if (hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL && !(options->flags & VM_LOGOFF_VIA_VMBUS))
-		hr = vmg_task_start(&vmg_kvp, machine, options, out);
+	if (hr != S_OK)
+		return hr;
+	if (!machine->directory)
+		return vmg_task_start(&vsock, machine, options, id, out);
+	hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+	if (!only || only == VM_LOGOFF_VIA_VMBUS)
+		hr = vmg_task_start(&vmg_vmbus, machine, options, id, out);
+	if (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL || only == VM_LOGOFF_VIA_VMBUS)
+		return hr;
+	if (!only || only == VM_LOGOFF_VIA_VSOCK)
+		hr = vmg_task_start(&vsock, machine, options, id, out);
+	if (!only ? may_try_next(hr) : only == VM_LOGOFF_VIA_KVP)
+		hr = vmg_task_start(&vmg_kvp, machine, options, id, out);
 	if (hr == S_OK)
 		vmg_last_error(NULL);
 	return hr;
 }
 
-/* A guest with the component can also have a request by KVP. */
-HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+static HRESULT cancel_by_vsock(struct machine *machine, uint64_t id)
 {
-	HRESULT hr = vmg_vmbus_cancel(machine->directory, id), by_kvp;
+	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+	HRESULT hr = find_port(machine, &address.port);
 
-	if (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL && hr != HRESULT_FROM_WIN32(ERROR_NOT_FOUND))
+	if (hr != S_OK)
 		return hr;
-	by_kvp = vmg_kvp_cancel(machine->directory, id);
-	return by_kvp == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : by_kvp;
+	if (id)
+		return vmg_vsock_cancel(&address, id);
+	vmg_last_error("A logoff by vsock can only be cancelled by its id.");
+	return HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
 }
 
-HRESULT vmg_machine_can_logoff(struct machine *machine)
+static bool is_elsewhere(HRESULT hr)
+{
+	return hr == VM_E_ADDITIONS_FEATURE_NOT_AVAIL || hr == HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+}
+
+/* A guest can have a request by each of the transports. */
+HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+{
+	HRESULT hr, next;
+
+	if (!machine->directory)
+		return cancel_by_vsock(machine, id);
+	hr = vmg_vmbus_cancel(machine->directory, id);
+	if (!is_elsewhere(hr))
+		return hr;
+	next = vmg_kvp_cancel(machine->directory, id);
+	if (!is_elsewhere(next))
+		return next;
+	if (next != VM_E_ADDITIONS_FEATURE_NOT_AVAIL)
+		hr = next;
+	next = cancel_by_vsock(machine, id);
+	return next == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : next;
+}
+
+/* Whether the component is negotiated. An error means that it is not known. */
+static HRESULT find_component(const struct machine *machine, bool *negotiated)
 {
 	json_auto_t *reply = NULL;
-	int negotiated = 0, ret;
+	int ret, found = 0;
 
 	ret = vmg_connection_call(machine->directory, json_pack("{s:s}", "command", "status"),
 				  &reply);
+	*negotiated = false;
 	if (ret < 0)
 		return vmg_hresult_of(ret);
 	if (!json_is_true(json_object_get(reply, "ok")))
@@ -152,47 +237,35 @@ HRESULT vmg_machine_can_logoff(struct machine *machine)
 	/* Unlike a logoff, a status requires no permission. */
 	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
 		return E_ACCESSDENIED;
-	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &negotiated);
-	return negotiated ? S_OK : vmg_kvp_available(machine->directory);
+	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &found);
+	*negotiated = found;
+	return S_OK;
 }
 
-HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
-			   uint32_t *cookie)
+HRESULT vmg_machine_can_logoff(struct machine *machine)
 {
-	struct listener *listener = calloc(1, sizeof(*listener));
+	const struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+	bool negotiated;
 	HRESULT hr;
 
-	if (!listener)
-		return E_OUTOFMEMORY;
-	hr = vmg_events_start(machine->directory, events, &listener->events);
-	if (FAILED(hr)) {
-		free(listener);
-		return hr;
-	}
-	pthread_mutex_lock(&machine->lock);
-	listener->cookie = ++machine->last_cookie;
-	LIST_INSERT_HEAD(&machine->listeners, listener, entry);
-	*cookie = listener->cookie;
-	pthread_mutex_unlock(&machine->lock);
-	return S_OK;
+	if (!machine->directory)
+		return vmg_vsock_available(&address);
+	hr = find_component(machine, &negotiated);
+	return hr != S_OK || negotiated ? hr : vmg_kvp_available(machine->directory);
 }
 
-HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie)
+/* The component, if it is there or nothing else is: it may be there later. */
+HRESULT vmg_machine_events(struct machine *machine, struct events_source **source)
 {
-	struct listener *listener;
+	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+	bool negotiated = false;
 
-	pthread_mutex_lock(&machine->lock);
-	LIST_FOREACH(listener, &machine->listeners, entry) {
-		if (listener->cookie == cookie)
-			break;
-	}
-	if (listener)
-		LIST_REMOVE(listener, entry);
-	pthread_mutex_unlock(&machine->lock);
-	if (!listener)
-		return CONNECT_E_NOCONNECTION;
-	listener_free(listener);
-	return S_OK;
+	if (machine->directory && find_component(machine, &negotiated) == S_OK && !negotiated &&
+	    find_port(machine, &address.port) == S_OK && vmg_vsock_events(&address, source) == S_OK)
+		return S_OK;
+	vmg_last_error(NULL);
+	return machine->directory ? vmg_vmbus_events(machine->directory, source)
+				  : vmg_vsock_events(&address, source);
 }
 
 HRESULT vmg_hvhost_wait(struct task *task, int64_t deadline)

@@ -4,10 +4,11 @@
 #define VMG_HVHOST_H
 
 #include "connection.h"
+#include "events.h"
 #include "machine.h"
 #include "task.h"
 
-/* The directory of a machine. */
+/* The directory of a machine of hvhost. */
 const char *vmg_hvhost_directory(const struct machine *machine);
 
 /* A transport's wait(): until the task's descriptor is readable. */
@@ -17,6 +18,9 @@ void vmg_hvhost_disconnected(struct task *task, int error);
 
 /* Cancels a logoff through the component, see IVMGuestOS2's CancelLogoff(). */
 HRESULT vmg_vmbus_cancel(const char *directory, uint64_t id);
+
+/* The events of the component. An error has its text in vmg_last_error(). */
+HRESULT vmg_vmbus_events(const char *directory, struct events_source **out);
 
 /* The logoff component, and key-value pairs. */
 extern const struct transport vmg_vmbus, vmg_kvp;

@@ -6,7 +6,10 @@
 #ifndef VMG_MACHINE_H
 #define VMG_MACHINE_H
 
-#include "vmguestos.h"
+#include "events.h"
+
+/* At most one of these is set: only that transport. */
+#define VM_LOGOFF_VIA_ANY (VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP | VM_LOGOFF_VIA_VSOCK)
 
 struct machine;
 
@@ -27,8 +30,7 @@ const char *vmg_machine_guid(const struct machine *machine);
 HRESULT vmg_machine_can_logoff(struct machine *machine);
 HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out);
 HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id);
-HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
-			   uint32_t *cookie);
-HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie);
+/* The source of the events for one sink. */
+HRESULT vmg_machine_events(struct machine *machine, struct events_source **out);
 
 #endif /* VMG_MACHINE_H */

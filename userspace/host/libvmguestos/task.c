@@ -336,7 +336,15 @@ static const IVMTask2Vtbl vtbl = {
 	.get_SessionResults = get_session_results,
 };
 
-static uint64_t new_id(void)
+HRESULT VMGuestOS_TaskTransport(IVMTask *task, uint32_t *out)
+{
+	if (!task || !out)
+		return E_POINTER;
+	*out = ((const struct task *)task)->transport->via;
+	return S_OK;
+}
+
+uint64_t vmg_task_new_id(void)
 {
 	uint64_t id = 0;
 
@@ -347,7 +355,7 @@ static uint64_t new_id(void)
 	return id;
 }
 
-static struct task *task_new(const char *name, const struct transport *transport)
+static struct task *task_new(const char *name, const struct transport *transport, uint64_t id)
 {
 	struct task *task = calloc(1, sizeof(*task));
 
@@ -358,7 +366,7 @@ static struct task *task_new(const char *name, const struct transport *transport
 	vmg_lock_init(&task->lock);
 	task->transport = transport;
 	task->descriptor = -1;
-	task->id = new_id();
+	task->id = id;
 	if (asprintf(&task->description, "%s %s", transport->action, name) < 0)
 		task->description = NULL;
 	if (task->id && task->description)
@@ -368,9 +376,9 @@ static struct task *task_new(const char *name, const struct transport *transport
 }
 
 HRESULT vmg_task_start(const struct transport *transport, const struct machine *machine,
-		       const VMLogoffOptions *options, IVMTask **out)
+		       const VMLogoffOptions *options, uint64_t id, IVMTask **out)
 {
-	struct task *task = task_new(vmg_machine_name(machine), transport);
+	struct task *task = task_new(vmg_machine_name(machine), transport, id);
 	HRESULT hr;
 
 	if (!task)

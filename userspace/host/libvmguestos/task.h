@@ -18,6 +18,7 @@ struct task;
 struct transport {
 	/* The beginning of the task's description; the machine's name follows. */
 	const char *action;
+	uint32_t via; /* VM_LOGOFF_VIA_...; 0 if it carries no logoff */
 	/*
 	 * Sends the request, and sets the task's descriptor, which becomes ready when process() has
 	 * something to do. An error is returned to the caller and does not end the task.
@@ -62,12 +63,15 @@ void vmg_task_report(struct task *task, const struct report *report);
 void vmg_task_set_text(struct task *task, const char *text);
 void vmg_task_end(struct task *task, HRESULT error);
 
+/* An id for a request, never 0; 0 if there are no random numbers. */
+uint64_t vmg_task_new_id(void);
+
 /*
- * Requests a logoff from the host of @machine. Returns a task once the host has sent the request to
- * the guest; before that, an error, and its text in vmg_last_error(). The text is not set if the
- * transport is not available and another one has set it.
+ * Requests a logoff with that id from the host of @machine. Returns a task once the host has sent
+ * the request to the guest; before that, an error, and its text in vmg_last_error(). The text is
+ * not set if the transport is not available and another one has set it.
  */
 HRESULT vmg_task_start(const struct transport *transport, const struct machine *machine,
-		       const VMLogoffOptions *options, IVMTask **out);
+		       const VMLogoffOptions *options, uint64_t id, IVMTask **out);
 
 #endif /* VMG_TASK_H */

@@ -129,6 +129,8 @@ typedef enum VMLogoffState {
 #define VM_LOGOFF_INCLUDE_LINGERING 0x00000010u
 /* keep users from logging on until the logoff ends, which has no effect on a dry run. */
 #define VM_LOGOFF_NO_LOGINS         0x00000020u
+/* Only through a Hyper-V socket, or AF_VSOCK with other hypervisors. */
+#define VM_LOGOFF_VIA_VSOCK         0x00000040u
 #define VM_LOGOFF_TIMEOUT_DEFAULT   60 /* seconds; used by IVMGuestOS::Logoff */
 #define VM_LOGOFF_TIMEOUT_MAX       86400
 #define VM_LOGOFF_MESSAGE_MAX       1023 /* bytes, as the next two */
@@ -322,7 +324,10 @@ typedef struct VMHost {
 	const char *password; /* of @user; or NULL */
 } VMHost;
 
-/* Gets the machine of that name, or of that GUID, or returns VM_E_VM_UNKNOWN. */
+/*
+ * Gets the machine of that name, or of that GUID, or returns VM_E_VM_UNKNOWN. On Linux, vsock:CID
+ * is the guest of any hypervisor with that CID of AF_VSOCK.
+ */
 VMGUESTOS_API HRESULT VMGuestOS_Find(const char *name, IVMGuestOS **outGuestOS);
 /* Gets the names of all machines, sorted and NULL-terminated. A single free() releases them. */
 VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
@@ -330,6 +335,8 @@ VMGUESTOS_API HRESULT VMGuestOS_Names(char ***outNames);
 VMGUESTOS_API HRESULT VMGuestOS_FindOn(const VMHost *host, const char *name,
 				       IVMGuestOS **outGuestOS);
 VMGUESTOS_API HRESULT VMGuestOS_NamesOn(const VMHost *host, char ***outNames);
+/* The transport that carries a logoff: VM_LOGOFF_VIA_..., or 0 for another kind of task. */
+VMGUESTOS_API HRESULT VMGuestOS_TaskTransport(IVMTask *task, uint32_t *outVia);
 /* The name of a code, such as "VM_E_TIMED_OUT", and its meaning, a sentence. Never NULL. */
 VMGUESTOS_API const char *VMGuestOS_ErrorName(HRESULT hr);
 VMGUESTOS_API const char *VMGuestOS_ErrorText(HRESULT hr);

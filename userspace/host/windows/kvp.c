@@ -348,6 +348,7 @@ static void release(struct task *task)
 
 const struct transport machine_kvp = {
 	.action = VMG_TASK_LOGOFF,
+	.via = VM_LOGOFF_VIA_KVP,
 	.start = start,
 	.process = process,
 	.wait = wait_changed,

@@ -464,7 +464,7 @@ HRESULT vmg_machine_can_logoff(struct machine *machine)
 HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out)
 {
 	if (!(options->flags & VM_LOGOFF_VIA_VMBUS))
-		return vmg_task_start(&machine_kvp, machine, options, out);
+		return vmg_task_start(&machine_kvp, machine, options, vmg_task_new_id(), out);
 	vmg_last_error("Hyper-V does not offer the logoff component; requests to its machines go "
 		       "through key-value pairs (kvp).");
 	return E_NOTIMPL;
@@ -479,20 +479,11 @@ HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
 	return hr;
 }
 
-HRESULT vmg_machine_advise(struct machine *machine, IVMVirtualMachineEvents *events,
-			   uint32_t *cookie)
+HRESULT vmg_machine_events(struct machine *machine, struct events_source **out)
 {
 	(void)machine;
-	(void)events;
-	(void)cookie;
+	(void)out;
 	vmg_last_error("Key-value pairs carry no events, and Hyper-V does not offer the logoff "
 		       "component, which does.");
 	return E_NOTIMPL;
-}
-
-HRESULT vmg_machine_unadvise(struct machine *machine, uint32_t cookie)
-{
-	(void)machine;
-	(void)cookie;
-	return CONNECT_E_NOCONNECTION;
 }

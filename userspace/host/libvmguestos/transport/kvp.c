@@ -287,6 +287,7 @@ static void release(struct task *task)
 
 const struct transport vmg_kvp = {
 	.action = VMG_TASK_LOGOFF,
+	.via = VM_LOGOFF_VIA_KVP,
 	.start = start,
 	.process = process,
 	.wait = vmg_hvhost_wait,
@@ -306,6 +307,20 @@ HRESULT vmg_kvp_available(const char *directory)
 	if (hr == S_OK && !kvp_machine_is_available(&items.iface))
 		hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 	return hr;
+}
+
+HRESULT vmg_kvp_vsock_port(const char *directory, uint32_t *port)
+{
+	json_auto_t *reply = NULL;
+	struct items items;
+	int ret = vmg_connection_call(directory, items_command("kvp_guest_items"), &reply);
+	HRESULT hr = ret < 0 ? vmg_hresult_of(ret) : hresult_in(reply);
+
+	items = items_in(reply);
+	if (hr != S_OK)
+		return hr;
+	*port = kvp_machine_vsock_port(&items.iface);
+	return *port ? S_OK : VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
 }
 
 HRESULT vmg_kvp_cancel(const char *directory, uint64_t id)

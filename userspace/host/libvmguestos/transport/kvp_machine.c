@@ -49,6 +49,14 @@ bool kvp_machine_is_available(const struct kvp_guest_items *items)
 	return parse_item(&item, items);
 }
 
+uint32_t kvp_machine_vsock_port(const struct kvp_guest_items *items)
+{
+	struct item item;
+
+	/* On others, any user of the guest could listen. */
+	return parse_item(&item, items) && item.answer.vsock < 1024 ? item.answer.vsock : 0;
+}
+
 static void set_text(struct kvp_machine *machine, const char *text)
 {
 	snprintf(machine->text, sizeof(machine->text), "%s", text);

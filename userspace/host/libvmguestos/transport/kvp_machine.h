@@ -72,6 +72,9 @@ void kvp_machine_init(struct kvp_machine *machine, struct kvp_host *host, uint64
 /* Whether these are the items of a guest that accepts requests. */
 bool kvp_machine_is_available(const struct kvp_guest_items *items);
 
+/* The port of AF_VSOCK on which the guest accepts requests, below 1024; 0 if it does not. */
+uint32_t kvp_machine_vsock_port(const struct kvp_guest_items *items);
+
 /*
  * Issues the request. An error means that it was not issued, and the report has its text. If the
  * guest is busy with another request, the result is S_OK, and the report is complete.

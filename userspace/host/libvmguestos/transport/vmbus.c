@@ -252,6 +252,7 @@ static void release(struct task *task)
 
 const struct transport vmg_vmbus = {
 	.action = VMG_TASK_LOGOFF,
+	.via = VM_LOGOFF_VIA_VMBUS,
 	.start = start,
 	.process = process,
 	.wait = vmg_hvhost_wait,

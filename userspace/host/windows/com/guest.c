@@ -233,7 +233,7 @@ static HRESULT start_shut_down(struct background *work)
 	struct shut_down *request = (struct shut_down *)work;
 
 	return vmg_task_start(request->transport, vmg_guest_machine(guest_in(work)),
-			      &request->options, &request->task);
+			      &request->options, vmg_task_new_id(), &request->task);
 }
 
 static HRESULT run_shut_down(IHvGuestOS2 *This, const struct transport *transport,

@@ -706,7 +706,7 @@ static void test_refused_requests(void **state)
 		{"{" MACHINE ", \"message\": true}", "\"message\" must be a string"},
 		{"{" MACHINE ", \"user\": \"\"}", "\"user\" is empty"},
 		{"{" MACHINE ", \"session\": \"\"}", "\"session\" is empty"},
-		{"{" MACHINE ", \"via\": \"ssh\"}", "\"via\" must be vmbus or kvp"},
+		{"{" MACHINE ", \"via\": \"ssh\"}", "\"via\" must be vmbus, vsock or kvp"},
 		{"{" MACHINE ", \"parallel\": 0}", "\"parallel\" must be a number from 1 to 256"},
 		{"{" MACHINE ", \"cancel\": 1}", "\"cancel\" must be true, false or a string"},
 		{"{" MACHINE ", \"cancel\": \"\"}", "\"cancel\" must be the id"},

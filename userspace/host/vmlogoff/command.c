@@ -9,7 +9,7 @@
 #include "userspace/shared/text.h"
 #include "userspace/shared/util.h"
 
-#define TRANSPORTS (VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_KVP)
+#define TRANSPORTS (VM_LOGOFF_VIA_VMBUS | VM_LOGOFF_VIA_VSOCK | VM_LOGOFF_VIA_KVP)
 
 /* An option of this command, in a message to its user. */
 #define NAME(option) OPTION_NAME(command, option)
@@ -94,11 +94,13 @@ static bool set_transport(struct command *command, const char *text)
 
 	if (strcmp(text, "vmbus") == 0)
 		transport = VM_LOGOFF_VIA_VMBUS;
+	else if (strcmp(text, "vsock") == 0)
+		transport = VM_LOGOFF_VIA_VSOCK;
 	else if (strcmp(text, "kvp") == 0)
 		transport = VM_LOGOFF_VIA_KVP;
 	command->options.flags = (command->options.flags & ~TRANSPORTS) | transport;
-	return transport ||
-	       command_refuse(command, "%s must be vmbus or kvp, not \"%s\"", NAME("via"), text);
+	return transport || command_refuse(command, "%s must be vmbus, vsock or kvp, not \"%s\"",
+					   NAME("via"), text);
 }
 
 static bool set_id(struct command *command, const char *text)

@@ -83,6 +83,7 @@ static void unlock(struct show *const *show)
 
 struct snapshot {
 	uint64_t id;
+	uint32_t via;
 	VMLogoffState state;
 	int32_t percent;
 	uint32_t found, ended, failed;
@@ -99,6 +100,7 @@ static struct snapshot snapshot_of(IVMTask2 *task)
 	struct snapshot snapshot = {0};
 
 	IVMTask2_get_ID(task, &snapshot.id);
+	VMGuestOS_TaskTransport((IVMTask *)task, &snapshot.via);
 	IVMTask2_get_State(task, &snapshot.state);
 	IVMTask2_get_PercentCompleted(task, &snapshot.percent);
 	IVMTask2_get_Sessions(task, &snapshot.found, &snapshot.ended, &snapshot.failed);
@@ -121,14 +123,27 @@ static void print_json(const struct machine *machine, json_t *json)
 		puts(line);
 }
 
+/* As --via has it. */
+static const char *via_name(uint32_t via)
+{
+	switch (via) {
+	case VM_LOGOFF_VIA_VMBUS:
+		return "vmbus";
+	case VM_LOGOFF_VIA_VSOCK:
+		return "vsock";
+	default:
+		return "kvp";
+	}
+}
+
 static json_t *snapshot_to_json(const char *event, const struct snapshot *snapshot)
 {
-	return json_pack("{s:s, s:o, s:s, s:i, s:I, s:I, s:I, s:s}", "event", event, "id",
-			 json_sprintf("0x%016" PRIx64, snapshot->id), "state",
-			 state_names[snapshot->state], "percent", (int)snapshot->percent, "found",
-			 (json_int_t)snapshot->found, "ended", (json_int_t)snapshot->ended,
-			 "failed", (json_int_t)snapshot->failed, "text",
-			 snapshot->text ? snapshot->text : "");
+	return json_pack("{s:s, s:o, s:s, s:s, s:i, s:I, s:I, s:I, s:s}", "event", event, "id",
+			 json_sprintf("0x%016" PRIx64, snapshot->id), "via",
+			 via_name(snapshot->via), "state", state_names[snapshot->state], "percent",
+			 (int)snapshot->percent, "found", (json_int_t)snapshot->found, "ended",
+			 (json_int_t)snapshot->ended, "failed", (json_int_t)snapshot->failed,
+			 "text", snapshot->text ? snapshot->text : "");
 }
 
 static char *snapshot_to_line(const struct snapshot *snapshot)

@@ -37,6 +37,7 @@ $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
 $(BUILD)/fuzz/fuzz_locks: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/log \
 	guest/transport/kvp_locks guest/transport/kvp_pool shared/text)
 $(BUILD)/fuzz/fuzz_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/fuzz/%)
+$(BUILD)/fuzz/fuzz_stream: $(VSOCK_REQUEST_OBJECTS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/fuzz_kvp_xml: $(BUILD)/fuzz/userspace/host/windows/kvp_xml.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_pool \

@@ -433,10 +433,54 @@ KVP = {
 }
 
 
+(BYTES, ANSWERS, ENDS, PASSES, CANCELS, WRITTEN) = range(6)
+NEWEST, OLDER, OLDEST = range(3)
+CANCEL_OP, QUERY_OP, PROGRESS_OP, COMPLETE_OP = range(2, 6)
+PENDING, DELIVERED, GRACE, ENDING, DONE = range(0, 40, 8)
+UNKNOWN = 64
+
+
+def stream(*items, flags=0):
+    """Events of a logoff over a stream, see fuzz_stream.c."""
+    return bytes([flags]) + b"".join(bytes(event) for event in items)
+
+
+def received(message):
+    return b"".join(bytes([BYTES, len(message[at:at + 255])]) + message[at:at + 255]
+                    for at in range(0, len(message), 255))
+
+
+SENT = ((ANSWERS, NEWEST), (WRITTEN,))
+STREAM = {
+    "whole": stream(*SENT, (ANSWERS, PROGRESS_OP | DELIVERED), (ANSWERS, QUERY_OP | GRACE),
+                    received(session(1, 2)), (ANSWERS, COMPLETE_OP | DONE)),
+    "oldest": stream((ANSWERS, OLDEST), (WRITTEN,), (ANSWERS, COMPLETE_OP | DONE)),
+    "too-old": stream((ANSWERS, OLDEST), flags=128),
+    "too-old-flag": stream((ANSWERS, OLDER), flags=0x22),
+    "target": stream(*SENT, received(session(3, 0)), (ANSWERS, COMPLETE_OP | DONE), flags=0x82),
+    "repeated": stream(*SENT, (ANSWERS, PROGRESS_OP | GRACE), (ENDS, 0), (PASSES, 1), *SENT,
+                       (ANSWERS, QUERY_OP | ENDING), (ENDS, 0), (PASSES, 1), *SENT,
+                       (ANSWERS, QUERY_OP | DONE)),
+    "not-read": stream(*SENT, (ENDS, 0), (PASSES, 1), *SENT, (ANSWERS, QUERY_OP | UNKNOWN)),
+    "restarted": stream(*SENT, (ANSWERS, PROGRESS_OP | GRACE), (ENDS, 0), (PASSES, 1), *SENT,
+                        (ANSWERS, QUERY_OP | UNKNOWN)),
+    "cancelled": stream(*SENT, (ANSWERS, PROGRESS_OP | GRACE), (CANCELS,), (WRITTEN,),
+                        (ANSWERS, CANCEL_OP | GRACE), (ANSWERS, COMPLETE_OP | DONE)),
+    "cancelled-unread": stream(*SENT, (ENDS, 0), (CANCELS,), (PASSES, 1), *SENT,
+                               (ANSWERS, QUERY_OP | UNKNOWN)),
+    "outage": stream(*SENT, *((ENDS, 2), (PASSES, 10)) * 4),
+    "hangs": stream(*SENT, *((PASSES, 10), (PASSES, 1)) * 4),
+    "no-answer": stream((WRITTEN,), (PASSES, 11)),
+    "late": stream(*SENT, (ANSWERS, PROGRESS_OP | ENDING), (PASSES, 91)),
+    "refused": stream(*SENT, received(packet(status=0x80070057, flags=5))),
+    "garbage": stream(*SENT, (BYTES, 40, *bytes(b"x" * 40))),
+}
+
+
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
                         "device": DEVICE, "sockets": SOCKETS, "engine": ENGINE, "watch": WATCH,
-                        "ring": RING, "kvp": KVP}.items():
+                        "ring": RING, "kvp": KVP, "stream": STREAM}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

@@ -20,10 +20,14 @@ $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o $(BUILD)/asan/userspace/shared/wire_host.o
 $(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/vmbus/ring.o
 $(BUILD)/asan/test_stream: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/stream.o vsock/address.o loop.o util.o)
+$(BUILD)/asan/test_sockets: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/vsock.o vsock/stream.o vsock/address.o \
+	control/permission.o control/peer.o loop.o socket.o util.o)
+$(BUILD)/asan/test_sockets: UNIT_LIBS = -ljansson
+$(BUILD)/asan/test_stream $(BUILD)/asan/test_sockets: $(BUILD)/asan/tests/unit/fake_channel.o
 $(BUILD)/asan/test_mux: $(BUILD)/asan/tests/hvhost/outer/mux.o
 $(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/libvmguestos/registry.o
 $(BUILD)/asan/test_registry: UNIT_LIBS = -ljansson
-$(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/control/,permission.o peer.o)
+$(BUILD)/asan/test_permission: $(addprefix $(BUILD)/asan/tests/hvhost/,control/permission.o control/peer.o util.o)
 $(BUILD)/asan/test_permission: UNIT_LIBS = -ljansson
 $(BUILD)/asan/test_storm: $(BUILD)/asan/tests/hvhost/storm/packet.o $(BUILD)/asan/driver/wire.o \
 	$(BUILD)/asan/userspace/shared/wire_host.o
@@ -38,7 +42,7 @@ $(BUILD)/asan/test_doctor: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoff
 $(BUILD)/asan/test_ctl: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OWN)))
 $(BUILD)/asan/test_doctor $(BUILD)/asan/test_ctl: UNIT_LIBS = $(LOGOFFCTL_LIBS)
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
-$(filter-out $(addprefix %/test_,wire ring stream mux storm utf16 kvp_machine kvp_xml vmguestos_request vmguestos_vsock vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
+$(filter-out $(addprefix %/test_,wire ring stream sockets mux storm utf16 kvp_machine kvp_xml vmguestos_request vmguestos_vsock vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
 $(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user %/test_vsock_requests %/test_vsock_listener,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
 $(filter %/test_bus %/test_ctl %/test_logind %/test_notifier,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o

@@ -4,10 +4,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include "tests/hvhost/vmm/vm.h"
+#include "fake_channel.h"
 #include "tests/hvhost/vsock/stream.h"
 #include "tests/hvhost/vsock/vsock.h"
 #include "unit.h"
@@ -19,107 +18,36 @@ static struct vsock vsock = {.vm = &vm};
 static struct stream *stream;
 static int host; /* the other end of the stream's UNIX socket */
 
-/* What the stream has done with the channel. */
-static struct {
-	uint8_t sent[65536]; /* packets to the guest, one after the other */
-	size_t sent_size;
-	bool full;
-	unsigned int refused, reaped;
-} guest;
-
-int vmbus_add_channel(struct vmbus *bus, struct channel *channel)
-{
-	channel->bus = bus;
-	channel->enabled = true;
-	return 0;
-}
-
-void vmbus_remove_channel(struct channel *channel)
-{
-	assert_int_equal(channel->state, CHANNEL_NOT_OFFERED);
-}
-
-void channel_offer(struct channel *channel)
-{
-	if (vm.bus.offers_requested)
-		channel->state = CHANNEL_OFFERED;
-}
-
-static void close_channel(struct channel *channel, enum channel_state next)
-{
-	bool was_open = channel->state == CHANNEL_OPEN;
-
-	channel->state = next;
-	if (was_open)
-		channel->ops->closed(channel);
-}
-
-void channel_rescind(struct channel *channel)
-{
-	if (channel->state == CHANNEL_OFFERED || channel->state == CHANNEL_OPEN)
-		close_channel(channel, CHANNEL_RESCINDED);
-}
-
-int channel_send(struct channel *channel, const void *data, size_t length)
-{
-	assert_int_equal(channel->state, CHANNEL_OPEN);
-	assert_true(guest.sent_size + length <= sizeof(guest.sent));
-	memcpy(guest.sent + guest.sent_size, data, length);
-	guest.sent_size += length;
-	return 0;
-}
-
-bool channel_is_full(const struct channel *channel)
-{
-	return guest.full;
-}
-
-void channel_hold(struct channel *channel)
-{
-	channel->held = true;
-}
-
-void channel_continue(struct channel *channel)
-{
-	channel->held = false;
-}
+/* What the stream has asked its owner for. */
+static unsigned int refused, reaped;
 
 uint32_t vsock_next_port(struct vsock *owner)
 {
 	return 5000;
 }
 
-void vsock_refuse(struct stream *refused)
+void vsock_refuse(struct stream *of)
 {
-	assert_ptr_equal(refused, stream);
-	guest.refused++;
+	assert_ptr_equal(of, stream);
+	refused++;
 }
 
 void vsock_reap(struct vsock *owner)
 {
-	guest.reaped++;
+	reaped++;
 }
 
-/* Handles the events that there are. A level that does not change is no reason to loop forever. */
 static void run_loop(void)
 {
-	struct epoll_event event;
-
-	for (int i = 0; i < 1000 && epoll_wait(vm.loop.epoll, &event, 1, 0) > 0; i++) {
-		struct source *source = event.data.ptr;
-
-		source->ready(source, event.events);
-	}
-	assert_int_equal(epoll_wait(vm.loop.epoll, &event, 1, 0), 0);
+	fake_run_loop(&vm.loop);
 }
 
 static int start(enum stream_state state, enum channel_kind kind)
 {
 	int pair[2];
 
-	guest.sent_size = 0;
-	guest.full = false;
-	guest.refused = guest.reaped = 0;
+	fake_guest = (struct fake_guest){0};
+	refused = reaped = 0;
 	vm.bus.offers_requested = true;
 	assert_int_equal(loop_init(&vm.loop), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
@@ -211,13 +139,13 @@ static void assert_guest_gets(const char *text)
 	struct pipe_header header;
 	size_t size = sizeof(header) + strlen(text);
 
-	assert_true(guest.sent_size >= size);
-	memcpy(&header, guest.sent, sizeof(header));
+	assert_true(fake_guest.sent_size >= size);
+	memcpy(&header, fake_guest.sent, sizeof(header));
 	assert_int_equal(header.type, 1);
 	assert_int_equal(header.size, strlen(text));
-	assert_memory_equal(guest.sent + sizeof(header), text, strlen(text));
-	guest.sent_size -= size;
-	memmove(guest.sent, guest.sent + size, guest.sent_size);
+	assert_memory_equal(fake_guest.sent + sizeof(header), text, strlen(text));
+	fake_guest.sent_size -= size;
+	memmove(fake_guest.sent, fake_guest.sent + size, fake_guest.sent_size);
 }
 
 static void connect_stream(void)
@@ -308,7 +236,7 @@ static void test_line_too_long_or_unknown(void **state)
 {
 	host_writes("CONNECT 00000000000000000000877\n");
 	assert_ended();
-	assert_int_equal(guest.reaped, 1);
+	assert_int_equal(reaped, 1);
 }
 
 static void test_not_a_command(void **state)
@@ -322,7 +250,7 @@ static void test_guest_without_bus(void **state)
 	vm.bus.offers_requested = false;
 	host_writes("CONNECT 877\n");
 	assert_ended();
-	assert_int_equal(guest.reaped, 1);
+	assert_int_equal(reaped, 1);
 }
 
 static void test_nobody_accepts(void **state)
@@ -332,10 +260,10 @@ static void test_nobody_accepts(void **state)
 	assert_ended();
 	assert_int_equal(stream->channel.state, CHANNEL_RESCINDED);
 	/* Not before the guest has released the relid: its release is the next message. */
-	assert_int_equal(guest.reaped, 0);
+	assert_int_equal(reaped, 0);
 	stream->channel.state = CHANNEL_NOT_OFFERED;
 	stream->channel.ops->released(&stream->channel);
-	assert_int_equal(guest.reaped, 1);
+	assert_int_equal(reaped, 1);
 }
 
 static void test_client_leaves_before_the_guest_accepts(void **state)
@@ -407,13 +335,13 @@ static void test_host_closes(void **state)
 static void test_slow_reader_at_the_guest(void **state)
 {
 	connect_stream();
-	guest.full = true;
+	fake_guest.full = true;
 	host_writes("one");
 	closep(&host);
 	run_loop();
 	/* An event may have been pending when the ring filled up, but no byte is read anymore. */
-	assert_int_equal(guest.sent_size, 0);
-	guest.full = false;
+	assert_int_equal(fake_guest.sent_size, 0);
+	fake_guest.full = false;
 	stream->channel.ops->writable(&stream->channel);
 	run_loop();
 	assert_guest_gets("one");
@@ -424,7 +352,7 @@ static void test_slow_reader_at_the_guest(void **state)
 static void test_both_leave_while_the_ring_is_full(void **state)
 {
 	connect_stream();
-	guest.full = true;
+	fake_guest.full = true;
 	host_writes("nobody reads this");
 	closep(&host);
 	guest_shuts_down();
@@ -482,7 +410,7 @@ static void test_guest_closes_with_much_unread(void **state)
 
 	connect_stream();
 	sent = fill_host();
-	close_channel(&stream->channel, CHANNEL_OFFERED);
+	fake_close_channel(&stream->channel, CHANNEL_OFFERED);
 	run_loop();
 	assert_int_equal(stream->state, STREAM_CONNECTED);
 	assert_int_equal(host_reads_all(), sent);
@@ -505,27 +433,27 @@ static void test_host_closes_while_it_is_full(void **state)
 static void test_reset(void **state)
 {
 	connect_stream();
-	close_channel(&stream->channel, CHANNEL_NOT_OFFERED);
+	fake_close_channel(&stream->channel, CHANNEL_NOT_OFFERED);
 	stream->channel.ops->released(&stream->channel);
 	run_loop();
 	assert_ended();
-	assert_true(guest.reaped > 0);
+	assert_true(reaped > 0);
 }
 
 static void test_reset_before_the_guest_accepts(void **state)
 {
 	host_writes("CONNECT 877\n");
-	close_channel(&stream->channel, CHANNEL_NOT_OFFERED);
+	fake_close_channel(&stream->channel, CHANNEL_NOT_OFFERED);
 	stream->channel.ops->released(&stream->channel);
 	assert_ended();
-	assert_true(guest.reaped > 0);
+	assert_true(reaped > 0);
 }
 
 static void test_opened_twice(void **state)
 {
 	connect_stream();
 	fill_host();
-	close_channel(&stream->channel, CHANNEL_OFFERED);
+	fake_close_channel(&stream->channel, CHANNEL_OFFERED);
 	guest_opens();
 	assert_int_equal(stream->state, STREAM_ENDED);
 	assert_int_equal(stream->channel.state, CHANNEL_RESCINDED);
@@ -565,7 +493,7 @@ static void test_connection_of_the_guest(void **state)
 	assert_guest_gets("hello");
 	guest_writes("hello, host");
 	assert_host_reads("hello, host");
-	assert_int_equal(guest.refused, 0);
+	assert_int_equal(refused, 0);
 }
 
 static void test_refused_by_the_relay(void **state)
@@ -573,8 +501,8 @@ static void test_refused_by_the_relay(void **state)
 	closep(&host);
 	run_loop();
 	assert_int_equal(stream->state, STREAM_ENDED);
-	assert_int_equal(guest.refused, 1);
-	assert_int_equal(guest.reaped, 1);
+	assert_int_equal(refused, 1);
+	assert_int_equal(reaped, 1);
 }
 
 #define TEST_FROM_GUEST(name) cmocka_unit_test_setup_teardown(name, setup_from_guest, teardown)

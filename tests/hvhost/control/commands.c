@@ -157,11 +157,8 @@ static const struct command {
 	{"stop", PERMISSION_OWNER, stop_command},
 };
 
-static void deny(struct vm *vm, uint64_t client, const struct peer *peer,
-		 const struct command *command)
+static void deny(struct vm *vm, uint64_t client, const struct command *command)
 {
-	log_line("denied: %s by user %u, group %u, process %d.", command->name, peer->uid,
-		 peer->gid, peer->pid);
 	control_fail(&vm->control, client, (uint32_t)E_ACCESSDENIED,
 		     command->needs == PERMISSION_OWNER
 			     ? "Only root and the user who started the machine may do that."
@@ -177,10 +174,10 @@ void command_run(struct vm *vm, uint64_t client, const struct peer *peer, const 
 	for (size_t i = 0; name && i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, name) != 0)
 			continue;
-		if (peer->permission >= commands[i].needs)
+		if (peer_is_allowed(peer, commands[i].needs, name))
 			commands[i].run(vm, client, request);
 		else
-			deny(vm, client, peer, &commands[i]);
+			deny(vm, client, &commands[i]);
 		return;
 	}
 	control_fail(&vm->control, client, HV_LOGOFF_E_INVALIDARG,

@@ -46,6 +46,15 @@ int peer_of_socket(int fd, const struct access *access, struct peer *peer)
 	return 0;
 }
 
+bool peer_is_allowed(const struct peer *peer, enum permission needs, const char *what)
+{
+	if (peer->permission >= needs)
+		return true;
+	log_line("denied: %s by user %u, group %u, process %d.", what, peer->uid, peer->gid,
+		 peer->pid);
+	return false;
+}
+
 json_t *peer_to_json(const struct peer *peer)
 {
 	return json_pack("{s:I, s:I, s:I, s:i}", "pid", (json_int_t)peer->pid, "uid",

@@ -18,6 +18,8 @@ struct peer {
 
 /* 0 or -errno. */
 int peer_of_socket(int fd, const struct access *access, struct peer *peer);
+/* Whether the peer has the permission that @what needs; logs a denial. */
+bool peer_is_allowed(const struct peer *peer, enum permission needs, const char *what);
 json_t *peer_to_json(const struct peer *peer);
 int peer_from_json(const json_t *json, struct peer *peer);
 

@@ -317,7 +317,9 @@ static int announce(struct mux *mux, uint32_t number, const struct peer *peer)
 /* Many clients without permission must not keep the others from connecting. */
 static bool is_admitted(const struct mux *mux, bool vsock, const struct peer *peer)
 {
-	return peer->permission >= PERMISSION_EXECUTE || (!vsock && !mux_is_crowded(mux));
+	if (vsock)
+		return peer_is_allowed(peer, PERMISSION_EXECUTE, "vsock");
+	return peer->permission != PERMISSION_NONE || !mux_is_crowded(mux);
 }
 
 static int on_connect(struct mux *mux, int fd)

@@ -75,12 +75,8 @@ static bool is_admitted(const struct vsock *vsock, int fd)
 {
 	struct peer peer;
 
-	if (peer_of_socket(fd, &vsock->vm->config->access, &peer) < 0)
-		return false;
-	if (peer.permission < PERMISSION_EXECUTE)
-		log_line("vsock to guest: refused to process %d of user %u.", (int)peer.pid,
-			 (unsigned int)peer.uid);
-	return peer.permission >= PERMISSION_EXECUTE;
+	return peer_of_socket(fd, &vsock->vm->config->access, &peer) == 0 &&
+	       peer_is_allowed(&peer, PERMISSION_EXECUTE, "vsock");
 }
 
 static void accept_client(struct source *source, uint32_t events)

@@ -67,6 +67,7 @@ help:
 	@echo '                  [DESTDIR=] [PREFIX=/usr] [KDIR=]'
 	@echo 'make deb          build Debian packages into $(BUILD)/deb'
 	@echo 'make packages     build, install, upgrade and purge them in a clean system [RELEASES=]'
+	@echo 'make dist         make the release: sources, list of what is linked, and checksums'
 	@echo 'make clean        remove $(BUILD)/'
 
 # Two variants of each object: as shipped, and with ASan and UBSan for the unit tests.
@@ -77,7 +78,7 @@ $(BUILD)/asan/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(BASE_CFLAGS) $(ASAN_CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-include $(wildcard driver/build.mk userspace/*/build.mk tests/*/build.mk)
+include $(wildcard driver/build.mk userspace/*/build.mk packaging/build.mk tests/*/build.mk)
 -include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
@@ -144,12 +145,14 @@ test:
 clean:
 	rm -rf $(BUILD)
 
-# Debian packages of the files that git knows, as they are in this directory.
+# Debian packages of the files that git knows, as they are in this directory. A release archive is not
+# a repository: all of its files.
+list-files = $(if $(wildcard .git),git ls-files -z,find . -path './$(BUILD)' -prune -o ! -type d -print0)
 deb-source = $(BUILD)/deb/hv-logoff-$(RELEASE)
 deb:
 	rm -rf $(BUILD)/deb
 	mkdir -p $(deb-source)
-	git ls-files -z | xargs -0 cp -P --parents -t $(deb-source)
+	$(list-files) | xargs -0 cp -P --parents -t $(deb-source)
 	cd $(deb-source) && dpkg-buildpackage -us -uc -b $(DEB_FLAGS)
 
 # What packages need: all without the driver and the test host.

@@ -12,7 +12,7 @@ flags=(-D_GNU_SOURCE -Iuserspace/shared/include -Idriver/uapi -I. "-I$build"
 	-I"$build/tests/hvhost" -Iuserspace/host/libvmguestos)
 
 files() {
-	find debian driver userspace tests .ci Makefile -type f "$@" | sort
+	find debian driver packaging userspace tests .ci Makefile -type f "$@" | sort
 }
 
 # Compiled by mingw-w64 only.

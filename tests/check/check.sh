@@ -50,7 +50,8 @@ one_release() {
 	release=$(sed -n 's/^#define RELEASE "\(.*\)"/\1/p' userspace/shared/release.h)
 	missing=$(grep -L "^\.TH.* \"hv-logoff $release\"" docs/*.[1-9] || true
 		grep -L "ModuleVersion *= '$release'" userspace/host/powershell/HvLogoff/HvLogoff.psd1 || true
-		grep -L "^hv-logoff ($release)" debian/changelog || true)
+		grep -L "^hv-logoff ($release)" debian/changelog || true
+		grep -L "^Version: *$release\$" packaging/hv-logoff.spec || true)
 	[[ -z $missing ]] || { echo "not version ${release:-of release.h}: $missing"; return 1; }
 }
 

@@ -5,4 +5,12 @@ RELEASES ?= bookworm
 packages:
 	@for release in $(RELEASES); do tests/packages/packages.sh $(BUILD) $$release; done
 
-.PHONY: packages
+DEPS_PACKAGES := rpm
+
+deps-packages:
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_PACKAGES)
+
+rpm:
+	tests/packages/rpm.sh $(BUILD)
+
+.PHONY: deps-packages packages rpm

@@ -23,6 +23,7 @@ $(BUILD)/fuzz/fuzz_vmlogoff: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,shared/tex
 	$(addprefix host/vmlogoff/,command request system_posix))
 $(BUILD)/fuzz/fuzz_vmlogoff: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
+$(BUILD)/fuzz/fuzz_vsock: $(addprefix $(BUILD)/fuzz/tests/hvhost/,vsock/stream.o vsock/address.o loop.o)
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 	$(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config shared/text $(addprefix guest/logoff/, \

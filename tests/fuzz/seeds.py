@@ -477,10 +477,44 @@ STREAM = {
 }
 
 
+# Actions of the host and the guest in fuzz_vsock.c.
+(WRITES, READS, SHUTS_DOWN, CLOSES, OPENS, GUEST_WRITES, GUEST_SHUTS_DOWN, GARBAGE, GUEST_CLOSES,
+ RELEASES, SPACE, RESET, TIMER) = range(13)
+FULL, FREE = (SPACE, 1), (SPACE, 0)
+CONNECTED = ((OPENS, 0), (READS, 0))
+
+
+def steps(*pairs):
+    return bytes(number for pair in pairs for number in pair)
+
+
+VSOCK = {
+    "both-ways": steps(*CONNECTED, (WRITES, 9), (GUEST_WRITES, 9), (READS, 255), (SHUTS_DOWN, 0),
+                       (GUEST_WRITES, 1), (GUEST_SHUTS_DOWN, 0), (READS, 255), (RELEASES, 0)),
+    "guest-first": steps(*CONNECTED, (GUEST_WRITES, 255), (GUEST_SHUTS_DOWN, 0), (WRITES, 255),
+                         (CLOSES, 0), (RELEASES, 0)),
+    "pipelined": steps((WRITES, 3), (SHUTS_DOWN, 0), *CONNECTED, (GUEST_SHUTS_DOWN, 0)),
+    "host-full": steps(*CONNECTED, *((GUEST_WRITES, 255),) * 16, *((READS, 255),) * 8,
+                       (GUEST_WRITES, 255), (GUEST_CLOSES, 31), *((READS, 255),) * 40),
+    "host-full-closes": steps(*CONNECTED, *((GUEST_WRITES, 255),) * 16, (CLOSES, 0),
+                              (GUEST_WRITES, 1), (GUEST_SHUTS_DOWN, 0)),
+    "guest-full": steps(*CONNECTED, FULL, (WRITES, 255), (WRITES, 255), (CLOSES, 0), FREE,
+                        (TIMER, 0), (RELEASES, 0)),
+    "both-leave": steps(*CONNECTED, FULL, (WRITES, 1), (CLOSES, 0), (GUEST_SHUTS_DOWN, 0),
+                        (TIMER, 0)),
+    "nobody": steps((TIMER, 0), (RELEASES, 0)),
+    "client-leaves": steps((CLOSES, 0), (RELEASES, 0)),
+    "reset": steps(*CONNECTED, (GUEST_WRITES, 99), (RESET, 0), (READS, 255)),
+    "opened-twice": steps(*CONNECTED, *((GUEST_WRITES, 255),) * 16, (GUEST_CLOSES, 0), (OPENS, 0)),
+    "garbage": steps(*CONNECTED, (GARBAGE, 1)),
+    "line": b"CONNECT 4294967295\0",
+}
+
+
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
                         "device": DEVICE, "sockets": SOCKETS, "engine": ENGINE, "watch": WATCH,
-                        "ring": RING, "kvp": KVP, "stream": STREAM}.items():
+                        "ring": RING, "kvp": KVP, "stream": STREAM, "vsock": VSOCK}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

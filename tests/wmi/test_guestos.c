@@ -509,8 +509,8 @@ static void what_hyper_v_lacks(void **state)
 	assert_hresult(IVMGuestOS2_LogoffWithOptions(guest, &options, &task), E_NOTIMPL);
 	assert_null(task);
 	assert_contains(VMGuestOS_LastErrorText(), "key-value pairs (kvp)");
-	assert_hresult(IVMGuestOS2_Advise(guest, &sink, &cookie), E_NOTIMPL);
-	assert_contains(VMGuestOS_LastErrorText(), "the logoff component, which does");
+	assert_hresult(IVMGuestOS2_Advise(guest, &sink, &cookie), VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_contains(VMGuestOS_LastErrorText(), "hv-logoffd.socket");
 	assert_hresult(IVMGuestOS2_Unadvise(guest, 1), CONNECT_E_NOCONNECTION);
 	IVMGuestOS2_Release(guest);
 }

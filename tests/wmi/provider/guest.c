@@ -10,6 +10,7 @@
 #include "userspace/host/windows/wide.h"
 #include "userspace/shared/kvp_sessions.h"
 #include "userspace/shared/kvp_value.h"
+#include "userspace/shared/vsock.h"
 
 #define BOOT      "b0-1"
 #define SKEW_TIME 1000000000 /* 2001-09-09T01:46:40Z */
@@ -38,6 +39,7 @@ static const WCHAR *const words[] = {
 
 static struct {
 	enum behavior behavior;
+	bool listens; /* on a socket */
 	struct kvp_answer answer;
 	bool gone;
 } guest;
@@ -49,6 +51,10 @@ void guest_reset(void)
 
 bool guest_apply_word(const WCHAR *word)
 {
+	if (wcscmp(word, L"vsock=yes") == 0) {
+		guest.listens = true;
+		return true;
+	}
 	for (size_t index = LOGOFF; index < ARRAY_SIZE(words); index++) {
 		if (wcscmp(word, words[index]) == 0) {
 			guest.behavior = (enum behavior)index;
@@ -136,14 +142,16 @@ static void proceed(void)
 BSTR guest_answer(void)
 {
 	static const struct kvp_answer other = {.id = "other", .state = HV_LOGOFF_GRACE};
+	struct kvp_answer answer;
 	char value[KVP_TEXT_MAX + 1];
 
 	if (guest.behavior == NONE)
 		return NULL;
 	if (guest.answer.id[0])
 		proceed();
-	kvp_answer_format(value, guest.behavior == BUSY ? &other : &guest.answer, BOOT,
-			  guest.behavior == SKEWED ? SKEW_TIME : time(NULL));
+	answer = guest.behavior == BUSY ? other : guest.answer;
+	answer.vsock = guest.listens ? HVL_VSOCK_PORT : 0;
+	kvp_answer_format(value, &answer, BOOT, guest.behavior == SKEWED ? SKEW_TIME : time(NULL));
 	return wide_from_utf8(value);
 }
 

@@ -14,7 +14,8 @@
  *	guest=stops    the machine stops while the request is in progress
  *	guest=moves    it moves to another host
  *
- * Each time that the host reads the guest's items, the request proceeds by one step.
+ * With vsock=yes, its answers say that it also accepts requests by a socket. Each time that the
+ *host reads the guest's items, the request proceeds by one step.
  */
 #ifndef GUEST_H
 #define GUEST_H

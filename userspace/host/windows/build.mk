@@ -24,7 +24,9 @@ comma := ,
 # libvmguestos for Windows, whose machines are those of Hyper-V. It is a static library: strings and
 # arrays that it returns are freed by the program's free().
 WINDOWS_OBJECTS := $(patsubst %.c,%.o,$(wildcard userspace/host/windows/*.c)) \
-	$(patsubst %,userspace/host/libvmguestos/%.o,events guestos iid sessions task) $(KVP_MACHINE_OBJECTS)
+	$(patsubst %,userspace/host/libvmguestos/%.o,events guestos iid sessions task \
+		$(addprefix transport/,vsock vsock_channel vsock_events vsock_link vsock_request)) \
+	$(KVP_MACHINE_OBJECTS) $(WIRE_HOST_OBJECTS)
 
 # utc.c uses functions of POSIX that have other names, or need a macro.
 $(WINDOWS)/userspace/shared/utc.o $(WINDOWS)/trap/userspace/shared/utc.o: WINDOWS_CPPFLAGS += \

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "userspace/host/libvmguestos/error.h"
+#include "userspace/host/libvmguestos/transport/vsock.h"
 #include "userspace/shared/util.h"
+#include "userspace/shared/vsock.h"
 
 #define TEXT_SIZE       512
 /* For the node of a cluster, in addition to the time for the error itself. */
@@ -461,29 +463,113 @@ HRESULT vmg_machine_can_logoff(struct machine *machine)
 	return hr;
 }
 
+/* AF_HYPERV does not reach other computers. */
+static bool has_sockets(const struct machine *machine)
+{
+	return wmi_is_this_computer(machine->host);
+}
+
+static struct vsock_address address_of(const struct machine *machine, uint32_t port)
+{
+	return (struct vsock_address){.guid = machine->guid, .port = port};
+}
+
+/* Key-value pairs say whether the guest's daemon listens: VM_E_ADDITIONS_FEATURE_NOT_AVAIL. */
+static HRESULT find_port(const struct machine *machine, uint32_t *port)
+{
+	struct machine_items items = {};
+	struct visit visit;
+	HRESULT hr = visit_begin(&visit, machine, NULL);
+
+	*port = 0;
+	if (SUCCEEDED(hr))
+		hr = machine_read(&visit.link, &visit.wait, &items);
+	if (SUCCEEDED(hr))
+		*port = kvp_machine_vsock_port(&items.iface);
+	hyperv_items_clear(&items.items);
+	machine_close(&visit.link);
+	return SUCCEEDED(hr) && !*port ? VM_E_ADDITIONS_FEATURE_NOT_AVAIL : hr;
+}
+
+static HRESULT refuse_remote(const struct machine *machine)
+{
+	if (has_sockets(machine))
+		return S_OK;
+	vmg_last_error("Hyper-V sockets work only on the host of the machine; run this there, or "
+		       "use key-value pairs (kvp).");
+	return E_NOTIMPL;
+}
+
+static HRESULT start_vsock(struct task *task, const struct machine *machine,
+			   const VMLogoffOptions *options)
+{
+	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+	HRESULT hr = S_OK;
+
+	/* Whoever asks for this transport may know of a guest without key-value pairs. */
+	if (!(options->flags & VM_LOGOFF_VIA_VSOCK))
+		hr = find_port(machine, &address.port);
+	return SUCCEEDED(hr) ? machine_vsock_start(task, machine, &address, options) : hr;
+}
+
+static const struct transport vsock = {
+	.action = VMG_TASK_LOGOFF,
+	.via = VM_LOGOFF_VIA_VSOCK,
+	.start = start_vsock,
+	.process = vmg_vsock_process,
+	.wait = vmg_vsock_wait,
+	.cancel = vmg_vsock_cancel_task,
+	.complete = vmg_vsock_complete,
+	.release = vmg_vsock_release,
+};
+
+/* The guest's socket, or key-value pairs, with one id: the guest never carries it out twice. */
 HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *options, IVMTask **out)
 {
-	if (!(options->flags & VM_LOGOFF_VIA_VMBUS))
-		return vmg_task_start(&machine_kvp, machine, options, vmg_task_new_id(), out);
-	vmg_last_error("Hyper-V does not offer the logoff component; requests to its machines go "
-		       "through key-value pairs (kvp).");
-	return E_NOTIMPL;
+	uint32_t only = options->flags & VM_LOGOFF_VIA_ANY;
+	uint64_t id = vmg_task_new_id();
+	HRESULT hr = VM_E_ADDITIONS_FEATURE_NOT_AVAIL;
+
+	if (only == VM_LOGOFF_VIA_VMBUS) {
+		vmg_last_error("Hyper-V does not offer the logoff component; requests to its "
+			       "machines go through Hyper-V sockets (vsock) or key-value pairs "
+			       "(kvp).");
+		return E_NOTIMPL;
+	}
+	if (only == VM_LOGOFF_VIA_VSOCK) {
+		hr = refuse_remote(machine);
+		return SUCCEEDED(hr) ? vmg_task_start(&vsock, machine, options, id, out) : hr;
+	}
+	if (!only && has_sockets(machine))
+		hr = vmg_task_start(&vsock, machine, options, id, out);
+	if (SUCCEEDED(hr))
+		return hr;
+	vmg_last_error(NULL);
+	return vmg_task_start(&machine_kvp, machine, options, id, out);
 }
 
 HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
 {
+	struct vsock_address address;
 	char text[TEXT_SIZE];
-	HRESULT hr = machine_kvp_cancel(machine, id, text, sizeof(text));
+	HRESULT hr = machine_kvp_cancel(machine, id, text, sizeof(text)), by_vsock;
 
 	vmg_last_error(text);
-	return hr;
+	if ((hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL && hr != HRESULT_FROM_WIN32(ERROR_NOT_FOUND)) ||
+	    !has_sockets(machine) || !id)
+		return hr;
+	address = address_of(machine, HVL_VSOCK_PORT);
+	by_vsock = machine_vsock_cancel(machine, &address, id);
+	return by_vsock == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : by_vsock;
 }
 
 HRESULT vmg_machine_events(struct machine *machine, struct events_source **out)
 {
-	(void)machine;
-	(void)out;
-	vmg_last_error("Key-value pairs carry no events, and Hyper-V does not offer the logoff "
-		       "component, which does.");
+	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
+
+	if (has_sockets(machine))
+		return vmg_vsock_events(&address, out);
+	vmg_last_error("Events need Hyper-V sockets, which work only on the host of the machine; "
+		       "run this there.");
 	return E_NOTIMPL;
 }

@@ -23,6 +23,9 @@ MODULE = DRIVE / "Program Files/WindowsPowerShell/Modules/HvLogoff"
 ENTRY = "C:\\Program Files\\hv-logoff\\"
 SOURCE = r"HKLM\System\CurrentControlSet\Services\EventLog\Application\hv-logoff"
 ENVIRONMENT = r"HKLM\System\CurrentControlSet\Control\Session Manager\Environment"
+SERVICES = r"HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion\Virtualization\GuestCommunicationServices"
+SERVICE = SERVICES + r"\{0000036d-facb-11e6-bd58-64006a7986d3}"
+OTHER = SERVICES + r"\{00000380-facb-11e6-bd58-64006a7986d3}"
 UNINSTALL = r"HKLM\Software\Microsoft\Windows\CurrentVersion\Uninstall"
 
 
@@ -90,6 +93,7 @@ def is_installed(release):
     assert products() == [release], products()
     assert path() == BEFORE["path"] + [ENTRY], path()
     assert f"{ENTRY}vmlogoff.exe\n" in wine("reg", "query", SOURCE, "/v", "EventMessageFile")
+    assert "REG_SZ    hv-logoff\n" in wine("reg", "query", SERVICE, "/v", "ElementName")
 
 
 def install():
@@ -126,6 +130,9 @@ def uninstall():
     msiexec("/x", "later.msi")
     assert not PROGRAM.exists() and not MODULE.exists(), files(DRIVE / "Program Files")
     assert path() == BEFORE["path"], path()
+    # Of the services for Hyper-V sockets, only that of hv-logoff is removed.
+    assert "REG_SZ    another\n" in wine("reg", "query", OTHER, "/v", "ElementName")
+    wine("reg", "query", SERVICE, expected=1)
     assert products() == [] and not keys() - BEFORE["keys"], keys() - BEFORE["keys"]
     assert not set(files(DRIVE)) - set(BEFORE["files"]), set(files(DRIVE)) - set(BEFORE["files"])
 
@@ -133,6 +140,7 @@ def uninstall():
 TESTS = [install, use, use_the_com_server, another_build, upgrade, downgrade_is_refused,
          uninstall]
 run_script("")  # cscript registers its own types
+wine("reg", "add", OTHER, "/v", "ElementName", "/d", "another", "/f")
 BEFORE = {"path": path(), "keys": keys(), "files": files(DRIVE)}
 
 

@@ -130,6 +130,48 @@ static void this_computer(void **state)
 	assert_false(system_is_this_computer(HOST));
 }
 
+#define SERVICES                                                                                   \
+	L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Virtualization\\"                       \
+	L"GuestCommunicationServices"
+#define SERVICE SERVICES L"\\{0000036d-facb-11e6-bd58-64006a7986d3}"
+#define OTHER   SERVICES L"\\{00000380-facb-11e6-bd58-64006a7986d3}"
+
+static LSTATUS read_name(const WCHAR *key, WCHAR name[32])
+{
+	DWORD size = 32 * sizeof(WCHAR);
+
+	return RegGetValueW(HKEY_LOCAL_MACHINE, key, L"ElementName", RRF_RT_REG_SZ, NULL, name,
+			    &size);
+}
+
+static int delete_services(void **state)
+{
+	RegDeleteTreeW(HKEY_LOCAL_MACHINE, SERVICES);
+	return 0;
+}
+
+/* Only the key of hv-logoff is added, and removed. */
+static void registration(void **state)
+{
+	WCHAR name[32];
+
+	assert_true(system_has_registration());
+	assert_int_equal(RegSetKeyValueW(HKEY_LOCAL_MACHINE, OTHER, L"ElementName", REG_SZ,
+					 L"another", sizeof(L"another")),
+			 ERROR_SUCCESS);
+	for (unsigned int times = 0; times < 2; times++) {
+		assert_hresult(system_set_registration(true), S_OK);
+		assert_int_equal(read_name(SERVICE, name), ERROR_SUCCESS);
+		assert_int_equal(wcscmp(name, L"hv-logoff"), 0);
+	}
+	for (unsigned int times = 0; times < 2; times++) {
+		assert_hresult(system_set_registration(false), S_OK);
+		assert_int_equal(read_name(SERVICE, name), ERROR_FILE_NOT_FOUND);
+	}
+	assert_int_equal(read_name(OTHER, name), ERROR_SUCCESS);
+	assert_int_equal(wcscmp(name, L"another"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +179,7 @@ int main(void)
 		cmocka_unit_test(events),
 		cmocka_unit_test_teardown(credentials, delete_credential),
 		cmocka_unit_test(this_computer),
+		cmocka_unit_test_teardown(registration, delete_services),
 	};
 
 	return cmocka_run_group_tests_name("system", tests, NULL, NULL);

@@ -102,6 +102,21 @@ def results_of_the_guest():
     expect(run("guest=busy", "web1"), 6, err="ERROR_BUSY")
 
 
+def hyper_v_sockets():
+    """Wine has none, so that key-value pairs are used."""
+    for options in ("--via=vsock",), ("--watch",):
+        expect(run("guest=logoff vsock=yes", *options, "web1"), 1, err="This Windows has no Hyper-V sockets")
+    result = run("guest=logoff vsock=yes", "--json", "web1")
+    expect(result, 0)
+    assert objects(result)[-1]["via"] == "kvp", result
+
+
+def the_registration():
+    expect(run("", "--register"), 0, out="Hyper-V permits sockets of hv-logoff")
+    expect(run("", "--unregister"), 0, out="does not permit sockets of hv-logoff to guests any more")
+    expect(run("", "--unregister", "web1"), 64, err="cannot be combined with anything else")
+
+
 def several_machines():
     result = run("guest=logoff", "web1", "{" + WEB1 + "}", "DB*")
     expect(result, 8, out="2 machines: 1 logged off, 0 with nobody to log off, 1 failed: db1")
@@ -285,9 +300,9 @@ def a_console():
 
 
 TESTS = [logoff, machines_that_cannot_be_used, this_computer_cannot_be_used, results_of_the_guest,
-         several_machines, patterns_are_not_names_of_files, the_list, text_of_others, a_request,
-         other_hosts, other_hosts_that_cannot_be_used, the_audit, control_c_cancels,
-         a_second_control_c_ends, a_console]
+         hyper_v_sockets, the_registration, several_machines, patterns_are_not_names_of_files,
+         the_list, text_of_others, a_request, other_hosts, other_hosts_that_cannot_be_used,
+         the_audit, control_c_cancels, a_second_control_c_ends, a_console]
 
 
 def register(*options):

@@ -181,6 +181,10 @@ bool command_set(struct command *command, int letter, const char *text)
 		return set_action(command, ACTION_WATCH);
 	case 'l':
 		return set_action(command, ACTION_LIST);
+	case 'R':
+		return set_action(command, ACTION_REGISTER);
+	case 'X':
+		return set_action(command, ACTION_UNREGISTER);
 	case 'e':
 		return set(&command->cancel_at_end, true);
 	case 'H':
@@ -289,8 +293,23 @@ static bool check_lengths(struct command *command)
 	return true;
 }
 
+/* Of the sockets' service on this host. */
+static bool check_registration(struct command *command)
+{
+	if (!system_has_registration())
+		return command_refuse(command, "%s and %s need vmlogoff for Windows",
+				      NAME("register"), NAME("unregister"));
+	if (command->has_several_actions || command->has_logoff_options ||
+	    command->has_many_options || command->machine_count || command->host.name)
+		return command_refuse(command, "%s and %s cannot be combined with anything else",
+				      NAME("register"), NAME("unregister"));
+	return true;
+}
+
 bool command_check(struct command *command)
 {
+	if (command->action == ACTION_REGISTER || command->action == ACTION_UNREGISTER)
+		return check_registration(command);
 	if (!check_action(command) || !check_machines(command) || !check_host(command))
 		return false;
 	if (command->by_request && !check_lengths(command))

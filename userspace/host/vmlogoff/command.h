@@ -13,7 +13,14 @@
 #define PARALLEL_DEFAULT 32
 #define PARALLEL_MAX     256
 
-enum action { ACTION_LOGOFF, ACTION_CANCEL, ACTION_WATCH, ACTION_LIST };
+enum action {
+	ACTION_LOGOFF,
+	ACTION_CANCEL,
+	ACTION_WATCH,
+	ACTION_LIST,
+	ACTION_REGISTER,
+	ACTION_UNREGISTER
+};
 
 struct command {
 	enum action action;

@@ -42,6 +42,9 @@ static void help(void)
 	     "off\n"
 	     "      --host=NAME        the machines of this Hyper-V host, not of this computer\n"
 	     "      --user-name=NAME   connect to it as DOMAIN\\user; the password is asked for\n"
+	     "      --register         permit Hyper-V sockets to guests on this Windows host, "
+	     "once; and\n"
+	     "      --unregister       withdraw that\n"
 	     "  -r, --request=-        read all this as a JSON object from standard input\n"
 	     "  -h, --help             show this help\n"
 	     "  -V, --version          show the version\n"
@@ -62,6 +65,7 @@ static const struct option options[] = {
 	{"watch", no_argument, NULL, 'w'},         {"list", no_argument, NULL, 'l'},
 	{"host", required_argument, NULL, 'H'},    {"user-name", required_argument, NULL, 'U'},
 	{"request", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+	{"register", no_argument, NULL, 'R'},      {"unregister", no_argument, NULL, 'X'},
 	{"version", no_argument, NULL, 'V'},       {0},
 };
 

@@ -455,6 +455,19 @@ void show_machine(struct show *show, const struct machine *machine)
 		       hr == S_OK ? "Its users can be logged off." : reason_of(machine));
 }
 
+void show_registration(struct show *show, bool registered)
+{
+	SCOPED_LINES(show);
+
+	if (show->format == SHOW_JSON)
+		print_json(NULL, json_pack("{s:s, s:b}", "event", "registration", "registered",
+					   (int)registered));
+	else
+		puts(registered
+			     ? "Hyper-V permits sockets of hv-logoff to guests on this host."
+			     : "Hyper-V does not permit sockets of hv-logoff to guests any more.");
+}
+
 void show_refusal(struct show *show, HRESULT hr, const char *text)
 {
 	SCOPED_LINES(show);

@@ -48,6 +48,8 @@ void show_event(struct show *show, const struct machine *machine, const VMLogoff
 void show_reporting(struct show *show, const struct machine *machine, bool reports);
 /* Prints the machine and its result, that of CanLogoff(). */
 void show_machine(struct show *show, const struct machine *machine);
+/* Prints that the sockets' service is in the host's registry now, or not any more. */
+void show_registration(struct show *show, bool registered);
 /* Prints why nothing is done, without a machine. */
 void show_refusal(struct show *show, HRESULT hr, const char *text);
 

@@ -57,6 +57,15 @@ void system_wipe(void *bytes, size_t size);
 /* Overwrites and frees a block of malloc(). */
 void system_wipe_and_free(void *block);
 
+/* Whether a host permits sockets to its guests only for services in its registry, as Hyper-V does.
+ */
+bool system_has_registration(void);
+/*
+ * Adds the service of hv-logoffd there, or removes it and nothing else. It can already be there, or
+ * be missing. E_ACCESSDENIED: this is no administrator.
+ */
+HRESULT system_set_registration(bool registered);
+
 /* Whether machines of other computers can be used at all. */
 bool system_reaches_hosts(void);
 /* NULL is this computer. */

@@ -153,6 +153,17 @@ void system_wipe_and_free(void *block)
 	free(block);
 }
 
+bool system_has_registration(void)
+{
+	return false;
+}
+
+HRESULT system_set_registration(bool registered)
+{
+	(void)registered;
+	return E_NOTIMPL;
+}
+
 bool system_reaches_hosts(void)
 {
 	return false;

@@ -15,6 +15,7 @@
 #include "userspace/host/windows/wide.h"
 #include "userspace/host/windows/wmi.h"
 #include "userspace/shared/util.h"
+#include "userspace/shared/vsock.h"
 
 #define WAITABLES_MAX 4
 #define CREDENTIAL    "vmlogoff:"
@@ -281,6 +282,29 @@ void system_wipe_and_free(void *block)
 	if (block)
 		SecureZeroMemory(block, _msize(block));
 	free(block);
+}
+
+bool system_has_registration(void)
+{
+	return true;
+}
+
+/* Hyper-V reads it for each connection. */
+#define SERVICES                                                                                   \
+	L"SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Virtualization\\"                       \
+	L"GuestCommunicationServices"
+#define SERVICE SERVICES L"\\{" HVL_VSOCK_SERVICE_GUID L"}"
+
+HRESULT system_set_registration(bool registered)
+{
+	static const WCHAR name[] = L"hv-logoff";
+	LSTATUS error;
+
+	if (registered)
+		return HRESULT_FROM_WIN32(RegSetKeyValueW(
+			HKEY_LOCAL_MACHINE, SERVICE, L"ElementName", REG_SZ, name, sizeof(name)));
+	error = RegDeleteTreeW(HKEY_LOCAL_MACHINE, SERVICE);
+	return error == ERROR_FILE_NOT_FOUND ? S_OK : HRESULT_FROM_WIN32(error);
 }
 
 bool system_reaches_hosts(void)

@@ -169,6 +169,18 @@ static int act(const struct command *command, struct show *show, struct machines
 	return status_of_all(machines);
 }
 
+static int set_registration(struct show *show, bool registered)
+{
+	HRESULT hr = system_set_registration(registered);
+
+	if (hr == E_ACCESSDENIED)
+		return refuse(show, hr, "Only an administrator can do this; run it as one.");
+	if (FAILED(hr))
+		return refuse(show, hr, VMGuestOS_ErrorText(hr));
+	show_registration(show, registered);
+	return EXIT_SUCCESS;
+}
+
 static int run(const struct command *command, struct show *show)
 {
 	struct machines *machines = show->machines;
@@ -178,6 +190,9 @@ static int run(const struct command *command, struct show *show)
 		return list(command, show, machines);
 	case ACTION_WATCH:
 		return watch_machine(command, show, machines);
+	case ACTION_REGISTER:
+	case ACTION_UNREGISTER:
+		return set_registration(show, command->action == ACTION_REGISTER);
 	default:
 		return act(command, show, machines);
 	}

@@ -146,6 +146,8 @@ function Read-VmLogoff {
                 $object = ConvertFrom-Json -InputObject $one.Line.Result
                 $object | Add-Member -MemberType NoteProperty -Name computer -Value $one.Computer
                 $one.Line = $one.Process.StandardOutput.ReadLineAsync()
+                $via = Get-PropertyValue $object 'via'
+                if ($via -and $object.event -eq 'result') { Write-Verbose "$($object.machine): by $via" }
                 $object
                 continue
             }
@@ -565,8 +567,8 @@ function Watch-VMUserLogoff {
     Reports the user sessions that end in Linux virtual machines.
     .DESCRIPTION
     Returns an object for each session that ends, whoever ended it, until Ctrl-C or Stop-Job. This
-    needs a host that offers the logoff component. Key-value pairs carry no events: for a machine of
-    Hyper-V, an error says so.
+    needs hv-logoff 1.2 in the guest, and runs on the host of the machine: events come by a Hyper-V
+    socket, which does not reach other computers. For their machines, an error says so.
     .PARAMETER VMName
     Names or GUIDs of machines.
     .PARAMETER VM

@@ -4,7 +4,7 @@ $(BUILD)/tests/guest/agent: $(BUILD)/tests/guest/agent.o
 	$(CC) $(LDFLAGS) -static -o $@ $^
 
 $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
-	$(CC) $(LDFLAGS) -o $@ $^ -lpam -lpam_misc $(shell pkg-config --libs libsystemd)
+	$(CC) $(LDFLAGS) -o $@ $^ -lpam -lpam_misc -lutil $(shell pkg-config --libs libsystemd)
 
 $(BUILD)/tests/guest/hold-lock: $(BUILD)/tests/guest/hold-lock.o
 	$(CC) $(LDFLAGS) -o $@ $^
@@ -22,9 +22,16 @@ $(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) $(
 	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@
 
 # make uses the rule with the shortest stem.
-$(BUILD)/guest-%-trixie.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) \
-		$(GUEST_FILES) | $(BUILD)/kernel-%
-	tests/guest/image.sh $(BUILD)/kernel-$*/modules $< $(BUILD) $@ trixie
+define guest-image
+$(BUILD)/guest-%-$(1).img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) $(GUEST_FILES) | \
+		$(BUILD)/kernel-%
+	$(2)tests/guest/image.sh $(BUILD)/kernel-$$*/modules $$< $(BUILD)$(3) $$@ $(1)
+endef
+$(eval $(call guest-image,trixie))
+$(eval $(call guest-image,sid))
+# Its libraries are older than those of this system.
+$(eval $(call guest-image,bullseye,tests/kernel/bullseye.sh $(BUILD)/bullseye \
+	$(GUEST_PROGRAMS:$(BUILD)/%=/build/%) && ,/bullseye))
 
 $(BUILD)/tests/guest/vmbus-init: $(BUILD)/tests/guest/vmbus-init.o
 	$(CC) $(LDFLAGS) -static -o $@ $^

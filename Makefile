@@ -28,8 +28,9 @@ OTHER_KERNELS := 5.10 sid
 MATRIX := 5.10 6.1 6.12 sid
 # Kernels with guest images. The sanitizer kernel is built from source; see tests/kernel.
 E2E_KERNELS := $(MATRIX) sanitizer
-# The Debian release of the guest's user space in make e2e: bookworm or trixie.
+# The Debian release of the guest's user space in make e2e: bookworm or one of the others.
 GUEST ?= bookworm
+OTHER_GUESTS := bullseye trixie sid
 guest-suffix = $(addprefix -,$(filter-out bookworm,$(GUEST)))
 # $(call kernel-release,6.12): the newest release of that series with installed headers.
 kernel-release = $(notdir $(patsubst %/build,%,$(lastword $(shell \
@@ -48,7 +49,9 @@ help:
 	@echo 'make unit         run the unit tests'
 	@echo 'make kunit        run the KUnit suites of the driver on the sanitizer kernel'
 	@echo 'make e2e          run the end-to-end tests in guests [CASES=]'
-	@echo '                  [KERNEL=5.10|6.1|6.12|sid|sanitizer] [GUEST=bookworm|trixie]'
+	@echo '                  [KERNEL=5.10|6.1|6.12|sid|sanitizer]'
+	@echo '                  [GUEST=bullseye|bookworm|trixie|sid]'
+	@echo 'make e2e-guests   run cases of it in guests with each other Debian release [CASES=]'
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
@@ -117,15 +120,16 @@ $(E2E_KERNELS:%=e2e-%): e2e-%: $(BUILD)/hvhost $(BUILD)/guest-%$(guest-suffix).i
 	$(outer-root) tests/e2e/run.py --build $(BUILD) --kernel $* --guest $(GUEST) \
 		$(ROUNDS:%=--rounds %) $(CASES)
 
-# The cases that depend on the release of systemd and util-linux, on Debian 13.
-e2e-trixie:
-	@status=0; tests/guest/base.sh trixie >/dev/null || status=$$?; \
+# The cases that depend most on the guest's user space, with each other release of Debian.
+e2e-guests: $(OTHER_GUESTS:%=e2e-guest-%)
+$(OTHER_GUESTS:%=e2e-guest-%): e2e-guest-%:
+	@status=0; tests/guest/base.sh $* >/dev/null || status=$$?; \
 	if ((status == 77)); then \
 		mkdir -p $(BUILD)/results; . tests/tap.sh; \
-		{ skip 'Debian 13' 'the mirror does not have it'; plan; } | \
-			tee $(BUILD)/results/e2e-6.12-trixie.tap; \
+		{ skip 'Debian $*' 'the mirror does not have it'; plan; } | \
+			tee $(BUILD)/results/e2e-6.12-$*.tap; \
 	else \
-		$(MAKE) e2e KERNEL=6.12 GUEST=trixie CASES=release; \
+		$(MAKE) e2e KERNEL=6.12 GUEST=$* CASES="$(or $(CASES),core release cgroup_v1 real_sessions)"; \
 	fi
 
 # Every fault in every state of a request; see docs/faults.md.
@@ -159,5 +163,6 @@ deb:
 # What packages need: all without the driver and the test host.
 userspace:
 
-.PHONY: all userspace help deps demo check format unit e2e e2e-trixie $(E2E_KERNELS:%=e2e-%) \
-	e2e-faults $(E2E_KERNELS:%=faults-%) e2e-hostile $(E2E_KERNELS:%=hostile-%) test deb install clean
+.PHONY: all userspace help deps demo check format unit e2e $(E2E_KERNELS:%=e2e-%) e2e-guests \
+	$(OTHER_GUESTS:%=e2e-guest-%) e2e-faults $(E2E_KERNELS:%=faults-%) \
+	e2e-hostile $(E2E_KERNELS:%=hostile-%) test deb install clean

@@ -9,12 +9,14 @@ import time
 
 import administrators
 import at_most_once
+import cgroup_v1
 import ctl
 import health
 import kvp
 import nologin
 import notices
 import outside
+import real_sessions
 import returns
 import sessions
 import user_managers
@@ -32,7 +34,11 @@ CORE = ("several_users", "cancel_in_grace", "daemon_killed", "rescind", "renegot
 # These depend on the release of systemd and util-linux in the guest.
 RELEASE = ("several_users", "cancel_in_grace", "user_manager", "user_manager_stays", "nested_groups",
            "notices")
-GROUPS = {"core": CORE, "release": RELEASE}
+CGROUP_V1 = tuple(case.__name__ for case in cgroup_v1.LEGACY + cgroup_v1.HYBRID)
+# Those of Debian 13's image.
+REAL_SESSIONS = tuple(case.__name__ for case in real_sessions.CASES)
+GROUPS = {"core": CORE, "release": RELEASE, "cgroup_v1": CGROUP_V1,
+          "real_sessions": REAL_SESSIONS}
 
 
 def check_works(machine, others=0):

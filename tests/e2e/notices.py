@@ -23,9 +23,11 @@ def add_terminal(machine, session, user, log):
          "")
 
 
-def wait_for_notice(machine, log, text):
-    machine.wait_run(f"grep -q '{text}' {log}")
-    same(f"notices in {log}", machine.run(f"grep -c '{text}' {log}").strip(), "1")
+def wait_for_notice(machine, shown, notice):
+    """Waits for the notice in what the command `shown` prints: once."""
+    machine.wait_run(f"{shown} | grep -q '{notice}'")
+    same(f"notices in the output of {shown}",
+         machine.run(f"{shown} | grep -c '{notice}'").strip(), "1")
 
 
 @CASES.add
@@ -41,12 +43,12 @@ def notices(machine):
         machine.open_session("pam", "carol")
         request, request_id = in_grace(machine, message=MESSAGE)
         for log in ("/run/terminal", pane):
-            wait_for_notice(machine, log, MESSAGE)
-            wait_for_notice(machine, log, "You will be logged off in [0-9]* seconds")
+            wait_for_notice(machine, f"cat {log}", MESSAGE)
+            wait_for_notice(machine, f"cat {log}", "You will be logged off in [0-9]* seconds")
         machine.rpc("cancel", id=request_id)
         check_result(machine, request.finish(), E_CANCELLED)
         for log in ("/run/terminal", pane):
-            wait_for_notice(machine, log, "The logoff was cancelled.")
+            wait_for_notice(machine, f"cat {log}", "The logoff was cancelled.")
             machine.log(machine.run(f"cat {log}"))
         request = logoff(machine)
         reply = request.finish()
@@ -54,4 +56,4 @@ def notices(machine):
         assert reply["text"].endswith(" Could not be notified: carol."), reply["text"]
         same("the users who were not notified",
              [user for outcome, user in users_of(request) if outcome == "untold"], ["carol"])
-        wait_for_notice(machine, "/run/terminal", "You are being logged off now.")
+        wait_for_notice(machine, "cat /run/terminal", "You are being logged off now.")

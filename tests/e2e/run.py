@@ -22,6 +22,7 @@ import faults
 import health
 import hyper_v
 import kvp_logoff
+import real_sessions
 import returns
 import versions
 from checks import same
@@ -306,12 +307,13 @@ class Lab:
             self.machine = None
 
     def cases(self, only, rounds):
-        guests = [(WHOLE, cases.CASES)]
+        guests = [(WHOLE, cases.CASES +
+                   (real_sessions.CASES if self.release == "trixie" else []))]
         # The sanitizer kernel has no persistent memory.
         if not self.sanitizer:
             guests.append((KVP_ONLY, kvp_logoff.CASES + self.hyper_v))
         # Debian 13's systemd does not support version 1 of control groups by default.
-        if not self.sanitizer and self.release == "bookworm":
+        if not self.sanitizer and self.release in ("bullseye", "bookworm"):
             guests += [(LEGACY, cgroup_v1.LEGACY), (HYBRID, cgroup_v1.HYBRID)]
         for self.guest, functions in guests:
             for function in functions:
@@ -396,8 +398,9 @@ def main():
     parser.add_argument("--faults", action="store_true", help="the table of faults")
     parser.add_argument("--rounds", type=int, default=3, help="of start and stop in restarts")
     parser.add_argument("only", nargs="*",
-                        help="names of cases, core, release, quick, processors, vmbus or restarts; "
-                        "with --faults names of events or paths, or quick; all if none is given")
+                        help="names of cases, core, release, cgroup_v1, real_sessions, quick, "
+                        "processors, vmbus or restarts; with --faults names of events or paths, "
+                        "or quick; all if none is given")
     options = parser.parse_args()
     if options.faults:
         return run_suite(options, f"faults-{suite(options)}", lambda lab: lab.faults(options.only))

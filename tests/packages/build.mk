@@ -1,16 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The Debian release of the packages that make packages builds and installs.
 RELEASES ?= bookworm
-
-packages:
-	@for release in $(RELEASES); do tests/packages/packages.sh $(BUILD) $$release; done
+ALL_RELEASES := bullseye bookworm trixie sid
 
 DEPS_PACKAGES := rpm
 
 deps-packages:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_PACKAGES)
 
+packages:
+	@failed=; for release in $(RELEASES); do \
+		tests/packages/packages.sh $(BUILD) $$release || failed=1; done; [[ -z $$failed ]]
+
+packages-all:
+	@failed=; $(MAKE) packages RELEASES="$(ALL_RELEASES)" || failed=1; \
+	tests/summary $(BUILD)/results $(ALL_RELEASES:%=packages-%) || failed=1; [[ -z $$failed ]]
+
 rpm:
 	tests/packages/rpm.sh $(BUILD)
 
-.PHONY: deps-packages packages rpm
+.PHONY: deps-packages packages packages-all rpm

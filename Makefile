@@ -71,6 +71,8 @@ help:
 	@echo 'make deb          build Debian packages into $(BUILD)/deb'
 	@echo 'make packages     build, install, upgrade and purge them in a clean system [RELEASES=]'
 	@echo 'make packages-all do that for $(ALL_RELEASES)'
+	@echo 'make reproducible build the packages twice, and compare them'
+	@echo 'make autopkgtest  run the tests in debian/tests in clean systems (sudo make deps-packages)'
 	@echo 'make rpm          build RPM packages into $(BUILD)/rpm, and read them (sudo make deps-packages)'
 	@echo 'make dist         make the release: sources, list of what is linked, and checksums'
 	@echo 'make clean        remove $(BUILD)/'

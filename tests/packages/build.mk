@@ -3,7 +3,7 @@
 RELEASES ?= bookworm
 ALL_RELEASES := bullseye bookworm trixie sid
 
-DEPS_PACKAGES := rpm
+DEPS_PACKAGES := autodep8 autopkgtest rpm
 
 deps-packages:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_PACKAGES)
@@ -16,7 +16,13 @@ packages-all:
 	@failed=; $(MAKE) packages RELEASES="$(ALL_RELEASES)" || failed=1; \
 	tests/summary $(BUILD)/results $(ALL_RELEASES:%=packages-%) || failed=1; [[ -z $$failed ]]
 
+reproducible:
+	tests/packages/reproducible.sh $(BUILD)
+
+autopkgtest:
+	tests/packages/autopkgtest.sh $(BUILD)
+
 rpm:
 	tests/packages/rpm.sh $(BUILD)
 
-.PHONY: deps-packages packages packages-all rpm
+.PHONY: deps-packages packages packages-all reproducible autopkgtest rpm

@@ -25,6 +25,7 @@ import kvp_logoff
 import real_sessions
 import returns
 import versions
+import vsock
 from checks import same
 from machine import BOOT, Machine, Refused, kernel_report
 
@@ -311,7 +312,7 @@ class Lab:
                    (real_sessions.CASES if self.release == "trixie" else []))]
         # The sanitizer kernel has no persistent memory.
         if not self.sanitizer:
-            guests.append((KVP_ONLY, kvp_logoff.CASES + self.hyper_v))
+            guests.append((KVP_ONLY, kvp_logoff.CASES + vsock.CASES + self.hyper_v))
         # Debian 13's systemd does not support version 1 of control groups by default.
         if not self.sanitizer and self.release in ("bullseye", "bookworm"):
             guests += [(LEGACY, cgroup_v1.LEGACY), (HYBRID, cgroup_v1.HYBRID)]

@@ -138,7 +138,7 @@ def begin(machine, state, **options):
 @CASES.add
 def vsock_logoff(machine):
     """logoff by a Hyper-V socket: progress, outcomes, S_OK; the same id again is a replay"""
-    same("the port in the answer by KVP", kvp_logoff.answer(machine).get("vsock"), str(PORT))
+    same("the port in the answer by KVP", kvp_logoff.wait_idle(machine)[-1].get("vsock"), str(PORT))
     assert "vsock: ready, version 1.2" in machine.run("hv-logoffctl status")
     sessions = {(machine.open_session(kind, user), user) for kind, user in (
         ("login", "alice"), ("pam", "bob"), ("stubborn", "carol"))}
@@ -194,7 +194,7 @@ def vsock_connection_cut(machine):
 
 @CASES.add
 def vsock_daemon_killed(machine):
-    """hv-logoffd is killed in both states of a request; the next connection activates another one"""
+    """hv-logoffd is killed in both states of a request; a connection activates another one"""
     session = machine.open_session("stubborn", "carol")
     for state, grace, result, flags in ((GRACE, 200, E_CANCELLED, REPLAY), (ENDING, 0, S_OK, 0)):
         connection, request_id = begin(machine, state, grace=grace)
@@ -227,8 +227,8 @@ def vsock_local_user(machine):
     log = machine.run("journalctl --sync; journalctl -b -u hv-logoffd -g 'Refused a connection'")
     assert "CID 1, port" in log, log
     machine.run("systemctl stop hv-logoffd.socket hv-logoffd")
-    same("the listener of alice", machine.run(f"runuser -u alice -- vsock-peer listen {PORT}").strip(),
-         "EACCES")
+    same("the listener of alice",
+         machine.run(f"runuser -u alice -- vsock-peer listen {PORT}").strip(), "EACCES")
     same("a listener of root", machine.run(f"vsock-peer listen {PORT}").strip(), "listens")
     # The service starts its socket first, also when it is only restarted.
     for script in ("start", "stop hv-logoffd.socket; systemctl restart"):

@@ -9,13 +9,16 @@ $(BUILD)/tests/guest/open-session: $(BUILD)/tests/guest/open-session.o
 $(BUILD)/tests/guest/hold-lock: $(BUILD)/tests/guest/hold-lock.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
+$(BUILD)/tests/guest/vsock-peer: $(BUILD)/tests/guest/vsock-peer.o
+	$(CC) $(LDFLAGS) -o $@ $^
+
 $(BUILD)/tests/guest/fail-nth: $(BUILD)/tests/guest/fail-nth.o
 	$(CC) $(LDFLAGS) -o $@ $^
 
 GUEST_FILES := $(addprefix tests/guest/,base.sh pack-base.sh image.sh agent.service open-session.pam persistent persistent.service) \
-	$(wildcard $(addprefix userspace/guest/*.,conf policy rules service) userspace/guest/ctl/*.bash-completion)
+	$(wildcard $(addprefix userspace/guest/*.,conf policy rules service socket) userspace/guest/ctl/*.bash-completion)
 
-GUEST_PROGRAMS := $(addprefix $(BUILD)/,hv-logoffd hv-logoffctl) $(addprefix $(BUILD)/tests/guest/,agent open-session fail-nth hold-lock)
+GUEST_PROGRAMS := $(addprefix $(BUILD)/,hv-logoffd hv-logoffctl) $(addprefix $(BUILD)/tests/guest/,agent open-session fail-nth hold-lock vsock-peer)
 
 $(BUILD)/guest-%.img: $(BUILD)/driver-%/driver/hv_logoff.ko $(GUEST_PROGRAMS) $(GUEST_FILES) | \
 		$(BUILD)/kernel-%

@@ -16,7 +16,7 @@ install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
 # In some kernels, all of them except hv_utils are built in. The sanitizer kernel has no hv_sock.
-find "$source/kernel" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|hv_sock\|vsock\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
+find "$source/kernel" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|hv_sock\|vsock\|vsock_loopback\|vmw_vsock_virtio_transport_common\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
 # Only machines with persistent memory load it, by name.
@@ -30,7 +30,7 @@ install -D -t "$stage/usr/lib/hv-logoff-test" "$build/tests/guest/agent"
 install -t "$stage/usr/lib/hv-logoff-test" "$here/persistent"
 install -m 644 "$here/persistent.service" "$stage/etc/systemd/system/"
 ln -s ../persistent.service "$stage/etc/systemd/system/sysinit.target.wants/"
-install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth,hold-lock}
+install -D -t "$stage/usr/bin" "$build"/tests/guest/{open-session,fail-nth,hold-lock,vsock-peer}
 install -m 644 "$here/agent.service" "$stage/etc/systemd/system/"
 ln -s ../agent.service "$stage/etc/systemd/system/multi-user.target.wants/"
 install -m 644 "$here/open-session.pam" "$stage/etc/pam.d/open-session"

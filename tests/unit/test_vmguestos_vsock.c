@@ -222,6 +222,17 @@ static void test_falls_back(void **state)
 	assert_falls_back("newer hvhost");
 }
 
+/* hvhost closes the connections of other users as if nobody listened. */
+static void test_no_permission(void **state)
+{
+	IVMTask2 *task;
+
+	fake_host_set_refusal((uint32_t)E_ACCESSDENIED);
+	fake_guest_refuse(true);
+	assert_int_equal(start(VM_LOGOFF_VIA_VSOCK, &task), E_ACCESSDENIED);
+	assert_contains(VMGuestOS_LastErrorText(), "does not permit this user");
+}
+
 /* After the LOGOFF was sent, there is no other transport. */
 static void test_does_not_fall_back(void **state)
 {
@@ -568,6 +579,7 @@ int main(void)
 		TEST(test_from_start_to_end),
 		TEST(test_choice),
 		TEST(test_falls_back),
+		TEST(test_no_permission),
 		TEST(test_does_not_fall_back),
 		TEST(test_old_guest),
 		TEST(test_broken_streams),

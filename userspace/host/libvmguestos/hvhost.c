@@ -106,6 +106,27 @@ const char *vmg_hvhost_directory(const struct machine *machine)
 	return machine->directory;
 }
 
+/* Whether the component is negotiated. An error means that it is not known. */
+static HRESULT find_component(const struct machine *machine, bool *negotiated)
+{
+	json_auto_t *reply = NULL;
+	int ret, found = 0;
+
+	ret = vmg_connection_call(machine->directory, json_pack("{s:s}", "command", "status"),
+				  &reply);
+	*negotiated = false;
+	if (ret < 0)
+		return vmg_hresult_of(ret);
+	if (!json_is_true(json_object_get(reply, "ok")))
+		return vmg_hresult_in(reply);
+	/* Unlike a logoff, a status requires no permission. */
+	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
+		return E_ACCESSDENIED;
+	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &found);
+	*negotiated = found;
+	return S_OK;
+}
+
 static struct vsock_address address_of(const struct machine *machine, uint32_t port)
 {
 	return (struct vsock_address){
@@ -119,6 +140,14 @@ static HRESULT find_port(const struct machine *machine, uint32_t *port)
 	return machine->directory ? vmg_kvp_vsock_port(machine->directory, port) : S_OK;
 }
 
+/* hvhost closes the connection of a client without permission, as if nobody listened. */
+static bool is_denied(const struct machine *machine)
+{
+	bool negotiated;
+
+	return machine->directory && find_component(machine, &negotiated) == E_ACCESSDENIED;
+}
+
 static HRESULT vsock_start(struct task *task, const struct machine *machine,
 			   const VMLogoffOptions *options)
 {
@@ -128,7 +157,13 @@ static HRESULT vsock_start(struct task *task, const struct machine *machine,
 	/* Whoever asks for this transport may know of a guest without key-value pairs. */
 	if (!(options->flags & VM_LOGOFF_VIA_VSOCK))
 		hr = find_port(machine, &address.port);
-	return hr == S_OK ? vmg_vsock_start(task, &address, options, NULL, NULL) : hr;
+	if (hr == S_OK)
+		hr = vmg_vsock_start(task, &address, options, NULL, NULL);
+	if (hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL || !is_denied(machine))
+		return hr;
+	vmg_task_set_text(task, "The host does not permit this user to log off the users of this "
+				"machine.");
+	return E_ACCESSDENIED;
 }
 
 static const struct transport vsock = {
@@ -219,27 +254,6 @@ HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
 		hr = next;
 	next = cancel_by_vsock(machine, id);
 	return next == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : next;
-}
-
-/* Whether the component is negotiated. An error means that it is not known. */
-static HRESULT find_component(const struct machine *machine, bool *negotiated)
-{
-	json_auto_t *reply = NULL;
-	int ret, found = 0;
-
-	ret = vmg_connection_call(machine->directory, json_pack("{s:s}", "command", "status"),
-				  &reply);
-	*negotiated = false;
-	if (ret < 0)
-		return vmg_hresult_of(ret);
-	if (!json_is_true(json_object_get(reply, "ok")))
-		return vmg_hresult_in(reply);
-	/* Unlike a logoff, a status requires no permission. */
-	if (strcmp(vmg_json_text(reply, "permission"), "none") == 0)
-		return E_ACCESSDENIED;
-	json_unpack(reply, "{s:{s:{s:b}}}", "components", "logoff", "negotiated", &found);
-	*negotiated = found;
-	return S_OK;
 }
 
 HRESULT vmg_machine_can_logoff(struct machine *machine)

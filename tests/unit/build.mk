@@ -36,6 +36,7 @@ $(BUILD)/asan/test_device $(BUILD)/asan/test_device_requests: UNIT_LIBS = -Wl,--
 # The tests accept connections in place of the kernel, which has another transport to the host.
 $(BUILD)/asan/test_vsock_listener: UNIT_LIBS = -Wl,--wrap=accept4 -Wl,--wrap=vsock_g2h_find
 $(BUILD)/asan/test_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/asan/%)
+$(BUILD)/asan/test_vsock_ends: $(patsubst %,$(BUILD)/asan/%,$(filter-out $(UNIT_GUEST),$(VSOCK_REQUEST_OBJECTS)))
 $(BUILD)/asan/test_vmguestos_request: $(VSOCK_REQUEST_OBJECTS:%=$(BUILD)/asan/%)
 $(BUILD)/asan/test_kvp_xml: $(BUILD)/asan/userspace/host/windows/kvp_xml.o
 $(BUILD)/asan/test_doctor: $(patsubst %,$(BUILD)/asan/%,$(filter-out %/hv-logoffctl.o,$(LOGOFFCTL_OBJECTS)))
@@ -44,10 +45,10 @@ $(BUILD)/asan/test_doctor $(BUILD)/asan/test_ctl: UNIT_LIBS = $(LOGOFFCTL_LIBS)
 $(BUILD)/asan/test_utf16: $(BUILD)/asan/tests/hvhost/ic/utf16.o
 $(filter-out $(addprefix %/test_,wire ring stream sockets mux storm utf16 kvp_machine kvp_xml vmguestos_request vmguestos_vsock vmguestos vmlogoff registry permission doctor),$(UNIT_PROGRAMS)): $(UNIT_GUEST:%=$(BUILD)/asan/%)
 
-$(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user %/test_vsock_requests %/test_vsock_listener,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
+$(filter %/test_bus %/test_ctl %/test_engine %/test_kvp_requests %/test_device_requests %/test_user %/test_vsock_requests %/test_vsock_ends %/test_vsock_listener,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/fake_system.o
 $(filter %/test_bus %/test_ctl %/test_logind %/test_notifier,$(UNIT_PROGRAMS)): $(BUILD)/asan/tests/unit/private_bus.o
 $(BUILD)/asan/test_notifier: $(addprefix $(BUILD)/asan/userspace/guest/notifier/,notifier.o desktop.o manager.o)
-$(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_items %/test_journal %/test_device_requests %/test_vsock_requests %/test_vsock_listener,$(UNIT_PROGRAMS)): \
+$(filter %/test_kvp_requests %/test_kvp_pool %/test_kvp_items %/test_journal %/test_device_requests %/test_vsock_requests %/test_vsock_ends %/test_vsock_listener,$(UNIT_PROGRAMS)): \
 	$(BUILD)/asan/tests/unit/kvp_fixture.o
 
 $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o

@@ -12,7 +12,7 @@ import kvp
 import vmguestos
 from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_EXISTS, E_INVALIDARG,
                     E_NO_SESSION, E_REVISION, E_SKEW, E_STALE, S_OK, Cases, boot_id, daemon_pid,
-                    offer, until, wait_device_gone)
+                    offer, same, until, wait_device_gone)
 from checks import in_grace as in_grace_over_vmbus
 from machine import BOUND, Refused
 
@@ -396,10 +396,11 @@ def kvp_pool_locked_by_flock(machine):
 
 @CASES.add
 def kvp_vmlogoff(machine):
-    """vmlogoff selects KVP automatically: a logoff, and cancellation by Ctrl-C"""
-    vmguestos.check_cancelled_by_interrupt(machine)
+    """vmlogoff by KVP: a logoff, and cancellation by Ctrl-C"""
+    vmguestos.check_cancelled_by_interrupt(machine, "--via=kvp")
     session = machine.sessions()[0]
-    last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
+    last = vmguestos.Vmlogoff(machine, "--via=kvp", "--timeout", "120").finish(vmguestos.OK)
+    same("the transport", last["via"], "kvp")
     assert (last["found"], last["ended"]) == (1, 1), last
     assert ("ended", session) in {(result["outcome"], result["session"])
                                   for result in last["sessions"]}, last
@@ -416,8 +417,8 @@ def users(last):
 @CASES.add
 def kvp_flags(machine):
     """over KVP: names with blanks, no logons, numbers of users, programs of lingering users"""
-    vmguestos.check_names(machine)
-    vmguestos.check_no_logins(machine)
+    vmguestos.check_names(machine, "--via=kvp")
+    vmguestos.check_no_logins(machine, "--via=kvp")
     log_off_all(machine)
     with vmguestos.other_users(machine):
         machine.open_session("pam", "alice")
@@ -432,7 +433,8 @@ def kvp_flags(machine):
         last = finish(machine, request_id, S_OK)[-1]
         assert users(last) == {"managers": "1", "outside": "1"} and last["found"] == "0", last
         machine.run("! systemctl -q is-active user@$(id -u bob)")
-        last = vmguestos.Vmlogoff(machine, "--include-lingering").finish(vmguestos.NO_SESSION)
+        command = vmguestos.Vmlogoff(machine, "--via=kvp", "--include-lingering")
+        last = command.finish(vmguestos.NO_SESSION)
         assert "carol (1)" in last["text"], last
     assert clean(machine)
 

@@ -13,6 +13,7 @@ from machine import BOUND
 
 # Exit statuses of vmlogoff(1).
 OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING, NOT_FOUND = 0, 3, 5, 6, 7, 8, 18
+NOT_AVAILABLE = 9
 
 CASES = Cases()
 
@@ -76,12 +77,12 @@ class Request(Vmlogoff):
         self.process.stdin.flush()
 
 
-def check_cancelled_by_interrupt(machine):
+def check_cancelled_by_interrupt(machine, *options):
     """Ctrl-C in the grace period cancels the request."""
     session = machine.open_session("pam", "alice")
-    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    command = Vmlogoff(machine, "--timeout", "1000", "--grace", "900", *options)
     command.in_grace()
-    Vmlogoff(machine).finish(BUSY)
+    Vmlogoff(machine, *options).finish(BUSY)
     command.interrupt()
     command.finish(CANCELLED)
     assert machine.sessions() == [session], "a session was ended"
@@ -106,28 +107,28 @@ def second_name(machine, name, user):
     machine.run(f"sed -i '/^{name}:/d' /etc/passwd")
 
 
-def check_names(machine):
+def check_names(machine, *options):
     """--user selects by a name with a blank and by the uid; other sessions are unaffected."""
     other = machine.open_session("pam", "bob")
     with second_name(machine, "jane doe", "alice"):
         for name in ("jane doe", machine.run("id -u alice").strip()):
             machine.open_session("pam", "alice")
-            last = Vmlogoff(machine, "--user", name, "--timeout", "120").finish(OK)
+            last = Vmlogoff(machine, "--user", name, "--timeout", "120", *options).finish(OK)
             assert (last["found"], last["ended"]) == (1, 1), last
             assert machine.sessions() == [other], "the wrong session was ended"
 
 
-def check_no_logins(machine):
+def check_no_logins(machine, *options):
     """/run/nologin has the message from the acceptance of a request to its end."""
     machine.open_session("pam", "alice")
     command = Vmlogoff(machine, "--no-logins", "--message", "Maintenance at noon.",
-                       "--timeout", "1000", "--grace", "900")
+                       "--timeout", "1000", "--grace", "900", *options)
     command.in_grace()
     machine.run("grep -F 'Maintenance at noon.' /run/nologin")
     command.interrupt()
     command.finish(CANCELLED)
     machine.wait_run("! test -e /run/nologin")
-    Vmlogoff(machine, "--no-logins", "--dry-run").finish(OK)
+    Vmlogoff(machine, "--no-logins", "--dry-run", *options).finish(OK)
     machine.wait_run("! test -e /run/nologin")
 
 

@@ -398,6 +398,43 @@ static void connection_points(void **state)
 	IConnectionPoint_Release(point);
 }
 
+/* The enumeration has one point. It keeps the task, as the point does. */
+static void connection_points_are_enumerated(void **state)
+{
+	IHvTask2 *task = logoff(L"guest=logoff");
+	IConnectionPoint *point = point_of(task), *found[2];
+	IConnectionPointContainer *container;
+	IEnumConnectionPoints *points, *clone;
+	ULONG fetched;
+
+	assert_hresult(
+		IHvTask2_QueryInterface(task, &IID_IConnectionPointContainer, (void **)&container),
+		S_OK);
+	assert_hresult(IConnectionPointContainer_EnumConnectionPoints(container, NULL), E_POINTER);
+	assert_hresult(IConnectionPointContainer_EnumConnectionPoints(container, &points), S_OK);
+	IConnectionPointContainer_Release(container);
+	assert_hresult(IEnumConnectionPoints_Next(points, 2, found, NULL), E_POINTER);
+	assert_hresult(IEnumConnectionPoints_Next(points, 2, found, &fetched), S_FALSE);
+	assert_int_equal(fetched, 1);
+	assert_ptr_equal(found[0], point);
+	IConnectionPoint_Release(found[0]);
+	assert_hresult(IEnumConnectionPoints_Next(points, 1, found, &fetched), S_FALSE);
+	assert_int_equal(fetched, 0);
+	assert_hresult(IEnumConnectionPoints_Clone(points, &clone), S_OK);
+	assert_hresult(IEnumConnectionPoints_Skip(clone, 1), S_FALSE);
+	assert_hresult(IEnumConnectionPoints_Reset(clone), S_OK);
+	assert_hresult(IEnumConnectionPoints_Skip(clone, 1), S_OK);
+	assert_int_equal(IEnumConnectionPoints_Release(clone), 0);
+	assert_hresult(IEnumConnectionPoints_Reset(points), S_OK);
+	IConnectionPoint_Release(point);
+	IHvTask2_Release(task);
+	assert_hresult(can_unload(), S_FALSE);
+	assert_hresult(IEnumConnectionPoints_Next(points, 1, found, NULL), S_OK);
+	assert_int_equal(IEnumConnectionPoints_Release(points), 0);
+	assert_int_equal(IConnectionPoint_Release(found[0]), 0);
+	assert_hresult(can_unload(), S_OK);
+}
+
 static void callbacks(void **state)
 {
 	struct sink progress = new_sink(), complete = new_sink(), replaced = new_sink();
@@ -585,6 +622,7 @@ static void multithreaded_apartment(void **state)
 {
 	HRESULT(WINAPI * add)(void) = function("DllRegisterServer");
 	HRESULT(WINAPI * remove)(void) = function("DllUnregisterServer");
+	IClassFactory *factory;
 	HRESULT hr = E_FAIL;
 	HANDLE thread;
 
@@ -594,6 +632,9 @@ static void multithreaded_apartment(void **state)
 	assert_int_equal(WaitForSingleObject(thread, LIMIT_MS), WAIT_OBJECT_0);
 	CloseHandle(thread);
 	assert_hresult(hr, S_OK);
+	/* No object is left. Wine does not release the class factory that it has marshaled. */
+	factory = get_factory();
+	assert_true(IClassFactory_Release(factory) <= 1);
 	assert_hresult(remove(), S_OK);
 	assert_hresult(remove(), S_OK);
 }
@@ -672,6 +713,7 @@ int main(void)
 		cmocka_unit_test(other_hosts),
 		cmocka_unit_test(events_are_described),
 		cmocka_unit_test(connection_points),
+		cmocka_unit_test(connection_points_are_enumerated),
 		cmocka_unit_test(callbacks),
 		cmocka_unit_test(waiting_handles_messages),
 		cmocka_unit_test(waiting_has_bounds),

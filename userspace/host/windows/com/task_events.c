@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "enum_points.h"
 #include "register.h"
 #include "task.h"
 
@@ -166,14 +167,12 @@ static ULONG WINAPI container_release(IConnectionPointContainer *This)
 	return object_release(task_of(of_container(This)));
 }
 
-/* The one connection point is known from the type library. */
 static HRESULT WINAPI enum_points(IConnectionPointContainer *This, IEnumConnectionPoints **out)
 {
-	(void)This;
 	if (!out)
 		return E_POINTER;
-	*out = NULL;
-	return E_NOTIMPL;
+	*out = enum_points_new(&of_container(This)->point, false);
+	return *out ? S_OK : E_OUTOFMEMORY;
 }
 
 static HRESULT WINAPI find_point(IConnectionPointContainer *This, REFIID iid,

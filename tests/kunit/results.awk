@@ -4,9 +4,11 @@
 /^kunit-init: begin/ { begun = 1 }
 /^kunit-init: end/ { ended = 1 }
 !begun { next }
-/^ *# Subtest: / { suite = $3; ran = 0 }
-/^ +1\.\.[0-9]+/ { planned = substr($1, 4) }
-/^ +(not )?ok [0-9]+ / {
+/^    # Subtest: / { suite = $3; ran = 0 }
+/^    1\.\.[0-9]+/ { planned = substr($1, 4) }
+# A parameter of a case, whose own result follows.
+/^        not ok [0-9]+ / { print "#" $0 }
+/^    (not )?ok [0-9]+ / {
 	sub(/^ +/, "")
 	name = $0
 	sub(/^(not )?ok [0-9]+ -? ?/, "", name)

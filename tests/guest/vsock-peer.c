@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * vsock-peer connect CID PORT | listen PORT: tries it with AF_VSOCK, and prints what happens: the
- * name of an errno, "listens", "closed" if the peer closes the connection, or "data".
+ * vsock-peer connect CID PORT | listen PORT: tries it with AF_VSOCK, and prints what happens: an
+ * error, "listens", "closed" if the peer closes the connection, or "data".
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ static const char *try_to_connect(int fd, const struct sockaddr_vm *address)
 	char byte;
 
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		return strerrorname_np(errno);
+		return strerror(errno);
 	size = recv(fd, &byte, 1, 0);
 	/* The peer may not have read all. */
 	return size == 0 || errno == ECONNRESET ? "closed" : "data";
@@ -26,7 +26,7 @@ static const char *try_to_connect(int fd, const struct sockaddr_vm *address)
 static const char *try_to_listen(int fd, const struct sockaddr_vm *address)
 {
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 || listen(fd, 1) < 0)
-		return strerrorname_np(errno);
+		return strerror(errno);
 	return "listens";
 }
 
@@ -36,7 +36,7 @@ int main(int argc, char **argv)
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0) {
-		puts(strerrorname_np(errno));
+		puts(strerror(errno));
 		return EXIT_FAILURE;
 	}
 	if (argc == 4 && !strcmp(argv[1], "connect")) {

@@ -82,9 +82,11 @@ def machinectl_and_cron(machine):
     reply = logoff(machine).finish()
     check_result(machine, reply, E_NO_SESSION)
     assert reply["text"].endswith("Processes without a session: alice (1)."), reply["text"]
+    # The first line of the log has the command.
     machine.run("setsid script -qefc 'machinectl --quiet shell carol@ /bin/sh -c "
-                "\"echo ready; exec sleep infinity\"' /run/shell </dev/null >/dev/null 2>&1 &")
-    machine.wait_run("grep -q ready /run/shell")
+                "\"printf is-%s ready; exec sleep infinity\"' /run/shell "
+                "</dev/null >/dev/null 2>&1 &")
+    machine.wait_run("grep -q is-ready /run/shell")
     same("the number of sessions", len(machine.sessions()), 1)
     request = logoff(machine, message=MESSAGE, grace=1)
     reply = request.finish()

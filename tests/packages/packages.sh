@@ -52,11 +52,13 @@ control_file() {
 
 # debhelper writes no such script if the unit is not in the folder where it looks for units.
 check_scripts() {
-	control_file postinst | grep 'udevadm trigger'
-	control_file prerm | grep 'deb-systemd-invoke stop hv-logoffd.service'
-	control_file postrm | grep 'systemctl --system daemon-reload'
+	control_file postinst | grep 'udevadm trigger' || return
+	# Before an upgrade, the daemon is not stopped.
+	! control_file preinst | grep 'deb-systemd-invoke stop' || return
+	control_file prerm | grep 'deb-systemd-invoke stop hv-logoffd.service' || return
+	control_file postrm | grep 'systemctl --system daemon-reload' || return
 	control_file conffiles | diff - <(printf '%s\n' \
-		/etc/hv-logoff/hv-logoffd.conf /etc/xdg/autostart/hv-logoff-notifier.desktop)
+		/etc/hv-logoff/hv-logoffd.conf /etc/xdg/autostart/hv-logoff-notifier.desktop) || return
 	dpkg-deb -c "$debs/hv-logoff"_*.deb |
 		grep -F ".$(inside 'pkg-config --variable=systemdsystemunitdir systemd' 2>/dev/null)/hv-logoffd.service"
 }
@@ -105,7 +107,7 @@ check_purge() {
 		test -e /var/lib/hyperv/.kvp_pool_3
 		test "$(stat -c %s /var/lib/hyperv/.kvp_pool_1)" = 2560
 		grep Other /var/lib/hyperv/.kvp_pool_1
-		rm -r /var/lib/hyperv'
+		rm -r /var/lib/hyperv' || return
 	list_files | diff "$work/before" -
 }
 

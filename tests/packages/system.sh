@@ -65,16 +65,7 @@ copy_source() {
 	git -C "$source" ls-files -z | (cd "$source" && xargs -0 cp -P --parents -t "$root$1")
 }
 
-# inside COMMANDS: runs a shell with them in the system, without a network. The mounts are private
-# to this command, and end with it.
+# inside COMMANDS: runs a shell with them in the system.
 inside() {
-	env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-		unshare --mount --net sh -euc '
-		root=$1
-		mount --rbind "$root" "$root" # so that / is a mount point
-		mount --rbind /dev "$root/dev"
-		mount --rbind /proc "$root/proc"
-		mount -t tmpfs tmpfs "$root/tmp"
-		exec /usr/sbin/chroot "$root" sh -euxc "$2"
-	' sh "$root" "$1"
+	"$source/tests/packages/inside.sh" "$root" "$1"
 }

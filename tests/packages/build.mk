@@ -3,7 +3,7 @@
 RELEASES ?= bookworm
 ALL_RELEASES := bullseye bookworm trixie sid
 
-DEPS_PACKAGES := autodep8 autopkgtest rpm
+DEPS_PACKAGES := autodep8 autopkgtest rpm systemd-container
 
 deps-packages:
 	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(DEPS_PACKAGES)
@@ -25,4 +25,10 @@ autopkgtest:
 rpm:
 	tests/packages/rpm.sh $(BUILD)
 
-.PHONY: deps-packages packages packages-all reproducible autopkgtest rpm
+# Guests in which apt has installed the packages and DKMS has built the driver, and a container.
+dkms: packages $(BUILD)/hvhost $(BUILD)/tests/guest/agent $(BUILD)/tests/guest/open-session
+	@failed=; for release in $(RELEASES); do \
+		$(outer-root) tests/e2e/packages.py --build $(BUILD) --release $$release $(CASES) || \
+			failed=1; done; [[ -z $$failed ]]
+
+.PHONY: deps-packages packages packages-all reproducible autopkgtest rpm dkms

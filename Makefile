@@ -42,6 +42,7 @@ help:
 	@echo 'sudo make deps    install the build and test dependencies (apt-get)'
 	@echo 'make              build the driver, user space and the test host [KDIR=]'
 	@echo 'make demo         boot a guest, log users on, and log them off from the host'
+	@echo 'make demo-picture record the demo as docs/demo.svg'
 	@echo 'make test         run check, unit, matrix, fuzz, kunit, e2e, e2e-faults, test-windows and'
 	@echo '                  test-powershell, and print a summary'
 	@echo 'make check        run the static checks'
@@ -107,9 +108,6 @@ deps:
 outer-root = HVHOST_OUTER_ROOT=$$(tests/kernel/stock.sh $(call kernel-release,6.12)) \
 	HVHOST_OUTER_QEMU=$${HVHOST_OUTER_QEMU:-$$(tests/kernel/qemu.sh)}
 
-demo: $(BUILD)/hvhost $(BUILD)/guest-6.12.img
-	$(outer-root) tests/demo/demo.sh $(BUILD) $(BUILD)/kernel-6.12/vmlinuz $(BUILD)/guest-6.12.img
-
 check: all $(BUILD)/tests/unit/layout.h $(WINDOWS_TYPES)
 	tests/check/check.sh $(BUILD)
 
@@ -167,6 +165,6 @@ deb:
 # What packages need: all without the driver and the test host.
 userspace:
 
-.PHONY: all userspace help deps demo check format unit e2e $(E2E_KERNELS:%=e2e-%) e2e-guests \
+.PHONY: all userspace help deps check format unit e2e $(E2E_KERNELS:%=e2e-%) e2e-guests \
 	$(OTHER_GUESTS:%=e2e-guest-%) e2e-faults $(E2E_KERNELS:%=faults-%) \
 	e2e-hostile $(E2E_KERNELS:%=hostile-%) test deb install clean

@@ -273,7 +273,7 @@ static void step(enum action action, uint8_t argument)
 
 /*
  * The guest is read unless bytes wait for the program; it is given a limited time once the program
- * has left and one direction has ended. At the end of a stream nobody waits for it, and it can be
+ * has left and its direction has ended. At the end of a stream nobody waits for it, and it can be
  * freed.
  */
 static void check(void)
@@ -285,8 +285,8 @@ static void check(void)
 	} else if (stream->state == STREAM_CONNECTED) {
 		must(stream->channel.state != CHANNEL_OPEN ||
 		     stream->channel.held == (stream->rest_size > 0));
-		must(!stream->hung_up || stream->closing ||
-		     !(stream->host_ended || stream->guest_ended));
+		must(!stream->hung_up || !stream->host_ended || stream->guest_ended ||
+		     stream->closing);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include "fake_channel.h"
 #include "tests/hvhost/vsock/stream.h"
@@ -348,6 +349,36 @@ static void test_slow_reader_at_the_guest(void **state)
 	assert_guest_gets("");
 }
 
+static bool is_timed(void)
+{
+	struct itimerspec left;
+
+	assert_int_equal(timerfd_gettime(stream->timer.source.fd, &left), 0);
+	return left.it_value.tv_sec || left.it_value.tv_nsec;
+}
+
+/* After FIN, the guest may have closed its socket: then it reads nothing of what is left. */
+static void test_guest_ends_while_the_ring_is_full(void **state)
+{
+	connect_stream();
+	assert_false(is_timed());
+	fake_guest.full = true;
+	host_writes("one");
+	guest_shuts_down();
+	assert_true(is_timed());
+	/* It reads: there is no limit for the program. */
+	fake_guest.full = false;
+	stream->channel.ops->writable(&stream->channel);
+	run_loop();
+	assert_guest_gets("one");
+	assert_false(is_timed());
+	fake_guest.full = true;
+	host_writes("two");
+	assert_true(is_timed());
+	stream->timer.expired(&stream->timer);
+	assert_ended();
+}
+
 /* The guest does not read what the program has left, as its socket is closed. */
 static void test_both_leave_while_the_ring_is_full(void **state)
 {
@@ -357,7 +388,7 @@ static void test_both_leave_while_the_ring_is_full(void **state)
 	closep(&host);
 	guest_shuts_down();
 	assert_int_equal(stream->state, STREAM_CONNECTED);
-	assert_true(stream->closing);
+	assert_true(is_timed());
 	stream->timer.expired(&stream->timer);
 	assert_int_equal(stream->state, STREAM_ENDED);
 }
@@ -523,6 +554,7 @@ int main(void)
 		TEST(test_guest_ends_first),
 		TEST(test_host_closes),
 		TEST(test_slow_reader_at_the_guest),
+		TEST(test_guest_ends_while_the_ring_is_full),
 		TEST(test_both_leave_while_the_ring_is_full),
 		TEST(test_slow_reader_at_the_host),
 		TEST(test_guest_closes_with_much_unread),

@@ -16,9 +16,12 @@
 /* Packets to the guest that are written for one event, so that other streams are not delayed. */
 #define PACKET_BUDGET 16
 
-/* For a client's first line, for the relay's answer, and for the guest to open the channel. */
+/*
+ * For a client's first line, for the relay's answer, for the guest to open the channel, and to read
+ * what is sent to it after its own FIN.
+ */
 #define CONNECT_MS 30000
-/* For the guest to read on, or to close, when the host's end is closed; as HVS_CLOSE_TIMEOUT. */
+/* The same, and for the guest to close, when the host's end is closed; as HVS_CLOSE_TIMEOUT. */
 #define CLOSE_MS   8000
 
 static struct loop *loop_of(const struct stream *stream)
@@ -168,11 +171,23 @@ static int relay_to_guest(struct stream *stream)
 		packet.header.size = got > 0 ? (uint32_t)got : 0;
 		ret = channel_send(&stream->channel, &packet,
 				   sizeof(packet.header) + packet.header.size);
-		/* A guest that still reads is waited for. */
-		if (stream->closing)
-			timer_set(&stream->timer, CLOSE_MS, 0);
 	}
 	return ret;
+}
+
+/* A guest that has sent FIN may have closed its socket, and then it reads no more. */
+static void limit_end(struct stream *stream)
+{
+	if (stream->guest_ended) {
+		timer_set(&stream->timer,
+			  stream->hung_up                     ? CLOSE_MS
+			  : channel_is_full(&stream->channel) ? CONNECT_MS
+							      : 0,
+			  0);
+	} else if (stream->hung_up && stream->host_ended && !stream->closing) {
+		stream->closing = true;
+		timer_set(&stream->timer, CLOSE_MS, 0);
+	}
 }
 
 /* Ends the stream if both sides have ended, and otherwise waits for what comes next. */
@@ -188,10 +203,7 @@ static void proceed(struct stream *stream)
 	}
 	if (all_sent)
 		shutdown(stream->socket.fd, SHUT_WR);
-	if (stream->hung_up && (stream->host_ended || stream->guest_ended) && !stream->closing) {
-		stream->closing = true;
-		timer_set(&stream->timer, CLOSE_MS, 0);
-	}
+	limit_end(stream);
 	watch(stream);
 }
 

@@ -43,7 +43,7 @@ struct stream {
 	bool hung_up;    /* the UNIX socket's peer has closed it: what the guest sends is dropped */
 	bool host_ended; /* FIN was sent to the guest */
 	bool guest_ended; /* FIN was received from the guest */
-	bool closing;     /* the timer limits the time until the guest closes, too */
+	bool closing;     /* the timer limits the time until FIN of the guest */
 	uint8_t *rest;    /* from the guest, for the UNIX socket, which is full */
 	size_t rest_size;
 	struct timer timer;

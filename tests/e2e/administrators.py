@@ -40,27 +40,38 @@ def reachable(machine):
     os.chmod(machine.folder, 0o700)
 
 
-def converse(path, client, commands, replies):
-    """Drops to the client's credentials, and appends the final reply to each command to a list."""
-    os.setgroups(client.groups)
-    os.setgid(client.group)
-    os.setuid(client.user)
+def converse(folder, commands):
+    """Returns the final reply to each command."""
+    replies = []
     with socket.socket(socket.AF_UNIX) as connection:
-        connection.connect(str(path))
+        connection.connect(str(folder / "control.sock"))
         answers = connection.makefile(encoding="utf-8")
         for command in commands:
             connection.sendall((json.dumps(command) + "\n").encode())
             replies.append(next(reply for reply in map(json.loads, answers) if "ok" in reply))
+    return replies
+
+
+def connect_to_guest(folder, port):
+    """Returns what comes after CONNECT: nothing if the connection is closed."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(folder / "vsock.sock"))
+        try:
+            connection.sendall(f"CONNECT {port}\n".encode())
+            return connection.recv(64)
+        except (BrokenPipeError, ConnectionResetError):
+            return b""
 
 
 class ClientProcess:
-    """A process that sends commands with the credentials of another user."""
+    """A process that calls a function with the credentials of another user."""
 
-    def __init__(self, machine, client, *commands):
+    def __init__(self, client, call, *arguments):
         def run():
-            replies = []
-            converse(machine.path / "control.sock", client, commands, replies)
-            sender.send(replies)
+            os.setgroups(client.groups)
+            os.setgid(client.group)
+            os.setuid(client.user)
+            sender.send(call(*arguments))
 
         # fork, not exec: the other user may lack access to the interpreter.
         context = multiprocessing.get_context("fork")
@@ -70,15 +81,15 @@ class ClientProcess:
         sender.close()
 
     def finish(self):
-        """Returns the final replies."""
+        """Returns the function's value."""
         assert self.receiver.poll(2 * BOUND), "no reply"
-        replies = self.receiver.recv()
+        value = self.receiver.recv()
         self.process.join()
-        return replies
+        return value
 
 
 def send_as(client, machine, *commands):
-    return ClientProcess(machine, client, *commands).finish()
+    return ClientProcess(client, converse, machine.path, commands).finish()
 
 
 def check_refused(machine, client, names):
@@ -89,6 +100,13 @@ def check_refused(machine, client, names):
     machine.log(f"refused: {replies[-1]['error']}")
     wait_logged(machine, [f"denied: {name} by user {client.user}, group {client.group}, process "
                           for name in names])
+
+
+def check_no_socket(machine, client):
+    """The client cannot connect to a port of the guest."""
+    answer = ClientProcess(client, connect_to_guest, machine.path, 877).finish()
+    same("the answer to CONNECT", answer, b"")
+    wait_logged(machine, [f"denied: vsock by user {client.user}, group {client.group}, process "])
 
 
 def check_allowed(machine, client, names):
@@ -126,6 +144,7 @@ def permission(machine):
         same("status", [reply["ok"] for reply in send_as(NOBODY, machine, {"command": "status"})],
              [True])
         check_refused(machine, NOBODY, EXECUTE + OWNER)
+        check_no_socket(machine, NOBODY)
         # Only the relay into an outer machine may send a peer's credentials.
         root = {"peer": {"pid": 1, "uid": 0, "gid": 0, "permission": 2}, "stream": 17}
         forged, denied = send_as(NOBODY, machine, root, {"command": "logoff", **root})
@@ -149,7 +168,8 @@ def two_administrators(machine):
     session = machine.open_session("pam", "alice")
     options = {"grace": 900, "timeout": 1000}
     with reachable(machine):
-        other = ClientProcess(machine, USER, {"command": "logoff", **options})
+        other = ClientProcess(USER, converse, machine.path,
+                              [{"command": "logoff", **options}])
         own = logoff(machine, **options)
         while (event := own.next()) is not None and event.get("state") != "grace":
             pass

@@ -19,6 +19,7 @@ import outside
 import real_sessions
 import returns
 import sessions
+import sockets
 import user_managers
 import versions
 import vmguestos
@@ -385,6 +386,7 @@ CASES.extend(nologin.CASES)
 CASES.extend(ctl.CASES)
 CASES.extend(notices.CASES)
 CASES.extend(kvp.CASES)
+CASES.extend(sockets.CASES)
 
 
 def wait_heartbeats(machine, wanted):
@@ -588,7 +590,7 @@ def shutdown(machine):
 
 # Without these, each of which takes half a minute or more, the cases are those of make test.
 SLOW = ("guests_with_1_0", "kvp_guest_rebooted", "kvp_reboot", "many_sessions", "second_machine",
-        "session_end_kinds", "user_manager_stubborn")
+        "session_end_kinds", "sockets_nobody", "sockets_slow", "user_manager_stubborn")
 
 # These end the machine.
 ENDS = (shutdown, *vmguestos.ENDS)

@@ -9,6 +9,7 @@ import shlex
 import uuid
 
 import kvp
+import sockets
 import vmguestos
 from checks import (DISP_E_EXCEPTION, E_BUSY, E_CANCELLED, E_EXISTS, E_INVALIDARG,
                     E_NO_SESSION, E_REVISION, E_SKEW, E_STALE, S_OK, Cases, boot_id, daemon_pid,
@@ -218,7 +219,8 @@ def kvp_daemon_killed(machine):
 def check_reset(machine, how):
     machine.open_session("pam", "alice")
     request_id = in_grace(machine)
-    kvp.reboot(machine, how)
+    with sockets.open_stream(machine):
+        kvp.reboot(machine, how)
     # The host has sent all items again by now, including the request.
     session = machine.open_session("pam", "bob")
     finish(machine, request_id, DISP_E_EXCEPTION)

@@ -24,6 +24,7 @@ import hyper_v
 import kvp_logoff
 import real_sessions
 import returns
+import sockets
 import versions
 import vsock
 from checks import same
@@ -331,6 +332,9 @@ class Lab:
                     continue
                 if function is returns.returns_at_seat and self.sanitizer:
                     self.report.skip(name, "the sanitizer kernel has no virtual terminals")
+                    continue
+                if function in sockets.CASES and self.sanitizer:
+                    self.report.skip(name, "the sanitizer kernel has no Hyper-V sockets")
                     continue
                 self.case(function)
             self.close()

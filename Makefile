@@ -75,6 +75,7 @@ help:
 	@echo 'make reproducible build the packages twice, and compare them'
 	@echo 'make autopkgtest  run the tests in debian/tests in clean systems (sudo make deps-packages)'
 	@echo 'make rpm          build RPM packages into $(BUILD)/rpm, and read them (sudo make deps-packages)'
+	@echo 'make arm64        cross-build the driver and user space for arm64'
 	@echo 'make dist         make the release: sources, list of what is linked, and checksums'
 	@echo 'make dkms         boot guests with the packages, whose driver DKMS builds [RELEASES=] [CASES=]'
 	@echo 'make clean        remove $(BUILD)/'

@@ -29,9 +29,12 @@ matrix:
 	@failed=; tests/kernel/matrix.sh $(BUILD) $(MATRIX) || failed=1; \
 	tests/kernel/userspace.sh $(BUILD) || failed=1; [[ -z $$failed ]]
 
+arm64:
+	@tests/kernel/arm64.sh $(BUILD)
+
 size: $(BUILD)/driver-6.12/driver/hv_logoff.ko
 	@tests/kernel/size.sh $(BUILD)
 
 FORCE:
 
-.PHONY: matrix size FORCE
+.PHONY: matrix arm64 size FORCE

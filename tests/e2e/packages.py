@@ -126,8 +126,9 @@ def unsigned_module(system):
     first, _ = system.kernels()
     module = f"/lib/modules/{first}/updates/dkms/hv_logoff.ko"
     system.inside(f"modinfo -k {first} -F sig_id hv_logoff | grep .;"
-                  f"cp {module}* {REPOSITORY}; ! test -e {UNSIGNED}.xz || xz -d {UNSIGNED}.xz;"
-                  f"mv {REPOSITORY}/hv_logoff.ko {UNSIGNED}; strip --strip-debug {UNSIGNED};"
+                  f"cp {module}* {REPOSITORY}; cd {REPOSITORY};"
+                  "! test -e hv_logoff.ko.xz || xz -d hv_logoff.ko.xz;"
+                  f"mv hv_logoff.ko {UNSIGNED}; strip --strip-debug {UNSIGNED};"
                   f"! modinfo -F sig_id {UNSIGNED} | grep .")
 
 

@@ -29,7 +29,7 @@ exec > >(tee "$build/results/arm64.tap")
 # unpacked without these, and use the tools of this architecture.
 make_root() {
 	local packages sources
-	packages=make,mawk,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,pkg-config,libc6-dev:arm64
+	packages=make,mawk,pahole,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,pkg-config,libc6-dev:arm64
 	packages+=,libsystemd-dev:arm64,libkmod-dev:arm64,libjansson-dev:arm64
 	sources="deb [signed-by=$keyring] $1 bookworm main"
 	sources+=$'\n'"deb [signed-by=$keyring] $2 bookworm-security main"

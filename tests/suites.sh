@@ -13,7 +13,7 @@ here=$(dirname "$(realpath "$0")")
 
 # To limit the run time, only one kernel runs most end-to-end cases; the others run a selection.
 guests=("e2e KERNEL=6.1 CASES='quick vmbus'" "e2e KERNEL=6.12 CASES=processors"
-	"e2e-guest-trixie CASES='release ssh_and_tmux'" "e2e-faults KERNEL=6.12 CASES=quick")
+	"e2e-guest-trixie CASES='release real_sessions'" "e2e-faults KERNEL=6.12 CASES=quick")
 sanitizer=(kunit "e2e KERNEL=sanitizer CASES='rescind unbind'")
 # The sanitizer kernel is compiled first, since it takes most of the time if it is not in the cache.
 others=("$build/kernel-sanitizer" check unit matrix "fuzz SECONDS=27" test-windows

@@ -5,7 +5,9 @@ its load change both times of a ratio. Writes TAP, with the ratios, to standard 
 BUILD/results/bench-KERNEL.tap; a wrong result is a failure, a slow one is not."""
 
 import pathlib
+import socket
 import statistics
+import struct
 import sys
 import time
 
@@ -13,7 +15,8 @@ FOLDER = pathlib.Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parent / "e2e"))
 
 # pylint: disable=wrong-import-position
-from checks import S_OK, check_result, leader, logoff, same
+from checks import E_NO_SESSION, E_NOT_FOUND, S_OK, check_result, leader, logoff, same, until
+from machine import BOUND
 from run import argument_parser, run_suite, suite
 from versions import DAEMON, build_old, copy_into_guest, switch_to
 
@@ -22,6 +25,10 @@ BEFORE = "without-managers"
 
 # Sessions. With 3,000, logind in an emulated guest does not answer within D-Bus' time limit.
 CLOSING = 1000
+# For each of the rounds, which are few because the other measurements take seconds.
+ROUND_TRIPS = 4
+KVP_POOL_GUEST = 1
+PORT = 877  # HVL_VSOCK_PORT
 SESSIONS = "/run/systemd/sessions"
 LIST_SESSIONS = ("busctl call org.freedesktop.login1 /org/freedesktop/login1 "
                  "org.freedesktop.login1.Manager ListSessions")
@@ -31,6 +38,43 @@ def timed(call):
     began = time.monotonic()
     call()
     return time.monotonic() - began
+
+
+class SocketHost:
+    """A host that sends QUERY through the machine's vsock.sock; see docs/protocol.md."""
+
+    HEADER = struct.Struct("<IIHHHHHHIBBxx")
+    NEGOTIATE, LOGOFF_TYPE, QUERY = 0, 0x4C4F, 3
+
+    def __init__(self, folder):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(BOUND)
+        self.socket.connect(str(folder / "vsock.sock"))
+        self.socket.sendall(f"CONNECT {PORT}\n".encode())
+        self.file = self.socket.makefile("rb")
+        same("the answer to CONNECT", self.file.readline()[:3], b"OK ")
+        # One framework version, 3.0, and one message version, 1.2.
+        self.call(self.NEGOTIATE, struct.pack("<HHIHHHH", 1, 1, 0, 3, 0, 1, 2))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.file.close()
+        self.socket.close()
+
+    def call(self, kind, body):
+        """Sends a message and returns the status of the answer."""
+        header = self.HEADER.pack(0, 20 + len(body), 3, 0, kind, 1, 2, len(body), 0, 1, 3)
+        self.socket.sendall(header + body)
+        answer = self.HEADER.unpack(self.file.read(self.HEADER.size))
+        self.file.read(answer[7])
+        same("the type of the answer", answer[4], kind)
+        return answer[8]
+
+    def query(self, request_id):
+        same("the result", self.call(self.LOGOFF_TYPE, struct.pack("<IIQ", self.QUERY, 0,
+                                                                   request_id)), E_NOT_FOUND)
 
 
 class Bench:
@@ -49,6 +93,60 @@ class Bench:
         median = statistics.median(one / other for one, other in zip(times, base))
         self.lab.report.log(f"RATIO {name}: {median:.2f} (medians {statistics.median(times):.2f} s "
                             f"and {statistics.median(base):.2f} s, {len(times)} rounds)")
+
+    # Round trips on the VMBus, as hvhost measures them.
+
+    def heartbeat(self):
+        """The round trip of the next heartbeat: the kernel's alone, without a process."""
+        answered = self.machine.rpc("heartbeat")["answered"]
+        return until("a heartbeat", lambda: (reply := self.machine.rpc("heartbeat"))["answered"] >
+                     answered and reply["round_trip_us"])
+
+    def empty_logoff(self):
+        """The round trips to the first PROGRESS of the daemon, and to the COMPLETE."""
+        request = logoff(self.machine)
+        first = request.until(lambda event: event.get("event") == "progress")
+        reply = request.finish()
+        same("the result", reply["hresult"], E_NO_SESSION)
+        return first["round_trip_us"], reply["round_trip_us"]
+
+    def kvp_get(self):
+        """GET of an item of the guest, which hv_kvp_daemon answers."""
+        reply = self.machine.rpc("kvp_get", pool=KVP_POOL_GUEST, name="HvLogoffAnswer")
+        same("the result", reply["hresult"], S_OK)
+        return reply["round_trip_us"]
+
+    def query(self, request_id):
+        return self.machine.rpc("query", id=request_id)["round_trip_us"]
+
+    def round_trips(self):
+        """Round trips of QUERY and of a logoff of nobody, against GET by KVP and the heartbeat"""
+        known = logoff(self.machine).finish()["id"]
+        measured = {name: [] for name in ("heartbeat", "QUERY", "KVP GET", "first PROGRESS",
+                                          "COMPLETE")}
+        for _ in range(ROUND_TRIPS * self.rounds):
+            first, complete = self.empty_logoff()
+            for name, value in (("heartbeat", self.heartbeat()), ("QUERY", self.query(known)),
+                                ("KVP GET", self.kvp_get()), ("first PROGRESS", first),
+                                ("COMPLETE", complete)):
+                measured[name].append(value)
+        for name, values in measured.items():
+            self.lab.report.log(f"{name}: median {statistics.median(values) / 1000:.2f} ms, from "
+                                f"{min(values) / 1000:.2f} to {max(values) / 1000:.2f} ms")
+        for base in ("heartbeat", "KVP GET"):
+            for name in ("QUERY", "first PROGRESS", "COMPLETE"):
+                ratio = statistics.median(measured[name]) / statistics.median(measured[base])
+                self.lab.report.log(f"RATIO {name} against {base}: {ratio:.2f}")
+
+    def queries(self):
+        """QUERY by a socket against QUERY of the component, both with the way to hvhost"""
+        known = logoff(self.machine).finish()["id"]
+        with SocketHost(self.machine.path) as host:
+            times, base = [], []
+            for _ in range(ROUND_TRIPS * self.rounds):
+                times.append(timed(lambda: host.query(int(known, 16))))
+                base.append(timed(lambda: self.query(known)))
+        self.ratio("QUERY by a socket, against QUERY of the component", times, base)
 
     # A list with sessions that have ended.
 
@@ -132,7 +230,7 @@ class Bench:
                    "not stop managers", times, base)
 
     def run(self):
-        for measure in (self.closing, self.managers):
+        for measure in (self.round_trips, self.queries, self.closing, self.managers):
             self.lab.up()
             if not self.lab.report.run(measure.__doc__, measure):
                 self.lab.evidence()

@@ -66,6 +66,7 @@ static void send_next(struct ic_kvp *kvp)
 			HVL_ICFLAG_TRANSACTION | HVL_ICFLAG_REQUEST);
 	message.header = packet.header;
 	message.body = job->message;
+	kvp->sent_us = now_us();
 	ic_send(&kvp->ic, &message);
 }
 
@@ -223,6 +224,8 @@ static void get_answered(struct ic_kvp *kvp, const struct kvp_job *job, uint32_t
 	const struct hv_kvp_exchg_msg_value *item = &answer->body.kvp_get.data;
 	json_t *reply = control_result(status);
 
+	json_object_set_new(reply, "round_trip_us",
+			    json_integer((json_int_t)(now_us() - kvp->sent_us)));
 	if (status == HV_S_OK)
 		json_object_set_new(
 			reply, "data",

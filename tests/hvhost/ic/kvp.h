@@ -19,7 +19,8 @@ struct ic_kvp {
 	json_t *pools[KVP_POOL_COUNT]; /* the guest's, as they were last enumerated */
 	/* One transaction at a time: that of the first job. */
 	STAILQ_HEAD(kvp_jobs, kvp_job) jobs;
-	bool waiting; /* the first job was sent, and has no answer yet */
+	bool waiting;     /* the first job was sent, and has no answer yet */
+	uint64_t sent_us; /* when the request that is waited for was sent */
 	uint8_t transaction;
 	struct timer timer; /* for the earliest deadline of a client */
 };

@@ -28,6 +28,7 @@ struct logoff_request {
 	uint64_t id;
 	uint8_t transaction;
 	bool open; /* sent, and not completed yet */
+	uint64_t sent_us;
 	uint64_t deadline_us;
 	unsigned int progress; /* PROGRESSes received */
 	unsigned int complete; /* COMPLETEs received */
@@ -39,6 +40,7 @@ struct logoff_op {
 	STAILQ_ENTRY(logoff_op) entry;
 	uint64_t client;
 	uint8_t transaction;
+	uint64_t sent_us;
 	uint64_t deadline_us;
 };
 
@@ -168,6 +170,12 @@ static void add_report(json_t *json, const struct hvl_report *report)
 	json_object_set_new(json, "text", string_to_json(report->text, sizeof(report->text)));
 }
 
+/* The time since a message was sent, without the delays of the control socket. */
+static void add_round_trip(json_t *json, uint64_t sent_us)
+{
+	json_object_set_new(json, "round_trip_us", json_integer((json_int_t)(now_us() - sent_us)));
+}
+
 static void notify_waiters(struct ic_logoff *logoff, const struct logoff_request *request,
 			   json_t *event)
 {
@@ -187,6 +195,7 @@ static void progress(struct ic_logoff *logoff, const struct hvl_report *report)
 	request->progress++;
 	event = json_pack("{s:s, s:o}", "event", "progress", "id", id_to_json(request->id));
 	add_report(event, report);
+	add_round_trip(event, request->sent_us);
 	notify_waiters(logoff, request, event);
 	json_decref(event);
 }
@@ -237,6 +246,7 @@ static void complete(struct ic_logoff *logoff, const struct hvl_packet *packet)
 	reply = control_result(packet->header.status);
 	add_report(reply, report);
 	json_object_set_new(reply, "replay", json_boolean(report->header.flags & HVL_REPLAY));
+	add_round_trip(reply, request->sent_us);
 	end_request(logoff, request, reply);
 }
 
@@ -253,6 +263,7 @@ static void op_answered(struct ic_logoff *logoff, const struct hvl_packet *packe
 	if (!op)
 		return;
 	reply = control_result(packet->header.status);
+	add_round_trip(reply, op->sent_us);
 	if (packet->header.size) {
 		add_report(reply, &packet->body.report);
 		json_object_set_new(reply, "id", id_to_json(packet->body.report.header.id));
@@ -511,8 +522,9 @@ void ic_logoff_command(struct vm *vm, uint64_t client, const json_t *command)
 	request->open = true;
 	request->transaction = ic_next_transaction(&logoff->ic);
 	build_logoff(&packet, request, command);
-	request->deadline_us =
-		now_us() + (packet.body.logoff.timeout + DEADLINE_MARGIN_SECONDS) * 1000000ULL;
+	request->sent_us = now_us();
+	request->deadline_us = request->sent_us +
+			       (packet.body.logoff.timeout + DEADLINE_MARGIN_SECONDS) * 1000000ULL;
 	arm_timer(logoff);
 	log_line("logoff: request %#llx: sent.", (unsigned long long)request->id);
 	if (!wait)
@@ -536,7 +548,8 @@ static void send_op(struct vm *vm, uint64_t client, enum hvl_op type, uint64_t i
 	}
 	op->client = client;
 	op->transaction = ic_next_transaction(&logoff->ic);
-	op->deadline_us = now_us() + ANSWER_SECONDS * 1000000ULL;
+	op->sent_us = now_us();
+	op->deadline_us = op->sent_us + ANSWER_SECONDS * 1000000ULL;
 	STAILQ_INSERT_TAIL(&logoff->pending_ops, op, entry);
 	arm_timer(logoff);
 	hvl_build_op(&packet, op->transaction, type, id);

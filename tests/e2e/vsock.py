@@ -10,6 +10,7 @@ import struct
 import time
 
 import kvp_logoff
+import vmguestos
 from checks import E_CANCELLED, E_FAIL, S_OK, Cases, daemon_pid, same, until
 from machine import BOUND
 
@@ -234,4 +235,41 @@ def vsock_local_user(machine):
     for script in ("start", "stop hv-logoffd.socket; systemctl restart"):
         machine.run(f"systemctl {script} hv-logoffd")
         same("the socket", machine.run("systemctl is-active hv-logoffd.socket").strip(), "active")
+    kvp_logoff.wait_idle(machine)
+
+
+@CASES.add
+def vsock_vmlogoff(machine):
+    """vmlogoff takes the socket by itself: cancelled, logged off, events; later it takes KVP"""
+    watcher = vmguestos.Vmlogoff(machine, "--watch")
+    watcher.until(lambda event: event.get("reports"))
+    vmguestos.check_cancelled_by_interrupt(machine)
+    command = vmguestos.Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+    request_id = command.in_grace()["id"]
+    vmguestos.Vmlogoff(machine, f"--cancel={request_id}").finish(vmguestos.OK)
+    command.finish(vmguestos.CANCELLED)
+    vmguestos.check_names(machine)
+    last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
+    same("the transport", last["via"], "vsock")
+    assert ("ended", "bob") in vmguestos.outcomes(last), last
+    kvp_logoff.same_sessions(machine, [])
+    event = watcher.until(lambda event: event.get("id") == last["id"])
+    same("the event", (event["event"], event["type"], event["user"]), ("logoff", "external", "bob"))
+    watcher.interrupt()
+    watcher.finish(vmguestos.OK)
+    # Nothing listens any more, and the answer by KVP says so.
+    machine.run("systemctl mask --runtime --now hv-logoffd.socket; systemctl restart hv-logoffd")
+    kvp_logoff.wait_answer(machine, lambda now: now["state"] == "idle" and "vsock" not in now)
+    machine.open_session("pam", "alice")
+    vmguestos.Vmlogoff(machine, "--via=vsock").finish(vmguestos.NOT_AVAILABLE)
+    last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
+    same("the transport", last["via"], "kvp")
+    machine.run("systemctl unmask --runtime hv-logoffd.socket; systemctl restart hv-logoffd")
+    kvp_logoff.wait_answer(machine, lambda now: now["state"] == "idle" and "vsock" in now)
+
+
+@CASES.add
+def vsock_walk(machine):
+    """a client of libvmguestos receives each HRESULT by a Hyper-V socket, and the events"""
+    vmguestos.walk(machine, "walk-c", "vsock")
     kvp_logoff.wait_idle(machine)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * walk VM [kvp]: triggers each HRESULT that libvmguestos can return over VMBus or, with kvp, over
- * key-value pairs, and prints it with its name and text. VM must be running, with no user logged
- * on. Uses only the public header; builds as C and as C++. $HVHOST is the path of hvhost.
+ * walk VM [vsock|kvp]: triggers each HRESULT that libvmguestos can return over VMBus, with vsock
+ * over a Hyper-V socket, or with kvp over key-value pairs, and prints it with its name and text. VM
+ * must be running, with no user logged on. Uses only the public header; builds as C and as C++.
+ * $HVHOST is the path of hvhost.
  */
 #include <poll.h>
 #include <pthread.h>
@@ -24,7 +25,7 @@
 	      "systemctl restart hv-logoffd")
 
 static IVMGuestOS2 *guest;
-static uint32_t transport; /* VM_LOGOFF_VIA_VMBUS, or VM_LOGOFF_VIA_KVP */
+static uint32_t transport; /* VM_LOGOFF_VIA_... */
 static int failed;
 
 static void expect(const char *what, HRESULT hr, HRESULT wanted)
@@ -478,25 +479,33 @@ static void walk_timeout(void)
 	expect("Error: by force", end_of(start(120, 0, VM_LOGOFF_FORCE)), S_OK);
 }
 
+/* Without a name, it is the component; 0 if there is no transport with that name. */
+static uint32_t transport_named(const char *name)
+{
+	if (!name)
+		return VM_LOGOFF_VIA_VMBUS;
+	if (strcmp(name, "vsock") == 0)
+		return VM_LOGOFF_VIA_VSOCK;
+	return strcmp(name, "kvp") == 0 ? VM_LOGOFF_VIA_KVP : 0;
+}
+
 int main(int argc, char **argv)
 {
-	bool by_kvp = argc == 3 && strcmp(argv[2], "kvp") == 0;
-
-	if (argc != 2 + by_kvp || !getenv("HVHOST") || !getenv("HVHOST_DIR")) {
-		fputs("Usage: HVHOST=FILE HVHOST_DIR=DIRECTORY walk VM [kvp]\n", stderr);
+	transport = argc == 2 || argc == 3 ? transport_named(argv[2]) : 0;
+	if (!transport || !getenv("HVHOST") || !getenv("HVHOST_DIR")) {
+		fputs("Usage: HVHOST=FILE HVHOST_DIR=DIRECTORY walk VM [vsock|kvp]\n", stderr);
 		return 64;
 	}
-	transport = by_kvp ? VM_LOGOFF_VIA_KVP : VM_LOGOFF_VIA_VMBUS;
 	setenv("VM", argv[1], 1);
 	walk_machines(argv[1]);
 	walk_permission(argv[1]);
 	walk_options();
 	walk_success();
 	walk_target();
-	if (!by_kvp)
+	if (transport != VM_LOGOFF_VIA_KVP)
 		walk_events();
 	walk_cancel();
-	if (!by_kvp)
+	if (transport == VM_LOGOFF_VIA_VMBUS)
 		walk_component();
 	else
 		expect("Error: by force", end_of(start(120, 0, VM_LOGOFF_FORCE)), S_OK);

@@ -248,6 +248,7 @@ def vsock_vmlogoff(machine):
     request_id = command.in_grace()["id"]
     vmguestos.Vmlogoff(machine, f"--cancel={request_id}").finish(vmguestos.OK)
     command.finish(vmguestos.CANCELLED)
+    vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
     vmguestos.check_names(machine)
     last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
     same("the transport", last["via"], "vsock")

@@ -39,6 +39,8 @@ static const struct reason host_reasons[] = {
 	{EACCES, E_ACCESSDENIED,
 	 "The host's directory of this machine does not permit Hyper-V sockets to this user."},
 	{EPIPE, VM_E_ADDITIONS_FEATURE_NOT_AVAIL, NOT_LISTENING},
+	/* Under Hyper-V, a guest in which nobody listens does not refuse a connection. */
+	{ETIMEDOUT, VM_E_ADDITIONS_FEATURE_NOT_AVAIL, NOT_LISTENING},
 };
 
 /* Connecting by AF_VSOCK. */

@@ -241,6 +241,8 @@ def vsock_local_user(machine):
 @CASES.add
 def vsock_vmlogoff(machine):
     """vmlogoff takes the socket by itself: cancelled, logged off, events; later it takes KVP"""
+    # The source of events is chosen at the start, by what the answer by KVP says.
+    kvp_logoff.wait_answer(machine, lambda now: now["state"] == "idle" and "vsock" in now)
     watcher = vmguestos.Vmlogoff(machine, "--watch")
     watcher.until(lambda event: event.get("reports"))
     vmguestos.check_cancelled_by_interrupt(machine)

@@ -92,8 +92,8 @@ class Bench:
     def ratio(self, name, times, base):
         """Reports the median of the pairs' ratios, and the medians from which they come."""
         median = statistics.median(one / other for one, other in zip(times, base))
-        self.lab.report.log(f"RATIO {name}: {median:.2f} (medians {statistics.median(times):.2f} s "
-                            f"and {statistics.median(base):.2f} s, {len(times)} rounds)")
+        self.lab.report.log(f"RATIO {name}: {median:.2f} (medians {statistics.median(times):.3f} s "
+                            f"and {statistics.median(base):.3f} s, {len(times)} rounds)")
 
     # Round trips on the VMBus, as hvhost measures them.
 

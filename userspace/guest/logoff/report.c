@@ -69,12 +69,7 @@ static void report_outcome(const struct engine *engine, const struct outcome *ou
 static void report_session(const struct engine *engine, const struct session *session,
 			   enum hv_logoff_outcome value)
 {
-	const struct outcome outcome = {
-		.outcome = value,
-		.uid = session->uid,
-		.user = session->user,
-		.session = session->id,
-	};
+	const struct outcome outcome = outcome_of(session, value);
 
 	report_outcome(engine, &outcome);
 }

@@ -69,12 +69,7 @@ void result_for_each_user(const struct engine *engine,
 	for (size_t i = 0; i < engine->others.count; i++) {
 		const struct session *session = &engine->others.items[i];
 
-		outcome = (struct outcome){
-			.outcome = HV_LOGOFF_RETURNED,
-			.uid = session->uid,
-			.user = session->user,
-			.session = session->id,
-		};
+		outcome = outcome_of(session, HV_LOGOFF_RETURNED);
 		if (returns_with(&engine->targets, session) && !returned_before(engine, i))
 			handle(userdata, &outcome);
 	}

@@ -319,12 +319,7 @@ uint64_t device_requests_current(const struct device_requests *requests)
 void device_requests_session_ended(const struct device_requests *requests, uint64_t id,
 				   const struct session *session, enum hv_logoff_kind kind)
 {
-	const struct outcome outcome = {
-		.outcome = HV_LOGOFF_ENDED,
-		.uid = session->uid,
-		.user = session->user,
-		.session = session->id,
-	};
+	const struct outcome outcome = outcome_of(session, HV_LOGOFF_ENDED);
 
 	report_outcome(requests, id, &outcome, kind);
 }

@@ -493,12 +493,7 @@ uint64_t vsock_requests_current(const struct vsock_requests *requests)
 void vsock_requests_session_ended(struct vsock_requests *requests, uint64_t id,
 				  const struct session *session, enum hv_logoff_kind kind)
 {
-	const struct outcome outcome = {
-		.outcome = HV_LOGOFF_ENDED,
-		.uid = session->uid,
-		.user = session->user,
-		.session = session->id,
-	};
+	const struct outcome outcome = outcome_of(session, HV_LOGOFF_ENDED);
 
 	queue_outcome(requests, id, &outcome, kind);
 }

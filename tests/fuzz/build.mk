@@ -23,7 +23,7 @@ $(BUILD)/fuzz/fuzz_vmlogoff: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,shared/tex
 	$(addprefix host/vmlogoff/,command request system_posix))
 $(BUILD)/fuzz/fuzz_vmlogoff: FUZZ_LIBS = $(VMGUESTOS_LIBS)
 $(BUILD)/fuzz/fuzz_ring: $(BUILD)/fuzz/tests/hvhost/vmbus/ring.o
-$(BUILD)/fuzz/fuzz_vsock: $(addprefix $(BUILD)/fuzz/tests/hvhost/,vsock/stream.o vsock/address.o loop.o)
+$(BUILD)/fuzz/fuzz_hvhost_stream: $(addprefix $(BUILD)/fuzz/tests/hvhost/,vsock/stream.o vsock/address.o loop.o)
 $(BUILD)/fuzz/fuzz_config: $(BUILD)/fuzz/userspace/guest/config.o $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 	$(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config shared/text $(addprefix guest/logoff/, \
@@ -31,21 +31,21 @@ $(BUILD)/fuzz/fuzz_engine: $(BUILD)/fuzz/driver/record.o \
 $(BUILD)/fuzz/fuzz_watch: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/config guest/log \
 	guest/logoff/session guest/logoff/watch shared/text)
 $(BUILD)/fuzz/fuzz_device: $(BUILD)/fuzz/userspace/guest/transport/device.o
-$(BUILD)/fuzz/fuzz_sockets: $(BUILD)/fuzz/driver/wire.o $(patsubst %,$(BUILD)/fuzz/userspace/%.o, \
+$(BUILD)/fuzz/fuzz_vsock_requests: $(BUILD)/fuzz/driver/wire.o $(patsubst %,$(BUILD)/fuzz/userspace/%.o, \
 	guest/log guest/system/vsock_g2h shared/text $(addprefix guest/transport/, \
 		journal known_requests vsock_listener vsock_requests))
 $(BUILD)/fuzz/fuzz_proc: $(BUILD)/fuzz/userspace/guest/system/process.o
 $(BUILD)/fuzz/fuzz_locks: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/log \
 	guest/transport/kvp_locks guest/transport/kvp_pool shared/text)
 $(BUILD)/fuzz/fuzz_kvp_machine: $(KVP_MACHINE_OBJECTS:%=$(BUILD)/fuzz/%)
-$(BUILD)/fuzz/fuzz_stream: $(VSOCK_REQUEST_OBJECTS:%=$(BUILD)/fuzz/%)
+$(BUILD)/fuzz/fuzz_vmguestos_request: $(VSOCK_REQUEST_OBJECTS:%=$(BUILD)/fuzz/%)
 $(BUILD)/fuzz/fuzz_kvp_xml: $(BUILD)/fuzz/userspace/host/windows/kvp_xml.o
 $(BUILD)/fuzz/fuzz_text: $(BUILD)/fuzz/userspace/shared/text.o
 $(BUILD)/fuzz/fuzz_kvp: $(patsubst %,$(BUILD)/fuzz/userspace/%.o,guest/transport/kvp_pool \
 	shared/kvp_fields shared/kvp_sessions shared/kvp_value shared/names shared/text shared/utc)
 $(BUILD)/fuzz/fuzz_journal: $(BUILD)/fuzz/userspace/guest/transport/journal.o
-$(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks $(BUILD)/fuzz/fuzz_sockets: CPPFLAGS += $(LOGOFFD_CFLAGS)
-$(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks $(BUILD)/fuzz/fuzz_sockets: FUZZ_LIBS = $(LOGOFFD_LIBS)
+$(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks $(BUILD)/fuzz/fuzz_vsock_requests: CPPFLAGS += $(LOGOFFD_CFLAGS)
+$(BUILD)/fuzz/fuzz_device $(BUILD)/fuzz/fuzz_locks $(BUILD)/fuzz/fuzz_vsock_requests: FUZZ_LIBS = $(LOGOFFD_LIBS)
 
 # A fuzzer uses few of the parameters that the callbacks pass to it.
 $(BUILD)/fuzz/tests/fuzz/%.o: CPPFLAGS += -Wno-unused-parameter

@@ -240,7 +240,7 @@ DEVICE = {
 
 
 def sent(*packets, host=0):
-    """Steps of fuzz_sockets.c: a host sends these messages."""
+    """Steps of fuzz_vsock_requests.c: a host sends these messages."""
     data = b"".join(packets)
     return b"".join(bytes([SEND_SOCKET + host, len(data[at:at + 1020]) // 4]) + data[at:at + 1020]
                     for at in range(0, len(data), 1020))
@@ -441,7 +441,7 @@ UNKNOWN = 64
 
 
 def stream(*items, flags=0):
-    """Events of a logoff over a stream, see fuzz_stream.c."""
+    """Events of a logoff over a stream, see fuzz_vmguestos_request.c."""
     return bytes([flags]) + b"".join(bytes(event) for event in items)
 
 
@@ -477,7 +477,7 @@ STREAM = {
 }
 
 
-# Actions of the host and the guest in fuzz_vsock.c.
+# Actions of the host and the guest in fuzz_hvhost_stream.c.
 (WRITES, READS, SHUTS_DOWN, CLOSES, OPENS, GUEST_WRITES, GUEST_SHUTS_DOWN, GARBAGE, GUEST_CLOSES,
  RELEASES, SPACE, RESET, TIMER) = range(13)
 FULL, FREE = (SPACE, 1), (SPACE, 0)
@@ -513,8 +513,9 @@ VSOCK = {
 
 def main():
     for name, seeds in {"request": REQUEST, "answer": ANSWER, "record": RECORD,
-                        "device": DEVICE, "sockets": SOCKETS, "engine": ENGINE, "watch": WATCH,
-                        "ring": RING, "kvp": KVP, "stream": STREAM, "vsock": VSOCK}.items():
+                        "device": DEVICE, "vsock_requests": SOCKETS, "engine": ENGINE,
+                        "watch": WATCH, "ring": RING, "kvp": KVP, "vmguestos_request": STREAM,
+                        "hvhost_stream": VSOCK}.items():
         folder = CORPUS / name
         folder.mkdir(parents=True, exist_ok=True)
         for seed, data in seeds.items():

@@ -19,11 +19,11 @@ $(BUILD)/tests/unit/layout.h: tests/unit/layout.awk docs/protocol.md docs/uapi.m
 $(BUILD)/asan/tests/unit/test_wire.o: $(BUILD)/tests/unit/layout.h
 $(BUILD)/asan/test_wire: $(BUILD)/asan/driver/wire.o $(BUILD)/asan/userspace/shared/wire_host.o
 $(BUILD)/asan/test_ring: $(BUILD)/asan/tests/hvhost/vmbus/ring.o
-$(BUILD)/asan/test_stream: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/stream.o vsock/address.o loop.o util.o)
-$(BUILD)/asan/test_sockets: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/vsock.o vsock/stream.o vsock/address.o \
+$(BUILD)/asan/test_hvhost_stream: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/stream.o vsock/address.o loop.o util.o)
+$(BUILD)/asan/test_hvhost_sockets: $(addprefix $(BUILD)/asan/tests/hvhost/,vsock/vsock.o vsock/stream.o vsock/address.o \
 	control/permission.o control/peer.o loop.o socket.o util.o)
-$(BUILD)/asan/test_sockets: UNIT_LIBS = -ljansson
-$(BUILD)/asan/test_stream $(BUILD)/asan/test_sockets: $(BUILD)/asan/tests/unit/fake_channel.o
+$(BUILD)/asan/test_hvhost_sockets: UNIT_LIBS = -ljansson
+$(BUILD)/asan/test_hvhost_stream $(BUILD)/asan/test_hvhost_sockets: $(BUILD)/asan/tests/unit/fake_channel.o
 $(BUILD)/asan/test_mux: $(BUILD)/asan/tests/hvhost/outer/mux.o
 $(BUILD)/asan/test_registry: $(BUILD)/asan/userspace/host/libvmguestos/registry.o
 $(BUILD)/asan/test_registry: UNIT_LIBS = -ljansson

@@ -15,7 +15,7 @@
 
 #define PORT 6000
 
-static char folder[] = "/tmp/test_sockets.XXXXXX";
+static char folder[] = "/tmp/test_hvhost_sockets.XXXXXX";
 static struct machine_config config = {.directory = folder};
 static struct vm vm;
 static struct vsock *const vsock = &vm.vsock;

@@ -35,6 +35,7 @@ exec > >(tee "$build/results/autopkgtest.tap")
 . "$here/system.sh"
 
 # Root has no subordinate IDs of its own for the user namespace. These are for this command only.
+# The exit status is not 0 if any test fails; the results of each are in the summary.
 run_tests() {
 	rm -rf "$build/autopkgtest"
 	echo 'root:200000:65536' >"$work/ids"

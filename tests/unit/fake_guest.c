@@ -130,9 +130,17 @@ static void take_logoff(struct client *client)
 	guest.request = client->packet;
 }
 
+/* The request in progress, or 0. */
+static uint64_t current(void)
+{
+	return guest.known_count && guest.state != HV_LOGOFF_DONE
+		       ? guest.known[guest.known_count - 1]
+		       : 0;
+}
+
 static void take_packet(struct client *client)
 {
-	const struct hvl_packet *packet = &client->packet;
+	struct hvl_packet *packet = &client->packet;
 	struct hvl_packet answer;
 
 	if (packet->header.type == HVL_MSGTYPE_NEGOTIATE) {
@@ -143,7 +151,11 @@ static void take_packet(struct client *client)
 		write_packet(client, &answer);
 		return;
 	}
-	must(hvl_check_request(packet, client->version) == HV_LOGOFF_S_OK, "the host's message");
+	if (packet->body.op.op == HVL_OP_CANCEL && !packet->body.op.id)
+		packet->body.op.id = current();
+	else
+		must(hvl_check_request(packet, client->version) == HV_LOGOFF_S_OK,
+		     "the host's message");
 	switch (packet->body.op.op) {
 	case HVL_OP_QUERY:
 		report(client, HVL_OP_QUERY, packet,

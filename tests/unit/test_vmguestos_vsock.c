@@ -243,7 +243,7 @@ static void test_does_not_fall_back(void **state)
 	fake_guest_wait_logoff(1);
 	fake_guest_refuse(true);
 	fake_guest_drop();
-	assert_completes(task, VM_E_ADDITIONS_FEATURE_NOT_AVAIL);
+	assert_completes(task, DISP_E_EXCEPTION);
 	assert_string_equal(fake_host_kvp_wait(""), "");
 	/* The guest declines. */
 	fake_guest_refuse(false);
@@ -351,8 +351,11 @@ static void test_cancel_logoff(void **state)
 	fake_guest_set_cancel_result(HV_LOGOFF_E_FAIL);
 	assert_int_equal(IVMGuestOS2_CancelLogoff(guest, id), E_FAIL);
 	assert_int_equal(fake_guest_cancels(), 3);
+	fake_guest_set_cancel_result(HV_LOGOFF_S_OK);
+	assert_int_equal(IVMGuestOS2_CancelLogoff(guest, 0), S_OK);
+	assert_int_equal(fake_guest_cancels(), 4);
+	fake_guest_complete(HV_LOGOFF_E_CANCELLED);
 	assert_int_equal(IVMGuestOS2_CancelLogoff(guest, 0), HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
-	assert_contains(VMGuestOS_LastErrorText(), "by its id");
 	IVMGuestOS2_Release(guest);
 }
 

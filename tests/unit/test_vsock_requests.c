@@ -334,6 +334,25 @@ static void test_cancel_from_another_connection(void **state)
 	assert_int_equal(open_sessions(), 1);
 }
 
+/* The host does not know the id: another program has requested it. */
+static void test_cancel_without_id(void **state)
+{
+	negotiate(&fixture.second, 2);
+	send_op(&fixture.second, HVL_OP_CANCEL, 0);
+	receive(&fixture.second, HVL_OP_CANCEL, 0);
+	assert_int_equal(fixture.last.header.status, HV_LOGOFF_E_NOT_FOUND);
+	begin(&fixture.host, ID);
+	run_for(1);
+	send_op(&fixture.second, HVL_OP_CANCEL, 0);
+	receive(&fixture.second, HVL_OP_CANCEL, ID);
+	assert_int_equal(fixture.last.header.status, HV_LOGOFF_S_OK);
+	receive_result(&fixture.host, ID, HV_LOGOFF_E_CANCELLED, 0);
+	send_op(&fixture.second, HVL_OP_CANCEL, 0);
+	receive(&fixture.second, HVL_OP_CANCEL, 0);
+	assert_int_equal(fixture.last.header.status, HV_LOGOFF_E_NOT_FOUND);
+	assert_int_equal(open_sessions(), 1);
+}
+
 /* Both have sent the LOGOFF, so both get the result. Who only watches gets the session. */
 static void test_several_connections(void **state)
 {
@@ -479,6 +498,7 @@ int main(void)
 		TEST(test_before_negotiation),
 		TEST(test_connection_broken),
 		TEST(test_cancel_from_another_connection),
+		TEST(test_cancel_without_id),
 		TEST(test_several_connections),
 		TEST(test_slow_reader),
 		TEST(test_daemon_killed_in_grace),

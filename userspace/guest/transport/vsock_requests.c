@@ -383,17 +383,18 @@ static void handle_cancel_or_query(struct vsock_requests *requests, struct vsock
 				   const struct hvl_packet *packet)
 {
 	const struct hvl_op_header *op = &packet->body.op;
+	const uint64_t id = op->id ? op->id : vsock_requests_current(requests);
 	uint32_t status = HV_LOGOFF_E_NOT_FOUND;
 	struct hvl_report report = {0};
 	struct hvl_packet *answer;
 
-	if (find_report(requests, op->id, &report)) {
+	if (id && find_report(requests, id, &report)) {
 		status = HV_LOGOFF_S_OK;
 		if (op->op == HVL_OP_CANCEL)
-			status = try_cancel(requests, op->id);
+			status = try_cancel(requests, id);
 	}
 	answer = answer_to(host);
-	build_report(answer, packet->header.transaction, ANSWER_FLAGS, op->op, op->id, &report);
+	build_report(answer, packet->header.transaction, ANSWER_FLAGS, op->op, id, &report);
 	answer->header.status = status;
 }
 
@@ -412,6 +413,9 @@ bool vsock_requests_receive(struct vsock_requests *requests, struct vsock_host *
 		return false;
 	}
 	status = hvl_check_request(packet, host->version);
+	/* The only value of a CANCEL is its id: 0 is the request of a socket in progress. */
+	if (op == HVL_OP_CANCEL && status == HV_LOGOFF_E_INVALIDARG)
+		status = HV_LOGOFF_S_OK;
 	if (status != HV_LOGOFF_S_OK)
 		refuse(host, packet, status);
 	else if (op == HVL_OP_LOGOFF || op == HVL_OP_TARGET)

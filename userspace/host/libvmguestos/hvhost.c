@@ -224,12 +224,7 @@ static HRESULT cancel_by_vsock(struct machine *machine, uint64_t id)
 	struct vsock_address address = address_of(machine, HVL_VSOCK_PORT);
 	HRESULT hr = find_port(machine, &address.port);
 
-	if (hr != S_OK)
-		return hr;
-	if (id)
-		return vmg_vsock_cancel(&address, id);
-	vmg_last_error("A logoff by vsock can only be cancelled by its id.");
-	return HRESULT_FROM_WIN32(ERROR_NOT_FOUND);
+	return hr == S_OK ? vmg_vsock_cancel(&address, id) : hr;
 }
 
 static bool is_elsewhere(HRESULT hr)

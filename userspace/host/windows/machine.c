@@ -556,7 +556,7 @@ HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
 
 	vmg_last_error(text);
 	if ((hr != VM_E_ADDITIONS_FEATURE_NOT_AVAIL && hr != HRESULT_FROM_WIN32(ERROR_NOT_FOUND)) ||
-	    !has_sockets(machine) || !id)
+	    !has_sockets(machine))
 		return hr;
 	address = address_of(machine, HVL_VSOCK_PORT);
 	by_vsock = machine_vsock_cancel(machine, &address, id);

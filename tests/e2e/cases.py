@@ -590,7 +590,8 @@ def shutdown(machine):
 
 # Without these, each of which takes half a minute or more, the cases are those of make test.
 SLOW = ("guests_with_1_0", "kvp_guest_rebooted", "kvp_reboot", "many_sessions", "second_machine",
-        "session_end_kinds", "sockets_nobody", "sockets_slow", "user_manager_stubborn")
+        "session_end_kinds", "sockets_nobody", "sockets_slow", "user_manager_stubborn",
+        "vsock_guest_reset")
 
 # These end the machine.
 ENDS = (shutdown, *vmguestos.ENDS)

@@ -12,8 +12,8 @@ from checks import Cases, built, offer, wait_done
 from machine import BOUND
 
 # Exit statuses of vmlogoff(1).
-OK, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING, NOT_FOUND = 0, 3, 5, 6, 7, 8, 18
-NOT_AVAILABLE = 9
+OK, EXCEPTION, NO_SESSION, CANCELLED, BUSY, UNKNOWN, NOT_RUNNING = 0, 2, 3, 5, 6, 7, 8
+NOT_AVAILABLE, NOT_FOUND = 9, 18
 
 CASES = Cases()
 

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 
+import kvp
 import kvp_logoff
 import vmguestos
 from checks import E_CANCELLED, E_FAIL, S_OK, Cases, daemon_pid, same, until
@@ -246,10 +247,12 @@ def vsock_vmlogoff(machine):
     watcher = vmguestos.Vmlogoff(machine, "--watch")
     watcher.until(lambda event: event.get("reports"))
     vmguestos.check_cancelled_by_interrupt(machine)
-    command = vmguestos.Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
-    request_id = command.in_grace()["id"]
-    vmguestos.Vmlogoff(machine, f"--cancel={request_id}").finish(vmguestos.OK)
-    command.finish(vmguestos.CANCELLED)
+    for cancel in ("--cancel={}", "--cancel"):
+        command = vmguestos.Vmlogoff(machine, "--timeout", "1000", "--grace", "900")
+        request_id = command.in_grace()["id"]
+        vmguestos.Vmlogoff(machine, cancel.format(request_id)).finish(vmguestos.OK)
+        command.finish(vmguestos.CANCELLED)
+    vmguestos.Vmlogoff(machine, "--cancel").finish(vmguestos.NOT_FOUND)
     vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
     vmguestos.check_names(machine)
     last = vmguestos.Vmlogoff(machine, "--timeout", "120").finish(vmguestos.OK)
@@ -276,3 +279,16 @@ def vsock_walk(machine):
     """a client of libvmguestos receives each HRESULT by a Hyper-V socket, and the events"""
     vmguestos.walk(machine, "walk-c", "vsock")
     kvp_logoff.wait_idle(machine)
+
+
+@CASES.add
+def vsock_guest_reset(machine):
+    """the guest is reset during a request by a socket: DISP_E_EXCEPTION, no repetition"""
+    machine.open_session("pam", "alice")
+    command = vmguestos.Vmlogoff(machine, "--via=vsock", "--timeout", "1000", "--grace", "900")
+    command.in_grace()
+    kvp.reboot(machine, "reset")
+    session = machine.open_session("pam", "bob")
+    command.finish(vmguestos.EXCEPTION)
+    kvp_logoff.same_sessions(machine, [session])
+    kvp_logoff.log_off_all(machine)

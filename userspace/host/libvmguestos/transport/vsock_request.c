@@ -107,6 +107,19 @@ static bool is_final(HRESULT error)
 	return error == VM_E_VM_NOT_RUNNING || error == E_ACCESSDENIED || error == E_OUTOFMEMORY;
 }
 
+/* The guest may have logged users off, or may still do so. */
+static void end_outage(struct vsock_request *request, const char *text)
+{
+	char whole[sizeof(request->text)];
+
+	snprintf(whole, sizeof(whole),
+		 "The guest cannot be reached since it was sent the request; check who is logged "
+		 "on. "
+		 "%s",
+		 text);
+	end(request, DISP_E_EXCEPTION, whole);
+}
+
 void vsock_request_disconnected(struct vsock_request *request, HRESULT error, const char *text,
 				int64_t now)
 {
@@ -121,7 +134,7 @@ void vsock_request_disconnected(struct vsock_request *request, HRESULT error, co
 		request->outage = now + vmg_vsock_times.outage_ms;
 	request->next = now + vmg_vsock_times.retry_ms;
 	if (now >= request->outage)
-		end(request, error, text);
+		end_outage(request, text);
 }
 
 /* The guest has answered about the request. */

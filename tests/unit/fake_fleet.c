@@ -17,8 +17,8 @@
 #include "fake_line.h"
 #include "userspace/shared/util.h"
 
-#define MACHINES_MAX 64
-#define CLIENTS_MAX  192
+#define MACHINES_MAX 128
+#define CLIENTS_MAX  384
 #define LINE_SIZE    2048
 
 struct machine {

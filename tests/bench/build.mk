@@ -3,8 +3,9 @@
 
 # The newest kernel of KERNEL, or the only one.
 bench: bench-$(lastword $(KERNEL))
-$(E2E_KERNELS:%=bench-%): bench-%: $(BUILD)/hvhost $(BUILD)/guest-%$(guest-suffix).img
+$(E2E_KERNELS:%=bench-%): bench-%: $(BUILD)/hvhost $(BUILD)/vmlogoff $(BUILD)/fleet \
+		$(BUILD)/guest-%$(guest-suffix).img
 	$(outer-root) tests/bench/bench.py --build $(BUILD) --kernel $* --guest $(GUEST) \
-		$(ROUNDS:%=--rounds %)
+		$(ROUNDS:%=--rounds %) $(SESSIONS:%=--sessions %) $(CASES)
 
 .PHONY: bench $(E2E_KERNELS:%=bench-%)

@@ -56,6 +56,8 @@ help:
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
+	@echo 'make fuzz-coverage'
+	@echo '                  print what the fuzzers execute of the parsers'
 	@echo 'make windows      cross-build for Windows into $(BUILD)/windows/hv-logoff [SIGN=COMMAND]'
 	@echo 'make msi          make the installer for Windows, in $(BUILD)/windows [SIGN=COMMAND]'
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'

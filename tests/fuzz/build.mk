@@ -57,4 +57,12 @@ $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/tests/fuzz/%.o
 fuzz: $(FUZZ_PROGRAMS)
 	tests/fuzz/run.sh $(BUILD) $(SECONDS) $(FUZZERS)
 
-.PHONY: fuzz
+# What the corpora, and the inputs that searches have found, execute of the code under test.
+FUZZ_COVERAGE := $(BUILD)/fuzz-coverage
+fuzz-coverage:
+	$(MAKE) BUILD=$(FUZZ_COVERAGE) \
+		FUZZ_CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping" \
+		$(FUZZERS:%=$(FUZZ_COVERAGE)/fuzz/%)
+	tests/fuzz/coverage.py $(FUZZ_COVERAGE) $(FUZZERS)
+
+.PHONY: fuzz fuzz-coverage

@@ -83,6 +83,10 @@ static void try_journal(const struct journal_kind *kind, const uint8_t *data, si
 	must_be_same(&journal, &saved);
 	journal_add(&journal, "another", INT64_MAX);
 	must(journal_find(&journal, "another") && journal.count <= JOURNAL_MAX);
+	must(journal_may_know(&journal, journal.floor));
+	must(!journal_may_know(&journal, INT64_MAX) || journal.floor == INT64_MAX);
+	journal_remove(&journal, "another");
+	must(!journal_find(&journal, "another"));
 	journal_done(&journal);
 }
 

@@ -9,6 +9,7 @@
  *	t N     N milliseconds pass
  *	p, g    the host refuses to set, or to return its item, until the next p or g
  *	c, f    the logoff is cancelled; the guest's items cannot be read
+ *	x       another program cancels what is in progress; the host refuses to set its item
  */
 #include <stdbool.h>
 
@@ -122,6 +123,29 @@ static void cancel(void)
 	host.cancelled = true;
 }
 
+/* Of the request whose item and answer the host has, whichever it is. */
+static HRESULT put_cancel(struct kvp_host *iface, const char *name, const char *text)
+{
+	struct kvp_request request, cancelled;
+	struct kvp_answer refusal;
+
+	must(strcmp(name, KVP_REQUEST_KEY) == 0);
+	must(kvp_request_parse(&request, text, &refusal) == 0 && request.verb == KVP_CANCEL);
+	must(kvp_request_parse(&cancelled, host.item, &refusal) == 0);
+	must(strcmp(request.id, cancelled.id) == 0);
+	return E_ACCESSDENIED;
+}
+
+static void cancel_any(void)
+{
+	struct kvp_host iface = host.iface;
+	HRESULT hr;
+
+	iface.put = put_cancel;
+	hr = kvp_machine_cancel_any(&iface, &host.guest, 0);
+	must(FAILED(hr));
+}
+
 static void play(const char *line)
 {
 	const char *text = line[0] && line[1] ? line + 2 : "";
@@ -148,6 +172,9 @@ static void play(const char *line)
 		break;
 	case 'c':
 		cancel();
+		break;
+	case 'x':
+		cancel_any();
 		break;
 	case 'f':
 		kvp_machine_fail(&machine, E_FAIL, text);
@@ -182,6 +209,8 @@ static HRESULT begin(char **rest)
 	host.guest.value = value;
 	kvp_machine_init(&machine, &host.iface, 1, &options);
 	set_value(&host.answer, strsep(rest, "\n"));
+	must(kvp_machine_vsock_port(&host.guest) < 1024);
+	must(kvp_machine_is_available(&host.guest) || !kvp_machine_vsock_port(&host.guest));
 	return kvp_machine_begin(&machine, &host.guest);
 }
 

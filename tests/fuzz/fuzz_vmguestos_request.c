@@ -3,10 +3,12 @@
  * A logoff over a stream in libvmguestos, whose guest and clock the input plays. Each event is a
  * byte and what it needs:
  *
- *	0  the next byte is a number N, and the N bytes after it are read from the stream
- *	1  the guest answers what was sent: a negotiation, or a report with the next byte as its
- *state 2  the stream ends; the next byte is the error 3  the next byte is a number of seconds that
- *pass 4  the logoff is cancelled 5  what was queued is written
+ * 0: the next byte is a number N, and the N bytes after it are read from the stream
+ * 1: the guest answers what was sent: a negotiation, or a report with the next byte as its state
+ * 2: the stream ends; the next byte is the error
+ * 3: the next byte is a number of seconds that pass; 0: until the request wants to be called
+ * 4: the logoff is cancelled
+ * 5: what was queued is written
  */
 #include "fuzz.h"
 #include "userspace/host/libvmguestos/transport/vsock_request.h"
@@ -110,6 +112,16 @@ static void connect_guest(void)
 	must(request.connected && request.link.queued > 0);
 }
 
+static void pass(uint8_t seconds)
+{
+	int64_t wanted = vsock_request_next(&request);
+
+	if (seconds > 0 || wanted < now)
+		now += seconds * 1000LL;
+	else
+		now = wanted;
+}
+
 static void play(void)
 {
 	static const HRESULT errors[] = {DISP_E_EXCEPTION, VM_E_VM_NOT_RUNNING, VM_E_TIMED_OUT};
@@ -125,7 +137,7 @@ static void play(void)
 		end_stream(errors[take() % 3]);
 		break;
 	case 3:
-		now += take() * 1000LL;
+		pass(take());
 		if (!vsock_request_tick(&request, now))
 			end_stream(VM_E_TIMED_OUT);
 		break;

@@ -303,6 +303,7 @@ ENGINE = {
                           (TIMER, 0, 0), (WAKE, 0, 0), (LISTED, 0x0B, 0)),
     "target-session": events((START, SESSION | THIRD, 1059), (LISTED, 0x0F, 0), (OPENED, 0, 0),
                              *((WAKE, 0, 0),) * 30),
+    "target-not-resolved": events((SETTINGS, 1, 0), (START, USER | THIRD, 59), (LIST_FAILED, 1, 0)),
     "target-missing": events((START, USER | SESSION | THIRD, 59), (LISTED, 0x03, 0)),
     "target-exempt": events((START, SESSION | 7 << 5, 59), (LISTED, 0x80, 0)),
     "dry-run": events((START, DRY, 1059), (LISTED, 0x9F, 0)),

@@ -233,16 +233,17 @@ static void check_module(const char *text, const char *remedy)
 /* Copies this program, and appends @tail. */
 static void install_module(const void *tail, size_t size)
 {
-	char path[PATH_MAX], command[2 * PATH_MAX];
+	char program[PATH_MAX] = "", path[PATH_MAX], command[3 * PATH_MAX];
 	FILE *file;
 
+	/* Under qemu-user, this is the emulator for other processes. */
+	assert_true(readlink("/proc/self/exe", program, sizeof(program) - 1) > 0);
 	drop("/sys/module/hv_logoff");
 	put(MODULES "/updates/hv_logoff.ko", "");
 	snprintf(path, sizeof(path), "%s", path_of(MODULES "/updates/hv_logoff.ko"));
 	snprintf(command, sizeof(command),
-		 "cp /proc/%d/exe %s && PATH=$PATH:/usr/sbin:/sbin depmod -b %s " RELEASE
-		 " 2>/dev/null",
-		 (int)getpid(), path, fixture.root);
+		 "cp %s %s && PATH=$PATH:/usr/sbin:/sbin depmod -b %s " RELEASE " 2>/dev/null",
+		 program, path, fixture.root);
 	/* NOLINTNEXTLINE(bugprone-command-processor) */
 	assert_int_equal(system(command), 0);
 	file = fopen(path, "a");

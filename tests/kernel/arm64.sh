@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# arm64.sh BUILD: cross-builds the driver and user space for arm64. Nothing has run on an arm64 Hyper-V.
-# Writes TAP to standard output and BUILD/results/arm64.tap.
+# arm64.sh BUILD: cross-builds the driver and user space for arm64, and runs the unit tests by qemu-user.
+# Nothing has run on an arm64 Hyper-V. Writes TAP to standard output and BUILD/results/arm64.tap.
 #
 # The Debian system with the compiler is unpacked once and kept in the cache, under a name derived from
 # make_root().
@@ -30,7 +30,8 @@ exec > >(tee "$build/results/arm64.tap")
 make_root() {
 	local packages sources
 	packages=make,mawk,pahole,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,pkg-config,libc6-dev:arm64
-	packages+=,libsystemd-dev:arm64,libkmod-dev:arm64,libjansson-dev:arm64
+	packages+=,libsystemd-dev:arm64,libkmod-dev:arm64,libjansson-dev:arm64,libcmocka-dev:arm64
+	packages+=,qemu-user-static,dbus-daemon,kmod
 	sources="deb [signed-by=$keyring] $1 bookworm main"
 	sources+=$'\n'"deb [signed-by=$keyring] $2 bookworm-security main"
 	rm -rf "$cache"/arm64-bookworm-* "$root.new"
@@ -66,6 +67,7 @@ inside() {
 		mount --rbind "$root" "$root" # so that / is a mount point
 		mount --rbind /dev "$root/dev"
 		mount --rbind /proc "$root/proc"
+		mount --rbind /sys "$root/sys"
 		mount -t tmpfs tmpfs "$root/tmp"
 		mount --bind "$source" "$root/source"
 		mount --bind "$build" "$root/build"
@@ -73,9 +75,15 @@ inside() {
 	' sh "$root" "$source" "$objects" "$@"
 }
 
-user_space() {
+cross_make() {
 	inside make -sC /source -j"$(nproc)" -k BUILD=/build WERROR=-Werror CC=aarch64-linux-gnu-gcc \
-		LD=aarch64-linux-gnu-ld OBJCOPY=aarch64-linux-gnu-objcopy AR=aarch64-linux-gnu-ar userspace
+		LD=aarch64-linux-gnu-ld OBJCOPY=aarch64-linux-gnu-objcopy AR=aarch64-linux-gnu-ar "$@"
+}
+
+# Without sanitizers, which qemu-user does not support. Nor has it SO_PEERGROUPS, which hvhost needs.
+unit_tests() {
+	cross_make unit ASAN_CFLAGS='-O1 -g' UNIT_RUNNER='timeout 600 qemu-aarch64-static' \
+		UNIT_SKIP='test_permission test_hvhost_sockets'
 }
 
 driver() {
@@ -106,5 +114,6 @@ for headers in "$root"/usr/src/linux-headers-*-arm64; do
 	kernel=${headers##*/linux-headers-}
 	check "arm64: the driver builds with W=1 for $kernel, $(pages "$kernel") pages" driver "$kernel"
 done
-check 'arm64: user space builds' user_space
+check 'arm64: user space builds' cross_make userspace
+check 'arm64: unit tests under qemu-user' unit_tests
 plan

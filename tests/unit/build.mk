@@ -2,7 +2,8 @@
 # Each test_NAME.c is a cmocka program, linked with the code under test, which is built with
 # sanitizers.
 
-UNIT_TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+# Without those in UNIT_SKIP.
+UNIT_TESTS := $(filter-out $(UNIT_SKIP),$(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 UNIT_PROGRAMS := $(UNIT_TESTS:%=$(BUILD)/asan/%)
 UNIT_GUEST := $(filter-out userspace/guest/main.o userspace/guest/daemon.o,$(LOGOFFD_OBJECTS))
 
@@ -55,10 +56,11 @@ $(UNIT_PROGRAMS): $(BUILD)/asan/%: $(BUILD)/asan/tests/unit/%.o
 	$(CC) $(ASAN_CFLAGS) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs cmocka) $(LOGOFFD_LIBS) $(UNIT_LIBS)
 
 # Collects the TAP output of all programs. A program that exits with an error adds a failed test.
+# UNIT_RUNNER is for programs of another architecture: an emulator.
 unit: $(UNIT_PROGRAMS)
 	@mkdir -p $(BUILD)/results; : >$(BUILD)/results/unit.tap; failed=; \
 	for program in $^; do \
-		CMOCKA_MESSAGE_OUTPUT=TAP $$program | tee -a $(BUILD)/results/unit.tap || \
+		CMOCKA_MESSAGE_OUTPUT=TAP $(UNIT_RUNNER) $$program | tee -a $(BUILD)/results/unit.tap || \
 			{ failed=1; echo "not ok - $${program##*/} exited with an error" | \
 				tee -a $(BUILD)/results/unit.tap; }; \
 	done; [[ -z $$failed ]]

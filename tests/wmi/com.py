@@ -58,12 +58,17 @@ def members():
     expect("members.vbs", "guest=logoff", out="complete")
 
 
+def a_script_of_wmi():
+    expect("wmi.vbs", "generation=2016", "reboots", out="complete")
+    expect("wmi.vbs", "generation=2012r2", "-", out="complete")
+
+
 def registration_ends():
     register("vmguestos.dll", "/u")
     assert classes() == [], classes()
 
 
-TESTS = [registration, a_script_of_virtual_pc, members, registration_ends]
+TESTS = [registration, a_script_of_virtual_pc, members, a_script_of_wmi, registration_ends]
 
 
 def main():

@@ -9,11 +9,14 @@
 
 #include "host.h"
 #include "services.h"
+#include "text.h"
 
-/* {4590f811-1d3a-11d0-891f-00aa004b2e24}, and Wine's library for it. */
-#define LOCATOR_KEY                                                                                \
-	L"Software\\Classes\\CLSID\\{4590f811-1d3a-11d0-891f-00aa004b2e24}\\InprocServer32"
-#define WINE_LIBRARY L"wbemprox.dll"
+#define CLASSES     L"Software\\Classes\\CLSID\\"
+#define SERVER      L"\\InprocServer32"
+#define LOCATOR_KEY CLASSES L"{4590f811-1d3a-11d0-891f-00aa004b2e24}" /* CLSID_WbemLocator */
+#define TEXT_KEY    CLASSES L"{8d1c559d-84f0-4bb3-a7d5-56a7435a9ba6}" /* CLSID_WbemObjectTextSrc */
+
+#define WINE_LIBRARY L"wbemprox.dll" /* Wine's locator */
 
 #define HYPERV  L"root\\virtualization\\v2"
 #define CLUSTER L"root\\MSCluster"
@@ -74,14 +77,13 @@ static HRESULT WINAPI locator_query(IWbemLocator *iface, REFIID iid, void **obje
 	return query_interface(iface, &IID_IWbemLocator, iid, object);
 }
 
-/* Locators and factories have no state. */
-static ULONG WINAPI static_add_ref(void *iface)
+ULONG WINAPI static_add_ref(void *iface)
 {
 	(void)iface;
 	return InterlockedIncrement(&live_objects);
 }
 
-static ULONG WINAPI static_release(void *iface)
+ULONG WINAPI static_release(void *iface)
 {
 	(void)iface;
 	return InterlockedDecrement(&live_objects);
@@ -122,6 +124,14 @@ static IWbemLocatorVtbl locator_table = {
 	.ConnectServer = locator_connect,
 };
 
+static IWbemLocator locator = {.lpVtbl = &locator_table};
+
+/* Of a class that has one object. */
+struct factory {
+	IClassFactory iface;
+	void *object;
+};
+
 static HRESULT WINAPI factory_query(IClassFactory *iface, REFIID iid, void **object)
 {
 	return query_interface(iface, &IID_IClassFactory, iid, object);
@@ -130,10 +140,9 @@ static HRESULT WINAPI factory_query(IClassFactory *iface, REFIID iid, void **obj
 static HRESULT WINAPI factory_create(IClassFactory *iface, IUnknown *outer, REFIID iid,
 				     void **object)
 {
-	static IWbemLocator locator = {.lpVtbl = &locator_table};
+	IUnknown *only = CONTAINING_RECORD(iface, struct factory, iface)->object;
 
-	(void)iface;
-	return outer ? CLASS_E_NOAGGREGATION : IWbemLocator_QueryInterface(&locator, iid, object);
+	return outer ? CLASS_E_NOAGGREGATION : IUnknown_QueryInterface(only, iid, object);
 }
 
 static HRESULT WINAPI factory_lock(IClassFactory *iface, BOOL locked)
@@ -152,12 +161,15 @@ static IClassFactoryVtbl factory_table = {
 
 HRESULT WINAPI DllGetClassObject(REFCLSID clsid, REFIID iid, void **object)
 {
-	static IClassFactory factory = {.lpVtbl = &factory_table};
+	static struct factory locators = {{&factory_table}, &locator};
+	static struct factory text_sources = {{&factory_table}, &text_source};
 
 	*object = NULL;
-	return IsEqualCLSID(clsid, &CLSID_WbemLocator)
-		       ? IClassFactory_QueryInterface(&factory, iid, object)
-		       : CLASS_E_CLASSNOTAVAILABLE;
+	if (IsEqualCLSID(clsid, &CLSID_WbemLocator))
+		return IClassFactory_QueryInterface(&locators.iface, iid, object);
+	if (IsEqualCLSID(clsid, &CLSID_WbemObjectTextSrc))
+		return IClassFactory_QueryInterface(&text_sources.iface, iid, object);
+	return CLASS_E_CLASSNOTAVAILABLE;
 }
 
 HRESULT WINAPI DllCanUnloadNow(void)
@@ -165,10 +177,10 @@ HRESULT WINAPI DllCanUnloadNow(void)
 	return S_FALSE;
 }
 
-static HRESULT register_as(const WCHAR *path)
+static HRESULT set_value(const WCHAR *key, const WCHAR *name, const WCHAR *value)
 {
-	LSTATUS error = RegSetKeyValueW(HKEY_LOCAL_MACHINE, LOCATOR_KEY, NULL, REG_SZ, path,
-					(DWORD)((wcslen(path) + 1) * sizeof(*path)));
+	LSTATUS error = RegSetKeyValueW(HKEY_LOCAL_MACHINE, key, name, REG_SZ, value,
+					(DWORD)((wcslen(value) + 1) * sizeof(*value)));
 
 	return HRESULT_FROM_WIN32(error);
 }
@@ -176,14 +188,19 @@ static HRESULT register_as(const WCHAR *path)
 HRESULT WINAPI DllRegisterServer(void)
 {
 	WCHAR path[MAX_PATH];
+	HRESULT hr;
 
 	GetModuleFileNameW(module, path, ARRAY_SIZE(path));
-	return register_as(path);
+	hr = set_value(LOCATOR_KEY SERVER, NULL, path);
+	if (SUCCEEDED(hr))
+		hr = set_value(TEXT_KEY SERVER, NULL, path);
+	return SUCCEEDED(hr) ? set_value(TEXT_KEY SERVER, L"ThreadingModel", L"Both") : hr;
 }
 
 HRESULT WINAPI DllUnregisterServer(void)
 {
-	return register_as(WINE_LIBRARY);
+	RegDeleteTreeW(HKEY_LOCAL_MACHINE, TEXT_KEY);
+	return set_value(LOCATOR_KEY SERVER, NULL, WINE_LIBRARY);
 }
 
 BOOL WINAPI DllMain(HINSTANCE instance, DWORD reason, void *reserved)

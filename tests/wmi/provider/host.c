@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <wchar.h>
 
+#include "class.h"
 #include "guest.h"
 #include "source.h"
 
@@ -12,6 +13,8 @@
 #define NOT_FOUND         32779
 #define FAILED_JOB        32768
 #define JOB_STARTED       4096
+
+#define SYSTEM_SETTING L"Msvm_VirtualSystemSettingData"
 
 #define MAX_JOBS     256
 #define MAX_DATA     1023
@@ -54,39 +57,6 @@ static struct {
 	struct machine *machines;
 	size_t machine_count;
 } host;
-
-static const struct method no_method[] = {{}};
-#define KVP_PARAMETERS                                                                             \
-	{                                                                                          \
-		{L"TargetSystem", CIM_REFERENCE},                                                  \
-		{                                                                                  \
-			L"DataItems", CIM_STRING | CIM_FLAG_ARRAY                                  \
-		}                                                                                  \
-	}
-static const struct method vmms_methods[] = {
-	{L"AddKvpItems", KVP_PARAMETERS},
-	{L"ModifyKvpItems", KVP_PARAMETERS},
-	{L"RemoveKvpItems", KVP_PARAMETERS},
-	{},
-};
-
-#define SHUTDOWN_PARAMETERS                                                                        \
-	{                                                                                          \
-		{L"Force", CIM_BOOLEAN},                                                           \
-		{                                                                                  \
-			L"Reason", CIM_STRING                                                      \
-		}                                                                                  \
-	}
-/* InitiateReboot is new in Windows Server 2016. */
-static const struct method shutdown_methods[] = {
-	{L"InitiateShutdown", SHUTDOWN_PARAMETERS},
-	{L"InitiateReboot", SHUTDOWN_PARAMETERS},
-	{},
-};
-static const struct method old_shutdown_methods[] = {
-	{L"InitiateShutdown", SHUTDOWN_PARAMETERS},
-	{},
-};
 
 static struct item *find_item(struct items *items, const WCHAR *name)
 {
@@ -309,9 +279,20 @@ static struct machine *machine_in(const WCHAR *path)
 	return NULL;
 }
 
+static bool has_reboot(void)
+{
+	return host.missing == NOT_FOUND; /* from generation=2016 on */
+}
+
+/* An instance, before its properties are set, or the class. */
+static IWbemClassObject *host_class(const WCHAR *name)
+{
+	return class_new(name, has_reboot());
+}
+
 static IWbemClassObject *computer_object(const WCHAR *id, const WCHAR *name, LONG state)
 {
-	IWbemClassObject *object = object_new(L"Msvm_ComputerSystem", no_method);
+	IWbemClassObject *object = host_class(L"Msvm_ComputerSystem");
 
 	object_set_path(object, L"Name", id);
 	object_set_string(object, L"ElementName", name);
@@ -357,7 +338,7 @@ static void set_machine_path(IWbemClassObject *object, const WCHAR *key,
 
 static IWbemClassObject *component_object(struct machine *machine)
 {
-	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponent", no_method);
+	IWbemClassObject *object = host_class(L"Msvm_KvpExchangeComponent");
 	_cleanup_bstr_ BSTR answer = is_web1(machine) ? guest_answer() : NULL;
 	_cleanup_bstr_ BSTR sessions = answer ? guest_sessions() : NULL;
 
@@ -376,17 +357,23 @@ static IWbemClassObject *component_object(struct machine *machine)
 
 static IWbemClassObject *setting_object(const struct machine *machine)
 {
-	IWbemClassObject *object = object_new(L"Msvm_KvpExchangeComponentSettingData", no_method);
+	IWbemClassObject *object = host_class(L"Msvm_KvpExchangeComponentSettingData");
 
 	set_machine_path(object, L"InstanceID", machine);
-	object_set_strings(object, L"HostExchangeItems",
-			   machine->host.count ? item_array(&machine->host, 0) : NULL);
+	object_set_strings(object, L"HostExchangeItems", item_array(&machine->host, 0));
 	return object;
 }
 
-static const struct method *methods_of_shutdown(void)
+/* The current settings of a machine, which are no checkpoint. */
+static IWbemClassObject *system_setting_object(const struct machine *machine)
 {
-	return host.missing == INVALID_PARAMETER ? old_shutdown_methods : shutdown_methods;
+	IWbemClassObject *object = host_class(SYSTEM_SETTING);
+
+	set_machine_path(object, L"InstanceID", machine);
+	object_set_string(object, L"ElementName", machine->name);
+	object_set_string(object, L"VirtualSystemIdentifier", machine->id);
+	object_set_string(object, L"VirtualSystemType", L"Microsoft:Hyper-V:System:Realized");
+	return object;
 }
 
 static bool is_plain_component(const WCHAR *class)
@@ -397,10 +384,7 @@ static bool is_plain_component(const WCHAR *class)
 
 static IWbemClassObject *plain_component(const WCHAR *class, const struct machine *machine)
 {
-	bool shutdown = _wcsicmp(class, L"Msvm_ShutdownComponent") == 0;
-	IWbemClassObject *object =
-		object_new(shutdown ? L"Msvm_ShutdownComponent" : L"Msvm_HeartbeatComponent",
-			   shutdown ? methods_of_shutdown() : no_method);
+	IWbemClassObject *object = host_class(class);
 
 	set_machine_path(object, L"DeviceID", machine);
 	object_set_number_array(object, L"OperationalStatus", host.status);
@@ -409,7 +393,7 @@ static IWbemClassObject *plain_component(const WCHAR *class, const struct machin
 
 static IWbemClassObject *vmms_object(void)
 {
-	IWbemClassObject *object = object_new(L"Msvm_VirtualSystemManagementService", vmms_methods);
+	IWbemClassObject *object = host_class(L"Msvm_VirtualSystemManagementService");
 
 	object_set_path(object, L"Name", L"vmms");
 	return object;
@@ -428,6 +412,18 @@ static size_t computers(IWbemClassObject *instances[MAX_RESULTS])
 	return count;
 }
 
+static size_t system_settings(IWbemClassObject *instances[MAX_RESULTS])
+{
+	size_t count = 0;
+
+	if (host.machines_hidden)
+		return 0;
+	find_machines();
+	for (size_t index = guest_has_moved(); index < host.machine_count; index++)
+		instances[count++] = system_setting_object(&host.machines[index]);
+	return count;
+}
+
 static size_t roles(IWbemClassObject *instances[MAX_RESULTS])
 {
 	static const struct {
@@ -439,7 +435,7 @@ static size_t roles(IWbemClassObject *instances[MAX_RESULTS])
 		    {L"web9", L"HV03", 111}};
 
 	for (size_t index = 0; index < ARRAY_SIZE(list); index++) {
-		instances[index] = object_new(L"MSCluster_ResourceGroup", no_method);
+		instances[index] = host_class(L"MSCluster_ResourceGroup");
 		object_set_path(instances[index], L"Name", list[index].name);
 		object_set_string(instances[index], L"OwnerNode", list[index].node);
 		object_set_number(instances[index], L"GroupType", list[index].type, CIM_UINT32);
@@ -454,6 +450,8 @@ size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULT
 	EnterCriticalSection(&lock);
 	if (_wcsicmp(class, L"Msvm_ComputerSystem") == 0) {
 		count = computers(instances);
+	} else if (_wcsicmp(class, SYSTEM_SETTING) == 0) {
+		count = system_settings(instances);
 	} else if (_wcsicmp(class, L"MSCluster_ResourceGroup") == 0) {
 		count = roles(instances);
 	} else if (_wcsicmp(class, L"Msvm_VirtualSystemManagementService") == 0 &&
@@ -485,6 +483,9 @@ size_t host_associated(const WCHAR *path, const WCHAR *class,
 	if (machine && wcsstr(path, L"Msvm_KvpExchangeComponent.") &&
 	    _wcsicmp(class, L"Msvm_KvpExchangeComponentSettingData") == 0)
 		instances[count++] = setting_object(machine);
+	if (machine && wcsstr(path, SYSTEM_SETTING L".") &&
+	    _wcsicmp(class, L"Msvm_ComputerSystem") == 0)
+		instances[count++] = machine_object(machine);
 	LeaveCriticalSection(&lock);
 	return count;
 }
@@ -500,7 +501,7 @@ static IWbemClassObject *job_object(unsigned long number)
 		return NULL;
 	ended = host.job != JOB_STUCK && GetTickCount64() >= host.jobs[number].end;
 	error = ended ? host.jobs[number].error : 0;
-	object = object_new(L"Msvm_ConcreteJob", no_method);
+	object = host_class(L"Msvm_ConcreteJob");
 	_snwprintf(id, ARRAY_SIZE(id), L"%lu", number);
 	object_set_path(object, L"InstanceID", id);
 	object_set_number(object, L"JobState", !ended ? 4 : error ? 10 : 7, CIM_UINT16);
@@ -514,11 +515,12 @@ static IWbemClassObject *find_object(const WCHAR *path)
 	const struct machine *machine = machine_in(path);
 	unsigned long number;
 
-	if (wcscmp(path, L"Msvm_VirtualSystemManagementService") == 0 ||
-	    (wcsncmp(path, L"Msvm_VirtualSystemManagementService.", 36) == 0 && !host.vmms_missing))
+	if (!*path)
+		return object_new(NULL, NULL);
+	if (!wcschr(path, L'='))
+		return host_class(path);
+	if (wcsncmp(path, L"Msvm_VirtualSystemManagementService.", 36) == 0 && !host.vmms_missing)
 		return vmms_object();
-	if (wcscmp(path, L"Msvm_ShutdownComponent") == 0)
-		return object_new(L"Msvm_ShutdownComponent", methods_of_shutdown());
 	if (swscanf(path, L"Msvm_ConcreteJob.InstanceID=\"%lu\"", &number) == 1)
 		return job_object(number);
 	if (machine && wcsncmp(path, L"Msvm_ComputerSystem.", 20) == 0 && !host.machines_hidden)
@@ -615,7 +617,17 @@ static LONG kvp_call(enum kvp_method method, IWbemClassObject *in)
 	return host.job == JOB_FAILED ? FAILED_JOB : apply_items(machine, method, V_ARRAY(&items));
 }
 
-static void start_job(IWbemClassObject *out, LONG error)
+/* What a method returns: @job is the path of a job, or NULL. */
+static IWbemClassObject *method_result(LONG value, const WCHAR *job)
+{
+	IWbemClassObject *out = object_new(L"__PARAMETERS", NULL);
+
+	object_set_reference(out, L"Job", job);
+	object_set_number(out, L"ReturnValue", value, CIM_UINT32);
+	return out;
+}
+
+static IWbemClassObject *start_job(LONG error)
 {
 	WCHAR path[128];
 
@@ -626,8 +638,7 @@ static void start_job(IWbemClassObject *out, LONG error)
 		   (unsigned int)host.job_count);
 	host.jobs[host.job_count++] = (struct job){
 		.end = GetTickCount64() + (host.job == JOB_SLOW ? SLOW_JOB_MS : 0), .error = error};
-	object_set_string(out, L"Job", path);
-	object_set_number(out, L"ReturnValue", JOB_STARTED, CIM_UINT32);
+	return method_result(JOB_STARTED, path);
 }
 
 /* InitiateShutdown stops the machine at once. Neither method has a job. */
@@ -654,7 +665,7 @@ static HRESULT call_shutdown(const WCHAR *path, const WCHAR *method, IWbemClassO
 	LONG error;
 
 	if (_wcsicmp(method, L"InitiateShutdown") != 0 &&
-	    (_wcsicmp(method, L"InitiateReboot") != 0 || host.missing == INVALID_PARAMETER))
+	    (_wcsicmp(method, L"InitiateReboot") != 0 || !has_reboot()))
 		return WBEM_E_INVALID_METHOD;
 	EnterCriticalSection(&lock);
 	error = shutdown_call(machine_in(path), method, in);
@@ -666,8 +677,10 @@ static HRESULT call_shutdown(const WCHAR *path, const WCHAR *method, IWbemClassO
 
 static enum kvp_method method_of(const WCHAR *name)
 {
-	for (int index = 0; vmms_methods[index].name; index++) {
-		if (_wcsicmp(name, vmms_methods[index].name) == 0)
+	static const WCHAR *const names[] = {L"AddKvpItems", L"ModifyKvpItems", L"RemoveKvpItems"};
+
+	for (size_t index = 0; index < ARRAY_SIZE(names); index++) {
+		if (_wcsicmp(name, names[index]) == 0)
 			return (enum kvp_method)index;
 	}
 	return KVP_NONE;
@@ -686,13 +699,9 @@ HRESULT host_call(const WCHAR *path, const WCHAR *method, IWbemClassObject *in,
 		return WBEM_E_NOT_FOUND;
 	if (kvp == KVP_NONE)
 		return WBEM_E_INVALID_METHOD;
-	*out = object_new(L"__PARAMETERS", NULL);
 	EnterCriticalSection(&lock);
 	error = kvp_call(kvp, in);
-	if (host.job == JOB_DIRECT)
-		object_set_number(*out, L"ReturnValue", error, CIM_UINT32);
-	else
-		start_job(*out, error);
+	*out = host.job == JOB_DIRECT ? method_result(error, NULL) : start_job(error);
 	LeaveCriticalSection(&lock);
 	return S_OK;
 }

@@ -53,7 +53,10 @@ size_t host_instances(const WCHAR *class, IWbemClassObject *instances[MAX_RESULT
 size_t host_associated(const WCHAR *path, const WCHAR *class,
 		       IWbemClassObject *instances[MAX_RESULTS]);
 
-/* A class or an instance, or NULL. The path may begin with a host and a namespace. */
+/*
+ * A class or an instance, or NULL. The path may begin with a host and a namespace. "" is an object
+ * that can become a new class.
+ */
 IWbemClassObject *host_object(const WCHAR *path);
 
 /* Add-, Modify- and RemoveKvpItems, InitiateShutdown and InitiateReboot. *@out has ReturnValue and

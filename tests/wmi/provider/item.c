@@ -8,7 +8,8 @@
 
 #include <msxml2.h>
 
-#include "userspace/host/windows/com.h"
+#include "class.h"
+#include "text.h"
 
 DEFINE_GUID(CLSID_Document, 0xf6d90f11, 0x9c73, 0x11d3, 0xb3, 0x2e, 0x00, 0xc0, 0x4f, 0x99, 0x0b,
 	    0xb4); /* DOMDocument */
@@ -62,49 +63,14 @@ bool item_parse(struct item *item, const WCHAR *text)
 	return item->name && *item->name && item->data && source && wcscmp(source, L"0") == 0;
 }
 
-static WCHAR *escape(WCHAR *to, const WCHAR *from)
-{
-	for (; *from; from++) {
-		const WCHAR *escaped = *from == L'&'   ? L"&amp;"
-				       : *from == L'<' ? L"&lt;"
-				       : *from == L'>' ? L"&gt;"
-				       : *from == L'"' ? L"&quot;"
-						       : NULL;
-
-		if (escaped)
-			to = wcscpy(to, escaped) + wcslen(escaped);
-		else
-			*to++ = *from;
-	}
-	*to = 0;
-	return to;
-}
-
-#define EMPTY(name) L"<PROPERTY NAME=\"" name L"\" PROPAGATED=\"true\" TYPE=\"string\"></PROPERTY>"
-#define BEGIN(name) L"<PROPERTY NAME=\"" name L"\" TYPE=\"string\"><VALUE>"
-#define END         L"</VALUE></PROPERTY>"
-
 BSTR item_format(const struct item *item, unsigned int source)
 {
-	size_t size = 1024 + 6 * (wcslen(item->name) + wcslen(item->data));
-	WCHAR *text = malloc(size * sizeof(*text)), *at = text;
-	BSTR result;
+	_cleanup_release_ IWbemClassObject *instance = class_new(DATA_ITEM, true);
 
-	if (!text)
-		abort();
-	at += _snwprintf(at, 512,
-			 L"<INSTANCE CLASSNAME=\"Msvm_KvpExchangeDataItem\">" EMPTY(L"Caption")
-				 BEGIN(L"Data"));
-	at = escape(at, item->data);
-	at += _snwprintf(at, 512, END EMPTY(L"Description") EMPTY(L"ElementName") BEGIN(L"Name"));
-	at = escape(at, item->name);
-	_snwprintf(at, 512,
-		   END L"<PROPERTY NAME=\"Source\" TYPE=\"uint16\"><VALUE>%u</VALUE></PROPERTY>"
-		       L"</INSTANCE>",
-		   source);
-	result = SysAllocString(text);
-	free(text);
-	return result;
+	object_set_string(instance, L"Name", item->name);
+	object_set_string(instance, L"Data", item->data);
+	object_set_number(instance, L"Source", (LONG)source, CIM_UINT16);
+	return instance_text(instance);
 }
 
 void item_clear(struct item *item)

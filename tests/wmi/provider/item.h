@@ -15,7 +15,7 @@ struct item {
 /* Parses an item of the host. False, with *@item to be cleared, if the text is not one. */
 bool item_parse(struct item *item, const WCHAR *text);
 
-/* An item as Hyper-V writes it, with all properties of its class. */
+/* An item as Hyper-V writes it, with all properties of its class, for SysFreeString(). */
 BSTR item_format(const struct item *item, unsigned int source);
 
 void item_clear(struct item *item);

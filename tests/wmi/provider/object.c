@@ -18,6 +18,8 @@ struct object {
 	struct property *properties;
 	size_t count;
 	size_t next; /* of the enumeration */
+	bool no_system;
+	const struct method *next_method;
 };
 
 static struct object *object_of(IWbemClassObject *iface)
@@ -77,6 +79,11 @@ static struct property *add(struct object *object, const WCHAR *name, CIMTYPE ty
 	return property;
 }
 
+static bool is_system(const WCHAR *name)
+{
+	return wcsncmp(name, L"__", 2) == 0;
+}
+
 static HRESULT WINAPI object_get(IWbemClassObject *iface, LPCWSTR name, long flags, VARIANT *value,
 				 CIMTYPE *type, long *flavor)
 {
@@ -88,8 +95,7 @@ static HRESULT WINAPI object_get(IWbemClassObject *iface, LPCWSTR name, long fla
 	if (type)
 		*type = property->type;
 	if (flavor)
-		*flavor = wcsncmp(name, L"__", 2) == 0 ? WBEM_FLAVOR_ORIGIN_SYSTEM
-						       : WBEM_FLAVOR_ORIGIN_LOCAL;
+		*flavor = is_system(name) ? WBEM_FLAVOR_ORIGIN_SYSTEM : WBEM_FLAVOR_ORIGIN_LOCAL;
 	if (!value)
 		return S_OK;
 	VariantInit(value);
@@ -118,8 +124,10 @@ static HRESULT WINAPI object_put(IWbemClassObject *iface, LPCWSTR name, long fla
 
 static HRESULT WINAPI object_begin(IWbemClassObject *iface, long flags)
 {
-	(void)flags;
-	object_of(iface)->next = 0;
+	struct object *object = object_of(iface);
+
+	object->next = 0;
+	object->no_system = (flags & WBEM_MASK_CONDITION_ORIGIN) == WBEM_FLAG_NONSYSTEM_ONLY;
 	return S_OK;
 }
 
@@ -128,6 +136,9 @@ static HRESULT WINAPI object_next(IWbemClassObject *iface, long flags, BSTR *nam
 {
 	struct object *object = object_of(iface);
 
+	while (object->no_system && object->next < object->count &&
+	       is_system(object->properties[object->next].name))
+		object->next++;
 	if (object->next == object->count)
 		return WBEM_S_NO_MORE_DATA;
 	if (name)
@@ -188,6 +199,25 @@ static HRESULT WINAPI object_get_method(IWbemClassObject *iface, LPCWSTR name, l
 	return S_OK;
 }
 
+static HRESULT WINAPI object_begin_methods(IWbemClassObject *iface, long flags)
+{
+	(void)flags;
+	object_of(iface)->next_method = object_of(iface)->methods;
+	return S_OK;
+}
+
+static HRESULT WINAPI object_next_method(IWbemClassObject *iface, long flags, BSTR *name,
+					 IWbemClassObject **in, IWbemClassObject **out)
+{
+	const struct method *method = object_of(iface)->next_method;
+
+	if (!method || !method->name)
+		return WBEM_S_NO_MORE_DATA;
+	object_of(iface)->next_method++;
+	*name = SysAllocString(method->name);
+	return object_get_method(iface, method->name, flags, in, out);
+}
+
 static IWbemClassObjectVtbl object_table = {
 	.QueryInterface = object_query,
 	.AddRef = object_add_ref,
@@ -200,6 +230,9 @@ static IWbemClassObjectVtbl object_table = {
 	.Clone = object_clone,
 	.SpawnInstance = object_spawn,
 	.GetMethod = object_get_method,
+	.BeginMethodEnumeration = object_begin_methods,
+	.NextMethod = object_next_method,
+	.EndMethodEnumeration = object_end,
 };
 
 IWbemClassObject *object_new(const WCHAR *class, const struct method *methods)
@@ -214,7 +247,8 @@ IWbemClassObject *object_new(const WCHAR *class, const struct method *methods)
 	object->class = class;
 	object->methods = methods;
 	InterlockedIncrement(&live_objects);
-	object_set_string(&object->iface, L"__CLASS", class);
+	if (class)
+		object_set_string(&object->iface, L"__CLASS", class);
 	return &object->iface;
 }
 
@@ -224,6 +258,22 @@ static void set(IWbemClassObject *object, const WCHAR *name, VARIANT value, CIMT
 
 	VariantClear(&property->value);
 	property->value = value;
+}
+
+void object_declare(IWbemClassObject *object, const WCHAR *name, CIMTYPE type)
+{
+	add(object_of(object), name, type);
+}
+
+void object_set_reference(IWbemClassObject *object, const WCHAR *name, const WCHAR *path)
+{
+	VARIANT variant = {.vt = VT_NULL};
+
+	if (path) {
+		V_VT(&variant) = VT_BSTR;
+		V_BSTR(&variant) = SysAllocString(path);
+	}
+	set(object, name, variant, CIM_REFERENCE);
 }
 
 void object_set_string(IWbemClassObject *object, const WCHAR *name, const WCHAR *value)

@@ -9,6 +9,47 @@
 #include <wchar.h>
 
 #include "host.h"
+#include "query.h"
+
+/* The blanket of a proxy. What WMI's service returns to a program are proxies. */
+static HRESULT WINAPI security_query(IClientSecurity *iface, REFIID iid, void **object)
+{
+	return query_interface(iface, &IID_IClientSecurity, iid, object);
+}
+
+static HRESULT WINAPI security_set(IClientSecurity *iface, IUnknown *proxy, DWORD authentication,
+				   DWORD authorization, OLECHAR *principal, DWORD level,
+				   DWORD impersonation, void *identity, DWORD capabilities)
+{
+	(void)iface;
+	(void)proxy;
+	(void)authentication;
+	(void)authorization;
+	(void)principal;
+	(void)level;
+	(void)impersonation;
+	(void)identity;
+	(void)capabilities;
+	return S_OK;
+}
+
+static IClientSecurityVtbl security_table = {
+	.QueryInterface = security_query,
+	.AddRef = (void *)static_add_ref,
+	.Release = (void *)static_release,
+	.SetBlanket = security_set,
+};
+
+/* QueryInterface() of a proxy for @own. */
+static HRESULT proxy_query(void *object, REFIID own, REFIID iid, void **result)
+{
+	static IClientSecurity security = {.lpVtbl = &security_table};
+
+	complete_table(&security_table, sizeof(security_table));
+	return IsEqualIID(iid, &IID_IClientSecurity)
+		       ? IClientSecurity_QueryInterface(&security, iid, result)
+		       : query_interface(object, own, iid, result);
+}
 
 /* One class for the three interfaces: each has its own table. */
 struct result {
@@ -21,6 +62,7 @@ struct result {
 	HRESULT status;
 	IWbemClassObject *objects[MAX_RESULTS];
 	size_t count, next;
+	bool forward_only; /* an enumerator that can be neither reset nor cloned */
 };
 
 static ULONG WINAPI result_add_ref(void *iface)
@@ -35,7 +77,7 @@ static ULONG WINAPI result_release(void *iface)
 
 	if (refs > 0)
 		return refs;
-	for (size_t index = result->next; index < result->count; index++)
+	for (size_t index = 0; index < result->count; index++)
 		IWbemClassObject_Release(result->objects[index]);
 	free(result);
 	InterlockedDecrement(&live_objects);
@@ -59,9 +101,17 @@ static bool await_ready(struct result *result, long ms)
 	return true;
 }
 
+static IWbemClassObject *take_next(struct result *result)
+{
+	IWbemClassObject *object = result->objects[result->next++];
+
+	IWbemClassObject_AddRef(object);
+	return object;
+}
+
 static HRESULT WINAPI call_query(IWbemCallResult *iface, REFIID iid, void **object)
 {
-	return query_interface(iface, &IID_IWbemCallResult, iid, object);
+	return proxy_query(iface, &IID_IWbemCallResult, iid, object);
 }
 
 static HRESULT WINAPI call_status(IWbemCallResult *iface, long ms, long *status)
@@ -82,7 +132,7 @@ static HRESULT WINAPI call_object(IWbemCallResult *iface, long ms, IWbemClassObj
 		return WBEM_S_TIMEDOUT;
 	if (FAILED(result->status) || result->next == result->count)
 		return WBEM_E_NOT_AVAILABLE;
-	*object = result->objects[result->next++];
+	*object = take_next(result);
 	return S_OK;
 }
 
@@ -96,7 +146,7 @@ static IWbemCallResultVtbl call_table = {
 
 static HRESULT WINAPI enumerator_query(IEnumWbemClassObject *iface, REFIID iid, void **object)
 {
-	return query_interface(iface, &IID_IEnumWbemClassObject, iid, object);
+	return proxy_query(iface, &IID_IEnumWbemClassObject, iid, object);
 }
 
 static HRESULT WINAPI enumerator_next(IEnumWbemClassObject *iface, long ms, ULONG wanted,
@@ -110,15 +160,43 @@ static HRESULT WINAPI enumerator_next(IEnumWbemClassObject *iface, long ms, ULON
 	if (FAILED(result->status))
 		return result->status;
 	while (*returned < wanted && result->next < result->count)
-		objects[(*returned)++] = result->objects[result->next++];
+		objects[(*returned)++] = take_next(result);
 	return *returned == wanted ? S_OK : WBEM_S_FALSE;
+}
+
+static HRESULT WINAPI enumerator_reset(IEnumWbemClassObject *iface)
+{
+	struct result *result = (struct result *)iface;
+
+	result->next = result->forward_only ? result->next : 0;
+	return result->forward_only ? WBEM_E_INVALID_OPERATION : S_OK;
+}
+
+static HRESULT WINAPI enumerator_clone(IEnumWbemClassObject *iface, IEnumWbemClassObject **clone)
+{
+	struct result *result = (struct result *)iface, *copy;
+
+	if (result->forward_only)
+		return WBEM_E_INVALID_OPERATION;
+	copy = calloc(1, sizeof(*copy));
+	if (!copy)
+		abort();
+	*copy = *result;
+	copy->refs = 1;
+	for (size_t index = 0; index < copy->count; index++)
+		IWbemClassObject_AddRef(copy->objects[index]);
+	InterlockedIncrement(&live_objects);
+	*clone = &copy->enumerator;
+	return S_OK;
 }
 
 static IEnumWbemClassObjectVtbl enumerator_table = {
 	.QueryInterface = enumerator_query,
 	.AddRef = (void *)result_add_ref,
 	.Release = (void *)result_release,
+	.Reset = enumerator_reset,
 	.Next = enumerator_next,
+	.Clone = enumerator_clone,
 };
 
 static struct result *result_new(HRESULT status)
@@ -159,20 +237,7 @@ static HRESULT deliver(HRESULT hr, IWbemClassObject *object, long flags, IWbemCl
 
 static HRESULT WINAPI services_query(IWbemServices *iface, REFIID iid, void **object)
 {
-	return query_interface(iface, &IID_IWbemServices, iid, object);
-}
-
-/* The services have no state of their own. */
-static ULONG WINAPI services_add_ref(IWbemServices *iface)
-{
-	(void)iface;
-	return InterlockedIncrement(&live_objects);
-}
-
-static ULONG WINAPI services_release(IWbemServices *iface)
-{
-	(void)iface;
-	return InterlockedDecrement(&live_objects);
+	return proxy_query(iface, &IID_IWbemServices, iid, object);
 }
 
 static HRESULT WINAPI services_get_object(IWbemServices *iface, const BSTR path, long flags,
@@ -198,66 +263,92 @@ static HRESULT WINAPI services_exec_method(IWbemServices *iface, const BSTR path
 	return deliver(hr, returned, flags, out, result);
 }
 
-#define SELECT      L"SELECT * FROM "
-#define ASSOCIATORS L"ASSOCIATORS OF {"
-#define WHERE       L"} WHERE ResultClass = "
-#define LENGTH(s)   (ARRAY_SIZE(s) - 1)
-
-/* The path between ASSOCIATORS and WHERE; *@class is what follows. NULL for another query. */
-static BSTR associators_path(const WCHAR *query, const WCHAR **class)
+/* Removes the instances that do not meet the conditions of a query. */
+static void filter(struct result *result, const struct query *query)
 {
-	const WCHAR *path = query + LENGTH(ASSOCIATORS), *where;
+	size_t kept = 0;
 
-	if (wcsncmp(query, ASSOCIATORS, LENGTH(ASSOCIATORS)) != 0)
-		return NULL;
-	where = wcsstr(path, WHERE);
-	if (!where)
-		return NULL;
-	*class = where + LENGTH(WHERE);
-	return SysAllocStringLen(path, (UINT)(where - path));
+	for (size_t index = 0; index < result->count; index++) {
+		HRESULT hr = query_match(query, result->objects[index]);
+
+		if (hr == S_OK)
+			result->objects[kept++] = result->objects[index];
+		else
+			IWbemClassObject_Release(result->objects[index]);
+		if (FAILED(hr))
+			result->status = hr;
+	}
+	result->count = kept;
 }
 
-/* Only the two forms that are used: a condition must not be ignored. */
-static void run_query(struct result *result, const WCHAR *query)
+static void find_instances(struct result *result, const WCHAR *class)
 {
-	const WCHAR *class = query + LENGTH(SELECT);
-	_cleanup_bstr_ BSTR path = associators_path(query, &class);
-	bool select = wcsncmp(query, SELECT, LENGTH(SELECT)) == 0;
+	_cleanup_release_ IWbemClassObject *definition = host_object(class);
 
-	if ((!select && !path) || wcschr(class, L' '))
-		result->status = WBEM_E_INVALID_QUERY;
-	else if (select)
+	if (definition)
 		result->count = host_instances(class, result->objects);
 	else
-		result->count = host_associated(path, class, result->objects);
+		result->status = WBEM_E_INVALID_CLASS;
+}
+
+static void run_query(struct result *result, const WCHAR *text)
+{
+	struct query *query = calloc(1, sizeof(*query));
+
+	if (!query)
+		abort();
+	if (!query_parse(query, text))
+		result->status = WBEM_E_INVALID_QUERY;
+	else if (query->path)
+		result->count = host_associated(query->path, query->class, result->objects);
+	else
+		find_instances(result, query->class);
+	filter(result, query);
+	free(query);
+}
+
+/* Returns the instances that @run finds for @what. */
+static HRESULT enumerate(void (*run)(struct result *result, const WCHAR *what), const WCHAR *what,
+			 long flags, IEnumWbemClassObject **enumerator)
+{
+	bool hang;
+	struct result *result = result_new(host_query_result(&hang));
+
+	if (hang)
+		host_hang();
+	if (SUCCEEDED(result->status))
+		run(result, what);
+	complete_table(&enumerator_table, sizeof(enumerator_table));
+	result->enumerator.lpVtbl = &enumerator_table;
+	result->forward_only = flags & WBEM_FLAG_FORWARD_ONLY;
+	*enumerator = &result->enumerator;
+	return S_OK;
 }
 
 static HRESULT WINAPI services_exec_query(IWbemServices *iface, const BSTR language,
 					  const BSTR query, long flags, IWbemContext *context,
 					  IEnumWbemClassObject **enumerator)
 {
-	bool hang;
-	struct result *result = result_new(host_query_result(&hang));
-
 	(void)iface;
 	(void)language;
-	(void)flags;
 	(void)context;
-	if (hang)
-		host_hang();
-	if (SUCCEEDED(result->status))
-		run_query(result, query);
-	complete_table(&enumerator_table, sizeof(enumerator_table));
-	result->enumerator.lpVtbl = &enumerator_table;
-	*enumerator = &result->enumerator;
-	return S_OK;
+	return enumerate(run_query, query, flags, enumerator);
+}
+
+static HRESULT WINAPI services_create_enum(IWbemServices *iface, const BSTR class, long flags,
+					   IWbemContext *context, IEnumWbemClassObject **enumerator)
+{
+	(void)iface;
+	(void)context;
+	return enumerate(find_instances, class, flags, enumerator);
 }
 
 static IWbemServicesVtbl services_table = {
 	.QueryInterface = services_query,
-	.AddRef = services_add_ref,
-	.Release = services_release,
+	.AddRef = (void *)static_add_ref,
+	.Release = (void *)static_release,
 	.GetObject = services_get_object,
+	.CreateInstanceEnum = services_create_enum,
 	.ExecQuery = services_exec_query,
 	.ExecMethod = services_exec_method,
 };

@@ -19,4 +19,8 @@ void complete_table(void *table, size_t size);
 /* QueryInterface() of an object that has IUnknown and @own only. */
 HRESULT query_interface(void *object, REFIID own, REFIID iid, void **result);
 
+/* AddRef() and Release() of an object without a state, which is never freed. */
+ULONG WINAPI static_add_ref(void *iface);
+ULONG WINAPI static_release(void *iface);
+
 #endif /* TABLE_H */

@@ -61,6 +61,7 @@ help:
 	@echo 'make windows      cross-build for Windows into $(BUILD)/windows/hv-logoff [SIGN=COMMAND]'
 	@echo 'make msi          make the installer for Windows, in $(BUILD)/windows [SIGN=COMMAND]'
 	@echo 'make test-windows run the unit tests of the code for Windows under Wine'
+	@echo 'make test-foreign run programs of others with the stand-in for Hyper-V [LIBHVEE=FOLDER]'
 	@echo 'make test-powershell'
 	@echo '                  run the tests of the PowerShell module, if there is a .NET SDK'
 	@echo 'make test-desktop show the notifier in a session of Xfce under Xvfb (sudo make deps-desktop)'

@@ -64,4 +64,8 @@ test-installers: windows
 test-windows: windows windows-programs test-installers
 	tests/wmi/run.sh $(BUILD) $(WINDOWS_PROGRAMS)
 
-.PHONY: windows-programs test-installers test-windows
+# LIBHVEE is a folder with kvpctl.exe and dumpvms.exe of libhvee.
+test-foreign: $(WINDOWS)/hvwmi.dll
+	tests/wmi/foreign.py $(WINDOWS) $(LIBHVEE)
+
+.PHONY: windows-programs test-installers test-windows test-foreign

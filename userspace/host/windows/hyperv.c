@@ -485,6 +485,10 @@ static HRESULT shutdown_parameters(struct wmi *wmi, const char *method, bool for
 	return SUCCEEDED(hr) ? wmi_put_string(*in, L"Reason", "hv-logoff") : hr;
 }
 
+/*
+ * InitiateReboot: "Minimum supported client: Windows 10, server: Windows Server 2016"
+ * (learn.microsoft.com/windows/win32/hyperv_v2/msvm-shutdowncomponent-initiatereboot).
+ */
 HRESULT hyperv_shut_down(struct wmi *wmi, const struct hyperv_machine *machine, bool restart,
 			 bool force, const struct wmi_wait *wait, uint32_t *error)
 {

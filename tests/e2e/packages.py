@@ -20,6 +20,7 @@ import uuid
 
 import kvp
 import kvp_logoff
+import vsock
 from checks import (E_CANCELLED, S_OK, Cases, check_complete_once, check_result, daemon_pid,
                     in_grace, logoff, same, until)
 from machine import BOOT, BOUND, Machine, read_log
@@ -107,7 +108,9 @@ def check_built(system, kernel):
 def without_headers(system):
     """hv-logoff-dkms without the kernel's headers: the package with them is named"""
     first, _ = system.kernels()
-    output = system.install(f"linux-image-{first}", "hv-logoff", "hv-logoff-dkms")
+    # The later version of hv-logoff is for upgrades.
+    output = system.install(f"linux-image-{first}", f"{REPOSITORY}/hv-logoff_*[0-9]_amd64.deb",
+                            "hv-logoff-dkms")
     same("what DKMS has built", system.dkms_status(first), [])
     assert f"linux-headers-{first}" in output, output
 
@@ -297,7 +300,7 @@ def check_refused_module(machine, text):
 
 @LOCKED.add
 def lockdown(machine):
-    """lockdown=integrity: modules without a signature, or with an unknown key, are refused"""
+    """lockdown=integrity: a module without a known key is refused; KVP and sockets need none"""
     assert "[integrity]" in machine.run("cat /sys/kernel/security/lockdown")
     check_refused_module(machine, "is signed, but is not loaded")
     machine.run("cd /lib/modules/$(uname -r)/updates/dkms; rm hv_logoff.ko*;"
@@ -308,6 +311,12 @@ def lockdown(machine):
     kvp_logoff.finish(machine, request_id, S_OK)
     assert session not in machine.sessions(), session
     kvp_logoff.forget(machine, request_id)
+    session = machine.open_session("pam", "bob")
+    connection, request_id = vsock.Connection(machine), vsock.new_id()
+    connection.operation(vsock.LOGOFF, request_id)
+    connection.complete(request_id, S_OK)
+    same("what has ended", connection.named(vsock.ENDED, request_id), {(session, "bob")})
+    connection.close()
     check_no_failed_unit(machine)
 
 

@@ -340,6 +340,25 @@ static void test_cgroup_v1(void **state)
 	assert_int_equal(fixture.calls, 1);
 }
 
+/* The kernel lists most of its threads in one file, so that their own files are not read. */
+static void test_kernel_threads(void **state)
+{
+	add(2, 0, 0, "/");
+	add(3, 1000, 0, "/");
+	add(30, 1000, 0, "/");
+	add(400, 1000, 0, "/");
+	assert_int_equal(mkdirat(fixture.processes, "2/task", 0755), 0);
+	assert_int_equal(mkdirat(fixture.processes, "2/task/2", 0755), 0);
+	write_file(2, "task/2/children", "%s", "");
+	assert_found("1000 alice 3");
+	write_file(2, "task/2/children", "%s", "30 401 3 ");
+	assert_found("1000 alice 1");
+	/* It was started after the file was read. */
+	fixture.parent = 2;
+	add(31, 1000, 0, "/");
+	assert_found("1000 alice 1");
+}
+
 static void test_limits(void **state)
 {
 	FILE *file;
@@ -477,6 +496,7 @@ int main(void)
 		TEST(test_ended_and_nested_processes),
 		TEST(test_missing_files),
 		TEST(test_cgroup_v1),
+		TEST(test_kernel_threads),
 		TEST(test_limits),
 		TEST(test_many_processes),
 		TEST(test_no_answer),

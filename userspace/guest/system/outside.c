@@ -28,8 +28,9 @@
 
 #define NO_SERVICE SIZE_MAX
 
-/* The parent of the kernel's threads. */
-#define KTHREADD 2
+/* The parent of the kernel's threads, and the file with their PIDs. */
+#define KTHREADD       2
+#define KERNEL_THREADS "2/task/2/children"
 
 /* A process that may be of a user without a session. */
 struct process {
@@ -54,6 +55,8 @@ struct outside_search {
 	DIR *proc;
 	unsigned int scanned;
 	uint32_t uid_min, uid_max; /* of users, as opposed to system users */
+	unsigned int *threads;     /* PIDs of kernel threads, in ascending order */
+	size_t thread_count;
 
 	struct process *processes;
 	size_t process_count;
@@ -80,6 +83,7 @@ static void search_free(struct outside_search *search)
 	for (size_t i = 0; i < search->lookup_count; i++)
 		free(search->lookups[i].unit);
 	free(search->lookups);
+	free(search->threads);
 	free(search->processes);
 	free(search->users);
 	free(search->uids);
@@ -116,7 +120,8 @@ static void read_limits(struct outside_search *search, const char *login_defs)
 	search->uid_min = 1000;
 	search->uid_max = 60000;
 	while (file && getline(&line, &size, file) > 0) {
-		if (sscanf(line, "%15s %15s", key, value) != 2)
+		/* Most lines are comments. */
+		if (line[strspn(line, " \t")] != 'U' || sscanf(line, "%15s %15s", key, value) != 2)
 			continue;
 		if (!strcmp(key, "UID_MIN"))
 			text_to_number(&search->uid_min, value, 0, UINT32_MAX);
@@ -260,18 +265,60 @@ void outside_service_found(struct outside *outside, const char *unit, const stru
 	}
 }
 
-static FILE *open_proc(const struct outside_search *search, const char *pid, const char *name)
+static FILE *open_file(const struct outside_search *search, const char *path)
 {
-	char path[64];
-	FILE *file;
-	int fd;
+	int fd = openat(dirfd(search->proc), path, O_RDONLY | O_CLOEXEC);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
 
-	snprintf(path, sizeof(path), "%s/%s", pid, name);
-	fd = openat(dirfd(search->proc), path, O_RDONLY | O_CLOEXEC);
-	file = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!file && fd >= 0)
 		close(fd);
 	return file;
+}
+
+static FILE *open_proc(const struct outside_search *search, unsigned int pid, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "%u/%s", pid, name);
+	return open_file(search, path);
+}
+
+static int compare_pids(const void *a, const void *b)
+{
+	unsigned int first = *(const unsigned int *)a, second = *(const unsigned int *)b;
+
+	return first < second ? -1 : first > second;
+}
+
+/*
+ * Most processes of an idle machine are kernel threads, which one file lists. It may not exist, and
+ * a thread may be missing in it: then its parent tells what it is.
+ */
+static void find_kernel_threads(struct outside_search *search)
+{
+	_cleanup_fclose_ FILE *file = open_file(search, KERNEL_THREADS);
+	unsigned int *threads;
+	unsigned int pid;
+
+	while (file && fscanf(file, "%u", &pid) == 1) {
+		if (search->thread_count % TURN == 0) {
+			threads = reallocarray(search->threads, search->thread_count + TURN,
+					       sizeof(*threads));
+			if (!threads)
+				break;
+			search->threads = threads;
+		}
+		search->threads[search->thread_count++] = pid;
+	}
+	if (search->thread_count > 0)
+		qsort(search->threads, search->thread_count, sizeof(*search->threads),
+		      compare_pids);
+}
+
+static bool is_kernel_thread(const struct outside_search *search, unsigned int pid)
+{
+	return search->thread_count > 0 && bsearch(&pid, search->threads, search->thread_count,
+						   sizeof(*search->threads), compare_pids);
 }
 
 static bool is_in_slice(const char *group, const char *slice)
@@ -353,7 +400,7 @@ static bool is_pty(dev_t terminal)
 	       major(terminal) < UNIX98_PTY_SLAVE_MAJOR + UNIX98_PTY_MAJOR_COUNT;
 }
 
-static dev_t read_terminal(const struct outside_search *search, const char *pid)
+static dev_t read_terminal(const struct outside_search *search, unsigned int pid)
 {
 	_cleanup_fclose_ FILE *file = open_proc(search, pid, "stat");
 
@@ -361,7 +408,7 @@ static dev_t read_terminal(const struct outside_search *search, const char *pid)
 }
 
 /* Whether the process is of a user, as far as its own properties show. */
-static bool is_candidate(const struct outside_search *search, const char *pid,
+static bool is_candidate(const struct outside_search *search, unsigned int pid,
 			 struct process *process)
 {
 	_cleanup_fclose_ FILE *file = open_proc(search, pid, "status");
@@ -374,14 +421,16 @@ static bool is_candidate(const struct outside_search *search, const char *pid,
 	process->uid = status.uid;
 	if (status.uid != 0 && status.uid >= search->uid_min && status.uid <= search->uid_max)
 		return true;
+	/* What PID 1 has started as root on a terminal is a login prompt, or another service. */
+	if (status.uid == 0 && status.parent == 1)
+		return false;
 	terminal = read_terminal(search, pid);
 	process->has_pty = is_pty(terminal);
-	/* What PID 1 has started as root on a terminal is a login prompt, or another service. */
-	return terminal && !(status.uid == 0 && status.parent == 1);
+	return terminal;
 }
 
 /* The process may end while its files are read. Returns 0 or -errno. */
-static int look_at(struct outside_search *search, const char *pid)
+static int look_at(struct outside_search *search, unsigned int pid)
 {
 	struct process process = {.service = NO_SERVICE};
 	_cleanup_fclose_ FILE *file = NULL;
@@ -409,6 +458,7 @@ static int look_at(struct outside_search *search, const char *pid)
 static int scan(struct outside_search *search)
 {
 	const struct dirent *entry;
+	unsigned int pid;
 	int r;
 
 	for (unsigned int i = 0; i < TURN; i++) {
@@ -417,9 +467,12 @@ static int scan(struct outside_search *search)
 			return 0;
 		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
 			continue;
+		pid = strtoul(entry->d_name, NULL, 10);
+		if (is_kernel_thread(search, pid))
+			continue;
 		if (++search->scanned > PROCESSES_MAX)
 			return -E2BIG;
-		r = look_at(search, entry->d_name);
+		r = look_at(search, pid);
 		if (r < 0)
 			return r;
 	}
@@ -467,6 +520,7 @@ static int start_search(struct outside *outside, struct outside_search *search)
 	if (!search->proc)
 		return -errno;
 	read_limits(search, outside->login_defs);
+	find_kernel_threads(search);
 	r = sd_event_add_time_relative(outside->event, &search->timer, CLOCK_MONOTONIC,
 				       outside->timeout * SEARCH_PART / 100, 0, on_timeout,
 				       outside);

@@ -98,10 +98,20 @@ char *process_freezer_path(FILE *cgroup)
 	return NULL;
 }
 
+/* The text behind @key at the start of the line, or NULL. */
+static const char *value_of(const char *line, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(line, key, length) ? NULL : line + length;
+}
+
+/* A search reads the status of every process, and most lines are of no interest. */
 bool process_read_status(FILE *file, struct process_status *status)
 {
 	_cleanup_free_ char *line = NULL;
 	bool has_state = false, has_uid = false;
+	const char *value;
 	size_t size = 0;
 	char state;
 	int inner;
@@ -109,16 +119,16 @@ bool process_read_status(FILE *file, struct process_status *status)
 	*status = (struct process_status){0};
 	/* The kernel escapes newlines in the name. It may not support PID namespaces. */
 	while (getline(&line, &size, file) > 0) {
-		if (sscanf(line, "State: %c", &state) == 1) {
-			status->ended = state == 'Z' || state == 'X';
-			has_state = true;
-		} else if (sscanf(line, "Uid: %u", &status->uid) == 1) {
-			has_uid = true;
-		} else if (sscanf(line, "PPid: %d", &status->parent) == 1) {
-			continue;
-		} else if (!strncmp(line, "NSpid:", strlen("NSpid:"))) {
+		if ((value = value_of(line, "State:"))) {
+			has_state = sscanf(value, " %c", &state) == 1;
+			status->ended = has_state && (state == 'Z' || state == 'X');
+		} else if ((value = value_of(line, "Uid:"))) {
+			has_uid = sscanf(value, "%u", &status->uid) == 1;
+		} else if ((value = value_of(line, "PPid:"))) {
+			sscanf(value, "%d", &status->parent);
+		} else if ((value = value_of(line, "NSpid:"))) {
 			/* A PID for each namespace, from this one inwards. */
-			status->nested = sscanf(line, "NSpid: %*d %d", &inner) == 1;
+			status->nested = sscanf(value, "%*d %d", &inner) == 1;
 			break;
 		}
 	}

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The calls to logind, over a private bus (dbus-daemon) with a fake logind and PID 1 on it. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "private_bus.h"
 #include "unit.h"
 #include "userspace/guest/system/logind.h"
@@ -25,6 +27,7 @@ static struct fixture {
 
 	/* How the fake logind behaves, and the calls that it received. */
 	bool with_list_ex;
+	bool knows_session;
 	unsigned int sessions;
 	unsigned int ended; /* of them, the first ones have ended */
 	unsigned int property_calls;
@@ -48,6 +51,7 @@ static struct fixture {
 		resets;
 	char killed[64];
 	char unit[32];
+	char files[32]; /* logind's directory, of tests that need one */
 
 	/* What the handler received. */
 	unsigned int lists, opened, found, lookup_failures, stopping, removed, stops_seen,
@@ -67,6 +71,11 @@ static bool has_ended(void *userdata, const char *id, uid_t uid)
 {
 	assert_int_equal(uid, 1000 + strtoul(id + 1, NULL, 10));
 	return uid < 1000 + fixture.ended;
+}
+
+static bool knows_session(void *userdata)
+{
+	return fixture.knows_session;
 }
 
 static void on_listed(void *userdata, struct session_list *list, int error)
@@ -154,6 +163,7 @@ static void on_service_found(void *userdata, const char *unit, const struct serv
 
 static const struct logind_handler handler = {
 	.has_ended = has_ended,
+	.knows_session = knows_session,
 	.users_listed = on_users_listed,
 	.listed = on_listed,
 	.opened = on_opened,
@@ -402,6 +412,8 @@ static int setup_without_bus(void **state)
 	    sd_event_new(&fixture.event) < 0)
 		return -1;
 	logind_init(&fixture.logind, fixture.event, &handler, NULL);
+	/* Whoever is logged on to this machine, logind is asked. */
+	fixture.logind.session_files = "/nonexistent";
 	return 0;
 }
 
@@ -483,6 +495,102 @@ static void test_empty_list(void **state)
 }
 
 /* They may be thousands: no call is made for them. */
+static void make_files(void)
+{
+	strcpy(fixture.files, "/tmp/test_logind.XXXXXX");
+	assert_non_null(mkdtemp(fixture.files));
+	fixture.logind.session_files = fixture.files;
+}
+
+static void file_path(char path[64], const char *name)
+{
+	snprintf(path, 64, "%s/%s", fixture.files, name);
+}
+
+static void make_file(const char *name)
+{
+	_cleanup_close_ int fd = -1;
+	char path[64];
+
+	file_path(path, name);
+	fd = creat(path, 0600);
+	assert_true(fd >= 0);
+}
+
+static void remove_file(const char *name)
+{
+	char path[64];
+
+	file_path(path, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+static int teardown_files(void **state)
+{
+	char path[64];
+
+	file_path(path, ".#c1");
+	unlink(path);
+	rmdir(fixture.files);
+	return teardown(state);
+}
+
+/* logind runs and has no session: it is not asked, but the answer still does not come at once. */
+static void test_nobody(void **state)
+{
+	make_files();
+	/* It is not known yet that logind runs. */
+	list();
+	assert_int_equal(fixture.list_calls, 1);
+	make_file(".#c1");
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	assert_int_equal(fixture.lists, 1);
+	/* Replaces the previous one. */
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, 0);
+	assert_int_equal(fixture.list_calls, 1);
+	run_events(fixture.event, 100 * USEC_PER_MSEC);
+	assert_int_equal(fixture.lists, 2);
+	/* The connection is closed before the answer. */
+	assert_int_equal(logind_list(&fixture.logind), 0);
+	logind_done(&fixture.logind);
+	run_events(fixture.event, 100 * USEC_PER_MSEC);
+	assert_int_equal(fixture.lists, 2);
+}
+
+static void assert_asked(unsigned int count)
+{
+	unsigned int calls = fixture.list_calls;
+
+	list();
+	assert_int_equal(fixture.list_error, 0);
+	assert_int_equal(fixture.list.count, count);
+	assert_int_equal(fixture.list_calls, calls + 1);
+}
+
+/* Whatever tells that there may be a session, its details are logind's. */
+static void test_somebody(void **state)
+{
+	make_files();
+	list();
+	fixture.sessions = 2;
+	make_file("c1");
+	assert_asked(2);
+	remove_file("c1");
+	fixture.knows_session = true;
+	assert_asked(2);
+	fixture.knows_session = false;
+	fixture.logind.session_files = "/nonexistent";
+	assert_asked(2);
+	fixture.logind.session_files = fixture.files;
+	/* Without logind, its directory may be out of date. */
+	stop_service();
+	run_until(&fixture.stops_seen, 1);
+	list();
+	assert_true(fixture.list_error < 0);
+}
+
 static void test_ended_sessions_are_left_out(void **state)
 {
 	fixture.sessions = 3002;
@@ -956,6 +1064,8 @@ int main(void)
 		TEST(test_list_ex),
 		TEST(test_list_of_old_logind),
 		TEST(test_empty_list),
+		cmocka_unit_test_setup_teardown(test_nobody, setup, teardown_files),
+		cmocka_unit_test_setup_teardown(test_somebody, setup, teardown_files),
 		TEST(test_ended_sessions_are_left_out),
 		TEST(test_ended_sessions_are_left_out_of_list_ex),
 		TEST(test_session_vanishes_while_listed),

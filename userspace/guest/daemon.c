@@ -384,6 +384,13 @@ static bool has_ended(void *userdata, const char *id, uid_t uid)
 	return scope_has_ended(daemon->hierarchy, id, uid);
 }
 
+static bool knows_session(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	return daemon->watch.count > 0;
+}
+
 static void on_users_listed(void *userdata, const struct listed_user *users, size_t count,
 			    int error)
 {
@@ -501,6 +508,7 @@ static const struct logind_handler logind_handler = {
 	.connected = on_connected,
 	.disconnected = on_disconnected,
 	.has_ended = has_ended,
+	.knows_session = knows_session,
 	.users_listed = on_users_listed,
 	.listed = on_listed,
 	.opened = on_opened,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "logind.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,9 @@
 #define BUS             "org.freedesktop.DBus"
 #define BUS_PATH        "/org/freedesktop/DBus"
 
+/* logind keeps a file for each session here; see sd_get_sessions(3). */
+#define SESSION_FILES "/run/systemd/sessions"
+
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
 /* Together with the calls in the queue, below the 128 that the bus allows for each connection. */
@@ -45,6 +49,7 @@ struct lookup {
 struct listing {
 	struct logind *logind;
 	sd_bus_slot *slot;
+	sd_event_source *nobody; /* logind is not asked */
 	struct session_list sessions;
 	struct lookup *lookups;
 	size_t lookup_count;
@@ -88,7 +93,12 @@ struct service_call {
 void logind_init(struct logind *logind, sd_event *event, const struct logind_handler *handler,
 		 void *userdata)
 {
-	*logind = (struct logind){.event = event, .handler = handler, .userdata = userdata};
+	*logind = (struct logind){
+		.event = event,
+		.handler = handler,
+		.userdata = userdata,
+		.session_files = SESSION_FILES,
+	};
 }
 
 static void listing_free(struct listing *listing)
@@ -96,6 +106,7 @@ static void listing_free(struct listing *listing)
 	if (!listing)
 		return;
 	sd_bus_slot_unref(listing->slot);
+	sd_event_source_disable_unref(listing->nobody);
 	for (size_t i = 0; i < listing->lookup_count; i++) {
 		sd_bus_slot_unref(listing->lookups[i].slot);
 		free(listing->lookups[i].id);
@@ -363,6 +374,44 @@ static int request_list_ex(struct listing *listing)
 					"ListSessionsEx", on_list_ex, listing, NULL);
 }
 
+/* Temporary files have names that begin with a dot. */
+static bool is_empty(const char *path)
+{
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+
+	if (!directory)
+		return false;
+	do
+		entry = readdir(directory);
+	while (entry && entry->d_name[0] == '.');
+	closedir(directory);
+	return !entry;
+}
+
+/*
+ * logind writes the file of a session before it sends SessionNew, and before the program that logs
+ * the user on continues; it removes the file when the session has ended. If it could not write one,
+ * the signal makes the session known.
+ */
+static bool nobody_is_logged_on(const struct logind *logind)
+{
+	return logind->owner[0] && !logind->handler->knows_session(logind->userdata) &&
+	       is_empty(logind->session_files);
+}
+
+static int on_nobody(sd_event_source *source, void *userdata)
+{
+	(void)source;
+	finish_listing(userdata, 0);
+	return 0;
+}
+
+static int answer_nobody(struct listing *listing)
+{
+	return sd_event_add_defer(listing->logind->event, &listing->nobody, on_nobody, listing);
+}
+
 int logind_list(struct logind *logind)
 {
 	struct listing *listing;
@@ -376,7 +425,10 @@ int logind_list(struct logind *logind)
 	if (!listing)
 		return -ENOMEM;
 	listing->logind = logind;
-	r = logind->without_list_ex ? request_list(listing) : request_list_ex(listing);
+	if (nobody_is_logged_on(logind))
+		r = answer_nobody(listing);
+	else
+		r = logind->without_list_ex ? request_list(listing) : request_list_ex(listing);
 	if (r < 0) {
 		listing_free(listing);
 		return r;

@@ -26,6 +26,8 @@ struct logind_handler {
 	void (*disconnected)(void *userdata);
 	/* Whether a session has ended, so that it is left out of the list. */
 	bool (*has_ended)(void *userdata, const char *id, uid_t uid);
+	/* Whether there is a session, as far as the calls of this handler have told. */
+	bool (*knows_session)(void *userdata);
 	/* The result of logind_list_users(). */
 	void (*users_listed)(void *userdata, const struct listed_user *users, size_t count,
 			     int error);
@@ -67,6 +69,7 @@ struct logind {
 	bool without_list_ex;            /* systemd before v256 */
 	bool logout_stops;               /* KillUserProcesses= */
 	bool failure_logged;             /* why it does not answer */
+	const char *session_files;       /* logind's directory; different in tests */
 };
 
 /* The connection is opened on first use. */
@@ -76,7 +79,10 @@ void logind_done(struct logind *logind);
 
 /* Returns 0, or -errno if there is no bus. Every call has a timeout. */
 int logind_connect(struct logind *logind);
-/* Both cancel the previous listing if it is still in progress. */
+/*
+ * Both cancel the previous listing if it is still in progress. logind is not asked for its sessions
+ * if there is none, as its directory shows.
+ */
 int logind_list(struct logind *logind);
 int logind_list_users(struct logind *logind);
 int logind_kill(struct logind *logind, const char *id, int number);

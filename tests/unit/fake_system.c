@@ -263,8 +263,10 @@ static void fake_stop_scope(void *userdata, const struct session *session)
 
 static int fake_user_runs(void *userdata, uid_t uid)
 {
-	const struct fake_manager *manager = manager_of(uid);
+	struct fake_manager *manager = manager_of(uid);
 
+	if (manager)
+		manager->checks++;
 	return manager && manager->unknown ? -EOPNOTSUPP : manager && manager->runs;
 }
 

@@ -65,7 +65,8 @@ struct fake_manager {
 	int state_error;
 	bool terminal; /* a program has one */
 	unsigned int notices;
-	char notice[2048]; /* the last one */
+	char notice[2048];   /* the last one */
+	unsigned int checks; /* whether it runs */
 	unsigned int lookups_due;
 	unsigned int lookups;
 	unsigned int stopped;

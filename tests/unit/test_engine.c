@@ -1279,6 +1279,29 @@ static void test_lingering_manager(void **state)
 	assert_true(manager->active);
 }
 
+/* The manager's state is looked up while other sessions end, whatever their number. */
+static void test_manager_checks(void **state)
+{
+	unsigned int checks[2];
+
+	for (unsigned int i = 0; i < 2; i++) {
+		static const char *const ids[] = {"2", "3", "4", "5", "6", "7", "8", "9"};
+		struct fake_manager *manager;
+
+		fake_system_done();
+		setup(state);
+		manager = add_user(BY_SIGNAL, BY_SIGNAL);
+		for (unsigned int j = 0; j < (i ? ARRAY_SIZE(ids) : 1); j++)
+			add_session(ids[j], "bob", BY_SIGNAL);
+		request(0, 60, 0, "");
+		run_for(60);
+		assert_done(HV_LOGOFF_S_OK, fake.count, fake.count, 0);
+		assert_int_equal(manager->stopped, 1);
+		checks[i] = manager->checks;
+	}
+	assert_int_equal(checks[1], checks[0]);
+}
+
 /* The request ends one session of the user, and leaves another one. */
 static void test_manager_of_user_with_session(void **state)
 {
@@ -2178,6 +2201,7 @@ int main(void)
 		TEST(test_manager_is_killed_by_force),
 		TEST(test_manager_that_never_ends),
 		TEST(test_lingering_manager),
+		TEST(test_manager_checks),
 		TEST(test_manager_of_user_with_session),
 		TEST(test_user_logs_on_again),
 		TEST(test_session_opened_before_manager_is_stopped),

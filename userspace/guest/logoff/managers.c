@@ -133,10 +133,13 @@ static bool is_left(const struct manager *manager)
 	return manager->wanted && manager->sessions == 0 && manager->step < STEP_GONE;
 }
 
-/* Avoids calls to PID 1 and logind: most users without a session have no process either. */
+/*
+ * Avoids calls to PID 1 and logind: most users without a session have no process either. Not while
+ * such a call is in progress, since every end of a session leads here.
+ */
 static void skip_if_idle(struct manager *manager, const struct steps_context *context)
 {
-	if (manager->step == STEP_NONE && is_left(manager) &&
+	if (manager->step == STEP_NONE && is_left(manager) && manager->next != USEC_NEVER &&
 	    context->ops->user_runs(context->userdata, manager->uid) == 0)
 		manager->step = STEP_GONE;
 }

@@ -161,15 +161,19 @@ static int print(FILE *file, const struct journal *journal)
 	return ferror(file) ? -EIO : 0;
 }
 
+static int create(const struct journal *journal, const char *name)
+{
+	return openat(journal->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 static int write_new(const struct journal *journal, const char *name)
 {
 	_cleanup_fclose_ FILE *file = NULL;
-	int fd;
+	int fd = create(journal, name);
 
-	/* A previous save may have been interrupted. */
-	if (unlinkat(journal->fd, name, 0) < 0 && errno != ENOENT)
-		return -errno;
-	fd = openat(journal->fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	/* A previous save was interrupted. */
+	if (fd < 0 && errno == EEXIST && unlinkat(journal->fd, name, 0) == 0)
+		fd = create(journal, name);
 	if (fd < 0)
 		return -errno;
 	file = fdopen(fd, "w");

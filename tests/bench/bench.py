@@ -10,8 +10,6 @@ import datetime
 import os
 import pathlib
 import re
-import socket
-import struct
 import subprocess
 import sys
 import time
@@ -28,7 +26,7 @@ from machine import BOUND
 from results import Goal, Panel, Results, Spread, chart, digits, replace_part
 from run import argument_parser, run_suite, suite
 from versions import DAEMON, build_old, copy_into_guest, switch_to
-from vsock import PORT
+from vsock import QUERY, Connection
 
 # The last version whose daemon does not stop user managers.
 BEFORE = "without-managers"
@@ -65,44 +63,6 @@ def processor():
     """The name of this machine's processors, and how many there are."""
     found = re.search(r"^model name\s*: (.*)$", pathlib.Path("/proc/cpuinfo").read_text(), re.M)
     return f"{os.cpu_count()} × {found[1] if found else os.uname().machine}"
-
-
-class SocketHost:
-    """A host that sends QUERY through the machine's vsock.sock; see docs/protocol.md."""
-
-    HEADER = struct.Struct("<IIHHHHHHIBBxx")
-    NEGOTIATE, LOGOFF_TYPE, QUERY = 0, 0x4C4F, 3
-
-    def __init__(self, folder):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(BOUND)
-        self.socket.connect(str(folder / "vsock.sock"))
-        self.socket.sendall(f"CONNECT {PORT}\n".encode())
-        self.file = self.socket.makefile("rb")
-        same("the answer to CONNECT", self.file.readline()[:3], b"OK ")
-        # One framework version, 3.0, and one message version, 1.2.
-        self.call(self.NEGOTIATE, struct.pack("<HHIHHHH", 1, 1, 0, 3, 0, 1, 2))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_error):
-        self.file.close()
-        self.socket.close()
-
-    def call(self, kind, body):
-        """Sends a message and returns the status of the answer."""
-        header = self.HEADER.pack(0, 20 + len(body), 3, 0, kind, 1, 2, len(body), 0, 1, 3)
-        self.socket.sendall(header + body)
-        answer = self.HEADER.unpack(self.file.read(self.HEADER.size))
-        self.file.read(answer[7])
-        same("the type of the answer", answer[4], kind)
-        return answer[8]
-
-    def query(self, request_id):
-        """The guest knows the ids of all its requests, whichever way they came."""
-        body = struct.pack("<IIQ", self.QUERY, 0, request_id)
-        same("the result", self.call(self.LOGOFF_TYPE, body), S_OK)
 
 
 class Bench:
@@ -169,6 +129,11 @@ class Bench:
     def query(self, request_id):
         return self.machine.rpc("query", id=request_id)["round_trip_us"]
 
+    def query_by_socket(self, connection, request_id):
+        """The guest knows the ids of all its requests, whichever way they came."""
+        connection.operation(QUERY, request_id)
+        same("the id", connection.next().id, request_id)
+
     def round_trips(self):
         """Round trips of QUERY and of a logoff of nobody, against GET by KVP and the heartbeat"""
         known = logoff(self.machine).finish()["id"]
@@ -228,8 +193,9 @@ class Bench:
                  Spread.ratio(measured[via], base).text()] for via, name in TRANSPORTS.items()]
         rows.append(["the component's round trip alone", Spread.of(trips).text(0.001),
                      Spread.ratio([trip / 1e6 for trip in trips], base).text()])
-        with SocketHost(self.machine.path) as host:
-            pairs = [(timed(lambda: self.query(known)), timed(lambda: host.query(int(known, 16))))
+        with contextlib.closing(Connection(self.machine)) as connection:
+            pairs = [(timed(lambda: self.query(known)),
+                      timed(lambda: self.query_by_socket(connection, int(known, 16))))
                      for _ in range(ROUND_TRIPS * self.rounds)]
         queries = Spread.of([by_socket / by_component for by_component, by_socket in pairs])
         self.results.table(
@@ -506,14 +472,18 @@ class Bench:
                    "not stop managers", times, base)
 
     def where(self):
-        """The machine, the kernel and the date."""
+        """The commit, the machine, the kernel and the date."""
         guest = self.machine.run("uname -r; systemctl --version | head -n 1").splitlines()
         emulated = ("in a machine that QEMU emulates" if (self.machine.path / "outer.log").exists()
                     else "on KVM")
-        return (f"Measured on {datetime.date.today()}, {emulated}: guest with Linux {guest[0]}, "
-                f"{guest[1].split(' (')[0]} ({self.lab.release}), one processor, "
-                f"{self.lab.memory[0]} MiB; host with {processor()}, load {os.getloadavg()[2]:.0f}. "
-                "Each figure is the median, with the minimum and maximum in parentheses.")
+        commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=FOLDER, check=False,
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                encoding="utf-8").stdout.strip()
+        return (f"Measured on {datetime.date.today()} at {commit or 'a release'}, {emulated}: "
+                f"guest with Linux {guest[0]}, {guest[1].split(' (')[0]} ({self.lab.release}), one "
+                f"processor, {self.lab.memory[0]} MiB; host with {processor()}, load "
+                f"{os.getloadavg()[2]:.0f}. Each figure is the median, with the minimum and "
+                "maximum in parentheses.")
 
     def run(self, only):
         # For some hundreds of sessions.

@@ -67,6 +67,7 @@ help:
 	@echo 'make test-desktop show the notifier in a session of Xfce under Xvfb (sudo make deps-desktop)'
 	@echo 'make bench        measure ratios of times in a guest, and write docs/bench.md [KERNEL=]'
 	@echo '                  [ROUNDS=5] [SESSIONS="30 100"] [CASES=]'
+	@echo 'make soak         log off for hours with faults in between [HOURS=1|MINUTES=] [KERNEL=] [SEED=]'
 	@echo 'make matrix       build the driver for the kernels $(MATRIX) with W=1 and sparse,'
 	@echo '                  and user space on Debian 11'
 	@echo 'make kernel-tree  add the driver to a kernel source tree as a patch series TREE=DIR'

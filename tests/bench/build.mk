@@ -8,4 +8,11 @@ $(E2E_KERNELS:%=bench-%): bench-%: $(BUILD)/hvhost $(BUILD)/vmlogoff $(BUILD)/fl
 	$(outer-root) tests/bench/bench.py --build $(BUILD) --kernel $* --guest $(GUEST) \
 		$(ROUNDS:%=--rounds %) $(SESSIONS:%=--sessions %) $(CASES)
 
-.PHONY: bench $(E2E_KERNELS:%=bench-%)
+# Logoffs and faults for HOURS, or MINUTES, on one kernel.
+soak: soak-$(lastword $(KERNEL))
+$(E2E_KERNELS:%=soak-%): soak-%: $(BUILD)/hvhost $(BUILD)/vmlogoff \
+		$(BUILD)/guest-%$(guest-suffix).img
+	$(outer-root) tests/bench/soak.py --build $(BUILD) --kernel $* --guest $(GUEST) \
+		--minutes $(or $(MINUTES),$(shell echo $$(($(or $(HOURS),1) * 60)))) $(SEED:%=--seed %)
+
+.PHONY: bench $(E2E_KERNELS:%=bench-%) soak $(E2E_KERNELS:%=soak-%)

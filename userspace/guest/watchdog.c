@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * sd_event_set_watchdog() may wait three quarters of the timeout between two notifications. If one
- * is lost because memory is short, PID 1 kills a working daemon. Here, six notifications are sent
- * within the timeout, and five of them may be lost.
+ * sd_event_set_watchdog() does not repeat a notification that could not be sent, because memory was
+ * short, and PID 1 kills a working daemon after two of these.
  */
 #include "watchdog.h"
 
@@ -10,18 +9,18 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#define NOTIFICATIONS 6
-
 static int notify(sd_event_source *source, uint64_t time, void *userdata)
 {
-	uint64_t timeout;
+	uint64_t timeout, delay;
 
 	(void)time;
 	(void)userdata;
 	if (sd_watchdog_enabled(0, &timeout) <= 0)
 		return 0;
-	sd_notify(0, "WATCHDOG=1");
-	sd_event_source_set_time_relative(source, timeout / NOTIFICATIONS);
+	delay = sd_notify(0, "WATCHDOG=1") > 0 ? timeout / 2 : timeout / 60;
+	sd_event_source_set_time_relative(source, delay);
+	/* With a low accuracy, the timer rarely wakes an idle machine on its own. */
+	sd_event_source_set_time_accuracy(source, delay / 3);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -33,7 +32,5 @@ int watchdog_start(sd_event *event)
 
 	if (r <= 0)
 		return r;
-	/* With a low accuracy, the timer rarely wakes an idle machine on its own. */
-	return sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 0,
-					  timeout / NOTIFICATIONS / 2, notify, NULL);
+	return sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 0, 1, notify, NULL);
 }

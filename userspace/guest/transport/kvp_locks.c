@@ -14,7 +14,7 @@
 #include "userspace/shared/util.h"
 
 /* The intervals between checks while no pool is locked, and while one is. */
-#define IDLE_INTERVAL (20 * USEC_PER_SEC)
+#define IDLE_INTERVAL (60 * USEC_PER_SEC)
 #define BUSY_INTERVAL USEC_PER_SEC
 
 /* "1: POSIX  ADVISORY  READ 42 08:01:1234 0 EOF". Processes that wait have "->" after the colon. */
@@ -170,8 +170,8 @@ static bool check_pool(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)
 static void schedule(const struct kvp_locks *locks, uint64_t delay)
 {
 	sd_event_source_set_time_relative(locks->timer, delay);
-	/* With a low accuracy, this timer alone rarely wakes an idle machine. */
-	sd_event_source_set_time_accuracy(locks->timer, delay / 2);
+	/* With a low accuracy, sd-event wakes up for this and for the watchdog at the same time. */
+	sd_event_source_set_time_accuracy(locks->timer, delay / 3);
 	sd_event_source_set_enabled(locks->timer, SD_EVENT_ONESHOT);
 }
 
@@ -192,7 +192,7 @@ int kvp_locks_start(struct kvp_locks *locks, sd_event *event, const char *direct
 {
 	*locks = (struct kvp_locks){.directory = directory};
 	return sd_event_add_time_relative(event, &locks->timer, CLOCK_MONOTONIC, IDLE_INTERVAL,
-					  IDLE_INTERVAL / 2, on_time, locks);
+					  IDLE_INTERVAL / 3, on_time, locks);
 }
 
 void kvp_locks_busy(struct kvp_locks *locks, enum hv_kvp_exchg_pool pool)

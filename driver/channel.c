@@ -60,12 +60,15 @@ struct hvl_channel {
 	struct hvl_message rx;
 };
 
-/* Called in a tasklet, or with the core's lock held. */
+/*
+ * Called in a tasklet, or with the core's lock held. The work preempts the daemon, so that
+ * its report is sent before it continues, even on a single processor.
+ */
 static void hvl_channel_kick(void *data)
 {
 	struct hvl_channel *channel = data;
 
-	mod_delayed_work(system_long_wq, &channel->work, 0);
+	mod_delayed_work(system_highpri_wq, &channel->work, 0);
 }
 
 static int hvl_channel_open(struct hvl_channel *channel)
@@ -201,7 +204,7 @@ static void hvl_channel_work(struct work_struct *work)
 	if (channel->open)
 		delay = hvl_channel_run(channel);
 	if (delay >= 0)
-		queue_delayed_work(system_long_wq, &channel->work, msecs_to_jiffies(delay));
+		queue_delayed_work(system_highpri_wq, &channel->work, msecs_to_jiffies(delay));
 	mutex_unlock(&channel->lock);
 }
 

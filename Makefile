@@ -53,6 +53,7 @@ help:
 	@echo '                  [KERNEL=5.10|6.1|6.12|sid|sanitizer]'
 	@echo '                  [GUEST=bullseye|bookworm|trixie|sid]'
 	@echo 'make e2e-guests   run cases of it in guests with each other Debian release [CASES=]'
+	@echo 'make e2e-virtio   log users off a guest of QEMU, by AF_VSOCK from a Linux host'
 	@echo 'make e2e-faults   inject every fault in every state of a request [KERNEL=] [CASES=]'
 	@echo 'make e2e-hostile  send invalid packets to a guest [KERNEL=] [SEED=] [PACKETS=100000]'
 	@echo 'make fuzz         fuzz the parsers [SECONDS=60]'
@@ -97,7 +98,7 @@ include $(wildcard driver/build.mk userspace/*/build.mk packaging/build.mk tests
 -include $(shell find $(BUILD) -path $(BUILD)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 DEPS := gcc g++ libc6-dev make pkg-config acpica-tools qemu-system-x86 mmdebstrap debian-archive-keyring \
-	cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
+	busybox-static cpio lz4 xz-utils kmod uidmap python3 libsystemd-dev libkmod-dev libjansson-dev libcmocka-dev \
 	libpam0g-dev dbus-daemon systemd linux-headers-cloud-amd64 \
 	linux-headers-6.12-cloud-amd64 linux-source-6.12 flex bison bc libelf-dev libssl-dev \
 	sparse clang clang-format clang-tidy libclang-rt-dev llvm cppcheck shellcheck perl git python3-docutils \

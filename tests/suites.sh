@@ -17,9 +17,9 @@ guests=("e2e KERNEL=6.1 CASES='quick vmbus'" "e2e KERNEL=6.12 CASES=processors"
 sanitizer=(kunit "e2e KERNEL=sanitizer CASES='rescind unbind'")
 # The sanitizer kernel is compiled first, since it takes most of the time if it is not in the cache.
 others=("$build/kernel-sanitizer" check unit matrix "fuzz SECONDS=27" test-windows
-	test-powershell packages)
+	test-powershell packages e2e-virtio)
 results=(check unit matrix userspace fuzz windows powershell packages-bookworm e2e-6.1 e2e-6.12 e2e-6.12-trixie
-	faults-6.12 kunit e2e-sanitizer)
+	e2e-virtio faults-6.12 kunit e2e-sanitizer)
 
 # suite TARGET [VARIABLE=VALUE…]
 suite() {

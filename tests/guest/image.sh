@@ -16,7 +16,7 @@ install -d "$stage/$modules"/{kernel/drivers/hv,updates} "$stage"/etc/pam.d \
 	"$stage"/etc/systemd/system/{multi-user,sysinit}.target.wants
 cp "$source/modules".{order,builtin,builtin.modinfo} "$stage/$modules/"
 # In some kernels, all of them except hv_utils are built in. The sanitizer kernel has no hv_sock.
-find "$source/kernel" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|hv_sock\|vsock\|vsock_loopback\|vmw_vsock_virtio_transport_common\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
+find "$source/kernel" -regex '.*/\(pps_core\|ptp\|hv_vmbus\|hv_utils\|hv_sock\|vsock\|vsock_loopback\|vmw_vsock_virtio_transport\(_common\)?\|nfit\|libnvdimm\|nd_[a-z0-9]*\)\.ko\(\.xz\)?' \
 	-exec cp -t "$stage/$modules/kernel/drivers/hv" {} +
 cp "$module" "$stage/$modules/updates/"
 # Only machines with persistent memory load it, by name.

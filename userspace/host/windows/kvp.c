@@ -364,15 +364,12 @@ HRESULT machine_kvp_cancel(struct machine *machine, uint64_t id, char *text, siz
 	struct machine_items items = {};
 	HRESULT hr = machine_open(machine, &kvp.link, &wait, kvp.text, sizeof(kvp.text));
 
-	audit_init(&kvp.audit, machine, id);
 	if (SUCCEEDED(hr))
 		hr = explain(&kvp, machine_read(&kvp.link, &wait, &items));
 	if (SUCCEEDED(hr))
 		hr = kvp_machine_cancel_any(&kvp.host, &items.iface, id);
 	hyperv_items_clear(&items.items);
 	machine_close(&kvp.link);
-	audit_cancelled(&kvp.audit, hr);
-	audit_clear(&kvp.audit);
 	snprintf(text, size, "%s", kvp.text);
 	return hr;
 }

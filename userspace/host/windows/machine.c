@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "userspace/host/libvmguestos/error.h"
 #include "userspace/host/libvmguestos/transport/vsock.h"
 #include "userspace/shared/util.h"
@@ -548,7 +549,7 @@ HRESULT vmg_machine_logoff(struct machine *machine, const VMLogoffOptions *optio
 	return vmg_task_start(&machine_kvp, machine, options, id, out);
 }
 
-HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+static HRESULT try_cancel(struct machine *machine, uint64_t id)
 {
 	struct vsock_address address;
 	char text[TEXT_SIZE];
@@ -559,8 +560,20 @@ HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
 	    !has_sockets(machine))
 		return hr;
 	address = address_of(machine, HVL_VSOCK_PORT);
-	by_vsock = machine_vsock_cancel(machine, &address, id);
+	by_vsock = vmg_vsock_cancel(&address, id);
 	return by_vsock == VM_E_ADDITIONS_FEATURE_NOT_AVAIL ? hr : by_vsock;
+}
+
+HRESULT vmg_machine_cancel(struct machine *machine, uint64_t id)
+{
+	struct audit audit;
+	HRESULT hr;
+
+	audit_init(&audit, machine, id);
+	hr = try_cancel(machine, id);
+	audit_cancelled(&audit, hr);
+	audit_clear(&audit);
+	return hr;
 }
 
 HRESULT vmg_machine_events(struct machine *machine, struct events_source **out)

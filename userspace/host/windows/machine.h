@@ -75,12 +75,10 @@ HRESULT machine_read(struct machine_link *link, const struct wmi_wait *wait,
 /* The transport of a task: key-value pairs by WMI. */
 extern const struct transport machine_kvp;
 
-/* A transport's start(), and CancelLogoff(), through a Hyper-V socket, with the audit. */
+/* A transport's start() through a Hyper-V socket, with the audit. */
 struct vsock_address;
 HRESULT machine_vsock_start(struct task *task, const struct machine *machine,
 			    const struct vsock_address *address, const VMLogoffOptions *options);
-HRESULT machine_vsock_cancel(struct machine *machine, const struct vsock_address *address,
-			     uint64_t id);
 
 /*
  * Tasks of IVMGuestOS::Shutdown and Restart (shutdown.c): VM_LOGOFF_FORCE is their only option.

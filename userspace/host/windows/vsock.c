@@ -45,16 +45,3 @@ HRESULT machine_vsock_start(struct task *task, const struct machine *machine,
 	audit_requested(&observed->audit, options);
 	return vmg_vsock_start(task, address, options, &observer, observed);
 }
-
-HRESULT machine_vsock_cancel(struct machine *machine, const struct vsock_address *address,
-			     uint64_t id)
-{
-	struct audit audit;
-	HRESULT hr;
-
-	audit_init(&audit, machine, id);
-	hr = vmg_vsock_cancel(address, id);
-	audit_cancelled(&audit, hr);
-	audit_clear(&audit);
-	return hr;
-}

@@ -13,21 +13,23 @@
 static struct fixture {
 	sd_event *event;
 	int manager;
+	struct sockaddr_un address; /* of manager; setup() makes its path one for NOTIFY_SOCKET */
 } fixture;
 
 static int setup(void **state)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	socklen_t length = sizeof(address);
+	struct sockaddr_un *address = &fixture.address;
+	socklen_t length = sizeof(*address);
 
 	/* The kernel chooses a free name in the abstract namespace. */
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	fixture.manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (sd_event_new(&fixture.event) < 0 || fixture.manager < 0 ||
-	    bind(fixture.manager, (struct sockaddr *)&address, sizeof(address.sun_family)) < 0 ||
-	    getsockname(fixture.manager, (struct sockaddr *)&address, &length) < 0)
+	    bind(fixture.manager, (struct sockaddr *)address, sizeof(address->sun_family)) < 0 ||
+	    getsockname(fixture.manager, (struct sockaddr *)address, &length) < 0)
 		return -1;
-	address.sun_path[0] = '@';
-	setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	address->sun_path[0] = '@';
+	setenv("NOTIFY_SOCKET", address->sun_path, 1);
 	return 0;
 }
 
@@ -86,15 +88,13 @@ static void test_interval(void **state)
 /* What could not be sent is sent soon, not at the next interval. */
 static void test_lost(void **state)
 {
-	char *address = strdup(getenv("NOTIFY_SOCKET"));
 	uint64_t began = monotonic_usec();
 
 	setenv("WATCHDOG_USEC", "120000000", 1);
 	setenv("NOTIFY_SOCKET", "/nonexistent", 1);
 	assert_true(watchdog_start(fixture.event) >= 0);
 	assert_true(sd_event_run(fixture.event, UINT64_MAX) > 0);
-	setenv("NOTIFY_SOCKET", address, 1);
-	free(address);
+	setenv("NOTIFY_SOCKET", fixture.address.sun_path, 1);
 	receive_keepalive();
 	assert_true(monotonic_usec() - began < 60 * USEC_PER_SEC);
 }

@@ -69,14 +69,15 @@ def files(folder):
 
 
 def keys():
-    """The registry's keys for the machine, except Windows Installer's own, and all lines that name
-    hv-logoff or its module."""
+    """The registry's keys for the machine, except Windows Installer's own and those of displays, and
+    all lines that name hv-logoff or its module. Wine's explorer makes a key for the display whenever
+    it starts, which on a busy machine can be after the installation."""
     copy = DRIVE / "registry.reg"
     wine("reg", "export", "HKLM", "C:\\registry.reg", "/y")
     lines = copy.read_text("utf-16").splitlines()
     copy.unlink()
     return {line for line in lines if re.search("hv-?logoff", line, re.I) or
-            line.startswith("[") and "\\Installer" not in line}
+            line.startswith("[") and not re.search(r"\\Installer|\\Control\\Video", line)}
 
 
 def run_script(text):

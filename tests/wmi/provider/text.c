@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "text.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <wchar.h>
 
@@ -10,24 +9,15 @@ struct buffer {
 	size_t used;
 };
 
-/* Adds texts, up to NULL. */
-static void append(struct buffer *buffer, ...)
+static void append(struct buffer *buffer, const WCHAR *text)
 {
-	va_list texts;
-	const WCHAR *text;
+	size_t length = wcslen(text);
 
-	va_start(texts, buffer);
-	while ((text = va_arg(texts, const WCHAR *))) {
-		size_t length = wcslen(text);
-
-		buffer->text =
-			realloc(buffer->text, (buffer->used + length + 1) * sizeof(*buffer->text));
-		if (!buffer->text)
-			abort();
-		wcscpy(buffer->text + buffer->used, text);
-		buffer->used += length;
-	}
-	va_end(texts);
+	buffer->text = realloc(buffer->text, (buffer->used + length + 1) * sizeof(*buffer->text));
+	if (!buffer->text)
+		abort();
+	wcscpy(buffer->text + buffer->used, text);
+	buffer->used += length;
 }
 
 static void append_escaped(struct buffer *buffer, const WCHAR *text)
@@ -35,33 +25,34 @@ static void append_escaped(struct buffer *buffer, const WCHAR *text)
 	for (; *text; text++) {
 		const WCHAR sign[] = {*text, 0};
 
-		append(buffer,
-		       *text == L'&'   ? L"&amp;"
-		       : *text == L'<' ? L"&lt;"
-		       : *text == L'>' ? L"&gt;"
-		       : *text == L'"' ? L"&quot;"
-				       : sign,
-		       NULL);
+		append(buffer, *text == L'&'   ? L"&amp;"
+			       : *text == L'<' ? L"&lt;"
+			       : *text == L'>' ? L"&gt;"
+			       : *text == L'"' ? L"&quot;"
+					       : sign);
 	}
 }
 
 /* A property without a value is one that the instance has inherited. */
 static void append_property(struct buffer *buffer, const WCHAR *name, VARIANT *value, CIMTYPE type)
 {
-	append(buffer, L"<PROPERTY NAME=\"", name, L"\"",
-	       V_VT(value) == VT_NULL ? L" PROPAGATED=\"true\"" : L"", L" TYPE=\"",
-	       type == CIM_UINT16 ? L"uint16" : L"string", L"\">", NULL);
+	append(buffer, L"<PROPERTY NAME=\"");
+	append(buffer, name);
+	append(buffer, V_VT(value) == VT_NULL ? L"\" PROPAGATED=\"true\"" : L"\"");
+	append(buffer, type == CIM_UINT16 ? L" TYPE=\"uint16\">" : L" TYPE=\"string\">");
 	if (V_VT(value) == VT_BSTR || SUCCEEDED(VariantChangeType(value, value, 0, VT_BSTR))) {
-		append(buffer, L"<VALUE>", NULL);
+		append(buffer, L"<VALUE>");
 		append_escaped(buffer, V_BSTR(value) ? V_BSTR(value) : L"");
-		append(buffer, L"</VALUE>", NULL);
+		append(buffer, L"</VALUE>");
 	}
-	append(buffer, L"</PROPERTY>", NULL);
+	append(buffer, L"</PROPERTY>");
 }
 
 static void append_instance(struct buffer *buffer, IWbemClassObject *instance, const WCHAR *class)
 {
-	append(buffer, L"<INSTANCE CLASSNAME=\"", class, L"\">", NULL);
+	append(buffer, L"<INSTANCE CLASSNAME=\"");
+	append(buffer, class);
+	append(buffer, L"\">");
 	IWbemClassObject_BeginEnumeration(instance, WBEM_FLAG_NONSYSTEM_ONLY);
 	for (;;) {
 		_cleanup_bstr_ BSTR name = NULL;
@@ -73,7 +64,7 @@ static void append_instance(struct buffer *buffer, IWbemClassObject *instance, c
 		append_property(buffer, name, &value, type);
 	}
 	IWbemClassObject_EndEnumeration(instance);
-	append(buffer, L"</INSTANCE>", NULL);
+	append(buffer, L"</INSTANCE>");
 }
 
 BSTR instance_text(IWbemClassObject *instance)

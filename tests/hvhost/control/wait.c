@@ -14,6 +14,7 @@ struct wait {
 	uint64_t deadline_us;
 	const struct ic *ic;
 	bool (*reached)(const struct ic *ic);
+	unsigned int closings; /* of the channel, when the wait began */
 };
 
 static bool is_offered(const struct ic *ic)
@@ -46,6 +47,13 @@ static const struct {
 	{"negotiated", is_negotiated},
 };
 
+/* Between two checks, the guest can close the channel and open it again. */
+static bool is_over(const struct wait *wait)
+{
+	return wait->reached(wait->ic) ||
+	       (wait->reached == is_closed && wait->ic->channel.closings != wait->closings);
+}
+
 static void drop(struct wait *wait)
 {
 	LIST_REMOVE(wait, entry);
@@ -61,7 +69,7 @@ void waits_check(struct waits *waits)
 	while (wait) {
 		struct wait *next = LIST_NEXT(wait, entry);
 
-		if (wait->reached(wait->ic)) {
+		if (is_over(wait)) {
 			control_ok(control, wait->client);
 			drop(wait);
 		} else if (wait->deadline_us <= now) {
@@ -112,6 +120,7 @@ static struct wait *parse(struct vm *vm, const json_t *request)
 			return NULL;
 		wait->ic = ic;
 		wait->reached = conditions[i].reached;
+		wait->closings = ic->channel.closings;
 		wait->deadline_us =
 			now_us() + 1000000ULL * (uint64_t)(timeout ? json_number_value(timeout)
 								   : TIMEOUT_DEFAULT);

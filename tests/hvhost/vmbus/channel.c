@@ -76,6 +76,7 @@ static void close_channel(struct channel *channel, enum channel_state next)
 	ring_close(&channel->upstream);
 	ring_close(&channel->downstream);
 	drop_queue(channel);
+	channel->closings++;
 	log_line("%s: the channel is closed.", channel->name);
 	channel->ops->closed(channel);
 }

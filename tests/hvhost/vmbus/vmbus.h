@@ -64,6 +64,7 @@ struct channel {
 	bool held;    /* the host does not read the ring for now: what it reads has no room */
 	bool refused; /* the host rejects each open */
 	enum channel_state state;
+	unsigned int closings; /* how often it was closed */
 	uint32_t relid;
 	uint32_t target_vp;
 	struct ring upstream;               /* guest to host */

@@ -238,7 +238,7 @@ class Bench:
         self.open_sessions(count)
         # Only built-in commands of the shell while the sessions end.
         text = self.machine.run(
-            f"cd {SESSIONS}; ids=$(ls | grep -v ref); sleep 1; exec 9<> <(:);"
+            f"cd {SESSIONS}; ids=$(ls | grep -v ref); exec 9<> <(:);"
             "read -r began _ </proc/uptime; loginctl terminate-session $ids;"
             "read -r returned _ </proc/uptime;"
             "until [ \"$(echo *)\" = '*' ]; do read -r -t 0.05 -u 9; done;"

@@ -99,7 +99,7 @@ class Soak:
 
     def __init__(self, lab, seconds, seed):
         self.lab = lab
-        self.deadline = time.monotonic() + seconds
+        self.seconds = seconds
         self.random = random.Random(seed)
         self.counts = collections.Counter()
         self.kinds = collections.Counter()
@@ -263,8 +263,9 @@ class Soak:
 
     def rounds(self):
         """Whether all rounds until the deadline were good."""
+        deadline = time.monotonic() + self.seconds
         number = 0
-        while time.monotonic() < self.deadline:
+        while time.monotonic() < deadline:
             number += 1
             if not self.lab.report.run(f"round {number}", lambda: self.round(number)):
                 self.lab.evidence()

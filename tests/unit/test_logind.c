@@ -494,7 +494,6 @@ static void test_empty_list(void **state)
 	assert_int_equal(fixture.list.count, 0);
 }
 
-/* They may be thousands: no call is made for them. */
 static void make_files(void)
 {
 	strcpy(fixture.files, "/tmp/test_logind.XXXXXX");
@@ -591,6 +590,7 @@ static void test_somebody(void **state)
 	assert_true(fixture.list_error < 0);
 }
 
+/* They may be thousands: no call is made for them. */
 static void test_ended_sessions_are_left_out(void **state)
 {
 	fixture.sessions = 3002;

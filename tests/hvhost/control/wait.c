@@ -13,46 +13,42 @@ struct wait {
 	uint64_t client;
 	uint64_t deadline_us;
 	const struct ic *ic;
-	bool (*reached)(const struct ic *ic);
+	bool (*reached)(const struct wait *wait);
 	unsigned int closings; /* of the channel, when the wait began */
 };
 
-static bool is_offered(const struct ic *ic)
+static bool is_offered(const struct wait *wait)
 {
-	return ic->channel.state == CHANNEL_OFFERED || ic->channel.state == CHANNEL_OPEN;
+	enum channel_state state = wait->ic->channel.state;
+
+	return state == CHANNEL_OFFERED || state == CHANNEL_OPEN;
 }
 
-static bool is_open(const struct ic *ic)
+static bool is_open(const struct wait *wait)
 {
-	return ic->channel.state == CHANNEL_OPEN;
+	return wait->ic->channel.state == CHANNEL_OPEN;
 }
 
-static bool is_closed(const struct ic *ic)
+/* Between two checks, the guest can close the channel and open it again. */
+static bool is_closed(const struct wait *wait)
 {
-	return !is_open(ic);
+	return !is_open(wait) || wait->ic->channel.closings != wait->closings;
 }
 
-static bool is_negotiated(const struct ic *ic)
+static bool is_negotiated(const struct wait *wait)
 {
-	return ic->negotiated;
+	return wait->ic->negotiated;
 }
 
 static const struct {
 	const char *name;
-	bool (*reached)(const struct ic *ic);
+	bool (*reached)(const struct wait *wait);
 } conditions[] = {
 	{"offered", is_offered},
 	{"open", is_open},
 	{"closed", is_closed},
 	{"negotiated", is_negotiated},
 };
-
-/* Between two checks, the guest can close the channel and open it again. */
-static bool is_over(const struct wait *wait)
-{
-	return wait->reached(wait->ic) ||
-	       (wait->reached == is_closed && wait->ic->channel.closings != wait->closings);
-}
 
 static void drop(struct wait *wait)
 {
@@ -69,7 +65,7 @@ void waits_check(struct waits *waits)
 	while (wait) {
 		struct wait *next = LIST_NEXT(wait, entry);
 
-		if (is_over(wait)) {
+		if (wait->reached(wait)) {
 			control_ok(control, wait->client);
 			drop(wait);
 		} else if (wait->deadline_us <= now) {

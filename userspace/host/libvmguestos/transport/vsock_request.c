@@ -113,9 +113,8 @@ static void end_outage(struct vsock_request *request, const char *text)
 	char whole[sizeof(request->text)];
 
 	snprintf(whole, sizeof(whole),
-		 "The guest cannot be reached since it was sent the request; check who is logged "
-		 "on. "
-		 "%s",
+		 "The guest cannot be reached since it was sent the request; "
+		 "check who is logged on. %s",
 		 text);
 	end(request, DISP_E_EXCEPTION, whole);
 }
